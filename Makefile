@@ -1,0 +1,76 @@
+# Every target makes its own environment in .venv; only Python and make are needed.
+#   PYTHON=/path/to/python   the interpreter to make it with, in place of the search
+#   GPU=1                    TensorFlow with CUDA, for `make reproduce`
+VENV := .venv
+RUN := $(VENV)/bin/python
+PYTHON ?=
+GPU ?=
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+DEV := $(VENV)/.installed-dev
+SUITE := $(VENV)/.installed$(if $(GPU),-gpu)
+PYTEST := $(RUN) -m pytest
+
+.PHONY: help reproduce test lint slow clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make reproduce   all papers at the digits scale, compared, with a report'
+	@echo 'make test        lint, then the tests, but for the slow ones'
+	@echo 'make slow        the slow tests'
+	@echo 'make lint        format, style, types and import rules'
+	@echo 'make clean       remove .venv and caches; results in runs/ stay'
+	@echo 'Settings: PYTHON=/path/to/python, GPU=1 (with reproduce: TensorFlow with CUDA)'
+
+reproduce: $(SUITE)
+	@echo '== reproduce: all papers at the digits scale'
+	@$(RUN) reproduce.py --scale=digits
+
+test: lint
+	@echo '== tests'
+	@$(PYTEST)
+
+slow: $(DEV)
+	@echo '== slow tests'
+	@$(PYTEST) -m slow
+
+lint: $(DEV)
+	@echo '== format'
+	@$(RUN) -m ruff format --check --quiet --output-format=concise .
+	@echo '== style'
+	@$(RUN) -m ruff check --quiet .
+	@echo '== types'
+	@$(RUN) -m mypy --no-error-summary
+	@echo '== import rules and sizes'
+	@$(PYTEST) -o addopts=--import-mode=importlib --noconftest -q \
+	  tests/imports_test.py tests/style_test.py
+
+clean:
+	@echo '== clean: remove $(VENV) and caches'
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	@rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/.installed: requirements.txt
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt
+$(VENV)/.installed-gpu: requirements-gpu.txt requirements.txt
+
+$(VENV)/.installed $(VENV)/.installed-dev $(VENV)/.installed-gpu: | $(VENV)/pyvenv.cfg
+	@echo '== install $< into $(VENV) (minutes the first time)'
+	@$(RUN) -m pip install -qq --disable-pip-version-check --no-input -r $<
+	@touch $@
+
+# A name on the path may be a wrapper that does not run, so each is tried.
+$(VENV)/pyvenv.cfg:
+	@for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
+	  version=$$($$python -c 'import platform; print(platform.python_version())' \
+	    2>/dev/null) || { found="$$found $$python (does not run)"; continue; }; \
+	  case $$version in 3.11.*|3.12.*|3.13.*) ;; \
+	    *) found="$$found $$python ($$version)"; continue;; esac; \
+	  $$python -c 'import ensurepip, venv' 2>/dev/null || \
+	    { found="$$found $$python ($$version without venv)"; continue; }; \
+	  echo "== make $(VENV) with $$python ($$version)"; \
+	  exec $$python -m venv $(VENV); \
+	done; \
+	echo "Python 3.11, 3.12 or 3.13 with venv is needed. Found:$$found." \
+	  "Install one (Debian, Ubuntu: apt install python3 python3-venv)" \
+	  "or set PYTHON=/path/to/python." >&2; exit 1

@@ -1,0 +1,38 @@
+"""The one loop of every attack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from common import backend
+
+
+def ascend(
+    loss_fn: Callable[[Any], Any],
+    start: Any,
+    *,
+    step: Callable[[Any], Any],
+    project: Callable[[Any], Any],
+    num_steps: Any,
+) -> Any:
+    """Returns x_n of x_{t+1} = project(x_t + step(d loss / d x_t)), x_0 = start.
+
+    One forward and one backward pass per step, towards the images alone. The loop is
+    compiled once whatever the number of steps, and keeps no activations.
+
+    Args:
+      loss_fn: adversarial images -> the sum of the example losses.
+      start: float32 [B, H, W, C] in [0, 255].
+      step: gradient -> change, in pixels of 255.
+      project: images -> the nearest allowed images.
+      num_steps: int, or an integer tensor.
+    """
+
+    def body(_: Any, adv_images: Any) -> Any:
+        _, gradient = backend.value_and_gradients(loss_fn, adv_images)
+        return project(adv_images + step(gradient))
+
+    return ops.stop_gradient(ops.fori_loop(0, num_steps, body, start))

@@ -1,0 +1,40 @@
+"""Projections: onto balls of perturbations, in pixels of 255, and onto valid images.
+
+A norm is one function here. `ball` joins it with the range of pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+MAX_PIXEL = 255.0
+
+
+def linf(delta: Any, epsilon: Any) -> Any:
+    """Returns the nearest perturbation with every |entry| at most epsilon.
+
+    Args:
+      delta: float32 [B, H, W, C], pixels of 255.
+      epsilon: number, or float32 [B, 1, 1, 1] for one radius per image.
+    """
+    return ops.clip(delta, -epsilon, epsilon)
+
+
+def pixels(images: Any) -> Any:
+    """Returns the nearest valid images: every pixel in [0, 255]."""
+    return ops.clip(images, 0.0, MAX_PIXEL)
+
+
+def ball(images: Any, epsilon: Any, norm: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Returns the projection onto valid images within epsilon of `images`.
+
+    Args:
+      images: float32 [B, H, W, C] in [0, 255].
+      epsilon: as for the norm.
+      norm: such as `linf`. Clipping to pixels afterwards moves every entry towards
+        `images`, so the result stays in the ball of any norm that we use.
+    """
+    return lambda adv_images: pixels(images + norm(adv_images - images, epsilon))

@@ -1,0 +1,120 @@
+"""Gradients and seeded random tensors: what `keras.ops` does not offer.
+
+Attacks, models, losses and the papers' algorithms are written in `keras.ops` and call
+this module for the rest, so that another engine is one more version of these functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+# Knuth's multiplier and increment of MMIX: one step of the generator folds in a number.
+_MULTIPLIER = 6364136223846793005
+_INCREMENT = 1442695040888963407
+
+
+def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
+    """Evaluates `fn` and differentiates it in one forward and one backward pass.
+
+    Args:
+      fn: called with the tensors among `wrt`, in order; returns the scalar loss, or a
+        tuple that begins with it and goes on with auxiliary outputs.
+      *wrt: tensors, or lists of Keras variables, which `fn` uses by itself.
+
+    Returns:
+      What `fn` returned, and the gradients: a tuple with one entry for each `wrt` (a
+      list for a list of variables), or that entry alone if there is just one. Only
+      what is asked for is differentiated: an attack pays nothing for the weights.
+    """
+    sources = [
+        [variable.value for variable in x]
+        if isinstance(x, (list, tuple))
+        else tf.convert_to_tensor(x)
+        for x in wrt
+    ]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(sources)
+        result = fn(*(x for x in sources if not isinstance(x, list)))
+        loss = result[0] if isinstance(result, tuple) else result
+    gradients = tape.gradient(
+        loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    return result, gradients[0] if len(gradients) == 1 else tuple(gradients)
+
+
+def fold(seed: Any, *data: Any) -> Any:
+    """Returns the int64 seed that follows from a seed and further numbers.
+
+    Args:
+      seed: int, or int64 tensor of any shape.
+      *data: ints or integer tensors, such as step, replica or restart; broadcast.
+    """
+    seed = _int64(seed)
+    for number in data:
+        seed = (seed ^ _int64(number)) * _MULTIPLIER + _INCREMENT
+        seed = seed ^ tf.bitwise.right_shift(seed, _int64(29))
+    return seed
+
+
+def uniform(shape: Sequence[int], seed: Any, *, keys: Any = None) -> Any:
+    """Returns float32 numbers uniform in [0, 1).
+
+    Args:
+      shape: of the result; with keys its first entry is B.
+      seed: int, or what `fold` returned; with keys also an int64 [B] tensor.
+      keys: None, or int64 [B]: then row b depends on its own seed and key alone,
+        whatever the rest of the batch.
+    """
+    return _draw(tf.random.stateless_uniform, shape, seed, keys)
+
+
+def normal(shape: Sequence[int], seed: Any, *, keys: Any = None) -> Any:
+    """Returns float32 standard normal numbers; arguments as for `uniform`."""
+    return _draw(tf.random.stateless_normal, shape, seed, keys)
+
+
+def example_keys(images: Any) -> Any:
+    """Returns int64 [B]: a hash of each image [B, ...] of pixels in [0, 255].
+
+    Random starts are drawn with these keys, so that an image gets the same start in
+    whatever batch, position or replica it comes.
+    """
+    flat = tf.reshape(images, [tf.shape(images)[0], -1])
+    size = int(np.prod(images.shape[1:]))
+    weights = np.random.default_rng(0).integers(1, 2**62, size, dtype=np.int64)
+    levels = tf.cast(tf.round(tf.cast(flat, tf.float32) * 256.0), tf.int64)
+    return tf.reduce_sum(levels * tf.constant(weights), axis=1)
+
+
+def is_concrete(tensor: Any) -> bool:
+    """Whether the tensor has a value that can be looked at now."""
+    return tf.executing_eagerly() and not tf.is_symbolic_tensor(tensor)
+
+
+def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a function of tensors; XLA on accelerators only.
+
+    On the CPU, XLA made convolutions several times slower.
+    """
+    on_accelerator = bool(tf.config.list_logical_devices("GPU"))
+    return tf.function(fn, jit_compile=on_accelerator, reduce_retracing=True)
+
+
+def _int64(number: Any) -> Any:
+    if isinstance(number, int):
+        number = (number + 2**63) % 2**64 - 2**63
+    return tf.cast(number, tf.int64)
+
+
+def _draw(draw: Callable[..., Any], shape: Any, seed: Any, keys: Any) -> Any:
+    if keys is None:
+        return draw(shape, seed=tf.stack([_int64(seed), _int64(0)]))
+    seeds = tf.stack([tf.broadcast_to(_int64(seed), tf.shape(keys)), keys], axis=1)
+    example = tuple(shape[1:])
+    return tf.map_fn(
+        lambda pair: draw(example, seed=pair), seeds, fn_output_signature=tf.float32
+    )

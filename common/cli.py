@@ -1,0 +1,200 @@
+"""The commands of every paper: `python -m PAPER list | train R | evaluate R | ...`.
+
+Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run failed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import flags, logging
+
+from common import recipe as recipes
+from common import runs
+from common.results import claims, comparison, text
+from common.training import cost, errors, loop, strategy
+
+GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
+
+HELP = """Usage: python -m {paper} COMMAND [NAME ...] [flags]
+
+{title}
+
+Commands:
+  list                 recipes, evaluations and tables of the scale
+  cost R               steps, passes, FLOPs and estimated hours of a recipe
+  train R              train a recipe; the same command again goes on
+  evaluate R [E ...]   evaluate a trained recipe, by default as the tables need it
+  table T              train and evaluate what a table needs, and compare
+  claims               the paper's statements, judged by what has been measured
+
+Flags:
+{flags}
+Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run failed.
+"""
+
+
+def define_flags() -> flags.FlagValues:
+    """Returns the flags of all commands, at their defaults."""
+    values = flags.FlagValues()
+
+    def define(kind: Callable[..., object], *args: object) -> None:
+        kind(*args, flag_values=values)
+
+    define(flags.DEFINE_string, "scale", "digits", "paper, small or digits")
+    define(flags.DEFINE_string, "workdir", "runs", "folder of all runs")
+    define(flags.DEFINE_string, "data_dir", None, "TFDS folder; default TFDS_DATA_DIR")
+    define(flags.DEFINE_string, "strategy", "auto", ", ".join(strategy.NAMES))
+    define(flags.DEFINE_string, "precision", "float32", ", ".join(loop.PRECISIONS))
+    define(flags.DEFINE_integer, "seed", None, "short for --set seed=")
+    define(
+        flags.DEFINE_multi_string, "set", [], "override a field: --set method.epsilon=4"
+    )
+    define(
+        flags.DEFINE_boolean,
+        "deterministic",
+        False,
+        "bit-identical repetition on GPUs, at some speed; CPUs repeat anyway",
+    )
+    define(flags.DEFINE_boolean, "help", False, "show this")
+    return values
+
+
+def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit status.
+
+    Args:
+      paper: what the paper package offers.
+      argv: program name, command, names and flags; those of the process by default.
+    """
+    values = define_flags()
+    try:
+        _, *words = values(list(sys.argv if argv is None else argv))
+        if values.help or not words:
+            print(
+                HELP.format(
+                    paper=paper.name,
+                    title=paper.title,
+                    flags=values.get_help().split("\n", 1)[1],
+                )
+            )
+            return GOOD if values.help else USAGE
+        command = recipes.lookup(COMMANDS, words[0], "command")
+        _check_names(command, words)
+        return command(open_session(paper, values), *words[1:])
+    except (ValueError, flags.Error, FileNotFoundError) as error:
+        return _fail(USAGE, error)
+    except errors.RunError as error:
+        return _fail(FAILED, error)
+
+
+def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session:
+    """Returns where and how to run, as the flags say.
+
+    Raises:
+      ValueError: a flag names something unknown.
+    """
+    logging.set_verbosity(logging.INFO)
+    paper.recipes_at(values.scale)
+    distribution = strategy.make(values.strategy)
+    if values.deterministic:
+        strategy.make_deterministic()
+    overrides = list(values["set"].value)
+    if values.seed is not None:
+        overrides.append(f"seed={values.seed}")
+    return runs.Session(
+        paper,
+        values.scale,
+        pathlib.Path(values.workdir),
+        distribution,
+        data_dir=values.data_dir,
+        precision=values.precision,
+        overrides=tuple(overrides),
+    )
+
+
+def run_all(session: runs.Session, names: Sequence[str]) -> None:
+    """Trains and evaluates recipes, one after the other; what is done is kept."""
+    for number, name in enumerate(names, start=1):
+        print(f"[{number}/{len(names)}] {session.paper.name} {name}", flush=True)
+        runs.train(session, name)
+        runs.evaluate(session, name)
+
+
+def _list(session: runs.Session) -> int:
+    paper, scale = session.paper, session.scale
+    print(f"{paper.title}\nscale {scale}")
+    print("recipes:", *paper.recipes_at(scale), sep="\n  ")
+    print("evaluations:", *paper.evaluations_at(scale), sep="\n  ")
+    tables = [t.name for t in paper.tables if paper.cells(scale, t)]
+    print("tables:", *tables, sep="\n  ")
+    return GOOD
+
+
+def _cost(session: runs.Session, name: str) -> int:
+    print(cost.describe(session.recipe(name)))
+    return GOOD
+
+
+def _train(session: runs.Session, name: str) -> int:
+    runs.train(session, name)
+    return GOOD
+
+
+def _evaluate(session: runs.Session, name: str, *evaluations: str) -> int:
+    runs.evaluate(session, name, evaluations)
+    return GOOD
+
+
+def _table(session: runs.Session, name: str) -> int:
+    table = session.paper.table(name)
+    cells = session.paper.cells(session.scale, table)
+    if not cells:
+        raise ValueError(
+            f"Table {name} has no cell at this scale; use another --scale. "
+            f"Received: scale={session.scale}"
+        )
+    run_all(session, list(dict.fromkeys(cell.recipe for cell in cells)))
+    return compare(session, tables=(name,))
+
+
+def compare(session: runs.Session, tables: Sequence[str] = ()) -> int:
+    """Prints tables beside the reported numbers; tells whether any fell outside."""
+    cells = comparison.compare(session.paper, session.scale, session.workdir)
+    cells = [cell for cell in cells if not tables or cell.table in tables]
+    print(text.text_table(cells))
+    return comparison.exit_status(cells)
+
+
+def _claims(session: runs.Session) -> int:
+    judged = claims.check_claims(session.paper, session.scale, session.workdir)
+    print(text.text_claims(judged, session.scale))
+    return claims.exit_status(judged, session.scale)
+
+
+def _check_names(command: Callable[..., int], words: Sequence[str]) -> None:
+    try:
+        inspect.signature(command).bind(None, *words[1:])
+    except TypeError:
+        raise ValueError(
+            f"Wrong number of names after {words[0]}; see --help. "
+            f"Received: {' '.join(words)}"
+        ) from None
+
+
+def _fail(status: int, error: Exception) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return status
+
+
+COMMANDS: dict[str, Callable[..., int]] = {
+    "list": _list,
+    "cost": _cost,
+    "train": _train,
+    "evaluate": _evaluate,
+    "table": _table,
+    "claims": _claims,
+}

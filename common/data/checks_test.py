@@ -1,0 +1,40 @@
+"""Tests of the checks on images and labels."""
+
+import numpy as np
+import pytest
+
+from common.data import checks
+
+
+@pytest.mark.parametrize(
+    "values", [[0, 255], [0, 1], [0, 0], [17.5, 254.99], [0.5, 1.5], []]
+)
+def test_pixels_pass(values):
+    checks.check_images(np.array(values, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([0, 0.5, 1], "look like .*min=0, max=1. Multiply them by 255"),
+        ([0.2, 0.7], "look like .*min=0.2, max=0.7"),
+        ([-1, 1], "min=-1, max=1"),
+        ([0, 255.1], "max=255.1"),
+        ([0, np.nan], "finite.*nan"),
+        ([0, np.inf], "finite.*inf"),
+    ],
+)
+def test_other_images_are_refused_with_their_range(values, message):
+    with pytest.raises(ValueError, match=message):
+        checks.check_images(np.array(values, np.float32))
+
+
+def test_classes_pass():
+    checks.check_labels(np.array([0, 9]), 10)
+    checks.check_labels(np.array([], np.int32), 10)
+
+
+@pytest.mark.parametrize("label", [-1, 10, 255])
+def test_other_labels_are_refused_with_the_value(label):
+    with pytest.raises(ValueError, match=f"label={label}, num_classes=10"):
+        checks.check_labels(np.array([3, label]), 10)

@@ -1,0 +1,153 @@
+"""Tests of CIFAR: augmentation against NumPy, and the data where they are there."""
+
+import dataclasses
+import os
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import data, recipe
+
+_FOLDER = os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "cifar10")
+needs_cifar10 = pytest.mark.skipif(
+    not os.path.isdir(_FOLDER), reason="TFDS_DATA_DIR has no cifar10"
+)
+
+
+def _augmented(image, padding, top, left, flip):
+    """One image by NumPy alone."""
+    pad = [(padding, padding), (padding, padding), (0, 0)]
+    crop = np.pad(image, pad)[top : top + 32, left : left + 32]
+    return crop[:, ::-1] if flip else crop
+
+
+def _images(count):
+    shape = (count, 32, 32, 3)
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2, 4])
+def test_augmentation_equals_numpy(padding):
+    images = _images(64)
+    draws = np.random.default_rng(1).uniform(size=(64, 3)).astype(np.float32)
+    draws[0] = 0.0
+    draws[1] = np.nextafter(np.float32(1), np.float32(0))
+    result = data.CIFAR10(padding=padding).augment(
+        tf.constant(images), lambda k: tf.constant(draws[:, :k])
+    )
+    for image, (u, v, w), found in zip(images, draws, result.numpy(), strict=True):
+        top, left = int(u * (2 * padding + 1)), int(v * (2 * padding + 1))
+        expected = _augmented(image, padding, top, left, w < 0.5)
+        np.testing.assert_array_equal(found, expected)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiny(data.CIFAR10):
+    """A few random images; the label is the image's index."""
+
+    num_train: ClassVar[int] = 6
+
+    def arrays(self, split, data_dir):
+        return _images(6), np.arange(6, dtype=np.int32)
+
+
+@pytest.mark.parametrize("padding", [0, 2])
+def test_every_training_image_is_a_shift_or_flip_of_its_source(padding):
+    sources = _images(6)
+    choices = [(t, s, f) for t in range(5) for s in range(5) for f in (False, True)]
+    if not padding:
+        choices = [(0, 0, False), (0, 0, True)]
+    known = [
+        {_augmented(source, padding, *choice).tobytes(): choice for choice in choices}
+        for source in sources
+    ]
+    seen = set()
+    batches = Tiny(padding=padding).train_batches(batch_size=60, seed=0).take(10)
+    for images, labels in batches.as_numpy_iterator():
+        for image, label in zip(images.astype(np.uint8), labels, strict=True):
+            seen.add(known[label][image.tobytes()])
+    assert seen == set(choices)  # 600 draws leave none of 50 out (p = 3e-4)
+
+
+def test_padding_must_not_be_negative():
+    with pytest.raises(ValueError, match="padding=-1"):
+        data.CIFAR10(padding=-1)
+
+
+def test_its_record_is_its_type_and_padding():
+    expected = {"type": "CIFAR10", "padding": 4}
+    assert recipe.to_dict(data.CIFAR10(padding=4)) == expected
+
+
+@pytest.mark.parametrize("dataset", [data.CIFAR10(), data.CIFAR100()])
+def test_missing_data_say_where_and_what_to_do(dataset, tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        dataset.test_batches(batch_size=2, data_dir=str(tmp_path))
+    message = str(error.value)
+    assert "\n" not in message
+    for part in (f"data_dir={tmp_path}", "--data_dir", f"tfds build {dataset.name}"):
+        assert part in message
+
+
+def test_the_environment_says_where_the_data_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=f"data_dir={tmp_path}"):
+        data.CIFAR100().train_slice(2)
+
+
+@needs_cifar10
+def test_cifar10_is_complete_and_in_published_order():
+    dataset = data.CIFAR10()
+    labels, low, high = [], 255.0, 0.0
+    for images, part in dataset.test_batches(batch_size=300).as_numpy_iterator():
+        labels.extend(part)
+        low, high = min(low, images.min()), max(high, images.max())
+    assert labels[:10] == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
+    assert np.bincount(labels).tolist() == [1_000] * 10
+    assert (low, high) == (0, 255)
+    images, labels = dataset.train_slice(50_000)
+    assert images.shape == (50_000, 32, 32, 3)
+    assert labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
+    assert np.bincount(labels).tolist() == [5_000] * 10
+
+
+def test_cifar100_reads_the_fine_labels_in_published_order(write_tfds):
+    import tensorflow_datasets as tfds
+
+    class Tiny100(data.CIFAR100):
+        num_train = num_test = 30
+
+    images, labels = _images(30), np.arange(30) * 7 % 100
+
+    def shards(split):
+        order = np.random.default_rng(0).permutation(30)
+        examples = [
+            {
+                "id": f"{split}_{i:05d}",
+                "image": images[i],
+                "label": labels[i],
+                "coarse_label": i % 20,
+            }
+            for i in order
+        ]
+        return examples[:11], examples[11:]
+
+    features = tfds.features.FeaturesDict(
+        {
+            "id": tfds.features.Text(),
+            "image": tfds.features.Image(shape=(32, 32, 3)),
+            "label": tfds.features.ClassLabel(num_classes=100),
+            "coarse_label": tfds.features.ClassLabel(num_classes=20),
+        }
+    )
+    folder = write_tfds(
+        "cifar100", features, {split: shards(split) for split in ("train", "test")}
+    )
+    batches = Tiny100().test_batches(batch_size=30, data_dir=folder)
+    found = next(batches.as_numpy_iterator())
+    np.testing.assert_array_equal(found[0], images)
+    np.testing.assert_array_equal(found[1], labels)
+    with pytest.raises(ValueError, match=r"50000 images in train\. Received: 30"):
+        data.CIFAR100().train_slice(5, data_dir=folder)

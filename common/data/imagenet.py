@@ -1,0 +1,177 @@
+"""ImageNet (ILSVRC 2012) from TFDS or from an image folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from common.data import crops, photographs, pipeline, tfds_files
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageNet:
+    """ImageNet, or any folder of photographs in the same layout.
+
+    Training: a random crop of 8% to 100% of the area and aspect 3/4 to 4/3, resized,
+    and a random flip. Test (the validation split): the shorter side becomes `resize`,
+    then the centre is cut out. See `common.data.crops`.
+
+    Attributes:
+      image_size: side of the images, in pixels.
+      resize: shorter side before the centre crop of a test image, in pixels.
+      folder: a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG, where classes are
+        numbered in the order of their names; empty for TFDS `imagenet2012`.
+    """
+
+    image_size: int = 224
+    resize: int = 256
+    folder: str = ""
+
+    name: ClassVar[str] = "imagenet"
+    channels: ClassVar[int] = 3
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.image_size <= self.resize:
+            raise ValueError(
+                "ImageNet needs 1 <= image_size <= resize. Received: "
+                f"image_size={self.image_size}, resize={self.resize}"
+            )
+
+    @property
+    def num_classes(self) -> int:
+        """1000, or the number of class folders."""
+        return len(photographs.class_names(self._root)) if self.folder else 1_000
+
+    @property
+    def num_train(self) -> int:
+        """Number of training photographs."""
+        return self._source("train", None).count if self.folder else 1_281_167
+
+    @property
+    def num_test(self) -> int:
+        """Number of photographs of the validation split, which is the test set here."""
+        return self._source("test", None).count if self.folder else 50_000
+
+    def train_batches(
+        self,
+        *,
+        batch_size: int,
+        seed: int,
+        start: int = 0,
+        data_dir: str | None = None,
+        shard: tuple[int, int] = (0, 1),
+        replicas: int = 1,
+    ) -> tf.data.Dataset:
+        """Returns the endless training minibatches, one element per replica.
+
+        Args:
+          batch_size: B, over all workers and replicas.
+          seed: decides order and augmentation.
+          start: minibatches already consumed; nothing of them is read again.
+          data_dir: the TFDS folder, or None for the default; not used with `folder`.
+          shard: (worker, number of workers).
+          replicas: of this worker.
+
+        Returns:
+          Images float32 [B / (workers * replicas), H, W, 3] in [0, 255] and labels
+          int32, in replica order.
+
+        Raises:
+          FileNotFoundError: the photographs are not there.
+          ValueError: the batch does not divide by workers * replicas.
+        """
+        stream = pipeline.index_stream(
+            self.num_train,
+            batch_size=batch_size,
+            seed=seed,
+            start=start,
+            shard=shard,
+            replicas=replicas,
+        )
+        source = self._source("train", data_dir)
+
+        def chance(epochs: Any, indices: Any) -> tuple[Any, Any]:
+            return indices, pipeline.uniform(seed, epochs, indices, crops.NUM_DRAWS)
+
+        def photograph(index: Any, draws: Any) -> tuple[Any, Any]:
+            encoded, label = source.read(index)
+            return crops.random_resized_crop(encoded, draws, self.image_size), label
+
+        examples = pipeline.parallel(stream.map(chance).unbatch(), photograph)
+        size = batch_size // (shard[1] * replicas)
+        return pipeline.finished(examples.batch(size, drop_remainder=True))
+
+    def test_batches(
+        self,
+        *,
+        batch_size: int,
+        data_dir: str | None = None,
+        shard: tuple[int, int] = (0, 1),
+    ) -> tf.data.Dataset:
+        """Returns this worker's test batches: every example once, in the set's order.
+
+        Args:
+          batch_size: images per batch; the last batch may be short.
+          data_dir: the TFDS folder, or None for the default; not used with `folder`.
+          shard: (worker, number of workers); workers take contiguous parts.
+
+        Returns:
+          Images float32 [b, H, W, 3] in [0, 255] and labels int32 [b].
+
+        Raises:
+          FileNotFoundError: the photographs are not there.
+        """
+        rows = pipeline.test_range(self.num_test, batch_size=batch_size, shard=shard)
+        examples = self._centres(self._source("test", data_dir), rows.unbatch())
+        return pipeline.finished(examples.batch(batch_size))
+
+    def train_slice(
+        self, num_images: int, *, data_dir: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns training photographs, cropped like test images, as NumPy arrays.
+
+        Differs from the sets in memory: they are spread evenly over the training set,
+        because a folder begins with a thousand photographs of its first class.
+
+        Args:
+          num_images: how many; at most the size of the training set.
+          data_dir: the TFDS folder, or None for the default; not used with `folder`.
+
+        Returns:
+          Images float32 [num_images, H, W, 3] in [0, 255] and labels int32.
+        """
+        num_images = min(num_images, self.num_train)
+        indices = np.arange(num_images, dtype=np.int64) * self.num_train // num_images
+        rows = tf.data.Dataset.from_tensor_slices(indices)
+        examples = self._centres(self._source("train", data_dir), rows)
+        return next(examples.batch(num_images).as_numpy_iterator())
+
+    def _centres(
+        self, source: photographs.Source, indices: tf.data.Dataset
+    ) -> tf.data.Dataset:
+        def photograph(index: Any) -> tuple[Any, Any]:
+            encoded, label = source.read(index)
+            return crops.central_crop(encoded, self.resize, self.image_size), label
+
+        return pipeline.parallel(indices, photograph)
+
+    @property
+    def _root(self) -> str:
+        return os.path.expanduser(self.folder)
+
+    def _source(self, split: str, data_dir: str | None) -> photographs.Source:
+        if self.folder:
+            return photographs.folder(self._root, "val" if split == "test" else split)
+        published = "validation" if split == "test" else split
+        found = photographs.records(tfds_files.folder(data_dir), published)
+        expected = self.num_train if split == "train" else self.num_test
+        if found.count != expected:
+            raise ValueError(
+                f"imagenet2012 has {expected} photographs in {split}. "
+                f"Received: {found.count} photographs; prepare it again in TFDS"
+            )
+        return found

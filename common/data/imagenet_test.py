@@ -1,0 +1,228 @@
+"""Tests of ImageNet on small folders and TFDS records of real photographs."""
+
+import glob
+import os
+import shutil
+
+import numpy as np
+import pytest
+import sklearn
+import tensorflow as tf
+
+from common import data, recipe
+from common.data import crops, photographs
+
+_PHOTOGRAPHS = os.path.join(os.path.dirname(sklearn.__file__), "datasets", "images")
+_SAMPLE = os.path.join(
+    os.path.dirname(os.environ.get("TFDS_DATA_DIR", "").rstrip("/")), "imagenet_sample"
+)
+
+
+def _pieces(count):
+    """Returns `count` different JPEGs cut from the photographs of scikit-learn."""
+    rng = np.random.default_rng(0)
+    images = []
+    for name in ("china.jpg", "flower.jpg"):
+        with open(os.path.join(_PHOTOGRAPHS, name), "rb") as file:
+            images.append(tf.io.decode_jpeg(file.read()).numpy())
+    encoded = []
+    for i in range(count):
+        (top, left), (height, width) = rng.integers(0, 200, 2), rng.integers(40, 90, 2)
+        piece = images[i % 2][top : top + height, left : left + width]
+        encoded.append(tf.io.encode_jpeg(piece).numpy())
+    return encoded
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An image folder with 3 classes, 4 training and 3 test photographs each."""
+    pieces = iter(_pieces(21))
+    for split, count in (("train", 4), ("val", 3)):
+        for name in ("n02", "n01", "n10"):
+            (tmp_path / split / name).mkdir(parents=True)
+            for i in range(count):
+                path = tmp_path / split / name / f"{name}_{i}.JPEG"
+                path.write_bytes(next(pieces))
+    (tmp_path / "val" / "n01" / "readme.txt").write_text("not a photograph")
+    (tmp_path / "train" / ".hidden").mkdir()
+    return tmp_path
+
+
+def _dataset(folder):
+    return data.ImageNet(image_size=24, resize=32, folder=str(folder))
+
+
+def _collected(dataset):
+    batches = list(dataset.as_numpy_iterator())
+    return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
+
+
+def _take(dataset, count, **settings):
+    settings = {"batch_size": 8, "seed": 1, **settings}
+    return list(dataset.train_batches(**settings).take(count).as_numpy_iterator())
+
+
+def test_a_folder_says_its_own_sizes(folder):
+    dataset = _dataset(folder)
+    assert (dataset.num_classes, dataset.num_train, dataset.num_test) == (3, 12, 9)
+
+
+def test_the_sizes_of_imagenet_need_no_data():
+    dataset = data.ImageNet()
+    sizes = (dataset.num_classes, dataset.num_train, dataset.num_test)
+    assert sizes == (1_000, 1_281_167, 50_000)
+    expected = {"type": "ImageNet", "image_size": 224, "resize": 256, "folder": ""}
+    assert recipe.to_dict(dataset) == expected
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 9, 20])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_test_photograph_comes_once_cropped_at_its_centre(
+    folder, batch_size, workers
+):
+    parts = [
+        _dataset(folder).test_batches(batch_size=batch_size, shard=(worker, workers))
+        for worker in range(workers)
+    ]
+    images, labels = (
+        np.concatenate(part) for part in zip(*map(_collected, parts), strict=True)
+    )
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]  # n01, n02, n10
+    files = sorted(glob.glob(str(folder / "val" / "*" / "*.JPEG")))
+    for image, file in zip(images, files, strict=True):
+        with open(file, "rb") as stream:
+            expected = crops.central_crop(stream.read(), 32, 24)
+        np.testing.assert_array_equal(image, expected)
+
+
+def test_test_batches_know_their_number(folder):
+    assert len(list(_dataset(folder).test_batches(batch_size=4))) == 3
+
+
+@pytest.mark.parametrize(("workers", "replicas"), [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_every_layout_sees_the_same_pixels_bit_for_bit(folder, workers, replicas):
+    dataset = _dataset(folder)
+    whole = _take(dataset, 3)
+    parts = [
+        _take(dataset, 3 * replicas, shard=(worker, workers), replicas=replicas)
+        for worker in range(workers)
+    ]
+    for step, batch in enumerate(whole):
+        pieces = [part[step * replicas + r] for part in parts for r in range(replicas)]
+        for i in range(2):
+            union = np.concatenate([piece[i] for piece in pieces])
+            np.testing.assert_array_equal(batch[i], union)
+
+
+def test_start_equals_skipping_and_reads_nothing_before(folder, monkeypatch):
+    skipped = _take(_dataset(folder), 4)[2:]
+    read, original = [], photographs.Folder.read
+
+    def spy(self, index):
+        tf.py_function(lambda i: read.append(int(i)), [index], [])
+        return original(self, index)
+
+    monkeypatch.setattr(photographs.Folder, "read", spy)
+    stream = _dataset(folder).train_batches(batch_size=8, seed=1, start=2)
+    started = list(stream.take(2).as_numpy_iterator())
+    for one, two in zip(skipped, started, strict=True):
+        np.testing.assert_array_equal(one[0], two[0])
+        np.testing.assert_array_equal(one[1], two[1])
+    assert len(read) >= 16
+
+
+def test_an_epoch_holds_every_photograph_once(folder):
+    for _, labels in _take(_dataset(folder), 3, batch_size=12):
+        assert np.bincount(labels).tolist() == [4, 4, 4]
+
+
+def test_types_and_shapes_are_static(folder):
+    spec = _dataset(folder).train_batches(batch_size=8, seed=0).element_spec
+    assert (spec[0].shape, spec[0].dtype.name) == ((8, 24, 24, 3), "float32")
+    assert (spec[1].shape, spec[1].dtype.name) == ((8,), "int32")
+
+
+def test_train_slice_is_spread_over_the_classes(folder):
+    images, labels = _dataset(folder).train_slice(6)
+    assert images.shape == (6, 24, 24, 3)
+    assert labels.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_an_empty_folder_is_refused_with_the_layout(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"train/CLASS/\*.*without class") as e:
+        _dataset(tmp_path).train_batches(batch_size=2, seed=0)
+    assert f"folder={tmp_path}" in str(e.value)
+
+
+def test_a_class_without_photographs_is_refused(folder):
+    shutil.rmtree(folder / "val" / "n10")
+    with pytest.raises(FileNotFoundError, match=r"folder=.*val/n10"):
+        _dataset(folder).test_batches(batch_size=2)
+
+
+def test_a_test_class_without_training_photographs_is_refused(folder):
+    (folder / "val" / "n99").mkdir()
+    with pytest.raises(ValueError, match="class=n99"):
+        _dataset(folder).test_batches(batch_size=2)
+
+
+def test_missing_records_say_where_and_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"data_dir={tmp_path}.*manual"):
+        data.ImageNet().test_batches(batch_size=2, data_dir=str(tmp_path))
+
+
+def test_a_crop_larger_than_the_resized_image_is_refused():
+    with pytest.raises(ValueError, match="image_size=299, resize=256"):
+        data.ImageNet(image_size=299)
+
+
+def test_records_give_the_same_crops_as_files(folder, write_tfds):
+    import tensorflow_datasets as tfds
+
+    class TinyRecords(data.ImageNet):
+        num_train, num_test = 12, 9
+
+    features = tfds.features.FeaturesDict(
+        {
+            "file_name": tfds.features.Text(),
+            "image": tfds.features.Image(encoding_format="jpeg"),
+            "label": tfds.features.ClassLabel(num_classes=1_000),
+        }
+    )
+    splits = {}
+    for split, source in (("train", "train"), ("validation", "val")):
+        files = sorted(glob.glob(str(folder / source / "*" / "*.JPEG")))
+        count = len(files) // 3
+        examples = [
+            {"file_name": os.path.basename(file), "image": file, "label": i // count}
+            for i, file in enumerate(files)
+        ]
+        splits[split] = [examples[:2], examples[2:5], examples[5:]]
+    root = write_tfds("imagenet2012", features, splits)
+    records = TinyRecords(image_size=24, resize=32)
+    one = _collected(records.test_batches(batch_size=4, data_dir=root))
+    two = _collected(_dataset(folder).test_batches(batch_size=4))
+    np.testing.assert_array_equal(one[0], two[0])
+    np.testing.assert_array_equal(one[1], two[1])
+    one, two = _take(records, 1, data_dir=root)[0], _take(_dataset(folder), 1)[0]
+    np.testing.assert_array_equal(one[0], two[0])
+    np.testing.assert_array_equal(one[1], two[1])
+    with pytest.raises(ValueError, match=r"1281167 photographs .* Received: 12"):
+        data.ImageNet().train_batches(batch_size=2, seed=0, data_dir=root)
+
+
+@pytest.mark.skipif(
+    not os.path.isdir(_SAMPLE), reason="no imagenet_sample beside TFDS_DATA_DIR"
+)
+def test_real_photographs_of_all_shapes_are_read(tmp_path):
+    for split in ("train", "val"):
+        for file in sorted(glob.glob(os.path.join(_SAMPLE, "eli", "*.jpg")))[:12]:
+            name = os.path.basename(file)[5:-4]  # 0002_n01484850.jpg
+            (tmp_path / split / name).mkdir(parents=True)
+            os.symlink(file, tmp_path / split / name / "photograph.JPEG")
+    dataset = data.ImageNet(folder=str(tmp_path))
+    images, labels = _collected(dataset.test_batches(batch_size=5))
+    assert images.shape == (12, 224, 224, 3) and labels.tolist() == list(range(12))
+    assert images.min() >= 0 and images.max() <= 255 and images.std() > 20
+    ((images, labels),) = _take(dataset, 1, batch_size=12)
+    assert images.shape == (12, 224, 224, 3) and sorted(labels) == list(range(12))

@@ -1,0 +1,145 @@
+"""Datasets that fit in memory: minibatches are gathered from two arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from common.data import pipeline
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class InMemory:
+    """Base of the datasets that are held in memory.
+
+    A subclass sets the class attributes and `arrays`, and `augment` if it augments.
+    """
+
+    name: ClassVar[str]
+    num_classes: ClassVar[int]
+    image_size: ClassVar[int]
+    channels: ClassVar[int]
+    num_train: ClassVar[int]
+    num_test: ClassVar[int]
+
+    def arrays(self, split: str, data_dir: str | None) -> Arrays:
+        """Returns the images [n, H, W, C] in [0, 255] and labels [n] of a split.
+
+        Args:
+          split: `train` or `test`.
+          data_dir: where the data are, or None for the default place.
+        """
+        raise NotImplementedError
+
+    def augment(self, images: Any, draw: Callable[[int], Any]) -> Any:
+        """Returns the augmented images [b, H, W, C], in the type they came in.
+
+        Args:
+          images: [b, H, W, C], as in `arrays`.
+          draw: k -> float32 [b, k] in [0, 1), each row of its own example.
+        """
+        del draw
+        return images
+
+    def train_batches(
+        self,
+        *,
+        batch_size: int,
+        seed: int,
+        start: int = 0,
+        data_dir: str | None = None,
+        shard: tuple[int, int] = (0, 1),
+        replicas: int = 1,
+    ) -> tf.data.Dataset:
+        """Returns the endless training minibatches, one element per replica.
+
+        Args:
+          batch_size: B, over all workers and replicas.
+          seed: decides order and augmentation.
+          start: minibatches already consumed; nothing of them is read again.
+          data_dir: where the data are, or None for the default place.
+          shard: (worker, number of workers).
+          replicas: of this worker.
+
+        Returns:
+          Images float32 [B / (workers * replicas), H, W, C] in [0, 255] and labels
+          int32, in replica order.
+
+        Raises:
+          FileNotFoundError: the data are not there.
+          ValueError: the batch does not divide by workers * replicas.
+        """
+        stream = pipeline.index_stream(
+            self.num_train,
+            batch_size=batch_size,
+            seed=seed,
+            start=start,
+            shard=shard,
+            replicas=replicas,
+        )
+        images, labels = _on_host(self.arrays("train", data_dir))
+
+        def batch(epochs: Any, indices: Any) -> tuple[Any, Any]:
+            draw = functools.partial(pipeline.uniform, seed, epochs, indices)
+            augmented = self.augment(tf.gather(images, indices), draw)
+            return tf.cast(augmented, tf.float32), tf.gather(labels, indices)
+
+        return pipeline.finished(pipeline.parallel(stream, batch))
+
+    def test_batches(
+        self,
+        *,
+        batch_size: int,
+        data_dir: str | None = None,
+        shard: tuple[int, int] = (0, 1),
+    ) -> tf.data.Dataset:
+        """Returns this worker's test batches: every example once, in the set's order.
+
+        Args:
+          batch_size: images per batch; the last batch may be short.
+          data_dir: where the data are, or None for the default place.
+          shard: (worker, number of workers); workers take contiguous parts.
+
+        Returns:
+          Images float32 [b, H, W, C] in [0, 255] and labels int32 [b].
+
+        Raises:
+          FileNotFoundError: the data are not there.
+        """
+        rows = pipeline.test_range(self.num_test, batch_size=batch_size, shard=shard)
+        images, labels = _on_host(self.arrays("test", data_dir))
+
+        def batch(indices: Any) -> tuple[Any, Any]:
+            return (
+                tf.cast(tf.gather(images, indices), tf.float32),
+                tf.gather(labels, indices),
+            )
+
+        return pipeline.finished(pipeline.parallel(rows, batch))
+
+    def train_slice(self, num_images: int, *, data_dir: str | None = None) -> Arrays:
+        """Returns the first training examples without augmentation, as NumPy arrays.
+
+        Args:
+          num_images: how many; at most the size of the training set.
+          data_dir: where the data are, or None for the default place.
+
+        Returns:
+          Images float32 [num_images, H, W, C] in [0, 255] and labels int32.
+        """
+        images, labels = self.arrays("train", data_dir)
+        return images[:num_images].astype(np.float32), labels[:num_images].copy()
+
+
+def _on_host(arrays: Arrays) -> tuple[Any, Any]:
+    """Puts the arrays where tf.data runs; the default place may be an accelerator."""
+    with tf.device("CPU:0"):
+        images, labels = arrays
+        return tf.constant(images), tf.constant(labels, tf.int32)

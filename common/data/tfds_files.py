@@ -1,0 +1,60 @@
+"""Datasets prepared by TensorFlow Datasets (TFDS): found, or a line that says where."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+
+def folder(data_dir: str | None) -> str:
+    """Returns `data_dir`, or TFDS_DATA_DIR, or the default folder of TFDS."""
+    found = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return os.path.expanduser(found)
+
+
+def builder(name: str, data_dir: str, *, how: str) -> Any:
+    """Returns the TFDS builder of a prepared dataset. Never downloads.
+
+    Args:
+      name: in TFDS, such as `cifar10`.
+      data_dir: what `folder` returned.
+      how: how to get the dataset, for the error.
+
+    Raises:
+      FileNotFoundError: the folder does not hold the prepared dataset.
+    """
+    import tensorflow_datasets as tfds  # slow to import; the digits do not need it
+
+    found = tfds.builder(name, data_dir=data_dir)
+    if not found.info.splits:
+        raise FileNotFoundError(
+            f"Expected the prepared TFDS dataset {found.info.full_name}. Received: "
+            f"data_dir={data_dir}, which has none. Set TFDS_DATA_DIR or --data_dir to "
+            f"the folder that has it, or get it: {how}"
+        )
+    return found
+
+
+def in_memory(name: str, split: str, data_dir: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the images uint8 [n, H, W, C] and labels int32 [n] of a CIFAR split.
+
+    They stand in the order of the published files, which TFDS keeps in `id`
+    (`train_00000`, ...); TFDS itself stores them shuffled.
+
+    Raises:
+      FileNotFoundError: the folder does not hold the prepared dataset.
+    """
+    source = builder(name, data_dir, how=f"tfds build {name} --data_dir={data_dir}")
+    dataset = source.as_dataset(split=split, batch_size=1_000, shuffle_files=False)
+    ids, images, labels = [], [], []
+    for batch in dataset.as_numpy_iterator():
+        ids.append(batch["id"])
+        images.append(batch["image"])
+        labels.append(batch["label"])
+    order = np.argsort(np.concatenate(ids))
+    return (
+        np.concatenate(images)[order],
+        np.concatenate(labels)[order].astype(np.int32),
+    )

@@ -1,0 +1,43 @@
+"""A few images before and after an attack, for the report to show."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from common import backend
+
+
+def save(
+    path: pathlib.Path,
+    logits_fn: Callable[[Any], Any],
+    dataset: tf.data.Dataset,
+    attack: Any,
+) -> None:
+    """Attacks the first batch and writes it with the predictions.
+
+    Args:
+      path: of the `.npz`: clean and adversarial images float32 [B, H, W, C] in
+        [0, 255], labels, predictions_clean and predictions_adversarial int [B].
+      logits_fn: images -> logits.
+      dataset: of (images, labels) batches.
+      attack: from `common.attacks`.
+    """
+    images, labels = next(iter(dataset))
+
+    def attacked(images: Any, labels: Any) -> Any:
+        return attack(logits_fn, images, labels, seed=0)
+
+    adv_images = backend.compiled(attacked)(images, labels)
+    np.savez_compressed(
+        path,
+        clean=images.numpy(),
+        adversarial=adv_images.numpy(),
+        labels=labels.numpy(),
+        predictions_clean=np.argmax(logits_fn(images), -1),
+        predictions_adversarial=np.argmax(logits_fn(adv_images), -1),
+    )

@@ -1,0 +1,54 @@
+"""Layers that the networks share, with the initial weights of their papers' code."""
+
+from __future__ import annotations
+
+import keras
+
+
+def convolution(
+    filters: int,
+    kernel_size: int,
+    *,
+    strides: int = 1,
+    padding: str = "same",
+    name: str,
+) -> keras.layers.Conv2D:
+    """Returns a convolution without bias, normal of variance 2 / (k * k * filters)."""
+    return keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, mode="fan_out", distribution="untruncated_normal"
+        ),
+        name=name,
+    )
+
+
+def classifier(
+    num_classes: int, *, scale: float, bias_initializer: keras.initializers.Initializer
+) -> keras.layers.Dense:
+    """Returns the last layer: float32 logits whatever the policy of the others.
+
+    Args:
+      num_classes: number of logits.
+      scale: kernels are uniform within sqrt(3 * scale / inputs).
+      bias_initializer: initial biases.
+    """
+    return keras.layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            scale, mode="fan_in", distribution="uniform"
+        ),
+        bias_initializer=bias_initializer,
+        dtype="float32",
+        name="classifier",
+    )
+
+
+def built(network: keras.Model, image_size: int, channels: int) -> keras.Model:
+    """Returns the network after one call, which creates its weights."""
+    network(keras.ops.zeros((1, image_size, image_size, channels)))
+    return network

@@ -1,0 +1,187 @@
+"""The wide residual network of free adversarial training's CIFAR experiments.
+
+A `WideResNet` is a value that builds a `Network`: per-image standardisation, a stem,
+three stages of pre-activation units, and a classifier on the spatial mean. Shortcuts
+have no weights: average pooling in space, zeros for the channels that are new.
+
+Source: the code of Shafahi 2019, whose network is that of Madry 2018.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+from keras import ops
+
+from common.models import activations, layers, normalization
+
+STEM_WIDTH = 16
+STAGE_WIDTHS = (16, 32, 64)  # times the width factor
+
+
+@dataclasses.dataclass(frozen=True)
+class WideResNet:
+    """A wide residual network with leaky ReLU, as the Free paper's code has it.
+
+    Attributes:
+      depth: 6n + 2 for n units per stage, or 6n + 4, the same network in the
+        counting that includes the shortcuts' convolutions, which it does not have:
+        32-10 here is 34-10 in RobustBench.
+      width: factor of the stages' widths 16, 32 and 64.
+      activation: a name in `common.models.activations`.
+      stem_stride: 1 as in the paper; 2 halves the images for small scales.
+      synchronized: batch norm uses the statistics of all replicas together.
+    """
+
+    depth: int = 32
+    width: int = 10
+    activation: str = "leaky_relu"
+    stem_stride: int = 1
+    synchronized: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the fields.
+
+        Raises:
+          ValueError: a depth, width, stride or activation that does not exist.
+        """
+        if self.depth < 8 or self.depth % 6 not in (2, 4):
+            raise ValueError(
+                "WideResNet.depth must be 6n + 2 or 6n + 4 for n >= 1 units per "
+                f"stage. Received: depth={self.depth}"
+            )
+        for field in ("width", "stem_stride"):
+            if getattr(self, field) < 1:
+                raise ValueError(
+                    f"WideResNet.{field} must be at least 1. "
+                    f"Received: {field}={getattr(self, field)}"
+                )
+        activations.get(self.activation)
+
+    def build(
+        self, num_classes: int, image_size: int, channels: int = 3
+    ) -> keras.Model:
+        """Returns the network with its weights created.
+
+        Args:
+          num_classes: number of logits.
+          image_size: height and width of the images.
+          channels: channels of the images.
+        """
+        return layers.built(Network(self, num_classes), image_size, channels)
+
+
+class Network(keras.Model):
+    """The `keras.Model` that a `WideResNet` describes."""
+
+    def __init__(self, config: WideResNet, num_classes: int) -> None:
+        """Declares the layers.
+
+        Args:
+          config: what to build.
+          num_classes: number of logits.
+        """
+        # No autocast: pixels would lose their last bits before standardisation.
+        super().__init__(name="wide_resnet", autocast=False)
+        self.stem = layers.convolution(
+            STEM_WIDTH, 3, strides=config.stem_stride, name="stem"
+        )
+        self.units = _units(config)
+        self.head = NormAct(config, name="head")
+        self.pool = keras.layers.GlobalAveragePooling2D(name="pool")
+        self.classifier = layers.classifier(
+            num_classes, scale=1.0, bias_initializer=keras.initializers.Zeros()
+        )
+
+    def call(self, images: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Returns the logits of images.
+
+        Args:
+          images: float32 [B, H, W, C], pixels in [0, 255].
+          training: batch norm uses the batch, and moves its statistics.
+          branch: the branch of batch norm.
+
+        Returns:
+          float32 [B, num_classes].
+        """
+        features = self.stem(normalization.per_image(images))
+        for unit in self.units:
+            features = unit(features, training=training, branch=branch)
+        features = self.head(features, training=training, branch=branch)
+        return self.classifier(self.pool(features))
+
+
+class NormAct(keras.layers.Layer):
+    """Batch norm, then the activation."""
+
+    def __init__(self, config: WideResNet, *, name: str) -> None:
+        """Declares the layer of a network."""
+        super().__init__(name=name)
+        self.norm = normalization.BatchNorm(
+            momentum=0.9, epsilon=1e-3, synchronized=config.synchronized, name="norm"
+        )
+        self.activation = activations.get(config.activation)
+
+    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Returns the inputs' shape, normalised and rectified."""
+        return self.activation(self.norm(inputs, training=training, branch=branch))
+
+
+class Unit(keras.layers.Layer):
+    """A pre-activation residual unit of two 3x3 convolutions."""
+
+    def __init__(
+        self, config: WideResNet, filters: int, *, strides: int, first: bool, name: str
+    ) -> None:
+        """Declares the layers.
+
+        Args:
+          config: the network that the unit belongs to.
+          filters: channels of the outputs.
+          strides: of the first convolution and of the shortcut.
+          first: whether the shortcut starts after the first activation, as in the
+            network's first unit, or at the inputs, as in all others.
+          name: name of the layer, unique in the network.
+        """
+        super().__init__(name=name)
+        self.filters, self.strides, self.first = filters, strides, first
+        self.norm_act1 = NormAct(config, name="norm_act1")
+        self.conv1 = layers.convolution(filters, 3, strides=strides, name="conv1")
+        self.norm_act2 = NormAct(config, name="norm_act2")
+        self.conv2 = layers.convolution(filters, 3, name="conv2")
+
+    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
+        mode = {"training": training, "branch": branch}
+        activated = self.norm_act1(inputs, **mode)
+        residual = self.conv1(activated)
+        residual = self.conv2(self.norm_act2(residual, **mode))
+        return residual + self._shortcut(activated if self.first else inputs)
+
+    def _shortcut(self, inputs: Any) -> Any:
+        if self.strides > 1:
+            # Like the convolutions, "same" rounds odd sizes up.
+            inputs = ops.average_pool(
+                inputs, self.strides, strides=self.strides, padding="same"
+            )
+        new = self.filters - inputs.shape[-1]
+        if new == 0:
+            return inputs
+        return ops.pad(inputs, ((0, 0), (0, 0), (0, 0), (new // 2, new - new // 2)))
+
+
+def _units(config: WideResNet) -> list[Unit]:
+    units_per_stage = (config.depth - 2) // 6
+    return [
+        Unit(
+            config,
+            base * config.width,
+            strides=2 if stage > 1 and index == 1 else 1,
+            first=stage == 1 and index == 1,
+            name=f"stage{stage}_unit{index}",
+        )
+        for stage, base in enumerate(STAGE_WIDTHS, start=1)
+        for index in range(1, units_per_stage + 1)
+    ]

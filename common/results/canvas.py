@@ -1,0 +1,82 @@
+"""The look of the figures: colours, light and dark themes, panels, PNG files.
+
+Colours are the Okabe-Ito set, told apart with any common colour vision; the shape of a
+marker says the same again.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1")
+MARKERS = "osD^vP*"
+THEMES = {
+    "light": {"ink": "#333a44", "line": "#dfe3e8", "page": "#ffffff"},
+    "dark": {"ink": "#c9d1d9", "line": "#30363f", "page": "#171b21"},
+}
+DPI = 144
+
+
+def save(draw: Callable[[], Figure | None], stem: pathlib.Path) -> str | None:
+    """Writes `STEM-light.png` and `STEM-dark.png`.
+
+    Args:
+      draw: makes the figure; called once per theme.
+      stem: path without suffix.
+
+    Returns:
+      The name of the stem, or None if there was nothing to draw.
+    """
+    for theme, colors in THEMES.items():
+        with mpl.rc_context(_style(**colors)):
+            figure = draw()
+            if figure is None:
+                return None
+            # No software version in the file: the same records give the same bytes.
+            metadata = {"Software": None}
+            figure.savefig(f"{stem}-{theme}.png", dpi=DPI, metadata=metadata)
+    return stem.name
+
+
+def panels(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Returns a figure with `count` equal panels; width and height in inches each."""
+    columns = min(count, max(1, int(11 / width)))
+    lines = -(-count // columns)
+    size = (width * columns + 0.8, height * lines + 0.8)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).flatten()
+    for panel in axes[count:]:
+        panel.remove()
+    return figure, list(axes[:count])
+
+
+def color(index: int) -> str:
+    """Returns the colour of the line of that index."""
+    return COLORS[index % len(COLORS)]
+
+
+def _style(ink: str, line: str, page: str) -> dict[str, object]:
+    inked = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
+    return {
+        **dict.fromkeys(inked, ink),
+        **dict.fromkeys(("figure.facecolor", "axes.facecolor"), page),
+        "savefig.facecolor": page,
+        "axes.edgecolor": line,
+        "grid.color": line,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10,
+        "axes.labelsize": 9,
+        "font.size": 9,
+        "lines.markersize": 4,
+        "legend.frameon": False,
+        "xtick.major.size": 0,
+        "ytick.major.size": 0,
+    }

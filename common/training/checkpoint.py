@@ -1,0 +1,184 @@
+"""Checkpoints: everything that a run needs to go on with the same bits.
+
+A checkpoint is one `.npz` of the shared variables, written by the chief, and one of the
+replicas' own state for each worker (Free training's perturbation), written by it. They
+appear whole or not at all, and one that does not read back is passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from common.training import errors
+
+_BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+def save(
+    directory: pathlib.Path,
+    step: int,
+    *,
+    variables: Iterable[Any],
+    state: Iterable[np.ndarray],
+    worker: tuple[int, int] = (0, 1),
+    keep: int = 2,
+) -> None:
+    """Writes this worker's files of a checkpoint and drops all but the newest.
+
+    Args:
+      directory: of the run's checkpoints; shared by all workers.
+      step: updates done.
+      variables: Keras variables of the network and the optimizer.
+      state: this worker's replica states, one array [replicas, ...] for each part.
+      worker: index and number of workers.
+      keep: how many checkpoints stay.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    index = worker[0]
+    _write(
+        directory / f"{step:08d}.state-{index}.npz",
+        {str(i): part for i, part in enumerate(state)},
+    )
+    if index == 0:
+        _write(directory / f"{step:08d}.npz", named(variables))
+    for old in steps(directory)[:-keep]:
+        if index == 0:
+            (directory / f"{old:08d}.npz").unlink(missing_ok=True)
+        (directory / f"{old:08d}.state-{index}.npz").unlink(missing_ok=True)
+
+
+def restore(
+    directory: pathlib.Path,
+    *,
+    variables: Iterable[Any],
+    worker: tuple[int, int] = (0, 1),
+) -> tuple[int, list[np.ndarray]]:
+    """Restores the newest checkpoint that reads back; (0, []) if there is none.
+
+    Args:
+      directory: as for `save`.
+      variables: take the saved values.
+      worker: index and number of workers; as many as saved it.
+
+    Returns:
+      The step, and this worker's replica states.
+
+    Raises:
+      RunError: checkpoints are there but none reads back, or another number of workers
+        wrote them.
+    """
+    found = steps(directory)
+    for step in reversed(found):
+        try:
+            _check_workers(directory, step, worker[1])
+            arrays = _read(directory / f"{step:08d}.npz")
+            states = [
+                _read(directory / f"{step:08d}.state-{i}.npz") for i in range(worker[1])
+            ]
+        except _BROKEN as error:
+            logging.warning(
+                "Checkpoint %d does not read back (%s); taking the one before.",
+                step,
+                error,
+            )
+            continue
+        assign(variables, arrays)
+        state = states[worker[0]]
+        return step, [state[str(i)] for i in range(len(state))]
+    if found:
+        raise errors.RunError(
+            f"No checkpoint in {directory} reads back. Received: steps {found}. "
+            "Remove the folder to start again."
+        )
+    return 0, []
+
+
+def load(
+    directory: pathlib.Path, variables: Iterable[Any], step: int | None = None
+) -> int:
+    """Gives variables their values in a checkpoint; returns its step.
+
+    Args:
+      directory: as for `save`.
+      variables: such as those of the network alone.
+      step: or None for the newest.
+
+    Raises:
+      RunError: there is no such checkpoint.
+    """
+    found = steps(directory)
+    if not found or (step is not None and step not in found):
+        raise errors.RunError(
+            f"No checkpoint of step {step or 'any'} in {directory}; train the recipe "
+            f"first. Received: steps {found}"
+        )
+    step = found[-1] if step is None else step
+    assign(variables, _read(directory / f"{step:08d}.npz"))
+    return step
+
+
+def steps(directory: pathlib.Path) -> list[int]:
+    """Returns the steps that have shared variables, in increasing order."""
+    names = (path.name for path in directory.glob("*.npz"))
+    return sorted(int(n[:-4]) for n in names if re.fullmatch(r"\d+\.npz", n))
+
+
+def named(variables: Iterable[Any]) -> dict[str, np.ndarray]:
+    """Returns the values by path, which must be unique."""
+    variables = list(variables)
+    arrays = {v.path: np.asarray(v.numpy()) for v in variables}
+    if len(arrays) != len(variables):
+        paths = [v.path for v in variables]
+        twice = sorted({path for path in paths if paths.count(path) > 1})
+        raise ValueError(f"Variables share a path. Received: {', '.join(twice)}")
+    return arrays
+
+
+def assign(variables: Iterable[Any], arrays: dict[str, np.ndarray]) -> None:
+    """Gives each variable its array.
+
+    Raises:
+      RunError: a variable has no array, or one of another shape.
+    """
+    for variable in variables:
+        array = arrays.get(variable.path)
+        if array is None or tuple(array.shape) != tuple(variable.shape):
+            raise errors.RunError(
+                f"The checkpoint does not fit the network at {variable.path}: expected "
+                f"shape {tuple(variable.shape)}. Received: "
+                f"{None if array is None else array.shape}"
+            )
+        variable.assign(array)
+
+
+def _check_workers(directory: pathlib.Path, step: int, workers: int) -> None:
+    """Refuses to split one worker's state over several, or the reverse."""
+    files = list(directory.glob(f"{step:08d}.state-*.npz"))
+    if len(files) > workers:
+        raise errors.RunError(
+            f"Checkpoint {step} was written by {len(files)} workers. Received: "
+            f"{workers} workers; restart with as many."
+        )
+
+
+def _write(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+    partial = path.with_suffix(".partial")
+    with open(partial, "wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+    with np.load(path) as archive:
+        return {name: archive[name] for name in archive.files}

@@ -1,0 +1,89 @@
+"""What a run was: recipe, versions, hardware and commit, as `recipe.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import platform
+import subprocess
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from common import recipe as recipes
+from common.training import errors
+
+
+def environment() -> dict[str, Any]:
+    """Returns versions, hardware and the commit of the code, as far as known."""
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+        "hardware": _hardware(),
+        "commit": _commit(),
+    }
+
+
+def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
+    """Writes `recipe.json`, or refuses the folder of another recipe.
+
+    Raises:
+      RunError: the folder holds a run with another recipe or precision; names the
+        first field that differs.
+    """
+    path = run_dir / "recipe.json"
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for key in ("recipe", "precision"):
+            difference = recipes.first_difference(found[key], manifest[key], key)
+            if difference:
+                raise errors.RunError(
+                    f"{run_dir} holds a run of another recipe (there != here). "
+                    f"Received: {difference}. Take another --workdir, or remove it."
+                )
+        return
+    run_dir.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _hardware() -> str:
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        return f"{len(gpus)} x {details.get('device_name', 'GPU')}"
+    return f"CPU, {len(_usable_cores())} cores, {_processor()}"
+
+
+def _usable_cores() -> list[int]:
+    try:
+        return sorted(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return list(range(os.cpu_count() or 1))
+
+
+def _processor() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2] for line in lines if line.startswith("model name")]
+    return names[0].strip() if names else platform.machine()
+
+
+def _commit() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=pathlib.Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,129 @@
+"""What a run says while it trains: JSON lines, TensorBoard, and a progress bar."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+import statistics
+import time
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from common.training import errors
+
+
+class Log:
+    """The chief's record of a run; other workers only watch for NaN.
+
+    Attributes:
+      path: `metrics.jsonl`, one JSON object a line.
+    """
+
+    def __init__(
+        self, run_dir: pathlib.Path, *, step: int, num_steps: int, chief: bool
+    ) -> None:
+        """Opens the record and drops what was logged after `step`, now redone."""
+        self.path = run_dir / "metrics.jsonl"
+        self._chief = chief
+        self._bar = None
+        if not chief:
+            return
+        kept = [line for line in read(self.path) if line["step"] <= step]
+        kept = [line for line in kept if line["kind"] != "end"]
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        self.path.write_text(text, encoding="utf-8")
+        self._board = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
+        self._bar = keras.utils.Progbar(
+            num_steps, stateful_metrics=["loss", "accuracy", "images/s"], interval=1.0
+        )
+
+    def write(self, kind: str, step: int, **values: Any) -> None:
+        """Adds a line of JSON, and its numbers to TensorBoard."""
+        if not self._chief:
+            return
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        with self._board.as_default():
+            for name, value in values.items():
+                if isinstance(value, (int, float)):
+                    tf.summary.scalar(f"{kind}/{name}", value, step=step)
+
+    def progress(self, step: int, **values: float) -> None:
+        """Moves the bar."""
+        if self._bar is not None:
+            self._bar.update(step, list(values.items()))
+
+
+class Meter:
+    """Gathers the metrics of updates between two lines of the log."""
+
+    def __init__(self, batch_size: int) -> None:
+        """Takes the global batch size, for images per second."""
+        self._batch_size = batch_size
+        self._pending: list[tuple[int, dict[str, Any]]] = []
+        self._timed, self._since = 0, time.perf_counter()
+
+    def add(self, step: int, metrics: dict[str, Any]) -> None:
+        """Keeps the metrics of the update that ended at `step`, unread."""
+        self._pending.append((step, metrics))
+        self._timed += 1
+
+    def restart_clock(self) -> None:
+        """Leaves what was done since the last update out of the seconds per step."""
+        self._timed, self._since = 0, time.perf_counter()
+
+    def flush(self) -> dict[str, float]:
+        """Returns the means over the updates gathered, and forgets them.
+
+        Raises:
+          RunError: a loss is not finite; names its step.
+        """
+        losses = [(step, float(metrics["loss"])) for step, metrics in self._pending]
+        for step, loss in losses:
+            if not math.isfinite(loss):
+                raise errors.RunError(
+                    f"The loss is not finite at step {step}. Received: loss={loss}. "
+                    "Lower the learning rate with --set schedule.values=; the last "
+                    "good checkpoint is kept."
+                )
+        means = {
+            name: statistics.fmean(float(metrics[name]) for _, metrics in self._pending)
+            for name in self._pending[-1][1]
+        }
+        if self._timed:
+            seconds = (time.perf_counter() - self._since) / self._timed
+            means["step_seconds"] = seconds
+            means["images_per_second"] = self._batch_size / seconds
+        self._pending.clear()
+        self.restart_clock()
+        return means
+
+
+def read(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the lines of a `metrics.jsonl`; a last line cut short is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    parsed = []
+    for number, line in enumerate(lines):
+        try:
+            parsed.append(json.loads(line))
+        except json.JSONDecodeError:
+            if number + 1 < len(lines):
+                raise errors.RunError(
+                    f"{path} is damaged. Received: line {number + 1}"
+                ) from None
+    return parsed
+
+
+def training_minutes(path: pathlib.Path, num_steps: int) -> float:
+    """Returns the median of the seconds per update, times the updates, in minutes.
+
+    The median does not move when another program takes the machine for a while, or
+    when a run was interrupted and went on later.
+    """
+    seconds = [line["step_seconds"] for line in read(path) if "step_seconds" in line]
+    return statistics.median(seconds) * num_steps / 60.0

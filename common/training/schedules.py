@@ -1,0 +1,39 @@
+"""Learning-rate schedules, as parts of a recipe; all count updates of the weights."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class PiecewiseConstant:
+    """`values[i]` until update `boundaries[i]`, exclusive; the last value afterwards.
+
+    Attributes:
+      boundaries: increasing numbers of updates.
+      values: rates, one more than boundaries.
+    """
+
+    boundaries: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.boundaries) + 1:
+            raise ValueError(
+                "PiecewiseConstant needs one value more than boundaries. Received: "
+                f"boundaries={self.boundaries}, values={self.values}"
+            )
+        if list(self.boundaries) != sorted(set(self.boundaries)):
+            raise ValueError(
+                "PiecewiseConstant needs increasing boundaries. Received: "
+                f"boundaries={self.boundaries}"
+            )
+
+    def build(self) -> keras.optimizers.schedules.LearningRateSchedule:
+        """Returns the Keras schedule."""
+        # Keras keeps the old value at the boundary itself; the drop belongs there.
+        return keras.optimizers.schedules.PiecewiseConstantDecay(
+            [boundary - 1 for boundary in self.boundaries], list(self.values)
+        )

@@ -1,0 +1,110 @@
+"""Where a run is computed: one device, the GPUs of a machine, many machines, a TPU."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from common import recipe as recipes
+
+NAMES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
+
+
+def make(name: str = "auto") -> tf.distribute.Strategy:
+    """Returns the strategy; call it before anything else touches TensorFlow.
+
+    Args:
+      name: `one_device` takes the first GPU, or the CPU; `mirrored` all GPUs of this
+        machine, or all its logical CPUs; `multi_worker` the machines in `TF_CONFIG`;
+        `tpu` the TPU in `TPU_NAME`; `auto` the first that fits of multi_worker,
+        mirrored (two GPUs or more) and one_device.
+
+    Raises:
+      ValueError: unknown name, or multi_worker without `TF_CONFIG`.
+    """
+    recipes.lookup(dict.fromkeys(NAMES), name, "--strategy")
+    if name == "auto":
+        name = _fitting()
+    if name == "multi_worker":
+        if not _cluster():
+            raise ValueError(
+                "--strategy=multi_worker needs TF_CONFIG with the cluster and this "
+                f"task. Received: TF_CONFIG={os.environ.get('TF_CONFIG', '')}"
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "tpu":
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return tf.distribute.TPUStrategy(resolver)
+    devices = [d.name for d in tf.config.list_logical_devices("GPU")]
+    devices = devices or [d.name for d in tf.config.list_logical_devices("CPU")]
+    if name == "one_device":
+        return tf.distribute.OneDeviceStrategy(devices[0])
+    return tf.distribute.MirroredStrategy(devices)
+
+
+def make_deterministic() -> None:
+    """Makes every operation repeat its bits, on GPUs too, at some speed."""
+    tf.config.experimental.enable_op_determinism()
+
+
+def worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:
+    """Returns this worker's index and the number of workers; worker 0 is the chief."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not isinstance(
+        strategy, tf.distribute.MultiWorkerMirroredStrategy
+    ):
+        return 0, 1
+    return resolver.task_id or 0, len(resolver.cluster_spec().as_dict()["worker"])
+
+
+def local_replicas(strategy: tf.distribute.Strategy) -> int:
+    """Returns the number of replicas on this worker."""
+    return strategy.num_replicas_in_sync // worker(strategy)[1]
+
+
+def check_divides(batch_size: int, strategy: tf.distribute.Strategy) -> None:
+    """Refuses a global batch that the replicas cannot share equally.
+
+    Raises:
+      ValueError: names both numbers.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise ValueError(
+            "batch_size must divide by the number of replicas; use --set batch_size=. "
+            f"Received: batch_size={batch_size}, replicas={replicas}"
+        )
+
+
+def distribute_batches(strategy: tf.distribute.Strategy, make_dataset: Any) -> Any:
+    """Returns an iterator over distributed batches.
+
+    Args:
+      strategy: any of the above.
+      make_dataset: (shard, replicas) -> this worker's dataset of per-replica batches.
+    """
+    options = tf.distribute.InputOptions(
+        experimental_fetch_to_device=bool(tf.config.list_logical_devices("GPU"))
+    )
+    return iter(
+        strategy.distribute_datasets_from_function(
+            lambda _: make_dataset(worker(strategy), local_replicas(strategy)), options
+        )
+    )
+
+
+def _fitting() -> str:
+    if _cluster():
+        return "multi_worker"
+    return (
+        "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one_device"
+    )
+
+
+def _cluster() -> dict[str, Any]:
+    return json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})

@@ -1,0 +1,59 @@
+"""What every test runs on: two logical CPUs, float32, no display, no surprises."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator
+
+# Before the first import of Keras and TensorFlow, which read them once.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["MPLBACKEND"] = "Agg"
+
+import hypothesis
+import keras
+import pytest
+import tensorflow as tf
+
+REPLICAS = ("CPU:0", "CPU:1")
+
+tf.get_logger().setLevel("ERROR")
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration() for _ in REPLICAS],
+)
+
+# Tracing makes the first example slow, so there is no deadline; the examples are the
+# same in every run, so a failure can be had again.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, derandomize=True, max_examples=25
+)
+hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def fresh_keras() -> Iterator[None]:
+    """Leaves nothing behind: no names, no seeds, no precision policy."""
+    yield
+    keras.backend.clear_session(free_memory=False)
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def two_replicas() -> tf.distribute.Strategy:
+    """Returns a strategy over two replicas, which share the CPU."""
+    return tf.distribute.MirroredStrategy(list(REPLICAS))
+
+
+@pytest.fixture(scope="session")
+def cifar10_dir() -> str:
+    """Returns a TFDS folder that holds CIFAR-10, or skips the test."""
+    data_dir = os.environ.get("TFDS_DATA_DIR", "")
+    if not data_dir or not (pathlib.Path(data_dir) / "cifar10").is_dir():
+        pytest.skip(
+            "CIFAR-10 is not here: set TFDS_DATA_DIR to a TFDS folder with cifar10. "
+            f"Received: TFDS_DATA_DIR={data_dir!r}"
+        )
+    return data_dir

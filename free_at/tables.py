@@ -1,0 +1,130 @@
+"""The Free paper's tables and its figure: which recipe and evaluation is which cell.
+
+Row and column headings are those of `reported.csv`. `PAPER_MAP` says where each part of
+the paper stands in this package; the README shows it.
+"""
+
+from __future__ import annotations
+
+from common.recipe import TRAINING_TIME, Cell, Table, grid
+from free_at import presets
+
+CIFAR_ROWS = {  # row heading -> end of the recipe name
+    "natural": "natural",
+    "Free m=2": "free_2",
+    "Free m=4": "free_4",
+    "Free m=8": "free_8",
+    "Free m=10": "free_10",
+    "2-PGD": "pgd_2",
+    "7-PGD": "pgd_7",
+}
+CIFAR_COLUMNS = {
+    "clean": "clean",
+    "PGD-20": "pgd_20",
+    "PGD-100": "pgd_100",
+    "CW-100": "cw_100",
+    "10-restart PGD-20": "pgd_20_restarts_10",
+    "time (min)": TRAINING_TIME,
+}
+CIFAR100_COLUMNS = ("clean", "PGD-20", "PGD-100", "time (min)")
+
+
+def imagenet_columns(epsilon: int) -> dict[str, str]:
+    """Returns column heading to evaluation name, of a table at one epsilon."""
+    attacked = {
+        f"PGD-{num_steps}": f"pgd_{num_steps}_eps{epsilon}"
+        for num_steps in (10, 50, 100)
+    }
+    return {"clean": "clean", **attacked}
+
+
+def imagenet_rows(epsilon: int) -> dict[str, str]:
+    """Returns row heading to recipe name, of natural and Free ResNet-50."""
+    free = {
+        f"Free m={num_replays}": f"imagenet_free_{num_replays}_eps{epsilon}"
+        for num_replays in presets.IMAGENET_REPLAYS
+    }
+    return {"natural": "imagenet_natural", **free}
+
+
+def figure_cells() -> tuple[Cell, ...]:
+    """Returns the cells of the figure: each epsilon has its own networks."""
+    cells = [
+        Cell(cell.row, f"{cell.column} eps={epsilon}", cell.recipe, cell.evaluation)
+        for epsilon in presets.IMAGENET_EPSILONS
+        for cell in grid(imagenet_rows(epsilon), imagenet_columns(epsilon))
+    ]
+    columns = list(imagenet_columns(2))
+    return tuple(sorted(cells, key=lambda c: columns.index(c.column.split(" ")[0])))
+
+
+TABLES = (
+    Table(
+        name="cifar10",
+        title="CIFAR-10, WRN-32-10, epsilon 8: accuracy in percent, minutes",
+        cells=grid(
+            {
+                row: f"cifar10_{name}"
+                for row, name in CIFAR_ROWS.items()
+                if row != "2-PGD"
+            },
+            CIFAR_COLUMNS,
+        ),
+    ),
+    Table(
+        name="cifar100",
+        title="CIFAR-100, WRN-32-10, epsilon 8: accuracy in percent, minutes",
+        cells=grid(
+            {row: f"cifar100_{name}" for row, name in CIFAR_ROWS.items()},
+            {column: CIFAR_COLUMNS[column] for column in CIFAR100_COLUMNS},
+        ),
+    ),
+    Table(
+        name="imagenet_eps2",
+        title="ImageNet, ResNet-50, epsilon 2: accuracy in percent",
+        cells=grid(imagenet_rows(2), imagenet_columns(2)),
+    ),
+    Table(
+        name="imagenet_epsilon",
+        title="ImageNet, ResNet-50, accuracy in percent against epsilon",
+        cells=figure_cells(),
+        plot="epsilon",
+    ),
+    Table(
+        name="imagenet_depth",
+        title="ImageNet, Free m=4, epsilon 4, deeper networks: accuracy in percent",
+        cells=grid(
+            {
+                "ResNet-50": "imagenet_free_4_eps4",
+                "ResNet-101": "imagenet_resnet101_free_4_eps4",
+                "ResNet-152": "imagenet_resnet152_free_4_eps4",
+            },
+            imagenet_columns(4),
+        ),
+    ),
+    Table(
+        name="imagenet_free_vs_pgd",
+        title="ImageNet, ResNet-50, epsilon 4, Free and 2-PGD: accuracy, minutes",
+        cells=grid(
+            {"2-PGD": "imagenet_pgd_2_eps4", "Free m=4": "imagenet_free_4_eps4"},
+            {**imagenet_columns(4), "time (min)": TRAINING_TIME},
+        ),
+    ),
+)
+
+PAPER_MAP = (  # part of the paper, object, test
+    ("Alg. 1", "free_at.algorithm.FreeTraining", "free_at/algorithm_test.py"),
+    ("K-PGD baseline", "free_at.algorithm.PGDTraining", "free_at/algorithm_test.py"),
+    (
+        "natural baseline",
+        "free_at.algorithm.NaturalTraining",
+        "free_at/algorithm_test.py",
+    ),
+    ("WRN-32-10", "common.models.WideResNet", "common/models/wide_resnet_test.py"),
+    ("ResNet-50, 101, 152", "common.models.ResNet", "common/models/resnet_test.py"),
+    ("PGD-K, CW-K, restarts", "common.attacks.PGD", "common/attacks/pgd_test.py"),
+    ("setup, CIFAR and ImageNet", "free_at.presets.RECIPES", "free_at/presets_test.py"),
+    ("attacks of the tables", "free_at.presets.EVALUATIONS", "free_at/presets_test.py"),
+    ("tables and figure", "free_at.tables.TABLES", "free_at/tables_test.py"),
+    ("statements of the text", "free_at.claims.CLAIMS", "free_at/claims_test.py"),
+)
