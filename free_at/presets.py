@@ -189,10 +189,10 @@ SMALL = {  # CIFAR-10 again, with a network for two CPU cores
     name: dataclasses.replace(
         PAPER[name],
         network=models.WideResNet(depth=8, width=2, stem_stride=2),
-        schedule=schedules.PiecewiseConstant((2_240, 3_360), (0.1, 0.01, 0.001)),
-        num_steps=4_480,  # drops at 1/2 and 3/4, between two minibatches for m = 8
-        probe_every=560,
-        checkpoint_every=560,
+        schedule=schedules.PiecewiseConstant((2_800, 4_200), (0.1, 0.01, 0.001)),
+        num_steps=5_600,  # drops at 1/2 and 3/4, between two minibatches for m = 8
+        probe_every=700,
+        checkpoint_every=700,
     )
     for name in SMALL_NAMES
 }

@@ -59,7 +59,7 @@ def _label_leak(run: measured.Run) -> Iterator[tuple[str, str]]:
     records = _evaluations(run)
     for clean, attacked in itertools.product(records, records):
         if attacked.attack and not clean.attack:
-            yield from _above(run, attacked, clean, "label leak", "clean accuracy")
+            yield from _above(run, attacked, clean, kind="label leak", words="clean")
 
 
 def _masking(run: measured.Run) -> Iterator[tuple[str, str]]:
@@ -68,7 +68,7 @@ def _masking(run: measured.Run) -> Iterator[tuple[str, str]]:
     for weak, strong in itertools.permutations(records, 2):
         more = _stronger(weak.attack, strong.attack)
         if more:
-            yield from _above(run, strong, weak, "masking", f"less {more}")
+            yield from _above(run, strong, weak, kind="masking", words=f"less {more}")
 
 
 def _noise(run: measured.Run) -> Iterator[tuple[str, str]]:
@@ -82,15 +82,12 @@ def _noise(run: measured.Run) -> Iterator[tuple[str, str]]:
             found = intervals.paired_difference(
                 run.survived(noise.name), run.survived(attacked.name)
             )
+            message = (
+                f"{noise.name} hurts as much as {attacked.name}: {found.value:+.2f} "
+                f"points [{found.low:+.2f}, {found.high:+.2f}] apart"
+            )
             if found.low <= 0:
-                yield (
-                    "noise",
-                    (
-                        f"{noise.name} hurts as much as {attacked.name}: "
-                        f"{found.value:+.2f} points "
-                        f"[{found.low:+.2f}, {found.high:+.2f}] apart"
-                    ),
-                )
+                yield "noise", message
 
 
 def _overfitting(run: measured.Run) -> Iterator[tuple[str, str]]:
@@ -103,13 +100,11 @@ def _overfitting(run: measured.Run) -> Iterator[tuple[str, str]]:
         best = max(best, pgd)
         fell = best - pgd > PROBE_FALL or fgsm > PROBE_FGSM_SHARE * clean
         if fgsm - pgd > PROBE_GAP and fell:
-            yield (
-                "overfitting",
-                (
-                    f"probe at step {line['step']}: PGD {pgd:.1f} % far below FGSM "
-                    f"{fgsm:.1f} % (clean {clean:.1f} %, best PGD so far {best:.1f} %)"
-                ),
+            message = (
+                f"probe at step {line['step']}: PGD {pgd:.1f} % far below FGSM "
+                f"{fgsm:.1f} % (clean {clean:.1f} %, best PGD so far {best:.1f} %)"
             )
+            yield "overfitting", message
             return
 
 
@@ -120,27 +115,16 @@ def _alarms(run: measured.Run) -> Iterator[tuple[str, str]]:
 
 def _records(run: measured.Run) -> Iterator[tuple[str, str]]:
     """Records that do not show what their folder says."""
-    if run.manifest.get("overrides"):
-        yield (
-            "record",
-            (
-                "not the recipe of that name: trained with "
-                f"--set {' --set '.join(run.manifest['overrides'])}"
-            ),
-        )
+    overrides = [f"--set {item}" for item in run.manifest.get("overrides") or ()]
+    if overrides:
+        yield "record", f"trained with {' '.join(overrides)}, not as the recipe says"
     if run.training_minutes is None:
         yield "record", "training has not reached its end"
-    recipe = run.manifest.get("recipe") or {}
-    num_steps = recipe.get("num_steps")
+    num_steps = (run.manifest.get("recipe") or {}).get("num_steps")
     for record in _evaluations(run):
         if None not in (record.step, num_steps) and record.step != num_steps:
-            yield (
-                "record",
-                (
-                    f"{record.name} was measured after {record.step} of "
-                    f"{num_steps} updates"
-                ),
-            )
+            message = f"measured after {record.step} of {num_steps} updates"
+            yield "record", f"{record.name} was {message}"
 
 
 def _evaluations(run: measured.Run) -> list[measured.Measured]:
@@ -152,6 +136,7 @@ def _above(
     run: measured.Run,
     high: measured.Measured,
     low: measured.Measured,
+    *,
     kind: str,
     words: str,
 ) -> Iterator[tuple[str, str]]:
@@ -160,13 +145,11 @@ def _above(
         return
     found = intervals.paired_difference(run.survived(high.name), run.survived(low.name))
     if found.low > 0:
-        yield (
-            kind,
-            (
-                f"{high.name} above {low.name} ({words}) by {found.value:.2f} points "
-                f"[{found.low:.2f}, {found.high:.2f}]"
-            ),
+        message = (
+            f"{high.name} above {low.name} ({words}) by {found.value:.2f} points "
+            f"[{found.low:.2f}, {found.high:.2f}]"
         )
+        yield kind, message
 
 
 def _stronger(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Iterable
 from typing import Any
@@ -95,23 +96,22 @@ def _regressed(
     regressed = dataclasses.replace(regressed, note=note)
     if cell.evaluation == recipe.TRAINING_TIME:
         minutes = (old.training_minutes, new.training_minutes)
+        verdict = comparison.NOT_RUN if None in minutes else comparison.SHOWN
         return dataclasses.replace(
-            regressed,
-            baseline=minutes[0],
-            measured=minutes[1],
-            verdict=comparison.NOT_RUN if None in minutes else comparison.SHOWN,
+            regressed, baseline=minutes[0], measured=minutes[1], verdict=verdict
         )
-    before, after = old.evaluation(cell.evaluation), new.evaluation(cell.evaluation)
+    before, after = (run.evaluation(cell.evaluation) for run in (old, new))
     if before is None or after is None:
         return regressed
     verdict, evidence = _changed(old, new, before, after)
+    note = note or _difference("attacks", before.attack, after.attack)
     return dataclasses.replace(
         regressed,
         baseline=before.accuracy,
         measured=after.accuracy,
         verdict=verdict,
         evidence=evidence,
-        note=note or _difference("attacks", before.attack, after.attack),
+        note=note,
     )
 
 
@@ -124,14 +124,13 @@ def _changed(
     """Returns the verdict and the evidence for it."""
     if before.total == after.total:
         test = intervals.mcnemar(new.survived(after.name), old.survived(before.name))
-        net = test.gained - test.lost
+        chance = test.p_value >= 0.05
+        verdict = comparison.side(test.gained - test.lost, math.inf if chance else 0)
         evidence = (
             f"{test.gained} images gained, {test.lost} lost of {after.total}, "
             f"p = {test.p_value:.2g}"
         )
-        return (
-            comparison.WITHIN if test.p_value >= 0.05 else comparison.side(net, 0)
-        ), evidence
+        return verdict, evidence
     difference = intervals.separate_difference(
         (after.correct, after.total), (before.correct, before.total)
     )
@@ -139,9 +138,8 @@ def _changed(
         f"{difference.value:+.2f} points [{difference.low:+.2f}, "
         f"{difference.high:+.2f}] on {after.total} and {before.total} images"
     )
-    if difference.low <= 0 <= difference.high:
-        return comparison.WITHIN, evidence
-    return comparison.side(difference.value, 0), evidence
+    chance = difference.low <= 0 <= difference.high
+    return comparison.side(difference.value, math.inf if chance else 0), evidence
 
 
 def _difference(what: str, old: Any, new: Any) -> str:
