@@ -15,9 +15,10 @@ from absl import flags, logging
 from common import recipe as recipes
 from common import runs
 from common.results import claims, comparison, text
-from common.training import cost, errors, loop, strategy
+from common.training import cost, errors, learner, strategy
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
+USAGE_ERRORS = (ValueError, FileNotFoundError, flags.Error)
 
 HELP = """Usage: python -m {paper} COMMAND [NAME ...] [flags]
 
@@ -48,7 +49,7 @@ def define_flags() -> flags.FlagValues:
     define(flags.DEFINE_string, "workdir", "runs", "folder of all runs")
     define(flags.DEFINE_string, "data_dir", None, "TFDS folder; default TFDS_DATA_DIR")
     define(flags.DEFINE_string, "strategy", "auto", ", ".join(strategy.NAMES))
-    define(flags.DEFINE_string, "precision", "float32", ", ".join(loop.PRECISIONS))
+    define(flags.DEFINE_string, "precision", "float32", ", ".join(learner.PRECISIONS))
     define(flags.DEFINE_integer, "seed", None, "short for --set seed=")
     define(
         flags.DEFINE_multi_string, "set", [], "override a field: --set method.epsilon=4"
@@ -85,10 +86,10 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
         command = recipes.lookup(COMMANDS, words[0], "command")
         _check_names(command, words)
         return command(open_session(paper, values), *words[1:])
-    except (ValueError, flags.Error, FileNotFoundError) as error:
-        return _fail(USAGE, error)
+    except USAGE_ERRORS as error:
+        return fail(USAGE, error)
     except errors.RunError as error:
-        return _fail(FAILED, error)
+        return fail(FAILED, error)
 
 
 def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session:
@@ -102,7 +103,7 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     distribution = strategy.make(values.strategy)
     if values.deterministic:
         strategy.make_deterministic()
-    overrides = list(values["set"].value)
+    overrides = list(values["set"].value or ())
     if values.seed is not None:
         overrides.append(f"seed={values.seed}")
     return runs.Session(
@@ -185,7 +186,8 @@ def _check_names(command: Callable[..., int], words: Sequence[str]) -> None:
         ) from None
 
 
-def _fail(status: int, error: Exception) -> int:
+def fail(status: int, error: Exception) -> int:
+    """Prints an error as one line and returns the exit status."""
     print(f"error: {error}", file=sys.stderr)
     return status
 

@@ -12,7 +12,7 @@ from typing import Any
 from common import evaluation
 from common import recipe as recipes
 from common.evaluation import examples
-from common.training import checkpoint, loop, manifest, strategy
+from common.training import checkpoint, learner, loop, manifest, strategy
 
 NUM_EXAMPLES = 8  # images shown in the report
 BATCH_SIZE = 250  # images evaluated at a time
@@ -118,13 +118,13 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
 def _load_logits_fn(session: Session, name: str) -> Callable[[Any], Any]:
     """Returns the trained network, batch norm in inference mode."""
     recipe = session.recipe(name)
-    learner = loop.build(recipe, session.distribution, session.precision)
+    built = learner.build(recipe, session.distribution, session.precision)
     checkpoint.load(
         session.run_dir(name) / "checkpoints",
-        learner.network.variables,
+        built.network.variables,
         recipe.num_steps,
     )
-    return lambda images: learner.network(images, training=False)
+    return lambda images: built.network(images, training=False)
 
 
 def _evaluate(

@@ -1,8 +1,8 @@
 """The recipes and evaluations of the Free paper, at three scales.
 
-`RECIPES` and `EVALUATIONS` map scale to name to value. Scale `paper` is the authors' own
-setup; `small` and `digits` replace some of its parts, so that what differs is what one
-reads here. Epsilon and step sizes are in pixels of 255.
+`RECIPES` and `EVALUATIONS` map scale to name to value. Scale `paper` is the authors'
+own setup; `small` and `digits` replace some of its parts, so that what differs is what
+one reads here. Epsilon and step sizes are in pixels of 255.
 
 Where a number comes from stands at its line:
 
@@ -76,7 +76,7 @@ def imagenet_schedule(num_replays: int) -> schedules.PiecewiseConstant:
 
 
 IMAGENET_NATURAL = Recipe(
-    dataset=data.ImageNet(image_size=224),  # FREE-PT: random resized crop, flip
+    dataset=data.ImageNet(image_size=224, resize=256),  # FREE-PT main_free.py
     network=models.ResNet(depth=50),  # FREE-PT configs.yml
     method=NaturalTraining(),  # figure, natural model
     optimizer=optimizers.Momentum(0.9),  # FREE-PT configs.yml

@@ -1,4 +1,4 @@
-"""Steps of ascent: the gradient [B, H, W, C] of the loss -> a change in pixels of 255."""
+"""Steps of ascent: the gradient [B, H, W, C] of the loss -> a change of pixels."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_the_environment_says_where_the_data_are(tmp_path, monkeypatch):
 
 
 @needs_cifar10
-def test_cifar10_is_complete_and_in_published_order():
+def test_the_test_set_of_cifar10_is_complete_and_in_published_order():
     dataset = data.CIFAR10()
     labels, low, high = [], 255.0, 0.0
     for images, part in dataset.test_batches(batch_size=300).as_numpy_iterator():
@@ -107,7 +107,12 @@ def test_cifar10_is_complete_and_in_published_order():
     assert labels[:10] == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
     assert np.bincount(labels).tolist() == [1_000] * 10
     assert (low, high) == (0, 255)
-    images, labels = dataset.train_slice(50_000)
+
+
+@needs_cifar10
+@pytest.mark.slow
+def test_the_training_set_of_cifar10_is_complete_and_in_published_order():
+    images, labels = data.CIFAR10().train_slice(50_000)
     assert images.shape == (50_000, 32, 32, 3)
     assert labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
     assert np.bincount(labels).tolist() == [5_000] * 10

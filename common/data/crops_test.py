@@ -103,7 +103,7 @@ def test_a_test_crop_is_the_centre_after_resizing_the_shorter_side(height, width
         pixels = round((resized - 24) / 2) + np.arange(24)
         expected = (pixels + 0.5) * length / resized - 0.5  # the ramp at pixel centres
         np.testing.assert_allclose(
-            crop.mean(axis=1 - axis)[:, axis], expected, atol=0.02
+            crop.mean(axis=1 - axis)[:, axis], expected, atol=0.1
         )
 
 

@@ -40,5 +40,5 @@ def _digits() -> memory.Arrays:
     from sklearn import datasets  # slow to import; only this dataset needs it
 
     found = datasets.load_digits()
-    images = np.float32(found.images[..., np.newaxis] * (255 / 16))
+    images = (found.images[..., np.newaxis] * (255 / 16)).astype(np.float32)
     return images, found.target.astype(np.int32)

@@ -45,9 +45,9 @@ def save(draw: Callable[[], Figure | None], stem: pathlib.Path) -> str | None:
 
 def panels(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
     """Returns a figure with `count` equal panels; width and height in inches each."""
-    columns = min(count, max(1, int(11 / width)))
-    lines = -(-count // columns)
-    size = (width * columns + 0.8, height * lines + 0.8)
+    lines = -(-count // max(1, int(11.5 / width)))
+    columns = -(-count // lines)  # as even as the lines can be
+    size = (max(5.5, width * columns + 0.8), height * lines + 0.8)  # room for a legend
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).flatten()
     for panel in axes[count:]:

@@ -49,6 +49,7 @@ class ComparedCell:
       total: images counted.
       confidence: of the reported number, a key of `reported.CONFIDENCES`, or "".
       source: of the reported number, or "".
+      printed: the reported number with the decimals of its source, or "".
     """
 
     table: str
@@ -66,6 +67,7 @@ class ComparedCell:
     total: int | None = None
     confidence: str = ""
     source: str = ""
+    printed: str = ""
 
 
 def compare(
@@ -131,6 +133,7 @@ def _blank(
         verdict=NOT_RUN,
         confidence=record.confidence if record else "",
         source=record.source if record else "",
+        printed=record.printed if record else "",
     )
 
 

@@ -162,7 +162,7 @@ def load_arrays(path: pathlib.Path, *names: str) -> dict[str, np.ndarray]:
       ValueError: the file is missing or broken, or lacks a name.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: cannot be read as arrays ({error})") from None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import html
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from common.results import canvas
 
 STYLE = pathlib.Path(__file__).with_name("report.css")
 
@@ -62,13 +64,13 @@ def chip(verdict: str, words: str = "") -> str:
     return f'<span class="chip {kind}">{sign}{escape(words or verdict)}</span>'
 
 
-def counts(numbers: dict[str, int]) -> str:
+def counts(label: str, numbers: Mapping[str, int]) -> str:
     """Returns how often each verdict was given, as a row of chips."""
     chips = [
-        f"<li>{chip(verdict, f'{number} {verdict}')}</li>"
+        f"<li>{chip(verdict, f'{number} {verdict}' if number else verdict)}</li>"
         for verdict, number in numbers.items()
     ]
-    return f'<ul class="counts">{"".join(chips)}</ul>'
+    return f'<ul class="counts"><li>{escape(label)}</li>{"".join(chips)}</ul>'
 
 
 def table(
@@ -91,8 +93,9 @@ def table(
     return (
         f'<div class="scroll" role="region" tabindex="0" '
         f'aria-label="{escape(caption)}">'
-        f"<table><caption>{escape(caption)}</caption>\n<thead><tr>{heads}</tr></thead>"
-        "\n<tbody>\n" + "\n".join(lines) + "\n</tbody></table></div>"
+        f'<table><caption class="hidden">{escape(caption)}</caption>\n'
+        f"<thead><tr>{heads}</tr></thead>\n"
+        "<tbody>\n" + "\n".join(lines) + "\n</tbody></table></div>"
     )
 
 
@@ -105,11 +108,12 @@ def figure(stem: str | None, caption: str) -> str:
     """
     if stem is None:
         return ""
+    light, dark = (f"{escape(stem)}-{theme}.png" for theme in ("light", "dark"))
+    density = f"{canvas.DPI / 96:g}x"  # shown at the size it was drawn for
     return (
         "<figure><picture>"
-        f'<source srcset="{escape(stem)}-dark.png" '
-        'media="(prefers-color-scheme: dark)">'
-        f'<img src="{escape(stem)}-light.png" alt="{escape(caption)}" loading="lazy">'
+        f'<source srcset="{dark} {density}" media="(prefers-color-scheme: dark)">'
+        f'<img src="{light}" srcset="{light} {density}" alt="{escape(caption)}">'
         f"</picture><figcaption>{escape(caption)}</figcaption></figure>"
     )
 

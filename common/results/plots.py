@@ -31,18 +31,17 @@ def reported_and_measured(cells: Sequence[ComparedCell], scale: str) -> Figure |
     rows = list(dict.fromkeys(cell.row for cell in cells))
     columns = list(dict.fromkeys(cell.column for cell in cells))
     figure, panels = canvas.panels(
-        len(columns), width=2.6, height=0.9 + 0.3 * len(rows)
+        len(columns), width=2.2, height=0.5 + 0.34 * len(rows)
     )
     for panel, column in zip(panels, columns, strict=True):
-        panel.set_title(column)
+        panel.set_title(f"{column}, %")
         panel.set_yticks(range(len(rows)), rows)
         panel.set_ylim(len(rows) - 0.4, -0.6)
         panel.set_xlim(-3, 103)
         panel.grid(axis="y", visible=False)
         for cell in (c for c in cells if c.column == column):
             _draw_cell(panel, rows.index(cell.row), cell, scale == "paper")
-    for panel in panels:
-        panel.label_outer()
+        panel.tick_params(labelleft=panel.get_subplotspec().is_first_col())
     _label_bars(figure, cells, scale == "paper")
     return figure
 
@@ -66,10 +65,10 @@ def against_number(cells: Sequence[ComparedCell], scale: str) -> Figure | None:
     names = list(dict.fromkeys(name for lines in series.values() for name in lines))
     for panel, (title, lines) in zip(panels, series.items(), strict=True):
         panel.set_title(title)
-        panel.set_ylim(-3, 103)
         panel.set_xticks(sorted({x for line in lines.values() for x, _ in line}))
         for name, line in lines.items():
             _draw_line(panel, names.index(name), name, line, scale == "paper")
+        panel.set_ylim(bottom=-1)
     panels[0].set_ylabel("accuracy, %")
     handles, labels = panels[0].get_legend_handles_labels()
     note = "; dashed: reported" if scale == "paper" else ""
@@ -175,16 +174,17 @@ def _draw_cell(panel: Axes, y: int, cell: ComparedCell, with_reported: bool) -> 
         sure = cell.confidence != "unverified"
         panel.plot(
             cell.reported,
-            y,
+            y - 0.16,
             linestyle="none",
             marker="D" if sure else "$?$",
-            markersize=7,
+            markersize=6,
             markerfacecolor="none" if sure else canvas.COLORS[1],
             color=canvas.COLORS[1],
         )
     if cell.measured is not None:
-        panel.plot(cell.interval, [y, y], color=canvas.COLORS[0], linewidth=2)
-        panel.plot(cell.measured, y, "o", color=canvas.COLORS[0], markersize=5)
+        y_measured = y + 0.16  # beside the reported one, not on top of it
+        panel.plot(cell.interval, [y_measured] * 2, color=canvas.COLORS[0], linewidth=2)
+        panel.plot(cell.measured, y_measured, "o", color=canvas.COLORS[0])
 
 
 def _label_bars(figure: Figure, cells: Sequence[ComparedCell], paper: bool) -> None:
@@ -206,7 +206,6 @@ def _label_bars(figure: Figure, cells: Sequence[ComparedCell], paper: bool) -> N
     ]
     labels = [label for *_, label in kinds]
     figure.legend(handles, labels, loc="outside lower center", ncols=len(kinds))
-    figure.supxlabel("accuracy, %", fontsize=9)
 
 
 def _draw_line(

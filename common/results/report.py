@@ -87,15 +87,16 @@ def _answers(paper: recipe.Paper, scale: str, workdir: str | pathlib.Path) -> An
 
 
 def _page(found: Sequence[Answers], scale: str, out_dir: pathlib.Path) -> str:
-    verdicts = sections.verdicts(
+    counts = sections.counts(
         [cell for answers in found for cell in answers.cells],
         [result for answers in found for result in answers.results],
+        sum(len(answers.findings) for answers in found),
     )
     parts = [
-        sections.first_screen(scale, verdicts, sum(len(a.findings) for a in found)),
+        sections.first_screen(scale, counts),
         sections.navigation({a.paper.name: a.paper.title for a in found}),
         '<main id="main">',
-        *(_paper(answers, out_dir) for answers in found),
+        *(_paper(answers, out_dir, alone=len(found) == 1) for answers in found),
         "</main>",
         "<footer>Every measured number here was read from a record of a run; every "
         "reported one from a list that names its source.</footer>",
@@ -103,13 +104,13 @@ def _page(found: Sequence[Answers], scale: str, out_dir: pathlib.Path) -> str:
     return page.document(f"Results at scale {scale}", "\n".join(parts))
 
 
-def _paper(answers: Answers, out_dir: pathlib.Path) -> str:
+def _paper(answers: Answers, out_dir: pathlib.Path, *, alone: bool) -> str:
     paper = answers.paper
-    verdicts = sections.verdicts(answers.cells, answers.results)
+    counts = sections.counts(answers.cells, answers.results, len(answers.findings))
     parts = [
         f'<section id="{page.escape(paper.name)}">',
         f"<h2>{page.escape(paper.title)}</h2>",
-        page.counts(verdicts),
+        "" if alone else counts,  # the first screen has said it
         sections.claims(answers.results, answers.scale),
         *(_table(answers, table, out_dir) for table in paper.tables),
         sections.findings(answers.findings),

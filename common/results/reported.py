@@ -35,7 +35,8 @@ class Reported:
       row: heading of the row.
       column: heading of the column.
       metric: `accuracy` in percent, or `minutes` of training.
-      value: the number as printed.
+      value: the number.
+      printed: the number as printed, with its decimals.
       source: where it was read.
       confidence: a key of `CONFIDENCES`.
       place: `file:line`, for messages.
@@ -46,6 +47,7 @@ class Reported:
     column: str
     metric: str
     value: float
+    printed: str
     source: str
     confidence: str
     place: str = dataclasses.field(default="", compare=False)
@@ -122,7 +124,7 @@ def _record(place: str, fields: dict[str, str]) -> Reported:
             raise ValueError(f"{place}: {message}")
     value = _number(place, fields["metric"], fields["value"])
     texts = {name: text for name, text in fields.items() if name != "value"}
-    return Reported(value=value, place=place, **texts)
+    return Reported(value=value, printed=fields["value"], place=place, **texts)
 
 
 def _number(place: str, metric: str, text: str) -> float:

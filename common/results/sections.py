@@ -33,6 +33,7 @@ SCALES = {
         "numbers stand here as context and are not compared.",
     ),
 }
+SHOWN_FINDINGS = 8  # the rest opens on demand
 OTHER_SCALE = (
     "Another setup than the papers'.",
     "Which of the papers' claims show in it.",
@@ -40,25 +41,40 @@ OTHER_SCALE = (
 )
 
 
-def first_screen(scale: str, verdicts: Mapping[str, int], findings: int) -> str:
+def first_screen(scale: str, counts: str) -> str:
     """Returns what this report is, and what may be concluded from it.
 
     Args:
       scale: of every run in the report.
-      verdicts: how often each verdict was given.
-      findings: number of warnings.
+      counts: HTML, as the function of that name gives it.
     """
     what, may, may_not = SCALES.get(scale, OTHER_SCALE)
-    warned = page.chip("warning", f"{findings} warnings") if findings else ""
     return f"""<header>
 <p class="kicker">Adversarial training, scale <b>{page.escape(scale)}</b></p>
 <h1>{page.escape(what)}</h1>
-{page.counts(dict(verdicts))}{warned}
-<div class="verdicts">
+<div class="notes">
 <div class="note"><h2>What may be concluded</h2><p>{page.escape(may)}</p></div>
 <div class="note"><h2>What may not</h2><p>{page.escape(may_not)}</p></div>
 </div>
+{counts}
 </header>"""
+
+
+def counts(
+    cells: Iterable[ComparedCell], results: Iterable[ClaimResult], findings: int
+) -> str:
+    """Returns how many cells and claims got each verdict, and how many warnings."""
+    # Minutes and cells without a reported number have no verdict.
+    judged = [c for c in cells if c.metric == "accuracy" and c.reported is not None]
+    verdicts = collections.Counter(
+        "measured" if cell.verdict == CLAIMS_ONLY else cell.verdict for cell in judged
+    )
+    answers = collections.Counter(result.verdict for result in results)
+    return (
+        page.counts("Cells", verdicts)
+        + page.counts("Claims", answers)
+        + page.counts("Warnings", {"warning" if findings else "none": findings})
+    )
 
 
 def navigation(names: Mapping[str, str]) -> str:
@@ -96,7 +112,7 @@ def legend(cells: Sequence[ComparedCell]) -> str:
         parts.append(f"Reported numbers: {'; '.join(marks)}.")
     if sources:
         parts.append(f"Sources: {page.escape('; '.join(sources))}.")
-    return f'<p class="soft">{" ".join(parts)}</p>'
+    return f'<p class="legend">{" ".join(parts)}</p>'
 
 
 def tolerances(cells: Sequence[ComparedCell]) -> str:
@@ -152,7 +168,12 @@ def findings(found: Sequence[Finding]) -> str:
         f"{page.escape(item.message)}</li>"
         for item in found
     ]
-    return f'<h3>Warnings</h3><ul class="findings">{"".join(items)}</ul>'
+    shown, rest = (
+        f'<ul class="findings">{"".join(part)}</ul>' if part else ""
+        for part in (items[:SHOWN_FINDINGS], items[SHOWN_FINDINGS:])
+    )
+    more = f"{len(items) - SHOWN_FINDINGS} more warnings"
+    return f"<h3>Warnings</h3>{shown}{page.details(more, rest) if rest else ''}"
 
 
 def provenance(runs: Mapping[str, measured.Run]) -> str:
@@ -177,17 +198,6 @@ def commands(paper: str, scale: str, runs: Iterable[measured.Run]) -> str:
         lines.append(f"python -m {paper} evaluate {run.name} {common}")
     lines.append(f"python -m {paper} claims --scale={scale}")
     return page.details("Commands", f"<pre>{page.escape(chr(10).join(lines))}</pre>")
-
-
-def verdicts(
-    cells: Iterable[ComparedCell], results: Iterable[ClaimResult]
-) -> dict[str, int]:
-    """Returns how many cells and claims got each verdict.
-
-    Cells that nobody judges, at another scale than the paper's, are left out.
-    """
-    judged = [cell.verdict for cell in cells if cell.tolerance is not None]
-    return dict(collections.Counter([*judged, *(r.verdict for r in results)]))
 
 
 def _cell(cell: ComparedCell) -> str:

@@ -45,8 +45,7 @@ def reported(cell: ComparedCell, marked: bool = True) -> str:
     """
     if cell.reported is None:
         return ""
-    decimals = 0 if cell.metric == "minutes" else 2
-    number = f"{cell.reported:.{decimals}f}{_unit(cell.metric)}"
+    number = f"{cell.printed}{_unit(cell.metric)}"
     mark = MARKS[cell.confidence] if marked else ""
     return f"{number} ({mark})" if mark else number
 

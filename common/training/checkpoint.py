@@ -170,7 +170,7 @@ def _check_workers(directory: pathlib.Path, step: int, workers: int) -> None:
         )
 
 
-def _write(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+def _write(path: pathlib.Path, arrays: dict[str, Any]) -> None:
     partial = path.with_suffix(".partial")
     with open(partial, "wb") as file:
         np.savez(file, **arrays)

@@ -1,0 +1,284 @@
+"""Exact counts, against an evaluation that runs everything on everything."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import attacks, data, evaluation, models
+from common.attacks import pgd
+from common.evaluation import accuracy
+
+COUNT = 90
+ATTACK = attacks.PGD(epsilon=40.0, step_size=12.0, num_steps=2, num_restarts=4)
+ONE_START = dataclasses.replace(ATTACK, num_restarts=1)
+
+
+def digits(count=COUNT):
+    batches = data.Digits().test_batches(batch_size=count)
+    return next(batches.as_numpy_iterator())
+
+
+IMAGES, LABELS = digits()
+
+
+def class_means():
+    images, labels = data.Digits().train_slice(data.Digits.num_train)
+    flat = images.reshape(len(images), -1) / 255.0
+    return np.stack([flat[labels == k].mean(0) for k in range(10)])
+
+
+MEANS = tf.constant(class_means(), tf.float32)
+
+
+def logits_fn(images):
+    """A foreign network: minus the squared distances to the classes' means, bent."""
+    flat = tf.reshape(images, [-1, 64]) / 255.0
+    return -tf.reduce_sum(tf.tanh(2 * (flat[:, None] - MEANS)) ** 2, -1)
+
+
+def batches(*sizes, images=IMAGES, labels=LABELS):
+    def pieces():
+        low = 0
+        for size in sizes or (len(labels),):
+            yield images[low : low + size], labels[low : low + size]
+            low += size
+
+    signature = (
+        tf.TensorSpec([None, *images.shape[1:]], images.dtype),
+        tf.TensorSpec([None], labels.dtype),
+    )
+    return tf.data.Dataset.from_generator(pieces, output_signature=signature)
+
+
+def correct(images, labels=LABELS):
+    return np.argmax(logits_fn(tf.constant(images)), -1) == labels
+
+
+def naive(attack=ATTACK, seed=0):
+    """Every restart on every example, all at once; bool [restarts, total]."""
+    one_start = dataclasses.replace(attack, num_restarts=1)
+    return np.stack(
+        [
+            correct(
+                one_start(logits_fn, IMAGES, LABELS, seed=pgd.restart_seed(seed, i))
+            )
+            for i in range(attack.num_restarts)
+        ]
+    )
+
+
+def passes_without_padding(outcomes):
+    """Steps until an example is broken or has had its restarts, summed."""
+    first = np.where(outcomes.all(0), len(outcomes), outcomes.argmin(0) + 1)
+    return int(first.sum()) * ATTACK.num_steps
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batch_size"),
+    [
+        ((), None),
+        ((32, 32, 26), None),
+        ((7, 40, 1, 42), None),
+        ((7, 40, 1, 42), 90),
+        ((32, 32, 26), 1),
+        ((32, 32, 26), 17),
+        ((), 200),
+    ],
+)
+def test_it_equals_every_restart_on_every_example(sizes, batch_size):
+    outcomes = naive(seed=3)
+    record = evaluation.evaluate(
+        logits_fn, batches(*sizes), ATTACK, seed=3, batch_size=batch_size
+    )
+    np.testing.assert_array_equal(record.survived, outcomes.all(0))
+    assert record.survived.dtype == bool
+    assert (record.correct, record.total) == (int(outcomes.all(0).sum()), COUNT)
+    assert record.accuracy == pytest.approx(100 * outcomes.all(0).mean())
+    # Not a test of nothing: some restart breaks what those before it did not.
+    assert outcomes[0].sum() > outcomes.all(0).sum() > 0
+
+
+def test_it_equals_a_loop_over_single_examples():
+    one_by_one = [
+        all(
+            correct(
+                ONE_START(
+                    logits_fn,
+                    IMAGES[i : i + 1],
+                    LABELS[i : i + 1],
+                    seed=pgd.restart_seed(0, restart),
+                ),
+                LABELS[i : i + 1],
+            )[0]
+            for restart in range(2)
+        )
+        for i in range(12)
+    ]
+    record = evaluation.evaluate(
+        logits_fn,
+        batches(5, 7),
+        dataclasses.replace(ATTACK, num_restarts=2),
+    )
+    assert record.survived.tolist() == one_by_one
+
+
+def test_an_example_that_is_broken_is_not_attacked_again():
+    outcomes = naive()
+    record = evaluation.evaluate(logits_fn, batches(), ATTACK, batch_size=10)
+    needed = passes_without_padding(outcomes)
+    everything = COUNT * ATTACK.num_restarts * ATTACK.num_steps
+    padding = 10 * ATTACK.num_restarts * ATTACK.num_steps
+    assert needed <= record.passes <= needed + padding < everything
+
+
+def test_without_padding_the_passes_are_those_needed():
+    record = evaluation.evaluate(logits_fn, batches(), ATTACK, batch_size=1)
+    assert record.passes == passes_without_padding(naive())
+
+
+def test_every_further_restart_leaves_a_subset():
+    survived = [
+        evaluation.evaluate(
+            logits_fn, batches(), dataclasses.replace(ATTACK, num_restarts=restarts)
+        ).survived
+        for restarts in (1, 2, 4)
+    ]
+    for before, after in zip(survived, survived[1:], strict=False):
+        assert np.all(before | ~after)
+    assert survived[0].sum() > survived[-1].sum()
+
+
+def test_the_first_restart_is_the_attack_without_restarts():
+    record = evaluation.evaluate(logits_fn, batches(), ONE_START, seed=5)
+    adv_images = ONE_START(logits_fn, IMAGES, LABELS, seed=pgd.restart_seed(5, 0))
+    np.testing.assert_array_equal(record.survived, correct(adv_images))
+    np.testing.assert_array_equal(record.survived, naive(seed=5)[0])
+
+
+def test_without_an_attack_it_counts_clean_images():
+    record = evaluation.evaluate(logits_fn, batches(32, 58))
+    np.testing.assert_array_equal(record.survived, correct(IMAGES))
+    assert (record.attack, record.passes) == (None, 0)
+    assert 60 < record.accuracy < 100
+
+
+def test_the_record_says_what_was_run():
+    record = evaluation.evaluate(logits_fn, batches(), ATTACK, seed=7)
+    assert record.attack["type"] == "PGD"
+    assert (record.attack["num_restarts"], record.seed) == (4, 7)
+    assert record.seconds > 0
+    low, high = record.interval
+    assert low < record.accuracy < high
+
+
+def test_one_step_attacks_are_counted_too():
+    record = evaluation.evaluate(logits_fn, batches(50, 40), attacks.FGSM(8.0))
+    adv_images = attacks.FGSM(8.0)(logits_fn, IMAGES, LABELS)
+    np.testing.assert_array_equal(record.survived, correct(adv_images))
+    assert record.passes == COUNT + 10  # the last batch is filled up
+
+
+def test_another_evaluation_before_changes_no_bit_and_no_weight():
+    network = models.WideResNet(depth=8, width=1).build(10, 8, channels=1)
+    before = [v.numpy() for v in network.variables]
+
+    def answers(images):
+        return network(images, training=False)
+
+    attack = dataclasses.replace(ATTACK, num_restarts=2)
+    first, _, again = (
+        evaluation.evaluate(answers, batches(20, 10), a, seed=s)
+        for a, s in ((attack, 0), (attacks.FGSM(20.0), 1), (attack, 0))
+    )
+    np.testing.assert_array_equal(first.survived, again.survived)
+    assert first.passes == again.passes
+    for value, variable in zip(before, network.variables, strict=True):
+        np.testing.assert_array_equal(value, variable.numpy())
+
+
+def test_two_replicas_count_what_one_does(two_replicas):
+    one = evaluation.evaluate(logits_fn, batches(), ATTACK, seed=3)
+    two = evaluation.evaluate(
+        logits_fn, batches(), ATTACK, seed=3, batch_size=15, distribution=two_replicas
+    )
+    np.testing.assert_array_equal(one.survived, two.survived)
+
+
+def count_traces(*sizes):
+    calls = []
+
+    def counted(images):
+        calls.append(images.shape)
+        return logits_fn(images)
+
+    evaluation.evaluate(counted, batches(*sizes), ATTACK, batch_size=32)
+    return len(calls)
+
+
+def test_ragged_batches_and_restarts_do_not_compile_again_and_again():
+    # 90 examples in batches of 32: full ones, and one of each smaller bucket at most.
+    assert count_traces(32, 32, 26) == count_traces(*[1, 2] * 30)
+    assert count_traces(32, 32, 26) <= 4 * count_traces(32)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "replicas", "bucket"),
+    [
+        (250, 250, 1, 250),
+        (126, 250, 1, 250),
+        (125, 250, 1, 125),
+        (62, 250, 1, 62),
+        (1, 250, 1, 31),
+        (1, 250, 2, 62),
+        (1, 4, 4, 4),
+        (1, 1, 1, 1),
+        (3, 6, 1, 3),
+    ],
+)
+def test_a_batch_is_filled_to_the_smallest_bucket(count, size, replicas, bucket):
+    assert accuracy._bucket(count, size, replicas) == bucket
+
+
+def test_a_batch_is_filled_with_its_first_example():
+    pool = [accuracy._Slot(i, IMAGES[i], int(LABELS[i]), restart=i) for i in range(3)]
+    images, labels, restarts = accuracy._padded(pool, 5)
+    np.testing.assert_array_equal(images, IMAGES[[0, 1, 2, 0, 0]])
+    np.testing.assert_array_equal(labels, LABELS[[0, 1, 2, 0, 0]])
+    np.testing.assert_array_equal(restarts, [0, 1, 2, 0, 0])
+
+
+def not_a_number(images):
+    return logits_fn(images) * np.nan
+
+
+@pytest.mark.parametrize(
+    ("answers", "dataset", "message"),
+    [
+        (lambda x: tf.nn.softmax(logits_fn(x)), {}, "Take the softmax off"),
+        (not_a_number, {}, "logits must be finite.*Received: 80 values"),
+        (logits_fn, {"images": IMAGES / np.float32(255)}, "Multiply them by 255"),
+        (logits_fn, {"images": IMAGES - 128}, r"pixels in \[0, 255\].*min=-128"),
+        (logits_fn, {"images": IMAGES * 2}, "max=510"),
+        (logits_fn, {"labels": LABELS + 1}, "Received: label=10, num_classes=10"),
+        (logits_fn, {"labels": LABELS - 1}, "Received: label=-1, num_classes=10"),
+        (logits_fn, {"images": IMAGES[:0], "labels": LABELS[:0]}, "no example"),
+    ],
+)
+def test_it_refuses_what_would_be_counted_wrongly(answers, dataset, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        evaluation.evaluate(answers, batches(**dataset), ATTACK)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_image_in_a_later_batch_is_refused():
+    images = IMAGES.copy()
+    images[-1, 0, 0, 0] = 256.0
+    with pytest.raises(ValueError, match="max=256"):
+        evaluation.evaluate(logits_fn, batches(45, 45, images=images))
+
+
+def test_a_dataset_without_batches_is_refused():
+    with pytest.raises(ValueError, match="no example. Received: 0 batches"):
+        evaluation.evaluate(logits_fn, batches().take(0))

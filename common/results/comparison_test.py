@@ -1,0 +1,112 @@
+import dataclasses
+import math
+import sys
+import types
+
+import pytest
+
+from common import results
+from common.results import comparison
+
+
+def cell(cells, column="clean", row="plain", table="main"):
+    (found,) = (c for c in cells if (c.table, c.row, c.column) == (table, row, column))
+    return found
+
+
+def test_tolerance_is_both_binomial_errors_and_the_seeds_in_quadrature():
+    error = 1.96 * 100 * math.sqrt(0.46 * 0.54 / 10_000)
+    expected = math.sqrt(2 * error**2 + 1.0**2)
+    assert comparison.tolerance(46, 46, 10_000, "robust") == pytest.approx(
+        expected, abs=1e-4
+    )
+    assert comparison.tolerance(0, 0, 10_000, "clean") == 0.5
+
+
+@pytest.mark.parametrize(
+    ("correct", "verdict"),
+    [(882, "below"), (883, "below"), (900, "within"), (917, "above"), (940, "above")],
+)
+def test_a_large_set_is_judged_by_the_tolerance(
+    tmp_path, paper, write_run, outcomes, correct, verdict
+):
+    # 100000 images: +-0.26 binomial on either side, 0.5 over seeds: +-0.57 points.
+    write_run("natural", {"clean": outcomes(100 * correct, 100_000)})
+    cells = results.compare(paper=paper, scale="paper", workdir=tmp_path / "runs")
+    found = cell(cells)
+    assert found.verdict == verdict
+    assert found.measured == correct / 10
+    assert found.reported == 90.0
+    assert found.tolerance == pytest.approx(0.57, abs=0.02)
+    assert comparison.exit_status(cells) == (verdict != "within")
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_verdict_turns_at_the_tolerance(side):
+    assert comparison.side(side * 1.5, 1.5) == "within"
+    expected = {-1: "below", 1: "above"}[side]
+    assert comparison.side(side * 1.5001, 1.5) == expected
+
+
+def test_a_robust_cell_says_what_its_tolerance_is_made_of(
+    tmp_path, paper, write_run, outcomes
+):
+    write_run("free_4", {"pgd_20": outcomes(5000, 10_000)})
+    found = cell(
+        results.compare(paper, "paper", tmp_path / "runs"), "PGD-20", "hard <m=4>"
+    )
+    assert found.verdict == "within"
+    assert found.confidence == "unverified"
+    for part in ("0.98", "10000 images", "1.0 spread over seeds (robust)"):
+        assert part in found.tolerance_parts
+
+
+def test_nothing_run_is_all_not_run_and_no_failure(tmp_path, paper):
+    cells = results.compare(paper, "paper", tmp_path / "runs")
+    assert len(cells) == 10
+    assert {c.verdict for c in cells} == {"not run"}
+    assert comparison.exit_status(cells) == 0
+
+
+def test_another_scale_is_never_judged(tmp_path, paper, write_run, outcomes):
+    write_run("natural", {"clean": outcomes(10)}, scale="digits")
+    cells = results.compare(paper, "digits", tmp_path / "runs")
+    found = cell(cells)
+    assert (found.verdict, found.reported) == ("claims only", 90.0)
+    assert found.tolerance is None
+    assert comparison.exit_status(cells) == 0
+
+
+def test_minutes_are_shown_and_never_judged(tmp_path, paper, write_run):
+    write_run("natural", {}, minutes=3.0)
+    cells = results.compare(paper, "paper", tmp_path / "runs")
+    found = cell(cells, "time (min)")
+    assert (found.measured, found.reported) == (3.0, 100)
+    assert (found.verdict, found.tolerance) == ("shown only", None)
+
+
+def test_a_cell_without_a_reported_number_is_shown(
+    tmp_path, paper, write_run, outcomes
+):
+    write_run("natural", {"pgd_20_eps2": outcomes(10)})
+    found = cell(
+        results.compare(paper, "paper", tmp_path / "runs"),
+        "PGD-20 eps=2",
+        table="sweep",
+    )
+    assert (found.verdict, found.reported) == ("not reported", None)
+    assert found.measured == 1.0
+
+
+def test_a_paper_is_found_by_the_name_of_its_package(tmp_path, paper, monkeypatch):
+    package = types.ModuleType("fake_paper")
+    package.PAPER = dataclasses.replace(paper, name="fake_paper")
+    monkeypatch.setitem(sys.modules, "fake_paper", package)
+    assert results.compare("fake_paper", "paper", tmp_path)
+    with pytest.raises(ValueError, match="paper=fake_papr"):
+        results.compare("fake_papr", "paper", tmp_path)
+
+
+def test_an_unknown_scale_names_the_nearest(tmp_path, paper):
+    with pytest.raises(ValueError, match="Nearest: digits"):
+        results.compare(paper, "digit", tmp_path)

@@ -1,0 +1,134 @@
+"""Fabricated records and a tiny paper: no number here was ever measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.recipe import TRAINING_TIME, Evaluation, Paper, Recipe, Table, grid
+from common.results.claims import Claim, Difference, TimeRatio
+
+REPORTED = """table,row,column,metric,value,source,confidence
+main,plain,clean,accuracy,90.0,Table 9,paper
+main,plain,PGD-20,accuracy,0.0,memory,unverified
+main,hard <m=4>,clean,accuracy,80.0,Table 9,author_code
+main,hard <m=4>,PGD-20,accuracy,50.0,memory,unverified
+main,plain,time (min),minutes,100,Table 9,paper
+sweep,hard <m=4>,PGD-20 eps=2,accuracy,70.0,Figure 9,figure
+sweep,hard <m=4>,PGD-20 eps=4,accuracy,50.0,Figure 9,figure
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class PGD:
+    epsilon: float = 4.0
+    step_size: float = 1.0
+    num_steps: int = 20
+    num_restarts: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomSign:
+    epsilon: float = 4.0
+
+
+ATTACKS = {
+    "clean": None,
+    "pgd_20": PGD(),
+    "pgd_100": PGD(num_steps=100),
+    "pgd_20_restarts_10": PGD(num_restarts=10),
+    "pgd_20_eps2": PGD(epsilon=2.0),
+    "pgd_20_eps4": PGD(),
+    "random_sign": RandomSign(),
+}
+ROWS = {"plain": "natural", "hard <m=4>": "free_4"}
+COLUMNS = {"clean": "clean", "PGD-20": "pgd_20", "time (min)": TRAINING_TIME}
+SWEEP = {"PGD-20 eps=2": "pgd_20_eps2", "PGD-20 eps=4": "pgd_20_eps4"}
+CLAIM = Claim(
+    name="harder",
+    statement="Hard training is more robust & as fast.",
+    source="Section 9",
+    comparisons=(
+        Difference(("free_4", "pgd_20"), ("natural", "pgd_20"), at_least=10.0),
+        TimeRatio("free_4", "natural", at_most=1.5),
+    ),
+)
+
+
+@pytest.fixture
+def paper(tmp_path: pathlib.Path) -> Paper:
+    path = tmp_path / "reported.csv"
+    path.write_text(REPORTED)
+    recipe = Recipe(None, None, None, None, None, batch_size=2, num_steps=10)
+    recipes = {"natural": recipe, "free_4": recipe}
+    evaluations = {name: Evaluation(attack) for name, attack in ATTACKS.items()}
+    return Paper(
+        name="fake",
+        title="A paper <that> nobody wrote",
+        recipes={"paper": recipes, "digits": recipes},
+        evaluations={"paper": evaluations, "digits": evaluations},
+        tables=(
+            Table("main", "Main table", grid(ROWS, COLUMNS)),
+            Table("sweep", "Sweep", grid(ROWS, SWEEP), plot="epsilon"),
+        ),
+        claims=(CLAIM,),
+        reported=path,
+    )
+
+
+@pytest.fixture
+def write_run(tmp_path: pathlib.Path) -> Callable[..., pathlib.Path]:
+    """Returns a function that writes a run and returns its folder."""
+
+    def write(
+        name: str,
+        outcomes: dict[str, np.ndarray],
+        *,
+        workdir: str = "runs",
+        scale: str = "paper",
+        metrics: tuple[dict[str, Any], ...] = (),
+        minutes: float | None = 100.0,
+        step: int = 10,
+        **manifest: Any,
+    ) -> pathlib.Path:
+        path = tmp_path / workdir / "fake" / scale / name
+        (path / "evaluations").mkdir(parents=True, exist_ok=True)
+        (path / "recipe.json").write_text(
+            json.dumps({"name": name, "recipe": {"num_steps": 10}, **manifest})
+        )
+        end = {"kind": "end", "step": 10, "training_minutes": minutes}
+        lines = [*metrics, *([end] if minutes is not None else [])]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (path / "metrics.jsonl").write_text(text)
+        for evaluation, survived in outcomes.items():
+            _write_evaluation(path, evaluation, survived, step)
+        return path
+
+    return write
+
+
+def _write_evaluation(
+    path: pathlib.Path, name: str, survived: np.ndarray, step: int
+) -> None:
+    attack = ATTACKS[name]
+    fields = {"type": type(attack).__name__, **dataclasses.asdict(attack or PGD())}
+    record = {
+        "attack": fields if attack else None,
+        "correct": int(survived.sum()),
+        "total": len(survived),
+        "step": step,
+    }
+    (path / "evaluations" / f"{name}.json").write_text(json.dumps(record))
+    np.savez(path / "evaluations" / f"{name}.npz", survived=survived)
+
+
+@pytest.fixture
+def outcomes() -> Callable[[int, int], np.ndarray]:
+    """Returns a function: bool [total] whose first `correct` are True."""
+    return lambda correct, total=1000: np.arange(total) < correct

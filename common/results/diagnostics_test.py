@@ -1,0 +1,98 @@
+import pytest
+
+from common.results import diagnostics, measured
+
+
+def diagnose(tmp_path):
+    runs = measured.find(tmp_path / "runs", "fake", "paper")
+    return [(f.kind, f.message) for f in diagnostics.diagnose(runs)]
+
+
+def probe(step, clean, fgsm, pgd):
+    accuracies = {"clean_accuracy": clean, "fgsm_accuracy": fgsm, "pgd_accuracy": pgd}
+    return {"kind": "probe", "step": step, **accuracies}
+
+
+def test_a_healthy_run_has_no_warning(tmp_path, write_run, outcomes):
+    counts = {"clean": 800, "random_sign": 780, "pgd_20": 500, "pgd_100": 490}
+    counts |= {"pgd_20_restarts_10": 485, "pgd_20_eps2": 700}
+    write_run(
+        "free_4",
+        {name: outcomes(correct) for name, correct in counts.items()},
+        metrics=(probe(5, 50, 35, 30), probe(10, 80, 55, 50)),
+    )
+    assert diagnose(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "kind", "words"),
+    [
+        ({"clean": 500, "pgd_20": 550}, "label leak", "pgd_20 above clean"),
+        ({"pgd_20": 500, "pgd_100": 550}, "masking", "(less num_steps) by 5.00"),
+        (
+            {"pgd_20": 500, "pgd_20_restarts_10": 550},
+            "masking",
+            "(less num_restarts) by 5.00",
+        ),
+        ({"pgd_20_eps2": 500, "pgd_20": 550}, "masking", "(less epsilon) by 5.00"),
+        ({"random_sign": 500, "pgd_20": 501}, "noise", "hurts as much as pgd_20"),
+    ],
+)
+def test_too_good_an_evaluation_is_named(
+    tmp_path, write_run, outcomes, counts, kind, words
+):
+    write_run("free_4", {name: outcomes(n) for name, n in counts.items()})
+    ((found, message),) = diagnose(tmp_path)
+    assert found == kind
+    assert words in message
+
+
+def test_a_difference_within_the_noise_of_the_pairs_is_no_warning(
+    tmp_path, write_run, outcomes
+):
+    write_run("free_4", {"pgd_20": outcomes(500), "pgd_100": outcomes(502)})
+    assert diagnose(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "step"),
+    [
+        ([(5, 70, 45, 40), (10, 80, 60, 5)], 10),  # PGD fell
+        ([(5, 70, 68, 1), (10, 80, 75, 0)], 5),  # FGSM lost its bite
+    ],
+)
+def test_catastrophic_overfitting_is_named_at_its_first_step(
+    tmp_path, write_run, lines, step
+):
+    write_run("free_4", {}, metrics=tuple(probe(*line) for line in lines))
+    ((kind, message),) = diagnose(tmp_path)
+    assert kind == "overfitting"
+    assert f"step {step}:" in message
+
+
+def test_natural_training_is_not_called_overfitting(tmp_path, write_run):
+    lines = (probe(5, 80, 30, 2), probe(10, 95, 40, 0))
+    write_run("natural", {}, metrics=lines)
+    assert diagnose(tmp_path) == []
+
+
+def test_alarms_of_the_training_are_repeated(tmp_path, write_run):
+    alarm = {"kind": "alarm", "step": 3, "message": "loss is not finite"}
+    write_run("free_4", {}, metrics=(alarm,))
+    assert diagnose(tmp_path) == [("alarm", "step 3: loss is not finite")]
+
+
+def test_records_that_are_not_what_they_seem_are_named(tmp_path, write_run, outcomes):
+    write_run(
+        "free_4",
+        {"clean": outcomes(800)},
+        minutes=None,
+        step=5,
+        overrides=["method.epsilon=4"],
+    )
+    messages = [message for kind, message in diagnose(tmp_path) if kind == "record"]
+    assert messages == [
+        "trained with --set method.epsilon=4, not as the recipe says",
+        "training has not reached its end",
+        "clean was measured after 5 of 10 updates",
+    ]

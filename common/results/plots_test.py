@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from common import results
+from common.results import canvas, plots
+
+
+def titles(figure):
+    return [panel.get_title() for panel in figure.axes]
+
+
+@pytest.fixture
+def cells(tmp_path, paper, write_run, outcomes):
+    counts = {"clean": 800, "pgd_20": 500, "pgd_20_eps2": 700, "pgd_20_eps4": 500}
+    write_run("free_4", {name: outcomes(n) for name, n in counts.items()})
+    return results.compare(paper, "paper", tmp_path / "runs")
+
+
+def test_the_number_at_the_end_of_a_heading_is_the_abscissa(cells):
+    sweep = [cell for cell in cells if cell.table == "sweep"]
+    figure = plots.against_number(sweep, "digits")
+    assert titles(figure) == ["PGD-20 eps"]
+    line = next(x for x in figure.axes[0].lines if len(x.get_xdata()))
+    np.testing.assert_allclose(line.get_xydata(), [[2, 70], [4, 50]])
+
+
+def test_reported_numbers_are_drawn_at_the_papers_scale_only(cells):
+    sweep = [cell for cell in cells if cell.table == "sweep"]
+    lines = {
+        scale: [
+            x.get_linestyle() for x in plots.against_number(sweep, scale).axes[0].lines
+        ]
+        for scale in ("paper", "digits")
+    }
+    assert "--" in lines["paper"]
+    assert "--" not in lines["digits"]
+
+
+def test_a_panel_per_accuracy_column_and_none_for_minutes(cells):
+    main = [cell for cell in cells if cell.table == "main"]
+    assert titles(plots.reported_and_measured(main, "paper")) == ["clean", "PGD-20"]
+
+
+def test_the_difference_is_magnified_to_the_full_range_around_grey():
+    clean = np.full((2, 4, 4, 3), 100.0)
+    adversarial = clean.copy()
+    adversarial[:, 0, 0], adversarial[:, 1, 1] = 104, 96
+    found = {"clean": clean, "adversarial": adversarial, "labels": np.array([0, 1])}
+    found |= {f"predictions_{k}": np.array([0, 0]) for k in ("clean", "adversarial")}
+    found["class_names"] = np.array(["cat", "dog"])
+    figure = plots.examples(found)
+    shown = figure.axes[2].images[0].get_array()
+    assert (shown[0, 0, 0], shown[1, 1, 0], shown[2, 2, 0]) == (254, 0, 127)
+    assert figure.axes[2].get_ylabel() == "difference\nx 32"
+    assert [panel.get_xlabel() for panel in figure.axes[:2]] == ["cat", "cat, not dog"]
+
+
+def test_nothing_measured_draws_nothing_and_writes_nothing(tmp_path, paper):
+    cells = results.compare(paper, "paper", tmp_path / "none")
+    for draw in (plots.reported_and_measured, plots.against_number):
+        assert draw(cells, "paper") is None
+    assert plots.training_curves({}) is plots.probe_curves({}) is None
+    assert canvas.save(lambda: None, tmp_path / "empty") is None
+    assert not list(tmp_path.glob("empty*"))

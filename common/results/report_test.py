@@ -1,0 +1,165 @@
+import html.parser
+import json
+import re
+
+import numpy as np
+import pytest
+
+from common import results
+from common.results import measured, sections
+
+VOID = {"meta", "img", "source", "br"}
+
+
+class Checker(html.parser.HTMLParser):
+    """Collects text and links, and refuses elements that do not nest."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text, self.links, self.ids = [], [], [], set()
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids.add(attrs.get("id"))
+        self.links += [attrs[k] for k in ("src", "srcset", "href") if k in attrs]
+        if tag == "img":
+            assert attrs["alt"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.text.append(data)
+
+
+def parse(index):
+    checker = Checker()
+    checker.feed(index.read_text(encoding="utf-8"))
+    checker.close()
+    assert checker.open == []
+    return checker
+
+
+@pytest.fixture
+def runs(tmp_path, write_run, outcomes):
+    def line(kind, step, **values):
+        return {"kind": kind, "step": step, **values}
+
+    metrics = (
+        line("train", 5, loss=2.0, accuracy=40.0),
+        line("train", 10, loss=float("nan"), accuracy=60.0),
+        line("probe", 5, clean_accuracy=50, fgsm_accuracy=30, pgd_accuracy=20),
+        line("alarm", 10, message="loss <is> NaN"),
+    )
+    for scale in ("paper", "digits"):
+        counts = {"clean": outcomes(900), "pgd_20": outcomes(0)}
+        write_run("natural", counts, scale=scale, metrics=metrics)
+        counts = {"pgd_20": outcomes(500), "pgd_20_eps4": outcomes(500)}
+        path = write_run(
+            "free_4",
+            {**counts, "pgd_20_eps2": outcomes(700)},
+            scale=scale,
+            minutes=130.0,
+            versions={"keras": "3"},
+            hardware="one <GPU>",
+            commit="abc",
+            num_parameters=12345,
+        )
+        images = np.full((3, 4, 4, 1), 100.0)
+        np.savez(
+            path / "examples.npz",
+            clean=images,
+            adversarial=images + 4,
+            labels=[0, 1, 2],
+            predictions_clean=[0, 1, 2],
+            predictions_adversarial=[0, 2, 1],
+        )
+    return tmp_path / "runs"
+
+
+@pytest.mark.parametrize("scale", ["paper", "digits"])
+def test_the_page_is_sound_complete_and_self_contained(tmp_path, paper, runs, scale):
+    out_dir = tmp_path / "report"
+    checker = parse(results.write_report([paper], scale, runs, out_dir))
+    text = " ".join(" ".join(checker.text).split())
+    for words in (
+        *("plain", "hard <m=4>", "PGD-20 eps=2", "A paper <that> nobody wrote"),
+        *("Hard training is more robust & as fast.", "loss <is> NaN", "one <GPU>"),
+        *("1.30", "python -m fake train free_4", "unverified", "not run"),
+    ):
+        assert words in text
+    assert not re.search(r"\bnan\b|\bNone\b", text.replace("loss <is> NaN", ""))
+    for link in checker.links:
+        link = link.removesuffix(" 1.5x")
+        if link.startswith("#"):
+            assert link[1:] in checker.ids
+        else:
+            assert (out_dir / link).read_bytes().startswith(b"\x89PNG")
+
+
+def test_only_the_papers_scale_is_judged(tmp_path, paper, runs):
+    pages = {
+        scale: " ".join(
+            parse(results.write_report([paper], scale, runs, tmp_path / scale)).text
+        )
+        for scale in ("paper", "digits")
+    }
+    assert "within, +-" in pages["paper"]
+    assert "within" not in pages["digits"]
+    assert "are not compared" in pages["digits"]
+    assert "not expected to show at this scale" in pages["digits"]
+    assert "not expected to show at this scale" not in pages["paper"]
+
+
+def test_markdown_and_page_hold_the_same_rows(tmp_path, paper, runs):
+    results.write_report([paper], "paper", runs, tmp_path / "report")
+    text = (tmp_path / "report" / "report.md").read_text()
+    for words in ("| plain |", "| hard <m=4> |", "(unverified)", "**holds**"):
+        assert words in text
+    assert "nan" not in text
+
+
+def test_a_report_of_nothing_says_not_run(tmp_path, paper):
+    index = results.write_report([paper], "digits", tmp_path, tmp_path / "report")
+    text = " ".join(parse(index).text)
+    assert text.count("not run") >= 10
+    assert not list((tmp_path / "report").glob("*.png"))
+
+
+def test_the_same_records_give_the_same_bytes(tmp_path, paper, runs):
+    contents = []
+    for name in ("a", "b"):
+        results.write_report([paper], "paper", runs, tmp_path / name)
+        files = sorted((tmp_path / name).iterdir())
+        contents.append([(path.name, path.read_bytes()) for path in files])
+    assert contents[0] == contents[1]
+
+
+def test_time_is_divided_by_natural_training_on_the_same_data(tmp_path, write_run):
+    for name, minutes in (
+        ("a_natural", 10.0),
+        ("a_free", 15.0),
+        ("b_natural", 50.0),
+        ("b_free", 25.0),
+        ("c_free", 1.0),
+    ):
+        write_run(name, {}, minutes=minutes)
+    runs = measured.find(tmp_path / "runs", "fake", "paper")
+    ratios = {name: sections.time_ratio(run, runs) for name, run in runs.items()}
+    assert ratios == {
+        "a_natural": 1.0,
+        "a_free": 1.5,
+        "b_natural": 1.0,
+        "b_free": 0.5,
+        "c_free": None,
+    }
+
+
+def test_a_broken_record_stops_the_report_and_is_named(tmp_path, paper, runs):
+    path = runs / "fake" / "paper" / "free_4" / "evaluations" / "pgd_20.json"
+    path.write_text(json.dumps({"correct": 1})[:-3])
+    with pytest.raises(ValueError, match=r"pgd_20\.json"):
+        results.write_report([paper], "paper", runs, tmp_path / "report")

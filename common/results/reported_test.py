@@ -1,0 +1,65 @@
+import dataclasses
+
+import pytest
+
+from common.results import reported
+
+HEADER = "table,row,column,metric,value,source,confidence\n"
+GOOD = "main,plain,clean,accuracy,90.0,Table 9,paper\n"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    return path
+
+
+def test_a_record_keeps_every_field(tmp_path):
+    path = write(tmp_path, HEADER + 'main,plain,clean,accuracy,90.5,"A, b",figure\n')
+    (record,) = reported.read(path)
+    assert record == reported.Reported(
+        "main", "plain", "clean", "accuracy", 90.5, "90.5", "A, b", "figure"
+    )
+    assert record.place == f"{path}:2"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (GOOD.replace("paper", "papr"), "Unknown confidence. Received: papr. Nearest"),
+        (GOOD.replace("accuracy", "acuracy"), "Unknown metric. Received: acuracy"),
+        (GOOD.replace("90.0", "ninety"), "Received: value=ninety"),
+        (GOOD.replace("90.0", "nan"), "Received: value=nan"),
+        (GOOD.replace("90.0", "100.5"), "Received: value=100.5"),
+        (GOOD.replace("90.0", "-1"), "Received: value=-1"),
+        (GOOD.replace("accuracy,90.0", "minutes,inf"), "Received: value=inf"),
+        (GOOD.replace("Table 9", " "), "source must not be empty"),
+        (GOOD.replace(",paper", ""), "expected 7 fields. Received: 6"),
+        (GOOD, "cell is already in"),
+    ],
+)
+def test_a_wrong_line_is_refused_in_one_line_with_its_place(tmp_path, line, message):
+    path = write(tmp_path, HEADER + GOOD + line)
+    with pytest.raises(ValueError) as error:
+        reported.read(path)
+    assert message in str(error.value)
+    assert str(error.value).startswith(f"{path}:3: ")
+    assert "\n" not in str(error.value)
+
+
+def test_a_wrong_header_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"list.csv:1: expected the header table,row"):
+        reported.read(write(tmp_path, "row,table\n"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("main,plain,clean", "mane,plain,clean", "Received: mane. Nearest: main"),
+        ("plain,clean", "plane,clean", r"Nearest: plain \| clean"),
+    ],
+)
+def test_a_number_that_fits_no_cell_is_refused(tmp_path, paper, old, new, message):
+    path = write(tmp_path, (HEADER + GOOD).replace(old, new))
+    with pytest.raises(ValueError, match=rf"list.csv:2: .*{message}"):
+        reported.by_cell(dataclasses.replace(paper, reported=path))

@@ -1,0 +1,116 @@
+"""What changes while a run trains, and its way to and from a checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from common import recipe as recipes
+from common.training import checkpoint, errors, strategy
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+@dataclasses.dataclass
+class Learner:
+    """Variables, the replicas' own states, and the number of updates done.
+
+    Attributes:
+      network: the network.
+      method: bound to the network and to its optimizer.
+      state: what the method carries from step to step, distributed over replicas.
+      distribution: where it lives.
+      step: updates done.
+    """
+
+    network: keras.Model
+    method: Any
+    state: Any
+    distribution: tf.distribute.Strategy
+    step: int = 0
+
+    @property
+    def variables(self) -> list[Any]:
+        """The shared variables: network, then optimizer."""
+        return [*self.network.variables, *self.method.optimizer.variables]
+
+    def save(self, directory: pathlib.Path) -> None:
+        """Writes this worker's files of a checkpoint."""
+        checkpoint.save(
+            directory,
+            self.step,
+            variables=self.variables,
+            state=[
+                np.stack([part.numpy() for part in self.local(leaf)])
+                for leaf in tf.nest.flatten(self.state)
+            ],
+            worker=strategy.worker(self.distribution),
+        )
+
+    def restore(self, directory: pathlib.Path) -> None:
+        """Takes variables, states and step from the newest checkpoint, if any.
+
+        Raises:
+          RunError: none reads back, or it is of another number of replicas.
+        """
+        worker = strategy.worker(self.distribution)
+        replicas = strategy.local_replicas(self.distribution)
+        step, parts = checkpoint.restore(
+            directory, variables=self.variables, worker=worker
+        )
+        for part in parts:
+            if part.shape[0] != replicas:
+                raise errors.RunError(
+                    f"The checkpoint holds the state of {part.shape[0]} replicas a "
+                    f"worker; restart with as many. Received: replicas={replicas}"
+                )
+        if step == 0:
+            return
+
+        def own_parts() -> Any:
+            context = tf.distribute.get_replica_context()
+            index = context.replica_id_in_sync_group - worker[0] * replicas
+            return [tf.gather(part, index) for part in parts]
+
+        restored = self.distribution.run(own_parts)
+        self.state = tf.nest.pack_sequence_as(self.state, restored)
+        self.step = step
+        logging.info("Going on from step %d of %s.", step, directory)
+
+    def local(self, value: Any) -> tuple[Any, ...]:
+        """Returns this worker's parts of a distributed value."""
+        return self.distribution.experimental_local_results(value)
+
+
+def build(
+    recipe: recipes.Recipe, distribution: tf.distribute.Strategy, precision: str
+) -> Learner:
+    """Returns the network at its seeded initial weights, and what trains it."""
+    recipes.lookup(dict.fromkeys(PRECISIONS), precision, "--precision")
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(precision)
+    data = recipe.dataset
+    with distribution.scope():
+        network = recipe.network.build(
+            data.num_classes, data.image_size, channels=data.channels
+        )
+        method = recipe.method.build(
+            network,
+            recipe.optimizer.build(recipe.schedule.build()),
+            l2=recipe.l2,
+            num_replicas=distribution.num_replicas_in_sync,
+        )
+    shape = (
+        recipe.batch_size // distribution.num_replicas_in_sync,
+        data.image_size,
+        data.image_size,
+        data.channels,
+    )
+    state = distribution.run(lambda: method.initial_state(shape))
+    return Learner(network, method, state, distribution)

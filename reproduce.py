@@ -1,0 +1,99 @@
+"""Rebuilds the papers' tables at one scale and writes the report.
+
+    python reproduce.py --scale=digits
+
+trains and evaluates every recipe of every paper, prints the comparison with the
+reported numbers and the claims, and writes `report/index.html`. The same command again
+goes on where it stopped. Exit status as for the papers' own commands.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import time
+from collections.abc import Sequence
+
+from absl import flags
+
+from common import cli, recipe
+from common.results import claims, comparison, generated, packages, regression, text
+from common.results.report import write_report
+from common.training import RunError
+
+ROOT = pathlib.Path(__file__).parent
+PAPERS = ("free_at",)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs what the flags say and returns the exit status."""
+    values = cli.define_flags()
+    _define_flags(values)
+    try:
+        names = values(list(argv))[1:] or list(PAPERS)
+        if values.help:
+            print(__doc__, values.get_help().split("\n", 1)[1], sep="\n")
+            return cli.GOOD
+        papers = [
+            packages.find(recipe.lookup({p: p for p in PAPERS}, name, "paper"))
+            for name in names
+        ]
+        return max(
+            [_reproduce(paper, values) for paper in papers] + [_report(papers, values)]
+        )
+    except cli.USAGE_ERRORS as error:
+        return cli.fail(cli.USAGE, error)
+    except RunError as error:
+        return cli.fail(cli.FAILED, error)
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_boolean(
+        "run", True, "train and evaluate what is missing", flag_values=values
+    )
+    flags.DEFINE_string("report", "report", "folder of the report", flag_values=values)
+    flags.DEFINE_string(
+        "baseline", None, "compare with the runs in this folder", flag_values=values
+    )
+    flags.DEFINE_string(
+        "keep",
+        None,
+        "copy the records to this folder and rebuild the README tables from it",
+        flag_values=values,
+    )
+
+
+def _reproduce(paper: recipe.Paper, values: flags.FlagValues) -> int:
+    """Trains, evaluates, compares and judges one paper."""
+    scale, workdir = values.scale, pathlib.Path(values.workdir)
+    if values.run:
+        begin = time.perf_counter()
+        session = cli.open_session(paper, values)
+        cli.run_all(session, list(paper.recipes_at(scale)))
+        print(f"{paper.name}: {(time.perf_counter() - begin) / 60:.1f} minutes")
+    cells = comparison.compare(paper, scale, workdir)
+    judged = claims.check_claims(paper, scale, workdir)
+    print(text.text_table(cells), text.text_claims(judged, scale), sep="\n")
+    status = max(comparison.exit_status(cells), claims.exit_status(judged, scale))
+    if values.baseline:
+        changed = regression.regress(paper, scale, workdir, values.baseline)
+        print(text.text_regression(changed))
+        status = max(status, regression.exit_status(changed))
+    return status
+
+
+def _report(papers: Sequence[recipe.Paper], values: flags.FlagValues) -> int:
+    """Writes the report, and the records and README tables if asked to."""
+    if values.keep:
+        records = pathlib.Path(values.keep)
+        for paper in papers:
+            generated.keep(paper, values.scale, pathlib.Path(values.workdir), records)
+        for path in generated.readmes(ROOT, PAPERS):
+            generated.refresh(path, records)
+    index = write_report(papers, values.scale, values.workdir, values.report)
+    print(f"Report: {index}")
+    return cli.GOOD
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
