@@ -55,7 +55,8 @@ def fold(seed: Any, *data: Any) -> Any:
     """
     seed = _int64(seed)
     for number in data:
-        seed = (seed ^ _int64(number)) * _MULTIPLIER + _INCREMENT
+        # Not xor before the product: seed 0, step 1 would be seed 1, step 0.
+        seed = seed * _MULTIPLIER + _int64(number) + _INCREMENT
         seed = seed ^ tf.bitwise.right_shift(seed, _int64(29))
     return seed
 

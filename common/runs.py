@@ -12,7 +12,7 @@ from typing import Any
 from common import evaluation
 from common import recipe as recipes
 from common.evaluation import examples
-from common.training import checkpoint, learner, loop, manifest, strategy
+from common.training import RunError, checkpoint, learner, loop, manifest, strategy
 
 NUM_EXAMPLES = 8  # images shown in the report
 BATCH_SIZE = 250  # images evaluated at a time
@@ -86,7 +86,7 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
 
     Raises:
       ValueError: unknown evaluation.
-      RunError: the recipe is not trained to its end.
+      RunError: the recipe is not trained to its end, or the folder is of another.
     """
     known = session.paper.evaluations_at(session.scale)
     names = tuple(evaluations) or session.paper.needed_evaluations(session.scale, name)
@@ -118,6 +118,7 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
 def _load_logits_fn(session: Session, name: str) -> Callable[[Any], Any]:
     """Returns the trained network, batch norm in inference mode."""
     recipe = session.recipe(name)
+    manifest.check(session.run_dir(name), recipe=recipes.to_dict(recipe))
     built = learner.build(recipe, session.distribution, session.precision)
     checkpoint.load(
         session.run_dir(name) / "checkpoints",
@@ -139,9 +140,15 @@ def _evaluate(
         distribution=session.distribution if one_machine else None,
         progress=True,
     )
+    recipe = session.recipe(name)
+    if record.total != recipe.dataset.num_test:
+        raise RunError(
+            f"{name} was evaluated on another number of images than its test set has, "
+            f"{recipe.dataset.num_test}. Received: total={record.total}"
+        )
     record.notes.update(
         recipe=name,
-        step=session.recipe(name).num_steps,
+        step=recipe.num_steps,
         precision=session.precision,
         **manifest.environment(),
     )

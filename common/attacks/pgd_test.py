@@ -10,73 +10,12 @@ from hypothesis import strategies as st
 
 from common import attacks
 from common.attacks import losses, objective, pgd
-
-IMAGE = (5, 5, 2)
-CLASSES = 4
-
-
-class TinyNetwork:
-    """A two-layer network in float64 NumPy, and the same as a TensorFlow function."""
-
-    def __init__(self, seed=0, hidden=16):
-        rng = np.random.default_rng(seed)
-        self.w1 = rng.normal(size=(int(np.prod(IMAGE)), hidden)) / 100
-        self.w2 = rng.normal(size=(hidden, CLASSES))
-
-    def logits(self, images):
-        flat = images.reshape(len(images), -1) - 127.0
-        return np.tanh(flat @ self.w1) @ self.w2
-
-    def gradient(self, images, logit_gradient):
-        flat = images.reshape(len(images), -1) - 127.0
-        hidden = np.tanh(flat @ self.w1)
-        back = (logit_gradient @ self.w2.T) * (1 - hidden**2)
-        return (back @ self.w1.T).reshape(images.shape)
-
-    def __call__(self, images):
-        flat = tf.reshape(images, [-1, int(np.prod(IMAGE))]) - 127.0
-        hidden = tf.tanh(flat @ self.w1.astype(np.float32))
-        return hidden @ self.w2.astype(np.float32)
-
-
-def batch(count=6, seed=1):
-    rng = np.random.default_rng(seed)
-    images = rng.uniform(0, 255, (count, *IMAGE)).astype(np.float32)
-    return images, rng.integers(0, CLASSES, count).astype(np.int32)
-
-
-def numpy_gradient(network, images, classes, *, loss, sign):
-    """Gradient of what an attack ascends; sign is -1 for a targeted attack."""
-    logits = network.logits(images)
-    one_hot = np.eye(CLASSES)[classes]
-    if loss == "cross_entropy":
-        exp = np.exp(logits - logits.max(-1, keepdims=True))
-        gradient = exp / exp.sum(-1, keepdims=True) - one_hot
-    else:
-        others = np.where(one_hot == 1, -np.inf, logits)
-        margin = others.max(-1) - (logits * one_hot).sum(-1)
-        gradient = np.eye(CLASSES)[others.argmax(-1)] - one_hot
-        gradient *= (sign * margin < 0)[:, None]
-    return network.gradient(images, sign * gradient)
-
-
-def numpy_pgd(network, images, classes, *, attack, sign):
-    """Textbook PGD from the image, written without the suite."""
-    images = images.astype(np.float64)
-    low = np.maximum(images - attack.epsilon, 0)
-    high = np.minimum(images + attack.epsilon, 255)
-    current = images
-    for _ in range(attack.num_steps):
-        gradient = numpy_gradient(
-            network, current, classes, loss=attack.loss, sign=sign
-        )
-        current = np.clip(current + attack.step_size * np.sign(gradient), low, high)
-    return current
+from tests import tiny
 
 
 def random_targets(images, labels, *, seed):
     """Returns the class whose logit a random-target attack raises."""
-    logits = tf.zeros([len(labels), CLASSES])
+    logits = tf.zeros([len(labels), tiny.CLASSES])
     with tf.GradientTape() as tape:
         tape.watch(logits)
         ascended = objective.objective(
@@ -89,8 +28,8 @@ def random_targets(images, labels, *, seed):
 @pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
 @pytest.mark.parametrize("targeted", ["no", "least_likely", "random"])
 def test_twenty_steps_agree_with_numpy(loss, targeted):
-    network = TinyNetwork()
-    images, labels = batch()
+    network = tiny.TinyNetwork()
+    images, labels = tiny.batch()
     classes = {
         "no": labels,
         "least_likely": network.logits(images).argmin(-1),
@@ -98,24 +37,26 @@ def test_twenty_steps_agree_with_numpy(loss, targeted):
     }[targeted]
     attack = attacks.PGD(8.0, 1.7, 20, random_start=False, loss=loss, targeted=targeted)
     sign = 1.0 if targeted == "no" else -1.0
-    expected = numpy_pgd(network, images, classes, attack=attack, sign=sign)
+    expected = tiny.attacked(
+        network, images, classes, attack=attack, loss=loss, sign=sign
+    )
     adv_images = attack(network, tf.constant(images), labels, seed=5)
     assert np.abs(expected - images).max() > 7.9
     np.testing.assert_allclose(adv_images, expected, atol=1e-3)
 
 
 def test_one_step_of_epsilon_from_the_image_is_fgsm_by_hand():
-    size = (int(np.prod(IMAGE)), CLASSES)
+    size = (int(np.prod(tiny.IMAGE)), tiny.CLASSES)
     weights = np.random.default_rng(3).normal(size=size) / 1000
 
     def linear(images):
         return tf.reshape(images, [len(images), -1]) @ weights.astype(np.float32)
 
-    images, labels = batch()
+    images, labels = tiny.batch()
     images = 50 + images * 0.6  # no pixel within epsilon of the range
     logits = linear(images).numpy().astype(np.float64)
     exp = np.exp(logits - logits.max(-1, keepdims=True))
-    residual = exp / exp.sum(-1, keepdims=True) - np.eye(CLASSES)[labels]
+    residual = exp / exp.sum(-1, keepdims=True) - np.eye(tiny.CLASSES)[labels]
     expected = images + 8 * np.sign((residual @ weights.T).reshape(images.shape))
     for attack in (
         attacks.FGSM(8.0),
@@ -134,33 +75,42 @@ def test_one_step_of_epsilon_from_the_image_is_fgsm_by_hand():
     seed=st.integers(0, 2**31),
 )
 def test_images_stay_in_the_ball_and_in_range(epsilon, step, num_steps, seed):
-    images, labels = batch(seed=seed % 7)
+    images, labels = tiny.batch(seed=seed % 7)
     images = np.where(images < 60, 0.0, images).astype(np.float32)
     attack = attacks.PGD(epsilon, step, num_steps)
-    adv_images = attack(TinyNetwork(), tf.constant(images), labels, seed=seed).numpy()
+    adv_images = attack(
+        tiny.TinyNetwork(), tf.constant(images), labels, seed=seed
+    ).numpy()
     assert np.abs(adv_images - images).max() <= epsilon + 1e-4
     assert adv_images.min() >= 0 and adv_images.max() <= 255
 
 
 def test_permuted_and_split_batches_give_the_same_images():
-    images, labels = batch(8)
+    images, labels = tiny.batch(8)
     attack = attacks.PGD(8.0, 2.0, 3, targeted="random", num_restarts=2)
-    whole = attack(TinyNetwork(), tf.constant(images), labels, seed=4).numpy()
+    whole = attack(tiny.TinyNetwork(), tf.constant(images), labels, seed=4).numpy()
     order = np.random.default_rng(0).permutation(8)
-    permuted = attack(TinyNetwork(), tf.constant(images[order]), labels[order], seed=4)
+    permuted = attack(
+        tiny.TinyNetwork(), tf.constant(images[order]), labels[order], seed=4
+    )
     np.testing.assert_array_equal(permuted, whole[order])
     parts = [
-        attack(TinyNetwork(), tf.constant(images[i : i + 4]), labels[i : i + 4], seed=4)
+        attack(
+            tiny.TinyNetwork(),
+            tf.constant(images[i : i + 4]),
+            labels[i : i + 4],
+            seed=4,
+        )
         for i in (0, 4)
     ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_the_seed_decides_the_start():
-    images, labels = batch()
+    images, labels = tiny.batch()
     attack = attacks.PGD(8.0, 0.1, 1)
     first, again, other = (
-        attack(TinyNetwork(), tf.constant(images), labels, seed=s).numpy()
+        attack(tiny.TinyNetwork(), tf.constant(images), labels, seed=s).numpy()
         for s in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
@@ -168,28 +118,28 @@ def test_the_seed_decides_the_start():
 
 
 def test_starts_fill_the_ball_uniformly():
-    images = np.full((200, *IMAGE), 100.0, np.float32)
+    images = np.full((200, *tiny.IMAGE), 100.0, np.float32)
     images += np.arange(200, dtype=np.float32)[:, None, None, None] / 100
     attack = attacks.PGD(8.0, 1e-3, 1)
     labels = np.zeros(200, np.int32)
-    delta = attack(TinyNetwork(), tf.constant(images), labels).numpy() - images
+    delta = attack(tiny.TinyNetwork(), tf.constant(images), labels).numpy() - images
     quantiles = np.quantile(delta, [0.05, 0.25, 0.5, 0.75, 0.95])
     np.testing.assert_allclose(quantiles, [-7.2, -4, 0, 4, 7.2], atol=0.35)
 
 
 def test_one_radius_per_image_is_that_radius_on_its_image():
-    images, labels = batch(3)
+    images, labels = tiny.batch(3)
     radii = np.array([1.0, 8.0, 30.0], np.float32)
     adv_images = attacks.PGD(tf.constant(radii), 2.0, 20)(
-        TinyNetwork(), tf.constant(images), labels
+        tiny.TinyNetwork(), tf.constant(images), labels
     )
     reached = np.abs(adv_images.numpy() - images).max(axis=(1, 2, 3))
     np.testing.assert_allclose(reached, radii, atol=1e-3)
 
 
 def test_targeted_attacks_lower_the_loss_at_their_target():
-    network = TinyNetwork()
-    images, labels = batch(32)
+    network = tiny.TinyNetwork()
+    images, labels = tiny.batch(32)
     attack = attacks.PGD(20.0, 2.0, 20, targeted="least_likely")
     target = network.logits(images).argmin(-1)
     adv_images = attack(network, tf.constant(images), labels).numpy()
@@ -201,8 +151,8 @@ def test_targeted_attacks_lower_the_loss_at_their_target():
 
 
 def test_restarts_unite_their_successes():
-    network = TinyNetwork(seed=4)
-    images, labels = batch(64)
+    network = tiny.TinyNetwork(seed=4)
+    images, labels = tiny.batch(64)
     labels = network.logits(images).argmax(-1).astype(np.int32)
     attack = attacks.PGD(6.0, 6.0, 1)
 
@@ -227,11 +177,11 @@ def test_restarts_unite_their_successes():
 
 
 def test_any_number_of_steps_is_one_trace():
-    images, labels = batch()
+    images, labels = tiny.batch()
 
     @tf.function
     def attacked(num_steps):
-        return attacks.PGD(8.0, 2.0, num_steps)(TinyNetwork(), images, labels)
+        return attacks.PGD(8.0, 2.0, num_steps)(tiny.TinyNetwork(), images, labels)
 
     for num_steps in (1, 5, 20):
         attacked(tf.constant(num_steps))
@@ -239,7 +189,7 @@ def test_any_number_of_steps_is_one_trace():
 
 
 def test_the_weights_are_not_differentiated():
-    weight = tf.Variable(tf.ones([int(np.prod(IMAGE)), CLASSES]))
+    weight = tf.Variable(tf.ones([int(np.prod(tiny.IMAGE)), tiny.CLASSES]))
 
     @tf.custom_gradient
     def guarded(w):
@@ -251,16 +201,16 @@ def test_the_weights_are_not_differentiated():
     def network(images):
         return tf.reshape(images, [len(images), -1]) @ guarded(weight)
 
-    images, labels = batch()
+    images, labels = tiny.batch()
     attacks.PGD(8.0, 2.0, 2)(network, tf.constant(images), labels)
 
 
 def test_an_outer_tape_gets_no_gradient_through_the_attack():
-    images, labels = batch()
+    images, labels = tiny.batch()
     images = tf.constant(images)
     with tf.GradientTape() as tape:
         tape.watch(images)
-        adv_images = attacks.PGD(8.0, 2.0, 2)(TinyNetwork(), images, labels)
+        adv_images = attacks.PGD(8.0, 2.0, 2)(tiny.TinyNetwork(), images, labels)
     assert tape.gradient(adv_images, images) is None
 
 
@@ -284,6 +234,6 @@ def test_values_out_of_range_are_refused_when_built(values, message):
 
 
 def test_images_in_another_scale_are_refused():
-    images, labels = batch()
+    images, labels = tiny.batch()
     with pytest.raises(ValueError, match=r"\[0, 255\]"):
-        attacks.PGD(8.0, 2.0, 3)(TinyNetwork(), tf.constant(images - 10), labels)
+        attacks.PGD(8.0, 2.0, 3)(tiny.TinyNetwork(), tf.constant(images - 10), labels)

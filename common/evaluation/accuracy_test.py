@@ -1,6 +1,7 @@
 """Exact counts, against an evaluation that runs everything on everything."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_every_further_restart_leaves_a_subset():
         ).survived
         for restarts in (1, 2, 4)
     ]
-    for before, after in zip(survived, survived[1:], strict=False):
+    for before, after in itertools.pairwise(survived):
         assert np.all(before | ~after)
     assert survived[0].sum() > survived[-1].sum()
 
@@ -218,9 +219,8 @@ def count_traces(*sizes):
 
 
 def test_ragged_batches_and_restarts_do_not_compile_again_and_again():
-    # 90 examples in batches of 32: full ones, and one of each smaller bucket at most.
-    assert count_traces(32, 32, 26) == count_traces(*[1, 2] * 30)
-    assert count_traces(32, 32, 26) <= 4 * count_traces(32)
+    # 90 examples and 4 restarts in batches of 32, and the smaller buckets at the end.
+    assert count_traces(*[5, 1] * 15) <= 4 * count_traces(32)
 
 
 @pytest.mark.parametrize(
@@ -280,5 +280,5 @@ def test_a_bad_image_in_a_later_batch_is_refused():
 
 
 def test_a_dataset_without_batches_is_refused():
-    with pytest.raises(ValueError, match="no example. Received: 0 batches"):
+    with pytest.raises(ValueError, match=r"no example. Received: 0 batches"):
         evaluation.evaluate(logits_fn, batches().take(0))

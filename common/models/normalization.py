@@ -166,8 +166,10 @@ class BatchNorm(keras.layers.Layer):
         # The variance is the biased one, which normalised the batch, as in Keras. TF1's
         # fused kernel and PyTorch keep n / (n - 1) times it: less than 0.1% more when
         # n = B * H * W exceeds a thousand, as it does in the papers' networks.
+        # A difference, since TensorFlow's optimizer would merge a last sum with that
+        # over replicas, and round otherwise than with one replica in each process.
         for variable, value in zip(moving, batch, strict=True):
-            variable.assign(variable * self.momentum + value * (1.0 - self.momentum))
+            variable.assign(variable - (variable - value) * (1.0 - self.momentum))
 
     def _by_branch(
         self, shared: bool, create: Callable[..., Any], shape: tuple[int | None]

@@ -1,7 +1,7 @@
 """The look of the figures: colours, light and dark themes, panels, PNG files.
 
-Colours are the Okabe-Ito set, told apart with any common colour vision; the shape of a
-marker says the same again.
+Colours are the Okabe-Ito set, its blue lightened for dark pages: they are told apart
+with any common colour vision, and markers or strokes say the same again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1")
+COLORS = ("#2186C9", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1")
 MARKERS = "osD^vP*"
 THEMES = {
     "light": {"ink": "#333a44", "line": "#dfe3e8", "page": "#ffffff"},

@@ -66,11 +66,14 @@ def chip(verdict: str, words: str = "") -> str:
 
 def counts(label: str, numbers: Mapping[str, int]) -> str:
     """Returns how often each verdict was given, as a row of chips."""
-    chips = [
-        f"<li>{chip(verdict, f'{number} {verdict}' if number else verdict)}</li>"
-        for verdict, number in numbers.items()
-    ]
-    return f'<ul class="counts"><li>{escape(label)}</li>{"".join(chips)}</ul>'
+    chips = [chip(verdict, f"{n} {verdict}") for verdict, n in numbers.items()]
+    return row(label, chips or [chip("none")])
+
+
+def row(label: str, chips: Iterable[str]) -> str:
+    """Returns chips in a row behind a label."""
+    items = "".join(f"<li>{item}</li>" for item in chips)
+    return f'<ul class="counts"><li>{escape(label)}</li>{items}</ul>'
 
 
 def table(
@@ -113,7 +116,8 @@ def figure(stem: str | None, caption: str) -> str:
     return (
         "<figure><picture>"
         f'<source srcset="{dark} {density}" media="(prefers-color-scheme: dark)">'
-        f'<img src="{light}" srcset="{light} {density}" alt="{escape(caption)}">'
+        f'<source srcset="{light} {density}">'
+        f'<img src="{light}" alt="{escape(caption)}">'
         f"</picture><figcaption>{escape(caption)}</figcaption></figure>"
     )
 

@@ -17,6 +17,8 @@ from matplotlib.lines import Line2D
 from common.results import canvas, measured
 from common.results.comparison import ComparedCell
 
+STROKES = ("-", "--", ":", "-.")
+
 
 def reported_and_measured(cells: Sequence[ComparedCell], scale: str) -> Figure | None:
     """Draws one panel per column: measured with its interval, reported as a diamond.
@@ -46,7 +48,9 @@ def reported_and_measured(cells: Sequence[ComparedCell], scale: str) -> Figure |
     return figure
 
 
-def against_number(cells: Sequence[ComparedCell], scale: str) -> Figure | None:
+def against_number(
+    cells: Sequence[ComparedCell], scale: str, xlabel: str
+) -> Figure | None:
     """Draws accuracy against the number that the headings end with.
 
     Columns such as `PGD-10`, `PGD-50` or `PGD eps=2`, `PGD eps=4` (else rows) give the
@@ -55,6 +59,7 @@ def against_number(cells: Sequence[ComparedCell], scale: str) -> Figure | None:
     Args:
       cells: of one table.
       scale: reported numbers are drawn, dashed, at scale `paper` only.
+      xlabel: what the number is.
     """
     cells = [cell for cell in cells if cell.metric == "accuracy"]
     series = _series(cells, "column", "row") or _series(cells, "row", "column")
@@ -65,6 +70,7 @@ def against_number(cells: Sequence[ComparedCell], scale: str) -> Figure | None:
     names = list(dict.fromkeys(name for lines in series.values() for name in lines))
     for panel, (title, lines) in zip(panels, series.items(), strict=True):
         panel.set_title(title)
+        panel.set_xlabel(xlabel)
         panel.set_xticks(sorted({x for line in lines.values() for x, _ in line}))
         for name, line in lines.items():
             _draw_line(panel, names.index(name), name, line, scale == "paper")
@@ -93,7 +99,9 @@ def training_curves(runs: Mapping[str, measured.Run]) -> Figure | None:
     for index, (name, run) in enumerate(runs.items()):
         lines = run.lines("train")
         steps = [line["step"] for line in lines]
-        style = {"color": canvas.color(index), "label": name}
+        turn = index // len(canvas.COLORS)  # more runs than colours: another stroke
+        stroke = STROKES[turn % len(STROKES)]
+        style = {"color": canvas.color(index), "linestyle": stroke, "label": name}
         panels[0].plot(steps, [line["loss"] for line in lines], **style)
         panels[1].plot(steps, [line["accuracy"] for line in lines], **style)
     for panel in panels:
@@ -118,7 +126,7 @@ def probe_curves(runs: Mapping[str, measured.Run]) -> Figure | None:
                 [line["step"] for line in lines],
                 [line[f"{kind}_accuracy"] for line in lines],
                 color=canvas.color(index),
-                marker=canvas.MARKERS[index],
+                linestyle=STROKES[index],
                 label={"clean": "clean"}.get(kind, kind.upper()),
             )
     panels[0].set_ylabel("accuracy, %")
@@ -240,7 +248,9 @@ def _series(
     """Returns panel -> line -> points, for panels with two numbers or more."""
     panels: dict[str, dict[str, list[tuple[float, ComparedCell]]]] = {}
     for cell in cells:
-        found = re.fullmatch(r"(.*?)[ =-]*(\d+(?:\.\d+)?)", getattr(cell, numbered))
+        found = re.fullmatch(
+            r"(.*?)(?:\s+\w+\s*=|[\s-]*)(\d+(?:\.\d+)?)", getattr(cell, numbered)
+        )
         if found:
             lines = panels.setdefault(found[1], {})
             point = (float(found[2]), cell)

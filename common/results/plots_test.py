@@ -18,8 +18,8 @@ def cells(tmp_path, paper, write_run, outcomes):
 
 def test_the_number_at_the_end_of_a_heading_is_the_abscissa(cells):
     sweep = [cell for cell in cells if cell.table == "sweep"]
-    figure = plots.against_number(sweep, "digits")
-    assert titles(figure) == ["PGD-20 eps"]
+    figure = plots.against_number(sweep, "digits", "epsilon")
+    assert titles(figure) == ["PGD-20"]
     line = next(x for x in figure.axes[0].lines if len(x.get_xdata()))
     np.testing.assert_allclose(line.get_xydata(), [[2, 70], [4, 50]])
 
@@ -28,7 +28,8 @@ def test_reported_numbers_are_drawn_at_the_papers_scale_only(cells):
     sweep = [cell for cell in cells if cell.table == "sweep"]
     lines = {
         scale: [
-            x.get_linestyle() for x in plots.against_number(sweep, scale).axes[0].lines
+            x.get_linestyle()
+            for x in plots.against_number(sweep, scale, "epsilon").axes[0].lines
         ]
         for scale in ("paper", "digits")
     }
@@ -38,7 +39,10 @@ def test_reported_numbers_are_drawn_at_the_papers_scale_only(cells):
 
 def test_a_panel_per_accuracy_column_and_none_for_minutes(cells):
     main = [cell for cell in cells if cell.table == "main"]
-    assert titles(plots.reported_and_measured(main, "paper")) == ["clean", "PGD-20"]
+    assert titles(plots.reported_and_measured(main, "paper")) == [
+        "clean, %",
+        "PGD-20, %",
+    ]
 
 
 def test_the_difference_is_magnified_to_the_full_range_around_grey():
@@ -57,8 +61,8 @@ def test_the_difference_is_magnified_to_the_full_range_around_grey():
 
 def test_nothing_measured_draws_nothing_and_writes_nothing(tmp_path, paper):
     cells = results.compare(paper, "paper", tmp_path / "none")
-    for draw in (plots.reported_and_measured, plots.against_number):
-        assert draw(cells, "paper") is None
+    assert plots.reported_and_measured(cells, "paper") is None
+    assert plots.against_number(cells, "paper", "steps") is None
     assert plots.training_curves({}) is plots.probe_curves({}) is None
     assert canvas.save(lambda: None, tmp_path / "empty") is None
     assert not list(tmp_path.glob("empty*"))

@@ -24,6 +24,8 @@ from common.results import (
     sections,
 )
 
+MANY_CELLS = 60  # a table beyond this opens on demand, below its figure
+
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
@@ -66,7 +68,12 @@ def write_report(
     found = [_answers(packages.find(paper), scale, workdir) for paper in papers]
     index = out_dir / "index.html"
     index.write_text(_page(found, scale, out_dir), encoding="utf-8")
-    lines = [f"# Results at scale `{scale}`", *sections.SCALES.get(scale, ())]
+    what, may, may_not = sections.conclusions(scale)
+    lines = [
+        f"# Results at scale `{scale}`",
+        what,
+        f"- What may be concluded: {may}\n- What may not: {may_not}",
+    ]
     lines += [_markdown(answers) for answers in found]
     (out_dir / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     return index
@@ -127,22 +134,28 @@ def _table(answers: Answers, table: recipe.Table, out_dir: pathlib.Path) -> str:
     if not cells:
         return ""
     stem = out_dir / f"{answers.paper.name}-{table.name}"
+    title = f"<h3>{page.escape(table.title)}</h3>"
     beside = "Measured beside reported" if scale == "paper" else "Measured"
-    parts = [
-        f"<h3>{page.escape(table.title)}</h3>",
+    numbers = [
         sections.table(table.title, cells),
         sections.legend(cells),
         sections.tolerances(cells),
     ]
+    figures = []
     if table.plot != "epsilon":  # its lines show the same, and its columns are many
         drawn = canvas.save(lambda: plots.reported_and_measured(cells, scale), stem)
-        parts.append(page.figure(drawn, f"{beside}: {table.title}"))
+        figures.append(page.figure(drawn, f"{beside}: {table.title}"))
     if table.plot != "bars":
+        what = {"epsilon": "epsilon, pixels of 255", "steps": "attack steps"}[
+            table.plot
+        ]
         line = stem.with_name(f"{stem.name}-{table.plot}")
-        drawn = canvas.save(lambda: plots.against_number(cells, scale), line)
-        what = {"epsilon": "epsilon", "steps": "attack steps"}[table.plot]
-        parts.append(page.figure(drawn, f"Accuracy against {what}: {table.title}"))
-    return "\n".join(parts)
+        drawn = canvas.save(lambda: plots.against_number(cells, scale, what), line)
+        figures.append(page.figure(drawn, f"Accuracy against {what}: {table.title}"))
+    if len(cells) > MANY_CELLS and any(figures):
+        body = page.details(f"All {len(cells)} cells", "\n".join(numbers))
+        return "\n".join([title, *figures, body])
+    return "\n".join([title, *numbers, *figures])
 
 
 def _training(answers: Answers, out_dir: pathlib.Path) -> str:

@@ -107,7 +107,7 @@ def test_only_the_papers_scale_is_judged(tmp_path, paper, runs):
         )
         for scale in ("paper", "digits")
     }
-    assert "within, +-" in pages["paper"]
+    assert "within, \N{PLUS-MINUS SIGN}" in pages["paper"]
     assert "within" not in pages["digits"]
     assert "are not compared" in pages["digits"]
     assert "not expected to show at this scale" in pages["digits"]

@@ -41,6 +41,11 @@ OTHER_SCALE = (
 )
 
 
+def conclusions(scale: str) -> tuple[str, str, str]:
+    """Returns what a scale is, what may be concluded from it, and what may not."""
+    return SCALES.get(scale, OTHER_SCALE)
+
+
 def first_screen(scale: str, counts: str) -> str:
     """Returns what this report is, and what may be concluded from it.
 
@@ -48,7 +53,7 @@ def first_screen(scale: str, counts: str) -> str:
       scale: of every run in the report.
       counts: HTML, as the function of that name gives it.
     """
-    what, may, may_not = SCALES.get(scale, OTHER_SCALE)
+    what, may, may_not = conclusions(scale)
     return f"""<header>
 <p class="kicker">Adversarial training, scale <b>{page.escape(scale)}</b></p>
 <h1>{page.escape(what)}</h1>
@@ -70,10 +75,11 @@ def counts(
         "measured" if cell.verdict == CLAIMS_ONLY else cell.verdict for cell in judged
     )
     answers = collections.Counter(result.verdict for result in results)
+    warned = page.chip("warning", str(findings)) if findings else page.chip("none")
     return (
         page.counts("Cells", verdicts)
         + page.counts("Claims", answers)
-        + page.counts("Warnings", {"warning" if findings else "none": findings})
+        + page.row("Warnings", [warned])
     )
 
 
@@ -180,9 +186,17 @@ def provenance(runs: Mapping[str, measured.Run]) -> str:
     """Returns training time beside natural training, and what made each run."""
     if not runs:
         return ""
-    head = ["recipe", "training", "x natural", "updates", "parameters", "made with"]
-    rows = [(name, _provenance(run, runs)) for name, run in runs.items()]
-    return "<h3>Runs</h3>" + page.table("Training time and provenance", head, rows)
+    makings = {name: _making(run) for name, run in runs.items()}
+    distinct = set(makings.values())
+    shared = distinct.pop() if len(distinct) == 1 else ""  # said once, below
+    head = ["recipe", "training", "x natural", "updates", "parameters"]
+    head += [] if shared else ["made with"]
+    rows = [
+        (name, [*_numbers(run, runs), *([] if shared else [makings[name]])])
+        for name, run in runs.items()
+    ]
+    note = f'<p class="legend">All made with: {shared}</p>' if shared else ""
+    return "<h3>Runs</h3>" + page.table("Training time and size", head, rows) + note
 
 
 def commands(paper: str, scale: str, runs: Iterable[measured.Run]) -> str:
@@ -190,9 +204,8 @@ def commands(paper: str, scale: str, runs: Iterable[measured.Run]) -> str:
     lines = []
     for run in runs:
         settings = [f"--set {item}" for item in run.manifest.get("overrides") or ()]
-        for option in ("precision", "strategy"):
-            if isinstance(run.manifest.get(option), str):
-                settings.append(f"--{option}={run.manifest[option]}")
+        if run.manifest.get("precision"):
+            settings.append(f"--precision={run.manifest['precision']}")
         common = " ".join([f"--scale={scale}", *settings])
         lines.append(f"python -m {paper} train {run.name} {common}")
         lines.append(f"python -m {paper} evaluate {run.name} {common}")
@@ -213,7 +226,7 @@ def _cell(cell: ComparedCell) -> str:
             f'<span class="ref">paper {number} {_mark(cell.confidence)}</span>'
         )
     if cell.tolerance is not None:
-        words = f"{cell.verdict}, +-{cell.tolerance:.1f}"
+        words = f"{cell.verdict}, \N{PLUS-MINUS SIGN}{cell.tolerance:.1f}"
         parts.append(page.chip(cell.verdict, words))
     elif cell.verdict not in (NOT_RUN, CLAIMS_ONLY):
         parts.append(f"<small>{page.escape(cell.verdict)}</small>")
@@ -230,23 +243,27 @@ def _mark(confidence: str) -> str:
     )
 
 
-def _provenance(run: measured.Run, runs: Mapping[str, measured.Run]) -> list[str]:
-    manifest = run.manifest
+def _numbers(run: measured.Run, runs: Mapping[str, measured.Run]) -> list[str]:
     minutes, ratio = run.training_minutes, time_ratio(run, runs)
-    versions = manifest.get("versions") or {}
-    made = [
-        manifest.get("hardware"),
-        manifest.get("precision"),
-        ", ".join(f"{name} {version}" for name, version in versions.items()),
-        f"commit {str(manifest['commit'])[:12]}" if manifest.get("commit") else None,
-    ]
     return [
         "not finished" if minutes is None else f"{minutes:.2f} min",
         "" if ratio is None else f"{ratio:.2f}",
-        _count((manifest.get("recipe") or {}).get("num_steps")),
-        _count(manifest.get("num_parameters")),
-        "".join(f"<small>{page.escape(part)}</small>" for part in made if part),
+        _count((run.manifest.get("recipe") or {}).get("num_steps")),
+        _count(run.manifest.get("num_parameters")),
     ]
+
+
+def _making(run: measured.Run) -> str:
+    """Returns hardware, precision, versions and commit, as far as recorded."""
+    manifest = run.manifest
+    versions = manifest.get("versions") or {}
+    parts = [
+        manifest.get("hardware"),
+        manifest.get("precision"),
+        ", ".join(f"{name} {version}" for name, version in versions.items()),
+        f"commit {str(manifest['commit'])[:18]}" if manifest.get("commit") else None,
+    ]
+    return page.escape("; ".join(part for part in parts if part))
 
 
 def time_ratio(run: measured.Run, runs: Mapping[str, measured.Run]) -> float | None:

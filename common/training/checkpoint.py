@@ -113,7 +113,7 @@ def load(
       step: or None for the newest.
 
     Raises:
-      RunError: there is no such checkpoint.
+      RunError: there is no such checkpoint, or it does not read back.
     """
     found = steps(directory)
     if not found or (step is not None and step not in found):
@@ -122,7 +122,15 @@ def load(
             f"first. Received: steps {found}"
         )
     step = found[-1] if step is None else step
-    assign(variables, _read(directory / f"{step:08d}.npz"))
+    path = directory / f"{step:08d}.npz"
+    try:
+        arrays = _read(path)
+    except _BROKEN as error:
+        raise errors.RunError(
+            f"{path} does not read back; remove it and train the recipe again. "
+            f"Received: {error}"
+        ) from error
+    assign(variables, arrays)
     return step
 
 

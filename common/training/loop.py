@@ -53,10 +53,11 @@ def train(
         _Run(learner, recipe, run_dir, data_dir).finish()
     except tf.errors.OpError as error:
         cause = "A worker was lost" if worker[1] > 1 else "TensorFlow failed"
+        message = error.message.partition("\n")[0][:200]
         raise errors.RunError(
             f"{cause} after step {learner.step}; the same command, on every worker, "
             "goes on from the newest checkpoint. "
-            f"Received: {type(error).__name__}: {error.message.splitlines()[0][:200]}"
+            f"Received: {type(error).__name__}: {message}"
         ) from error
 
 
@@ -111,7 +112,8 @@ class _Run:
             self._update_until_done()
         if self.is_chief:
             minutes = metrics.training_minutes(self.log.path, recipe.num_steps)
-            self.log.write("end", learner.step, training_minutes=minutes)
+            if minutes is not None:
+                self.log.write("end", learner.step, training_minutes=minutes)
 
     def _update_until_done(self) -> None:
         learner = self.learner

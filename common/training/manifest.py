@@ -15,6 +15,8 @@ import tensorflow as tf
 from common import recipe as recipes
 from common.training import errors
 
+_NAME = "recipe.json"
+
 
 def environment() -> dict[str, Any]:
     """Returns versions, hardware and the commit of the code, as far as known."""
@@ -36,19 +38,38 @@ def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
       RunError: the folder holds a run with another recipe or precision; names the
         first field that differs.
     """
-    path = run_dir / "recipe.json"
+    path = run_dir / _NAME
     if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        for key in ("recipe", "precision"):
-            difference = recipes.first_difference(found[key], manifest[key], key)
-            if difference:
-                raise errors.RunError(
-                    f"{run_dir} holds a run of another recipe (there != here). "
-                    f"Received: {difference}. Take another --workdir, or remove it."
-                )
+        check(run_dir, recipe=manifest["recipe"], precision=manifest["precision"])
         return
     run_dir.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def check(run_dir: pathlib.Path, **expected: Any) -> None:
+    """Refuses a folder whose `recipe.json` has other entries; none at all passes.
+
+    Raises:
+      RunError: names the first field that differs.
+    """
+    path = run_dir / _NAME
+    if not path.exists():
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise errors.RunError(
+            f"{path} is damaged; remove {run_dir} to start again. Received: {error}"
+        ) from None
+    for key, value in expected.items():
+        difference = recipes.first_difference(found.get(key), value, key)
+        if difference:
+            raise errors.RunError(
+                f"{run_dir} holds a run of another recipe (there != here). "
+                f"Received: {difference}. Take another --workdir, or remove it."
+            )
 
 
 def _hardware() -> str:

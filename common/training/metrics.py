@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pathlib
 import statistics
 import time
@@ -35,7 +36,9 @@ class Log:
         kept = [line for line in read(self.path) if line["step"] <= step]
         kept = [line for line in kept if line["kind"] != "end"]
         text = "".join(json.dumps(line) + "\n" for line in kept)
-        self.path.write_text(text, encoding="utf-8")
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, self.path)
         self._board = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
         self._bar = keras.utils.Progbar(
             num_steps, stateful_metrics=["loss", "accuracy", "images/s"], interval=1.0
@@ -115,17 +118,19 @@ def read(path: pathlib.Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:
             if number + 1 < len(lines):
                 raise errors.RunError(
-                    f"{path} is damaged. Received: line {number + 1}"
+                    f"{path} is damaged; remove the broken line. "
+                    f"Received: line {number + 1}"
                 ) from None
     return parsed
 
 
-def training_minutes(path: pathlib.Path, num_steps: int) -> float:
+def training_minutes(path: pathlib.Path, num_steps: int) -> float | None:
     """Returns the seconds per update of an undisturbed tenth of the run, in minutes.
 
     That is the 10th percentile over the lines of the log, times the updates: it leaves
     out the compilation, an interruption, and the times when another program had the
-    machine. On a machine of its own, the lines differ little.
+    machine. On a machine of its own, the lines differ little. None if no line has a
+    time, as after a single update, which compiles.
     """
     seconds = [line["step_seconds"] for line in read(path) if "step_seconds" in line]
-    return float(np.quantile(seconds, 0.1)) * num_steps / 60.0
+    return float(np.quantile(seconds, 0.1)) * num_steps / 60.0 if seconds else None

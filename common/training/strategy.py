@@ -107,4 +107,12 @@ def _fitting() -> str:
 
 
 def _cluster() -> dict[str, Any]:
-    return json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+    """Returns the cluster of `TF_CONFIG`, empty if there is none."""
+    text = os.environ.get("TF_CONFIG") or "{}"
+    try:
+        return json.loads(text).get("cluster", {})
+    except (json.JSONDecodeError, AttributeError):
+        raise ValueError(
+            "TF_CONFIG must be JSON with the cluster and this task. "
+            f"Received: TF_CONFIG={text}"
+        ) from None

@@ -1,0 +1,83 @@
+"""A recipe that trains in seconds, and a paper made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import pytest
+from keras import ops
+
+from common import attacks, data, models
+from common import recipe as recipes
+from common.results.claims import Claim, Difference
+from common.training import Method, optimizers, schedules
+
+ATTACK = attacks.PGD(epsilon=40.0, step_size=10.0, num_steps=2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay(Method):
+    """Plain training, on each minibatch some times in a row; counts its updates."""
+
+    num_replays: int = 1
+    rate: float = 1.0  # a number to override
+
+    def initial_state(self, batch_shape: tuple[int, ...]) -> Any:
+        return ops.zeros(())
+
+    def train_step(self, batch: Any, state: Any, seed: Any) -> tuple[Any, Any]:
+        return self.descend(*batch), state + 1
+
+
+@pytest.fixture
+def tiny_recipe() -> recipes.Recipe:
+    """Returns 24 updates of 400 weights on the digits."""
+    return recipes.Recipe(
+        dataset=data.Digits(),
+        network=models.WideResNet(depth=8, width=1, stem_stride=2),
+        method=Replay(),
+        optimizer=optimizers.Momentum(0.9),
+        schedule=schedules.PiecewiseConstant((16,), (0.05, 0.005)),
+        batch_size=32,
+        num_steps=24,
+        l2=2e-4,
+        probe=ATTACK,
+        probe_every=12,
+        checkpoint_every=12,
+    )
+
+
+@pytest.fixture
+def tiny_paper(tiny_recipe: recipes.Recipe, tmp_path: pathlib.Path) -> recipes.Paper:
+    """Returns a paper of two recipes, a table, a claim, and digits in its folder."""
+    reported = tmp_path / "reported.csv"
+    reported.write_text(
+        "table,row,column,metric,value,source,confidence\n"
+        "main,plain,clean,accuracy,0.5,Table 9,paper\n"
+        "main,plain,PGD-2,accuracy,99.5,Table 9,paper\n"
+    )
+    replayed = dataclasses.replace(tiny_recipe, method=Replay(num_replays=4))
+    by_name = {"plain": tiny_recipe, "replayed": replayed}
+    evaluations = {
+        "clean": recipes.Evaluation(),
+        "pgd_2": recipes.Evaluation(ATTACK),
+    }
+    rows = recipes.grid({"plain": "plain"}, {"clean": "clean", "PGD-2": "pgd_2"})
+    claim = Claim(
+        name="stronger",
+        statement="The attack finds more errors than there are.",
+        source="Section 9",
+        comparisons=(Difference(("plain", "clean"), ("plain", "pgd_2"), at_least=0.0),),
+        expected_at=("digits",),
+    )
+    return recipes.Paper(
+        name="tiny",
+        title="A paper that nobody wrote",
+        recipes={"paper": by_name, "digits": by_name},
+        evaluations={"paper": evaluations, "digits": evaluations},
+        tables=(recipes.Table("main", "Main table", rows),),
+        claims=(claim,),
+        reported=reported,
+    )

@@ -1,0 +1,71 @@
+"""What a record writes, and that the results read the same back."""
+
+import json
+
+import numpy as np
+import pytest
+
+from common.evaluation import Record
+from common.results import intervals, measured
+
+SURVIVED = np.array([True, False, True, True, False])
+ATTACK = {"type": "PGD", "epsilon": 8.0}
+
+
+@pytest.fixture
+def record():
+    notes = {"evaluation": "pgd_20", "recipe": "free", "step": 480}
+    return Record(SURVIVED, ATTACK, seed=3, passes=100, seconds=1.5, notes=notes)
+
+
+def test_counts_percent_and_interval(record):
+    assert (record.correct, record.total, record.accuracy) == (3, 5, 60.0)
+    assert record.interval == intervals.wilson(3, 5)
+
+
+def test_the_results_read_back_what_was_saved(record, tmp_path):
+    record.save(tmp_path / "evaluations" / "pgd_20.json")
+    run = measured.Run(tmp_path)
+    assert run.evaluations == ("pgd_20",)
+    found = run.evaluation("pgd_20")
+    assert (found.correct, found.total, found.step) == (3, 5, 480)
+    assert (found.accuracy, found.interval) == (record.accuracy, record.interval)
+    assert found.attack == ATTACK
+    np.testing.assert_array_equal(run.survived("pgd_20"), SURVIVED)
+
+
+def test_clean_images_read_back_as_no_attack(tmp_path):
+    Record(SURVIVED).save(tmp_path / "evaluations" / "clean.json")
+    assert measured.Run(tmp_path).evaluation("clean").attack == {}
+
+
+def test_the_file_has_every_entry(record, tmp_path):
+    record.save(tmp_path / "pgd_20.json")
+    content = json.loads((tmp_path / "pgd_20.json").read_text())
+    assert content == {
+        "evaluation": "pgd_20",
+        "recipe": "free",
+        "step": 480,
+        "attack": ATTACK,
+        "seed": 3,
+        "correct": 3,
+        "total": 5,
+        "accuracy": 60.0,
+        "interval": list(record.interval),
+        "passes": 100,
+        "seconds": 1.5,
+    }
+
+
+def test_saving_again_replaces_and_leaves_no_other_file(record, tmp_path):
+    record.save(tmp_path / "pgd_20.json")
+    Record(~SURVIVED).save(tmp_path / "pgd_20.json")
+    assert json.loads((tmp_path / "pgd_20.json").read_text())["correct"] == 2
+    assert {p.name for p in tmp_path.iterdir()} == {"pgd_20.json", "pgd_20.npz"}
+
+
+def test_a_save_that_fails_leaves_no_half_record(record, tmp_path):
+    record.notes["unreadable"] = object()
+    with pytest.raises(TypeError):
+        record.save(tmp_path / "pgd_20.json")
+    assert not (tmp_path / "pgd_20.json").exists()

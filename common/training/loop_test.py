@@ -1,0 +1,282 @@
+"""The training loop on the digits: what it does, logs, keeps and refuses."""
+
+import contextlib
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import data, models
+from common import recipe as recipes
+from common.training import (
+    checkpoint,
+    errors,
+    learner,
+    loop,
+    metrics,
+    probe,
+    schedules,
+    strategy,
+)
+
+
+def train(recipe, run_dir, **kwargs):
+    kwargs.setdefault("distribution", strategy.make("one_device"))
+    loop.train(recipe, run_dir, **kwargs)
+
+
+def lines(run_dir, kind):
+    found = metrics.read(run_dir / "metrics.jsonl")
+    return [line for line in found if line["kind"] == kind]
+
+
+@pytest.fixture
+def spied(monkeypatch):
+    """Returns what `train` gives to its updates: (images, step) of each."""
+    seen = []
+    compile_update = loop.compile_update
+
+    def spy(*args):
+        update = compile_update(*args)
+
+        def spied_update(batch, state, step):
+            seen.append((batch[0].numpy(), int(step)))
+            return update(batch, state, step)
+
+        return spied_update
+
+    monkeypatch.setattr(loop, "compile_update", spy)
+    return seen
+
+
+@pytest.fixture
+def bare(tiny_recipe):
+    """The tiny recipe in eight updates, without a probe."""
+    return dataclasses.replace(tiny_recipe, num_steps=8, probe=None)
+
+
+def test_a_run_learns_and_logs_what_it_did(tiny_recipe, tmp_path):
+    recipe = dataclasses.replace(tiny_recipe, num_steps=60, checkpoint_every=25)
+    train(recipe, tmp_path, notes={"paper": "tiny", "overrides": ["seed=0"]})
+    logged = lines(tmp_path, "train")
+    assert [line["step"] for line in logged] == [10, 20, 25, 30, 40, 50, 60]
+    assert logged[-1]["loss"] < 0.6 * logged[0]["loss"]
+    assert logged[-1]["accuracy"] > logged[0]["accuracy"] + 20
+    rates = [line["learning_rate"] for line in logged]
+    assert rates == pytest.approx([0.05] + [0.005] * 6)
+    for line in logged:
+        assert line["images_per_second"] * line["step_seconds"] == pytest.approx(32)
+    assert [line["step"] for line in lines(tmp_path, "probe")] == [12, 24, 36, 48, 60]
+    (end,) = lines(tmp_path, "end")
+    assert end["step"] == 60
+    seconds = [line["step_seconds"] for line in logged]
+    assert min(seconds) <= end["training_minutes"] * 60 / 60 <= max(seconds)
+    assert checkpoint.steps(tmp_path / "checkpoints") == [50, 60]
+
+    manifest = json.loads((tmp_path / "recipe.json").read_text())
+    assert manifest["recipe"] == recipes.to_dict(recipe)
+    assert (manifest["paper"], manifest["overrides"]) == ("tiny", ["seed=0"])
+    assert (manifest["precision"], manifest["replicas"]) == ("float32", 1)
+    assert manifest["strategy"] == "OneDeviceStrategy"
+    network = recipe.network.build(10, 8, channels=1)
+    assert manifest["num_parameters"] == network.count_params() - sum(
+        int(np.prod(v.shape)) for v in network.non_trainable_variables
+    )
+    assert {"versions", "hardware", "commit"} <= set(manifest)
+
+
+def test_the_rate_that_is_logged_is_the_rate_of_the_update(bare, tmp_path):
+    schedule = schedules.PiecewiseConstant((4, 7), (0.05, 0.02, 0.01))
+    recipe = dataclasses.replace(bare, schedule=schedule, checkpoint_every=1)
+    train(recipe, tmp_path)
+    rates = [line["learning_rate"] for line in lines(tmp_path, "train")]
+    assert rates == pytest.approx([0.05] * 4 + [0.02] * 3 + [0.01])
+
+
+@pytest.mark.parametrize(("num_replays", "uses"), [(4, [4, 4]), (3, [3, 3, 2])])
+def test_each_minibatch_is_used_num_replays_times_in_a_row(
+    bare, tmp_path, spied, num_replays, uses
+):
+    method = dataclasses.replace(bare.method, num_replays=num_replays)
+    train(dataclasses.replace(bare, method=method), tmp_path)
+    batches = bare.dataset.train_batches(batch_size=32, seed=0).as_numpy_iterator()
+    expected = [batch for n in uses for batch in [next(batches)[0]] * n]
+    assert [step for _, step in spied] == list(range(8))
+    for (images, _), wanted in zip(spied, expected, strict=True):
+        np.testing.assert_array_equal(images, wanted)
+
+
+def test_replays_share_a_minibatch_across_an_interruption(bare, tmp_path, spied):
+    method = dataclasses.replace(bare.method, num_replays=4)
+    recipe = dataclasses.replace(bare, method=method, checkpoint_every=3)
+    train(recipe, tmp_path)
+    whole = [images for images, _ in spied]
+    for path in (tmp_path / "checkpoints").glob("00000008*"):
+        path.unlink()
+    spied.clear()
+    train(recipe, tmp_path)
+    assert [step for _, step in spied] == [6, 7]
+    np.testing.assert_array_equal([images for images, _ in spied], whole[6:])
+
+
+def test_a_finished_run_does_nothing_more(bare, tmp_path, spied):
+    train(bare, tmp_path)
+    spied.clear()
+    kept = (tmp_path / "metrics.jsonl", tmp_path / "recipe.json")
+    before = [path.read_text() for path in kept]
+    train(bare, tmp_path)
+    assert spied == []
+    assert [path.read_text() for path in kept] == before
+
+
+def test_a_single_update_is_a_run(bare, tmp_path):
+    train(dataclasses.replace(bare, num_steps=1), tmp_path)
+    assert checkpoint.steps(tmp_path / "checkpoints") == [1]
+    assert [line["step"] for line in lines(tmp_path, "train")] == [1]
+    assert lines(tmp_path, "end") == []  # its only update compiled: no time is known
+
+
+def test_the_alarm_is_logged_where_robustness_collapses(
+    tiny_recipe, tmp_path, monkeypatch
+):
+    collapsing = iter([(70.0, 50.0, 45.0), (90.0, 95.0, 3.0)])
+    names = ("clean_accuracy", "fgsm_accuracy", "pgd_accuracy")
+    monkeypatch.setattr(
+        probe.Probe,
+        "__call__",
+        lambda self: dict(zip(names, next(collapsing), strict=True)),
+    )
+    train(tiny_recipe, tmp_path)
+    assert [line["pgd_accuracy"] for line in lines(tmp_path, "probe")] == [45.0, 3.0]
+    (alarm,) = lines(tmp_path, "alarm")
+    assert alarm["step"] == 24
+    assert "PGD accuracy 3.0 % after 45.0 %" in alarm["message"]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(
+    bare, tmp_path
+):
+    rates = schedules.PiecewiseConstant((4,), (0.05, 1e30))
+    recipe = dataclasses.replace(bare, schedule=rates, checkpoint_every=2)
+    with pytest.raises(errors.RunError, match=r"not finite at step [67]\."):
+        train(recipe, tmp_path)
+    directory = tmp_path / "checkpoints"
+    assert checkpoint.steps(directory)[-1] == 4
+    built = learner.build(recipe, strategy.make("one_device"), "float32")
+    checkpoint.load(directory, built.variables)
+    assert all(np.isfinite(v.numpy()).all() for v in built.network.variables)
+
+
+def test_a_batch_that_does_not_divide_is_refused(bare, tmp_path, two_replicas):
+    recipe = dataclasses.replace(bare, batch_size=31)
+    with pytest.raises(ValueError, match="batch_size=31, replicas=2"):
+        train(recipe, tmp_path, distribution=two_replicas)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_precision_names_the_nearest(bare, tmp_path):
+    message = r"--precision. Received: bfloat16. Nearest: mixed_bfloat16"
+    with pytest.raises(ValueError, match=message):
+        train(bare, tmp_path, precision="bfloat16")
+
+
+def test_another_recipe_in_the_folder_is_refused(bare, tmp_path):
+    recipe = dataclasses.replace(bare, num_steps=1)
+    train(recipe, tmp_path)
+    with pytest.raises(errors.RunError, match=r"recipe\.l2: 0\.0002 != 0\.1"):
+        train(dataclasses.replace(recipe, l2=0.1), tmp_path)
+
+
+def test_mixed_bfloat16_computes_in_bfloat16_and_keeps_float32_weights(
+    tiny_recipe, tmp_path
+):
+    train(tiny_recipe, tmp_path, precision="mixed_bfloat16")
+    logged = lines(tmp_path, "train")
+    assert logged[-1]["loss"] < logged[0]["loss"]
+    assert json.loads((tmp_path / "recipe.json").read_text())["precision"] == (
+        "mixed_bfloat16"
+    )
+    built = learner.build(tiny_recipe, strategy.make("one_device"), "mixed_bfloat16")
+    assert {v.dtype for v in built.network.trainable_variables} == {"float32"}
+    assert built.network.stem.compute_dtype == "bfloat16"
+    assert built.network(np.zeros((2, 8, 8, 1), "float32")).dtype == tf.float32
+
+
+def test_the_update_is_traced_once(bare):
+    distribution = strategy.make("one_device")
+    built = learner.build(bare, distribution, "float32")
+    update = loop.compile_update(built.method, distribution, bare.seed)
+    batches = strategy.distribute_batches(
+        distribution, lambda *_: bare.dataset.train_batches(batch_size=32, seed=0)
+    )
+    for step in range(3):
+        values, built.state = update(
+            next(batches), built.state, tf.constant(step, tf.int64)
+        )
+    assert update.experimental_get_tracing_count() == 1
+    assert float(built.state) == 3
+    assert set(values) == {"loss", "accuracy"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Unsuitable(data.Digits):
+    """Digits with a mistake."""
+
+    mistake: str = ""
+
+    def arrays(self, split, data_dir):
+        images, labels = super().arrays(split, data_dir)
+        if self.mistake == "scale":
+            return images / np.float32(255), labels
+        if self.mistake == "centre":
+            return images - np.float32(128), labels
+        return images, labels + 1
+
+
+class Softmax(models.WideResNet):
+    """A network with the softmax left in."""
+
+    def build(self, num_classes, image_size, channels=3):
+        network = super().build(num_classes, image_size, channels)
+        answer = network.call
+        network.call = lambda *args, **kwargs: keras.ops.softmax(
+            answer(*args, **kwargs)
+        )
+        return network
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "message"),
+    [
+        ("dataset", Unsuitable("scale"), r"look like \[0, 1\].*Multiply them by 255"),
+        ("dataset", Unsuitable("centre"), "Received: min=-128"),
+        ("dataset", Unsuitable("labels"), "Received: label=10, num_classes=10"),
+        ("network", Softmax(depth=8, width=1), "Take the softmax off"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_the_first_update(
+    bare, tmp_path, spied, part, value, message
+):
+    with pytest.raises(ValueError, match=message):
+        train(dataclasses.replace(bare, **{part: value}), tmp_path)
+    assert spied == []
+
+
+def test_a_failure_of_tensorflow_is_one_line_with_the_step(bare, tmp_path, monkeypatch):
+    def fail(*args):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory\nat node x")
+
+    monkeypatch.setattr(loop, "compile_update", lambda *args: fail)
+    with pytest.raises(errors.RunError, match=r"after step 0.*out of memory") as caught:
+        train(bare, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bar_is_shown_while_it_trains(bare, tmp_path, capsys):
+    with contextlib.suppress(ValueError):
+        keras.utils.enable_interactive_logging()
+    train(bare, tmp_path)
+    assert "8/8" in capsys.readouterr().out

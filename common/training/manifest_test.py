@@ -1,0 +1,88 @@
+"""The manifest of a run, and the folder of another recipe."""
+
+import json
+import platform
+import subprocess
+
+import pytest
+import tensorflow as tf
+
+from common.training import errors, manifest
+
+MANIFEST = {
+    "recipe": {"type": "Recipe", "method": {"epsilon": 8.0}, "seed": 0},
+    "precision": "float32",
+    "replicas": 1,
+}
+
+
+def changed(**entries):
+    return {**MANIFEST, **entries}
+
+
+def test_it_is_written_once_and_kept(tmp_path):
+    run_dir = tmp_path / "free_at" / "digits" / "free_8"
+    manifest.check_or_write(run_dir, MANIFEST)
+    manifest.check_or_write(run_dir, changed(replicas=2))
+    assert json.loads((run_dir / "recipe.json").read_text()) == MANIFEST
+    assert [path.name for path in run_dir.iterdir()] == ["recipe.json"]
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (
+            {"recipe": {**MANIFEST["recipe"], "method": {"epsilon": 4.0}}},
+            r"recipe\.method\.epsilon: 8\.0 != 4\.0\. Take another --workdir",
+        ),
+        (
+            {"recipe": {**MANIFEST["recipe"], "l2": 0.1}},
+            r"recipe\.l2: None != 0\.1",
+        ),
+        ({"precision": "mixed_bfloat16"}, "precision: float32 != mixed_bfloat16"),
+    ],
+)
+def test_another_recipe_is_refused_with_the_field_that_differs(
+    tmp_path, other, message
+):
+    manifest.check_or_write(tmp_path, MANIFEST)
+    with pytest.raises(errors.RunError, match=message) as caught:
+        manifest.check_or_write(tmp_path, changed(**other))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_evaluation_checks_the_recipe_alone(tmp_path):
+    manifest.check(tmp_path, recipe={})
+    manifest.check_or_write(tmp_path, MANIFEST)
+    manifest.check(tmp_path, recipe=MANIFEST["recipe"])
+    with pytest.raises(errors.RunError, match="seed: 0 != 1"):
+        manifest.check(tmp_path, recipe={**MANIFEST["recipe"], "seed": 1})
+
+
+def test_a_damaged_manifest_says_which_file_to_remove(tmp_path):
+    (tmp_path / "recipe.json").write_text("{")
+    with pytest.raises(errors.RunError, match=r"recipe\.json is damaged; remove"):
+        manifest.check_or_write(tmp_path, MANIFEST)
+
+
+def test_the_environment_has_versions_hardware_and_commit():
+    found = manifest.environment()
+    assert found["versions"]["python"] == platform.python_version()
+    assert found["versions"]["tensorflow"] == tf.__version__
+    if not tf.config.list_physical_devices("GPU"):
+        assert found["hardware"].startswith("CPU, ")
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_commit_is_unknown_outside_a_repository(monkeypatch):
+    def fail(*args, **kwargs):
+        raise subprocess.CalledProcessError(128, "git")
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    assert manifest.environment()["commit"] is None
+
+
+def test_hardware_is_known_without_linux(monkeypatch):
+    monkeypatch.delattr(manifest.os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(manifest.os, "cpu_count", lambda: 6)
+    assert len(manifest._usable_cores()) == 6

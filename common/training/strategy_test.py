@@ -1,0 +1,96 @@
+"""Which strategy a name makes, and what it refuses."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from common.training import strategy
+
+CLUSTER = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker"}}
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "replicas"),
+    [
+        ("one_device", tf.distribute.OneDeviceStrategy, 1),
+        ("mirrored", tf.distribute.MirroredStrategy, 2),
+    ],
+)
+def test_a_name_makes_its_strategy(name, kind, replicas):
+    made = strategy.make(name)
+    assert isinstance(made, kind)
+    assert strategy.worker(made) == (0, 1)
+    if not tf.config.list_logical_devices("GPU"):
+        assert made.num_replicas_in_sync == strategy.local_replicas(made) == replicas
+
+
+def test_auto_takes_one_device_without_a_cluster_and_gpus():
+    if tf.config.list_logical_devices("GPU"):
+        pytest.skip("There are GPUs here")
+    assert isinstance(strategy.make(), tf.distribute.OneDeviceStrategy)
+
+
+def test_auto_takes_the_cluster_that_tf_config_describes(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(CLUSTER))
+    made = []
+    monkeypatch.setattr(
+        tf.distribute, "MultiWorkerMirroredStrategy", lambda: made.append("made")
+    )
+    strategy.make("auto")
+    assert made == ["made"]
+
+
+@pytest.mark.parametrize(
+    ("name", "tf_config", "message"),
+    [
+        ("miror", None, "Unknown --strategy. Received: miror. Nearest: mirrored"),
+        ("multi_worker", None, "multi_worker needs TF_CONFIG.*Received: TF_CONFIG="),
+        ("multi_worker", "{}", "Received: TF_CONFIG={}"),
+        ("auto", "{cluster", "TF_CONFIG must be JSON.*Received: TF_CONFIG={cluster"),
+        ("auto", "[1]", r"TF_CONFIG must be JSON.*Received: TF_CONFIG=\[1\]"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_in_one_line(
+    monkeypatch, name, tf_config, message
+):
+    if tf_config:
+        monkeypatch.setenv("TF_CONFIG", tf_config)
+    with pytest.raises(ValueError, match=message) as caught:
+        strategy.make(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_batch_that_does_not_divide_is_refused_with_both_numbers(two_replicas):
+    strategy.check_divides(10, two_replicas)
+    with pytest.raises(
+        ValueError, match=r"--set batch_size=.*batch_size=9, replicas=2"
+    ):
+        strategy.check_divides(9, two_replicas)
+
+
+def test_each_replica_gets_its_own_batch_in_order(two_replicas):
+    asked = []
+
+    def make_dataset(shard, replicas):
+        asked.append((shard, replicas))
+        return tf.data.Dataset.range(4).batch(1)
+
+    batches = strategy.distribute_batches(two_replicas, make_dataset)
+    pieces = [two_replicas.experimental_local_results(next(batches)) for _ in range(2)]
+    assert asked == [((0, 1), 2)]
+    assert [[int(p[0]) for p in pair] for pair in pieces] == [[0, 1], [2, 3]]
+
+
+def test_deterministic_asks_tensorflow_for_it(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        tf.config.experimental, "enable_op_determinism", lambda: asked.append(True)
+    )
+    strategy.make_deterministic()
+    assert asked == [True]
