@@ -57,7 +57,7 @@ class Recipe:
                     f"Recipe.{field} must be at least 1. "
                     f"Received: {field}={getattr(self, field)}"
                 )
-        if self.l2 < 0:
+        if not self.l2 >= 0:
             raise ValueError(f"Recipe.l2 must not be negative. Received: l2={self.l2}")
 
 

@@ -33,11 +33,11 @@ def markdown_table(
       ValueError: unknown paper, scale or table, or a broken record.
     """
     paper = packages.find(paper)
-    paper.table(table)
+    of = paper.table(table)
     compared = comparison.compare(paper, scale, workdir)
     cells = [cell for cell in compared if cell.table == table]
     command = f"python -m {paper.name} table {table} --scale={scale}"
-    return f"{table_lines(cells)}\n\n{legend(scale)} Made by `{command}`."
+    return f"{table_lines(of, cells)}\n\n{legend(scale)} Made by `{command}`."
 
 
 def legend(scale: str) -> str:
@@ -50,15 +50,14 @@ def legend(scale: str) -> str:
     )
 
 
-def table_lines(cells: Sequence[comparison.ComparedCell]) -> str:
-    """Returns the cells of one table as a Markdown table, rows by columns.
+def table_lines(of: recipe.Table, cells: Sequence[comparison.ComparedCell]) -> str:
+    """Returns the cells of a table as a Markdown table, rows by columns.
 
     The longer side runs down, so that a wide table stays readable.
     """
     if not cells:
         return "No cell of this table exists at this scale."
-    rows = list(dict.fromkeys(cell.row for cell in cells))
-    columns = list(dict.fromkeys(cell.column for cell in cells))
+    rows, columns = text.headings(of, cells)
     found = {(cell.row, cell.column): _cell(cell) for cell in cells}
     if len(columns) > 8 and len(columns) > len(rows):
         rows, columns = columns, rows

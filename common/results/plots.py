@@ -31,7 +31,7 @@ def reported_and_measured(cells: Sequence[ComparedCell], scale: str) -> Figure |
     if all(cell.measured is None for cell in cells):
         return None
     rows = list(dict.fromkeys(cell.row for cell in cells))
-    columns = list(dict.fromkeys(cell.column for cell in cells))
+    columns = list(dict.fromkeys(c.column for c in cells if c.measured is not None))
     figure, panels = canvas.panels(
         len(columns), width=2.2, height=0.5 + 0.34 * len(rows)
     )

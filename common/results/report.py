@@ -120,7 +120,7 @@ def _paper(answers: Answers, out_dir: pathlib.Path, *, alone: bool) -> str:
         "" if alone else counts,  # the first screen has said it
         sections.claims(answers.results, answers.scale),
         *(_table(answers, table, out_dir) for table in paper.tables),
-        sections.findings(answers.findings),
+        sections.findings(answers.findings, len(answers.runs)),
         _training(answers, out_dir),
         sections.provenance(answers.runs),
         sections.commands(paper.name, answers.scale, answers.runs.values()),
@@ -134,10 +134,10 @@ def _table(answers: Answers, table: recipe.Table, out_dir: pathlib.Path) -> str:
     if not cells:
         return ""
     stem = out_dir / f"{answers.paper.name}-{table.name}"
-    title = f"<h3>{page.escape(table.title)}</h3>"
+    title = sections.heading(table.title, scale)
     beside = "Measured beside reported" if scale == "paper" else "Measured"
     numbers = [
-        sections.table(table.title, cells),
+        sections.table(table, cells),
         sections.legend(cells),
         sections.tolerances(cells),
     ]
@@ -210,7 +210,7 @@ def _markdown(answers: Answers) -> str:
     for table in paper.tables:
         cells = answers.table(table.name)
         if cells:
-            parts += [f"### {table.title}", markdown.table_lines(cells)]
+            parts += [f"### {table.title}", markdown.table_lines(table, cells)]
             parts.append(markdown.legend(answers.scale))
     parts.append("### Warnings")
     parts += [f"- {f.kind}, {f.recipe}: {f.message}" for f in answers.findings] or [

@@ -6,6 +6,7 @@ import collections
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from common import recipe
 from common.results import measured, page, reported, text
 from common.results.claims import ClaimResult
 from common.results.comparison import CLAIMS_ONLY, NOT_RUN, ComparedCell
@@ -92,16 +93,26 @@ def navigation(names: Mapping[str, str]) -> str:
     return f'<nav aria-label="Papers"><ul>{"".join(links)}</ul></nav>'
 
 
-def table(title: str, cells: Sequence[ComparedCell]) -> str:
+def heading(title: str, scale: str) -> str:
+    """Returns the title of a table, and that another scale borrows only its form."""
+    note = (
+        ""
+        if scale == "paper"
+        else '<p class="legend">Title, rows and columns are the paper\'s. Measured at '
+        f"scale {page.escape(scale)}, with another network or other data.</p>"
+    )
+    return f"<h3>{page.escape(title)}</h3>{note}"
+
+
+def table(of: recipe.Table, cells: Sequence[ComparedCell]) -> str:
     """Returns one table: measured, reported and verdict in every cell."""
-    rows = list(dict.fromkeys(cell.row for cell in cells))
-    columns = list(dict.fromkeys(cell.column for cell in cells))
+    rows, columns = text.headings(of, cells)
     found = {(cell.row, cell.column): _cell(cell) for cell in cells}
     if len(columns) > 8 and len(columns) > len(rows):  # the longer side runs down
         rows, columns = columns, rows
         found = {(column, row): cell for (row, column), cell in found.items()}
     lines = [(row, [found.get((row, c), "") for c in columns]) for row in rows]
-    return page.table(title, ["", *columns], lines)
+    return page.table(of.title, ["", *columns], lines)
 
 
 def legend(cells: Sequence[ComparedCell]) -> str:
@@ -162,12 +173,13 @@ def claims(results: Sequence[ClaimResult], scale: str) -> str:
     )
 
 
-def findings(found: Sequence[Finding]) -> str:
+def findings(found: Sequence[Finding], num_runs: int) -> str:
     """Returns the warnings, or a line that there are none."""
     if not found:
         return (
-            '<h3>Warnings</h3><p class="soft">None: no sign of label leaking, gradient '
-            "masking or catastrophic overfitting, and no alarm in training.</p>"
+            f'<h3>Warnings</h3><p class="soft">None in the records of {num_runs} runs: '
+            "no alarm in training, and where the evaluations could show it, no sign of "
+            "label leaking, gradient masking or catastrophic overfitting.</p>"
         )
     items = [
         f"<li>{page.chip('warning', item.kind)} <b>{page.escape(item.recipe)}</b>: "

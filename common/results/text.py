@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 
+from common.recipe import Table
 from common.results.claims import ClaimResult
 from common.results.comparison import CLAIMS_ONLY, ComparedCell
 from common.results.regression import RegressedCell
@@ -48,6 +49,19 @@ def reported(cell: ComparedCell, marked: bool = True) -> str:
     number = f"{cell.printed}{_unit(cell.metric)}"
     mark = MARKS[cell.confidence] if marked else ""
     return f"{number} ({mark})" if mark else number
+
+
+def headings(
+    table: Table, cells: Iterable[ComparedCell]
+) -> tuple[list[str], list[str]]:
+    """Returns the rows and columns that have a cell, in the order of the table."""
+    cells = list(cells)
+    used = {cell.row for cell in cells}, {cell.column for cell in cells}
+    rows, columns = (
+        [name for name in names if name in present]
+        for names, present in zip((table.rows, table.columns), used, strict=True)
+    )
+    return rows, columns
 
 
 def text_table(cells: Sequence[ComparedCell]) -> str:

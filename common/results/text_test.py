@@ -65,3 +65,12 @@ def test_claims_print_verdict_statement_and_numbers(
     assert printed.startswith("HOLDS  harder\n  Hard training is more robust")
     assert "free_4 pgd_20 - natural pgd_20 = +40.00 points [+36" in printed
     assert "HOLDS (not expected here)" in text.text_claims(found, "digits")
+
+
+def test_headings_keep_the_order_of_the_table_when_cells_are_missing(paper, cells):
+    main = paper.table("main")
+    shuffled = [cell for cell in reversed(cells) if cell.column != "PGD-20"]
+    assert text.headings(main, shuffled) == (
+        ["plain", "hard <m=4>"],
+        ["clean", "time (min)"],
+    )

@@ -1,0 +1,53 @@
+"""The loop: what it computes, and what it costs."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import backend
+from common.attacks import ascent
+from tests import tiny
+
+START = np.array([[[[100.0], [50.0]]]], np.float32)
+
+
+def climb(loss_fn, num_steps, **pieces):
+    pieces = {"step": lambda g: g, "project": lambda x: x, **pieces}
+    return ascent.ascend(loss_fn, tf.constant(START), num_steps=num_steps, **pieces)
+
+
+def test_it_is_gradient_ascent_in_closed_form():
+    # d/dx of x^2 / 20 is x / 10: each step multiplies by 1.1.
+    end = climb(lambda x: tf.reduce_sum(x**2) / 20, 3)
+    np.testing.assert_allclose(end, START * 1.1**3, rtol=1e-6)
+
+
+def test_every_step_is_followed_by_its_projection():
+    # Doubled, then cut at 150, and again: projecting at the end alone gives 150, 150.
+    def project(x):
+        return tf.minimum(x, 150.0) - 1.0
+
+    end = climb(lambda x: tf.reduce_sum(x**2) / 2, 2, project=project)
+    np.testing.assert_allclose(end.numpy().ravel(), [149.0, 149.0])
+    one = climb(lambda x: tf.reduce_sum(x**2) / 2, 1, project=project)
+    np.testing.assert_allclose(one.numpy().ravel(), [149.0, 99.0])
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 7])
+@pytest.mark.parametrize("compile_it", [False, True])
+def test_n_steps_are_n_forward_and_n_backward_passes(num_steps, compile_it):
+    counter = tiny.PassCounter()
+
+    def run(num_steps):
+        return climb(lambda x: tf.reduce_sum(counter(x)), num_steps)
+
+    if compile_it:
+        end = backend.compiled(run)(tf.constant(num_steps))
+    else:
+        end = run(num_steps)
+    np.testing.assert_allclose(end, START + num_steps)
+    assert (counter.forward, counter.backward) == (num_steps, num_steps)
+
+
+def test_no_step_is_the_start():
+    np.testing.assert_array_equal(climb(tf.reduce_sum, 0), START)

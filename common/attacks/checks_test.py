@@ -1,0 +1,72 @@
+"""What attacks refuse."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common.attacks import checks
+
+
+@pytest.mark.parametrize("epsilon", [0.051, 1, 8.0, 64, 64.0])
+def test_epsilon_in_pixels_passes(epsilon):
+    checks.check_epsilon(epsilon)
+
+
+@pytest.mark.parametrize(
+    "epsilon", [8 / 255, 0, 0.05, -1, 64.5, 255, float("nan"), float("inf")]
+)
+def test_epsilon_in_another_unit_is_refused_with_its_value(epsilon):
+    with pytest.raises(ValueError, match=r"^epsilon must be in \(0.05, 64\]") as error:
+        checks.check_epsilon(epsilon)
+    assert str(error.value).endswith(f"Received: epsilon={epsilon}")
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_steps_must_be_positive(value):
+    checks.check_steps(0.1, 1)
+    with pytest.raises(ValueError, match=f"step_size={value}"):
+        checks.check_steps(value, 1)
+    with pytest.raises(ValueError, match=f"num_steps={value}"):
+        checks.check_steps(1.0, value)
+
+
+def test_tensors_pass_the_checks_of_numbers():
+    checks.check_epsilon(tf.constant([0.0, 300.0]))
+    checks.check_steps(tf.constant(0.0), tf.constant(0))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "received"),
+    [
+        (-0.5, 255, "min=-0.5, max=255"),
+        (0, 256, "min=0, max=256"),
+        (0, float("nan"), "min="),
+    ],
+)
+def test_images_out_of_range_are_refused_with_theirs(low, high, received):
+    with pytest.raises(ValueError, match=received):
+        checks.check_images(tf.constant([[low, high]], tf.float32))
+
+
+def test_images_in_range_pass_and_traced_ones_are_not_looked_at():
+    checks.check_images(tf.constant([0.0, 255.0]))
+
+    @tf.function
+    def traced(images):
+        checks.check_images(images)
+        return images
+
+    assert traced(tf.constant(-1.0)) == -1.0
+
+
+@pytest.mark.parametrize(
+    "epsilon", [np.array([1.0, 2.0]), tf.constant([1, 2]), np.ones((2, 1, 1, 1))]
+)
+def test_a_radius_per_image_broadcasts_over_its_pixels(epsilon):
+    radii = checks.per_image(epsilon)
+    assert radii.shape == (2, 1, 1, 1) and radii.dtype == tf.float32
+    np.testing.assert_array_equal(np.ravel(radii), np.ravel(epsilon))
+
+
+def test_one_radius_stays_a_number():
+    assert checks.per_image(8) == 8

@@ -1,0 +1,75 @@
+"""Losses against float64 closed forms."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.attacks import losses
+
+LOGITS = np.array([[1.0, -2.0, 0.5], [3.0, 3.0, -1.0], [-40.0, 0.0, 60.0]])
+LABELS = np.array([0, 1, 0], np.int32)
+
+
+def log_sum_exp(logits):
+    top = logits.max(-1, keepdims=True)
+    return top[:, 0] + np.log(np.exp(logits - top).sum(-1))
+
+
+def test_cross_entropy_is_log_sum_exp_minus_the_label_logit():
+    expected = log_sum_exp(LOGITS) - LOGITS[np.arange(3), LABELS]
+    found = losses.cross_entropy(LABELS, tf.constant(LOGITS)).numpy()
+    assert found.dtype == np.float32 and found.shape == (3,)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found[2] == pytest.approx(100.0)
+
+
+def test_margin_is_best_other_minus_label():
+    found = losses.margin(LABELS, tf.constant(LOGITS)).numpy()
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [0.5 - 1.0, 3.0 - 3.0, 60.0 + 40.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [losses.cross_entropy, losses.margin])
+def test_losses_take_int64_labels_half_precision_and_a_hundred_classes(loss):
+    logits = np.random.default_rng(0).normal(size=(5, 100)).astype(np.float16)
+    labels = np.array([0, 99, 42, 10, 7])
+    wide = logits.astype(np.float64)
+    if loss is losses.cross_entropy:
+        expected = log_sum_exp(wide) - wide[np.arange(5), labels]
+    else:
+        others = wide.copy()
+        others[np.arange(5), labels] = -np.inf
+        expected = others.max(-1) - wide[np.arange(5), labels]
+    found = loss(tf.constant(labels), tf.constant(logits)).numpy()
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_gradient_of_cross_entropy_is_softmax_minus_one_hot():
+    logits = tf.constant(LOGITS, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        total = tf.reduce_sum(losses.cross_entropy(LABELS, logits))
+    softmax = np.exp(LOGITS - log_sum_exp(LOGITS)[:, None])
+    expected = softmax - np.eye(3)[LABELS]
+    np.testing.assert_allclose(tape.gradient(total, logits), expected, atol=1e-6)
+
+
+def test_gradient_of_the_margin_is_one_class_up_and_the_label_down():
+    logits = tf.constant(LOGITS[[0, 2]], tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        total = tf.reduce_sum(losses.margin(LABELS[[0, 2]], logits))
+    np.testing.assert_array_equal(tape.gradient(total, logits), [[-1, 0, 1]] * 2)
+
+
+@given(
+    logits=st.lists(st.floats(-20, 20, width=32), min_size=4, max_size=4),
+    label=st.integers(0, 3),
+)
+def test_the_margin_is_positive_exactly_where_another_class_wins(logits, label):
+    margin = float(losses.margin([label], tf.constant([logits]))[0])
+    others = [z for k, z in enumerate(logits) if k != label]
+    assert (margin > 0) == (max(others) > logits[label])

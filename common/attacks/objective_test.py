@@ -1,0 +1,102 @@
+"""What attacks ascend: sign, sum, class."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common.attacks import losses, objective
+from tests import tiny
+
+
+def test_the_objective_is_the_sum_of_the_example_losses():
+    network = tiny.TinyNetwork()
+    images, labels = tiny.batch()
+    expected = -np.log(tiny.softmax(network.logits(images))[np.arange(6), labels])
+    found = objective.objective(network, images, labels)(tf.constant(images))
+    assert float(found) == pytest.approx(expected.sum(), rel=1e-5)
+
+
+def test_the_margin_stops_at_zero():
+    network = tiny.TinyNetwork()
+    images, labels = tiny.batch(20)
+    margins = losses.margin(labels, network.logits(images)).numpy()
+    assert margins.min() < 0 < margins.max()
+    ascended = objective.objective(network, images, labels, loss="margin")
+    found = float(ascended(tf.constant(images)))
+    assert found == pytest.approx(np.minimum(margins, 0).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
+def test_least_likely_descends_at_the_argmin_of_the_clean_image(loss):
+    network = tiny.TinyNetwork()
+    images, labels = tiny.batch(20)
+    target = network.logits(images).argmin(-1)
+    moved = images[::-1].copy()  # whose own least likely classes differ
+    assert (network.logits(moved).argmin(-1) != target).any()
+    ascended = objective.objective(
+        network, tf.constant(images), labels, loss=loss, targeted="least_likely"
+    )
+    values = -objective.LOSSES[loss](target, network.logits(moved)).numpy()
+    values = np.minimum(values, 0) if loss == "margin" else values
+    assert float(ascended(tf.constant(moved))) == pytest.approx(values.sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 10])
+def test_a_random_target_is_never_the_label_and_uniform_over_the_others(num_classes):
+    rng = np.random.default_rng(0)
+    count = 100_000
+    labels = rng.integers(0, num_classes, count).astype(np.int32)
+    draws = rng.uniform(size=count).astype(np.float32)
+    targets = objective.random_target(labels, draws, num_classes).numpy()
+    assert targets.dtype == np.int32
+    assert not (targets == labels).any()
+    table = np.zeros((num_classes, num_classes))
+    np.add.at(table, (labels, targets), 1)
+    share = table / table.sum(1, keepdims=True) * (1 - np.eye(num_classes))
+    expected = (1 - np.eye(num_classes)) / (num_classes - 1)
+    np.testing.assert_allclose(share, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("label", range(4))
+def test_the_ends_of_a_draw_are_the_first_and_last_other_class(label):
+    labels = np.full(3, label, np.int32)
+    draws = np.array([0.0, np.nextafter(np.float32(1), np.float32(0)), 1.0], np.float32)
+    targets = objective.random_target(labels, draws, 4).numpy()
+    others = [k for k in range(4) if k != label]
+    np.testing.assert_array_equal(targets, [others[0], others[-1], others[-1]])
+
+
+def chosen(images, labels, seed):
+    """The class at which a random-target objective takes the loss, by its gradient."""
+    logits = tf.zeros([len(labels), tiny.CLASSES])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        value = objective.objective(
+            lambda _: logits, images, labels, targeted="random", seed=seed
+        )(images)
+    return np.argmax(tape.gradient(value, logits), -1)
+
+
+def test_random_targets_follow_the_seed_and_the_image_and_are_wrong():
+    images, labels = tiny.batch(200)
+    first, again, other = (chosen(tf.constant(images), labels, s) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert not (first == labels).any() and not (other == labels).any()
+    half = chosen(tf.constant(images[100:]), labels[100:], 1)
+    np.testing.assert_array_equal(half, first[100:])
+
+
+@pytest.mark.parametrize("targeted", objective.TARGETED)
+def test_the_class_is_chosen_once_and_each_value_is_one_forward_pass(targeted):
+    network, counter = tiny.TinyNetwork(), tiny.PassCounter()
+    images, labels = tiny.batch()
+    images = tf.constant(images)
+    ascended = objective.objective(
+        lambda x: counter(network(x)), images, labels, targeted=targeted
+    )
+    before = counter.forward
+    ascended(images)
+    ascended(images)
+    assert before == (targeted == "least_likely")
+    assert counter.forward == before + 2

@@ -1,0 +1,89 @@
+"""Projections by their defining properties."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.attacks import projections
+
+SHAPE = (2, 2, 2, 1)
+PIXELS = st.lists(st.floats(0, 255, width=32), min_size=8, max_size=8)
+MOVED = st.lists(st.floats(-300, 600, width=32), min_size=8, max_size=8)
+RADII = st.floats(0, 64, width=32)
+
+
+def array(values):
+    return tf.constant(values, tf.float32, shape=SHAPE)
+
+
+@given(delta=MOVED, epsilon=RADII)
+def test_linf_is_the_nearest_point_and_idempotent(delta, epsilon):
+    delta = array(delta)
+    projected = projections.linf(delta, epsilon)
+    expected = np.sign(delta) * np.minimum(np.abs(delta), np.float32(epsilon))
+    np.testing.assert_allclose(projected, expected, atol=1e-6)
+    np.testing.assert_array_equal(projections.linf(projected, epsilon), projected)
+
+
+@given(delta=MOVED)
+def test_linf_leaves_what_is_inside_alone(delta):
+    delta = array(delta)
+    np.testing.assert_array_equal(projections.linf(delta, 600.0), delta)
+
+
+@given(images=MOVED)
+def test_pixels_are_clipped_to_0_and_255(images):
+    clipped = projections.pixels(array(images)).numpy()
+    np.testing.assert_array_equal(
+        clipped.ravel(), [min(max(value, 0.0), 255.0) for value in np.float32(images)]
+    )
+
+
+@given(images=PIXELS, moved=MOVED, epsilon=RADII)
+def test_the_ball_holds_its_projections_and_projects_once(images, moved, epsilon):
+    images, moved = array(images), array(moved)
+    project = projections.ball(images, epsilon, projections.linf)
+    projected = project(moved).numpy()
+    assert np.abs(projected - images).max() <= epsilon + 1e-4
+    assert projected.min() >= 0 and projected.max() <= 255
+    nearest = np.clip(
+        moved, np.maximum(images - epsilon, 0), np.minimum(images + epsilon, 255)
+    )
+    np.testing.assert_allclose(projected, nearest, atol=1e-4)
+    np.testing.assert_allclose(project(projected), projected, atol=1e-4)
+
+
+@given(images=PIXELS, moved=MOVED)
+def test_radius_zero_is_the_centre(images, moved):
+    images = array(images)
+    project = projections.ball(images, 0.0, projections.linf)
+    np.testing.assert_array_equal(project(array(moved)), images)
+
+
+@given(images=PIXELS)
+def test_the_centre_is_its_own_projection(images):
+    images = array(images)
+    project = projections.ball(images, 8.0, projections.linf)
+    np.testing.assert_array_equal(project(images), images)
+
+
+def test_one_radius_per_image():
+    images = np.full(SHAPE, 100.0, np.float32)
+    radii = tf.constant([1.0, 8.0], shape=(2, 1, 1, 1))
+    project = projections.ball(images, radii, projections.linf)
+    projected = project(images + 50.0).numpy()
+    np.testing.assert_array_equal(projected[0], np.full(SHAPE[1:], 101.0))
+    np.testing.assert_array_equal(projected[1], np.full(SHAPE[1:], 108.0))
+    lowered = project(images - 0.5).numpy()
+    np.testing.assert_array_equal(lowered, images - 0.5)
+
+
+@pytest.mark.parametrize(("value", "slope"), [(-3.0, 1), (-8.0, 1), (-8.5, 0), (9, 0)])
+def test_no_gradient_passes_where_the_clip_is_active(value, slope):
+    delta = tf.constant(value, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(delta)
+        clipped = projections.linf(delta, 8.0)
+    assert float(tape.gradient(clipped, delta)) == slope

@@ -1,0 +1,109 @@
+"""What `cost` says, against counts by hand."""
+
+import dataclasses
+
+import keras
+import pytest
+
+from common import data
+from common.training import Method, cost
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolutions:
+    """A 3x3 convolution, another of stride 2, and a classifier."""
+
+    def build(self, num_classes, image_size, channels=3):
+        return keras.Sequential(
+            [
+                keras.Input((image_size, image_size, channels)),
+                keras.layers.Conv2D(8, 3, padding="same", use_bias=False),
+                keras.layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False),
+                keras.layers.GlobalAveragePooling2D(),
+                keras.layers.Dense(num_classes),
+            ]
+        )
+
+
+# Two operations for each product: 3*3*1*8 of them at 8*8 places, and so on.
+FLOPS = 2 * (8 * 8 * 9 * 1 * 8 + 4 * 4 * 9 * 8 * 16 + 16 * 10)
+WEIGHTS = 9 * 8 + 9 * 8 * 16 + 16 * 10 + 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted(Method):
+    """Only its numbers matter."""
+
+    num_replays: int = 1
+    attack_passes: int = 0
+
+
+@pytest.fixture
+def describe(tiny_recipe, monkeypatch):
+    """Returns a function: fields of a recipe -> its costs by name.
+
+    A pass over 8 images takes a second, which makes 3 * 8 forward passes a second.
+    """
+    monkeypatch.setattr(cost, "_seconds_of_a_pass", lambda *_: 1.0)
+
+    def described(**fields):
+        recipe = dataclasses.replace(tiny_recipe, network=Convolutions(), **fields)
+        lines = cost.describe(recipe).splitlines()
+        return {line[:22].strip(): line[22:] for line in lines}
+
+    return described
+
+
+@dataclasses.dataclass(frozen=True)
+class FiftyThousand(data.Digits):
+    """Digits that claim the size of CIFAR-10."""
+
+    num_train = 50_000
+
+
+@pytest.mark.parametrize(("num_replays", "minibatches"), [(1, 80_000), (8, 10_000)])
+def test_passes_over_the_data_are_204_8_over_m(describe, num_replays, minibatches):
+    found = describe(
+        dataset=FiftyThousand(),
+        method=Counted(num_replays),
+        batch_size=128,
+        num_steps=80_000,
+    )
+    assert found["updates"] == "80,000 of 128 images"
+    assert found["minibatches"] == f"{minibatches:,}, each used {num_replays} times"
+    assert found["passes over the data"] == f"{204.8 / num_replays:.1f}"
+
+
+def test_a_last_minibatch_that_is_used_less_often_counts(describe):
+    found = describe(method=Counted(8), num_steps=81)
+    assert found["minibatches"].startswith("11,")
+
+
+def test_flops_of_a_forward_pass_are_those_by_hand(tiny_recipe):
+    network = Convolutions().build(10, 8, 1)
+    found = cost._forward_flops(network, tiny_recipe.dataset)
+    assert found == pytest.approx(FLOPS, rel=0.05)
+
+
+@pytest.mark.parametrize(("attack_passes", "forward_passes"), [(0, 3), (7, 3 + 14)])
+def test_training_is_updates_and_attack_passes(describe, attack_passes, forward_passes):
+    found = describe(
+        method=Counted(1, attack_passes), batch_size=1_000, num_steps=1_000_000
+    )
+    assert found["weights"] == f"{WEIGHTS:,}"
+    assert found["passes per update"] == f"1, and {attack_passes} of the attack"
+    flops, unit = found["training"].split()
+    assert unit == "PFLOP"
+    assert float(flops) == pytest.approx(forward_passes * FLOPS * 1e9 / 1e15, rel=0.05)
+    # A million updates of 1,000 images, at 3 * 8 forward passes a second.
+    hours = forward_passes * 1e9 / (3 * 8) / 3600
+    assert float(found["estimate here"].split()[0]) == pytest.approx(hours, rel=1e-3)
+
+
+def test_the_pass_that_is_timed_is_run(tiny_recipe):
+    network = Convolutions().build(10, 8, 1)
+    before = [v.numpy() for v in network.variables]
+    assert 0 < cost._seconds_of_a_pass(network, tiny_recipe.dataset) < 60
+    assert all(
+        (a == v.numpy()).all() for a, v in zip(before, network.variables, strict=True)
+    )

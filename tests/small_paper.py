@@ -1,0 +1,81 @@
+"""A paper that trains in seconds, for the tests of distribution and of restarts."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import keras
+from keras import ops
+
+from common import data, recipe
+from common.models import layers, normalization
+from common.training import optimizers, schedules
+from free_at.algorithm import FreeTraining, NaturalTraining, PGDTraining
+
+EPSILON = 40.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """Two convolutions; `norm` is local, synchronized or none."""
+
+    norm: str = "local"
+
+    def build(
+        self, num_classes: int, image_size: int, channels: int = 3
+    ) -> keras.Model:
+        return layers.built(_Model(self.norm, num_classes), image_size, channels)
+
+
+class _Model(keras.Model):
+    def __init__(self, norm: str, num_classes: int) -> None:
+        super().__init__(name="small_paper")
+        self.convolutions = [
+            layers.convolution(8, 3, strides=2, name=f"conv{i}") for i in (1, 2)
+        ]
+        self.norms = [
+            normalization.BatchNorm(synchronized=norm == "synchronized", name=f"norm{i}")
+            for i in (1, 2)
+            if norm != "none"
+        ]
+        self.classifier = layers.classifier(
+            num_classes, scale=1.0, bias_initializer="zeros"
+        )
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        features = normalization.per_image(images)
+        for index, convolution in enumerate(self.convolutions):
+            features = convolution(features)
+            if self.norms:
+                features = self.norms[index](features, training=training)
+            features = ops.leaky_relu(features)
+        return self.classifier(ops.mean(features, axis=(1, 2)))
+
+
+FREE = recipe.Recipe(
+    dataset=data.Digits(),
+    network=Network(),
+    method=FreeTraining(num_replays=4, epsilon=EPSILON),
+    optimizer=optimizers.Momentum(0.9),
+    schedule=schedules.PiecewiseConstant((8,), (0.1, 0.01)),
+    batch_size=16,
+    num_steps=18,
+    l2=2e-4,
+    checkpoint_every=5,
+)
+RECIPES = {
+    "free": FREE,
+    "natural": dataclasses.replace(FREE, method=NaturalTraining()),
+    "pgd": dataclasses.replace(FREE, method=PGDTraining(EPSILON, 10.0, num_steps=3)),
+}
+PAPER = recipe.Paper(
+    name="small_paper",
+    title="A paper for tests",
+    recipes={"digits": RECIPES},
+    evaluations={"digits": {"clean": recipe.Evaluation()}},
+    tables=(),
+    claims=(),
+    reported=pathlib.Path("reported.csv"),
+)

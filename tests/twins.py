@@ -1,0 +1,99 @@
+"""A small network in NumPy and in TensorFlow, and NumPy twins of what attacks do.
+
+The twins are written without the suite and in float64, as its independent oracle.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+IMAGE = (5, 5, 2)
+PIXELS = int(np.prod(IMAGE))
+CLASSES = 4
+
+
+class TinyNetwork:
+    """A two-layer network in float64 NumPy, and the same as a TensorFlow function."""
+
+    def __init__(self, seed=0, hidden=16):
+        rng = np.random.default_rng(seed)
+        self.w1 = rng.normal(size=(PIXELS, hidden)) / 100
+        self.w2 = rng.normal(size=(hidden, CLASSES))
+
+    def logits(self, images):
+        flat = images.reshape(len(images), -1) - 127.0
+        return np.tanh(flat @ self.w1) @ self.w2
+
+    def gradient(self, images, logit_gradient):
+        flat = images.reshape(len(images), -1) - 127.0
+        hidden = np.tanh(flat @ self.w1)
+        back = (logit_gradient @ self.w2.T) * (1 - hidden**2)
+        return (back @ self.w1.T).reshape(images.shape)
+
+    def __call__(self, images):
+        flat = tf.reshape(images, [-1, PIXELS]) - 127.0
+        hidden = tf.tanh(flat @ self.w1.astype(np.float32))
+        return hidden @ self.w2.astype(np.float32)
+
+
+def batch(count=6, seed=1):
+    """Returns images in [0, 255] and labels."""
+    rng = np.random.default_rng(seed)
+    images = rng.uniform(0, 255, (count, *IMAGE)).astype(np.float32)
+    return images, rng.integers(0, CLASSES, count).astype(np.int32)
+
+
+def softmax(logits):
+    """Returns the probabilities of float64 logits."""
+    exp = np.exp(logits - logits.max(-1, keepdims=True))
+    return exp / exp.sum(-1, keepdims=True)
+
+
+def ascended_gradient(network, images, classes, *, loss, sign):
+    """Gradient of what an attack ascends; sign is -1 for a targeted attack."""
+    logits = network.logits(images)
+    one_hot = np.eye(CLASSES)[classes]
+    if loss == "cross_entropy":
+        gradient = softmax(logits) - one_hot
+    else:
+        others = np.where(one_hot == 1, -np.inf, logits)
+        margin = others.max(-1) - (logits * one_hot).sum(-1)
+        gradient = np.eye(CLASSES)[others.argmax(-1)] - one_hot
+        gradient *= (sign * margin < 0)[:, None]
+    return network.gradient(images, sign * gradient)
+
+
+def attacked(network, images, classes, *, attack, loss="cross_entropy", sign=1.0):
+    """Textbook PGD from the image, with the numbers of the attack."""
+    images = images.astype(np.float64)
+    low = np.maximum(images - attack.epsilon, 0)
+    high = np.minimum(images + attack.epsilon, 255)
+    current = images
+    for _ in range(attack.num_steps):
+        gradient = ascended_gradient(network, current, classes, loss=loss, sign=sign)
+        current = np.clip(current + attack.step_size * np.sign(gradient), low, high)
+    return current
+
+
+class PassCounter:
+    """Passes tensors through, and counts how often forward and backward."""
+
+    def __init__(self):
+        self.forward = self.backward = 0
+
+    def _count(self, name, tensor):
+        def bump(value):
+            setattr(self, name, getattr(self, name) + 1)
+            return value
+
+        counted = tf.numpy_function(bump, [tensor], tensor.dtype)
+        return tf.ensure_shape(counted, tensor.shape)
+
+    def __call__(self, tensor):
+        @tf.custom_gradient
+        def through(tensor):
+            counted = self._count("forward", tensor)
+            return counted, lambda upstream: self._count("backward", upstream)
+
+        return through(tensor)
