@@ -41,9 +41,12 @@ def fresh_keras() -> Iterator[None]:
     keras.config.set_dtype_policy("float32")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def two_replicas() -> tf.distribute.Strategy:
-    """Returns a strategy over two replicas, which share the CPU."""
+    """Returns the strategy over two replicas, which share the CPU.
+
+    One for all tests: TensorFlow would take a second's first sum for this one's.
+    """
     return tf.distribute.MirroredStrategy(list(REPLICAS))
 
 

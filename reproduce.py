@@ -19,7 +19,6 @@ from absl import flags
 from common import cli, recipe
 from common.results import claims, comparison, generated, packages, regression, text
 from common.results.report import write_report
-from common.training import RunError
 
 ROOT = pathlib.Path(__file__).parent
 PAPERS = ("free_at",)
@@ -43,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         )
     except cli.USAGE_ERRORS as error:
         return cli.fail(cli.USAGE, error)
-    except RunError as error:
+    except cli.RUN_ERRORS as error:
         return cli.fail(cli.FAILED, error)
 
 

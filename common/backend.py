@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# Knuth's multiplier and increment of MMIX: one step of the generator folds in a number.
+# Knuth's multiplier and increment of MMIX: steps of the generator fold in a number.
 _MULTIPLIER = 6364136223846793005
 _INCREMENT = 1442695040888963407
 
@@ -55,8 +55,8 @@ def fold(seed: Any, *data: Any) -> Any:
     """
     seed = _int64(seed)
     for number in data:
-        # Not xor before the product: seed 0, step 1 would be seed 1, step 0.
-        seed = seed * _MULTIPLIER + _int64(number) + _INCREMENT
+        # A product before and after: seed 0, step 1 must not be seed 1, step 0.
+        seed = (seed * _MULTIPLIER + _int64(number) + _INCREMENT) * _MULTIPLIER
         seed = seed ^ tf.bitwise.right_shift(seed, _int64(29))
     return seed
 

@@ -6,6 +6,7 @@ Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run fa
 from __future__ import annotations
 
 import inspect
+import logging as python_logging
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from common.training import cost, errors, learner, strategy
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
 USAGE_ERRORS = (ValueError, FileNotFoundError, flags.Error)
+RUN_ERRORS = (errors.RunError, OSError)  # such as a full disk
 
 HELP = """Usage: python -m {paper} COMMAND [NAME ...] [flags]
 
@@ -88,7 +90,7 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
         return command(open_session(paper, values), *words[1:])
     except USAGE_ERRORS as error:
         return fail(USAGE, error)
-    except errors.RunError as error:
+    except RUN_ERRORS as error:
         return fail(FAILED, error)
 
 
@@ -99,6 +101,8 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
       ValueError: a flag names something unknown.
     """
     logging.set_verbosity(logging.INFO)
+    # Every evaluation compiles its own attack, which TensorFlow takes for retracing.
+    python_logging.getLogger("tensorflow").setLevel("ERROR")
     paper.recipes_at(values.scale)
     distribution = strategy.make(values.strategy)
     if values.deterministic:
@@ -118,7 +122,12 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
 
 
 def run_all(session: runs.Session, names: Sequence[str]) -> None:
-    """Trains and evaluates recipes, one after the other; what is done is kept."""
+    """Trains and evaluates recipes, one after the other; what is done is kept.
+
+    Raises:
+      ValueError: there are overrides; such runs are compared with nothing.
+    """
+    _refuse_overrides(session)
     for number, name in enumerate(names, start=1):
         print(f"[{number}/{len(names)}] {session.paper.name} {name}", flush=True)
         runs.train(session, name)
@@ -171,9 +180,18 @@ def compare(session: runs.Session, tables: Sequence[str] = ()) -> int:
 
 
 def _claims(session: runs.Session) -> int:
+    _refuse_overrides(session)
     judged = claims.check_claims(session.paper, session.scale, session.workdir)
     print(text.text_claims(judged, session.scale))
     return claims.exit_status(judged, session.scale)
+
+
+def _refuse_overrides(session: runs.Session) -> None:
+    if session.overrides:
+        raise ValueError(
+            "Tables and claims are about the recipes as they are; without --set and "
+            f"--seed, or train R and evaluate R. Received: {session.overrides[0]}"
+        )
 
 
 def _check_names(command: Callable[..., int], words: Sequence[str]) -> None:

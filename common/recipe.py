@@ -51,14 +51,14 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for field in ("batch_size", "num_steps", "probe_every", "checkpoint_every"):
-            if getattr(self, field) < 1:
+        counts = ("batch_size", "num_steps", "probe_every", "checkpoint_every")
+        for field, low in {**dict.fromkeys(counts, 1), "l2": 0, "seed": 0}.items():
+            value = getattr(self, field)
+            if not low <= value < 2**32:
                 raise ValueError(
-                    f"Recipe.{field} must be at least 1. "
-                    f"Received: {field}={getattr(self, field)}"
+                    f"Recipe.{field} must be at least {low} and below 2**32. "
+                    f"Received: {field}={value}"
                 )
-        if not self.l2 >= 0:
-            raise ValueError(f"Recipe.l2 must not be negative. Received: l2={self.l2}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,18 +178,13 @@ class Paper:
 
     def cells(self, scale: str, table: Table) -> tuple[Cell, ...]:
         """Returns the cells of a table that exist at a scale."""
-        recipes, evaluations = self.recipes_at(scale), self.evaluations_at(scale)
+        known = {TRAINING_TIME: Evaluation(), **self.evaluations_at(scale)}
         return tuple(
             cell
             for cell in table.cells
-            if cell.recipe in recipes
-            and (
-                cell.evaluation == TRAINING_TIME
-                or (
-                    cell.evaluation in evaluations
-                    and evaluations[cell.evaluation].covers(cell.recipe)
-                )
-            )
+            if cell.recipe in self.recipes_at(scale)
+            and cell.evaluation in known
+            and known[cell.evaluation].covers(cell.recipe)
         )
 
     def needed_evaluations(self, scale: str, recipe: str) -> tuple[str, ...]:
@@ -288,8 +283,13 @@ def _parse(current: Any, text: str, assignment: str) -> Any:
         raise ValueError(
             f"Cannot read the value as JSON. Received: --set {assignment}"
         ) from None
+    return _typed(current, value, assignment)
+
+
+def _typed(current: Any, value: Any, assignment: str) -> Any:
     if isinstance(current, tuple) and isinstance(value, list):
-        return tuple(value)
+        like = current[0] if current else None
+        return tuple(_typed(like, item, assignment) for item in value)
     if isinstance(current, float) and type(value) is int:
         return float(value)
     if current is not None and type(value) is not type(current):

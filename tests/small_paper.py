@@ -7,11 +7,12 @@ import pathlib
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from common import data, recipe
 from common.models import layers, normalization
-from common.training import optimizers, schedules
+from common.training import checkpoint, metrics, optimizers, schedules
 from free_at.algorithm import FreeTraining, NaturalTraining, PGDTraining
 
 EPSILON = 40.0
@@ -19,7 +20,7 @@ EPSILON = 40.0
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """Two convolutions; `norm` is local, synchronized or none."""
+    """Two convolutions; batch norm is `local`, `synchronized` or `none`."""
 
     norm: str = "local"
 
@@ -36,7 +37,9 @@ class _Model(keras.Model):
             layers.convolution(8, 3, strides=2, name=f"conv{i}") for i in (1, 2)
         ]
         self.norms = [
-            normalization.BatchNorm(synchronized=norm == "synchronized", name=f"norm{i}")
+            normalization.BatchNorm(
+                synchronized=norm == "synchronized", name=f"norm{i}"
+            )
             for i in (1, 2)
             if norm != "none"
         ]
@@ -79,3 +82,28 @@ PAPER = recipe.Paper(
     claims=(),
     reported=pathlib.Path("reported.csv"),
 )
+
+
+def saved(run_dir: pathlib.Path) -> dict[str, np.ndarray]:
+    """Returns the newest checkpoint: variables by path, and each part of the state.
+
+    The states of all replicas and workers are joined to that of the global batch.
+    """
+    directory = run_dir / "checkpoints"
+    step = checkpoint.steps(directory)[-1]
+    arrays = dict(np.load(directory / f"{step:08d}.npz"))
+    files = [np.load(path) for path in sorted(directory.glob(f"{step:08d}.state-*"))]
+    for name in files[0].files:
+        parts = np.concatenate([file[name] for file in files])
+        arrays[f"state {name}"] = parts.reshape(-1, *parts.shape[2:])
+    return arrays
+
+
+def logged(run_dir: pathlib.Path) -> list[tuple[int, float, float]]:
+    """Returns step, loss and accuracy of each line of training."""
+    lines = metrics.read(run_dir / "metrics.jsonl")
+    return [
+        (line["step"], line["loss"], line["accuracy"])
+        for line in lines
+        if line["kind"] == "train"
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 from typing import Any
 
@@ -15,14 +16,38 @@ import numpy as np
 
 from common import cli
 from common.training import metrics
-from tests import small_paper
+from tests import small_paper, sources
 
 MOMENTS = {
     "update": (metrics.Meter, "add"),  # after an update, before what is due
-    "write": (np, "savez"),  # a file of a checkpoint is begun
-    "rename": (os, "replace"),  # the file is written, under another name
-    "removal": (pathlib.Path, "unlink"),
+    "write": (np, "savez"),  # a file of a checkpoint is open and empty
+    "rename": (os, "replace"),  # a file is written, and not yet in its place
+    "removal": (pathlib.Path, "unlink"),  # of a file of an old checkpoint
 }
+TIMEOUT = 180.0  # seconds until a process counts as hung
+
+
+def start(workdir: pathlib.Path, *words: str, **environment: str) -> subprocess.Popen:
+    """Starts `train` of the small paper with further words and flags."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.worker", "train", *words, f"--workdir={workdir}"],
+        cwd=sources.ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen) -> tuple[int, str]:
+    """Returns the exit status, negative for a signal, and what went to stderr."""
+    output = process.communicate(timeout=TIMEOUT)[1]
+    return process.returncode, output
+
+
+def run_dir(workdir: pathlib.Path, name: str) -> pathlib.Path:
+    """Returns the folder of a run of the small paper."""
+    return workdir / small_paper.PAPER.name / "digits" / name
 
 
 def die_at(moment: str) -> None:

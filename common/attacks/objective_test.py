@@ -5,20 +5,20 @@ import pytest
 import tensorflow as tf
 
 from common.attacks import losses, objective
-from tests import tiny
+from tests import twins
 
 
 def test_the_objective_is_the_sum_of_the_example_losses():
-    network = tiny.TinyNetwork()
-    images, labels = tiny.batch()
-    expected = -np.log(tiny.softmax(network.logits(images))[np.arange(6), labels])
+    network = twins.TinyNetwork()
+    images, labels = twins.batch()
+    expected = -np.log(twins.softmax(network.logits(images))[np.arange(6), labels])
     found = objective.objective(network, images, labels)(tf.constant(images))
     assert float(found) == pytest.approx(expected.sum(), rel=1e-5)
 
 
 def test_the_margin_stops_at_zero():
-    network = tiny.TinyNetwork()
-    images, labels = tiny.batch(20)
+    network = twins.TinyNetwork()
+    images, labels = twins.batch(20)
     margins = losses.margin(labels, network.logits(images)).numpy()
     assert margins.min() < 0 < margins.max()
     ascended = objective.objective(network, images, labels, loss="margin")
@@ -28,8 +28,8 @@ def test_the_margin_stops_at_zero():
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
 def test_least_likely_descends_at_the_argmin_of_the_clean_image(loss):
-    network = tiny.TinyNetwork()
-    images, labels = tiny.batch(20)
+    network = twins.TinyNetwork()
+    images, labels = twins.batch(20)
     target = network.logits(images).argmin(-1)
     moved = images[::-1].copy()  # whose own least likely classes differ
     assert (network.logits(moved).argmin(-1) != target).any()
@@ -68,7 +68,7 @@ def test_the_ends_of_a_draw_are_the_first_and_last_other_class(label):
 
 def chosen(images, labels, seed):
     """The class at which a random-target objective takes the loss, by its gradient."""
-    logits = tf.zeros([len(labels), tiny.CLASSES])
+    logits = tf.zeros([len(labels), twins.CLASSES])
     with tf.GradientTape() as tape:
         tape.watch(logits)
         value = objective.objective(
@@ -78,7 +78,7 @@ def chosen(images, labels, seed):
 
 
 def test_random_targets_follow_the_seed_and_the_image_and_are_wrong():
-    images, labels = tiny.batch(200)
+    images, labels = twins.batch(200)
     first, again, other = (chosen(tf.constant(images), labels, s) for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
@@ -89,8 +89,8 @@ def test_random_targets_follow_the_seed_and_the_image_and_are_wrong():
 
 @pytest.mark.parametrize("targeted", objective.TARGETED)
 def test_the_class_is_chosen_once_and_each_value_is_one_forward_pass(targeted):
-    network, counter = tiny.TinyNetwork(), tiny.PassCounter()
-    images, labels = tiny.batch()
+    network, counter = twins.TinyNetwork(), twins.PassCounter()
+    images, labels = twins.batch()
     images = tf.constant(images)
     ascended = objective.objective(
         lambda x: counter(network(x)), images, labels, targeted=targeted

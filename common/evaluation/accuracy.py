@@ -104,6 +104,7 @@ class _Examples:
         first = next(self._batches, None)
         if first is None or not len(first[1]):
             raise ValueError("The dataset has no example. Received: 0 batches")
+        checks.check_images(first[0])  # before the network is blamed for its answers
         answers = np.asarray(logits_fn(tf.constant(first[0][:8])))
         logits.check_logits(answers)
         self._num_classes = answers.shape[-1]

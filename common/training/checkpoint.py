@@ -50,10 +50,15 @@ def save(
     )
     if index == 0:
         _write(directory / f"{step:08d}.npz", named(variables))
-    for old in steps(directory)[:-keep]:
-        if index == 0:
+    found = steps(directory)
+    if index == 0:
+        for old in found[:-keep]:
             (directory / f"{old:08d}.npz").unlink(missing_ok=True)
-        (directory / f"{old:08d}.state-{index}.npz").unlink(missing_ok=True)
+    # By its own files: the chief may have dropped its own before this worker looks.
+    oldest = min(found[-keep:], default=0)
+    for path in directory.glob(f"*.state-{index}.npz"):
+        if int(path.name.partition(".")[0]) < oldest:
+            path.unlink(missing_ok=True)
 
 
 def restore(
@@ -162,7 +167,7 @@ def assign(variables: Iterable[Any], arrays: dict[str, np.ndarray]) -> None:
         if array is None or tuple(array.shape) != tuple(variable.shape):
             raise errors.RunError(
                 f"The checkpoint does not fit the network at {variable.path}: expected "
-                f"shape {tuple(variable.shape)}. Received: "
+                f"shape {tuple(variable.shape)}; take another --workdir. Received: "
                 f"{None if array is None else array.shape}"
             )
         variable.assign(array)
@@ -188,5 +193,6 @@ def _write(path: pathlib.Path, arrays: dict[str, Any]) -> None:
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
-    with np.load(path) as archive:
+    # Opened here: NumPy leaves a file open that turns out to be no archive.
+    with open(path, "rb") as file, np.load(file) as archive:
         return {name: archive[name] for name in archive.files}

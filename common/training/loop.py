@@ -43,20 +43,21 @@ def train(
         was lost.
     """
     strategy.check_divides(recipe.batch_size, distribution)
-    worker = strategy.worker(distribution)
-    learner = learners.build(recipe, distribution, precision)
-    if worker[0] == 0:
-        record = _manifest(recipe, learner, precision)
-        manifest.check_or_write(run_dir, {**(notes or {}), **record})
-    learner.restore(run_dir / "checkpoints")
+    worker, learner = strategy.worker(distribution), None
     try:
+        learner = learners.build(recipe, distribution, precision)
+        if worker[0] == 0:
+            record = _manifest(recipe, learner, precision)
+            manifest.check_or_write(run_dir, {**(notes or {}), **record})
+        learner.restore(run_dir / "checkpoints")
         _Run(learner, recipe, run_dir, data_dir).finish()
     except tf.errors.OpError as error:
         cause = "A worker was lost" if worker[1] > 1 else "TensorFlow failed"
-        message = error.message.partition("\n")[0][:200]
+        # The last paragraph says what happened; those before, where in the graph.
+        message = error.message.rpartition("\n\n")[2].strip().partition("\n")[0][:200]
         raise errors.RunError(
-            f"{cause} after step {learner.step}; the same command, on every worker, "
-            "goes on from the newest checkpoint. "
+            f"{cause} after step {learner.step if learner else 0}; the same command, "
+            "on every worker, goes on from the newest checkpoint. "
             f"Received: {type(error).__name__}: {message}"
         ) from error
 

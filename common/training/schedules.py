@@ -20,9 +20,9 @@ class PiecewiseConstant:
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if len(self.values) != len(self.boundaries) + 1:
+        if not self.boundaries or len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
-                "PiecewiseConstant needs one value more than boundaries. Received: "
+                "PiecewiseConstant needs boundaries and one value more. Received: "
                 f"boundaries={self.boundaries}, values={self.values}"
             )
         if list(self.boundaries) != sorted(set(self.boundaries)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from typing import Any
@@ -16,6 +17,8 @@ NAMES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 def make(name: str = "auto") -> tf.distribute.Strategy:
     """Returns the strategy; call it before anything else touches TensorFlow.
 
+    The same name gives the same strategy throughout a process.
+
     Args:
       name: `one_device` takes the first GPU, or the CPU; `mirrored` all GPUs of this
         machine, or all its logical CPUs; `multi_worker` the machines in `TF_CONFIG`;
@@ -23,28 +26,17 @@ def make(name: str = "auto") -> tf.distribute.Strategy:
         mirrored (two GPUs or more) and one_device.
 
     Raises:
-      ValueError: unknown name, or multi_worker without `TF_CONFIG`.
+      ValueError: unknown name, multi_worker without `TF_CONFIG`, or tpu without a TPU.
     """
     recipes.lookup(dict.fromkeys(NAMES), name, "--strategy")
     if name == "auto":
         name = _fitting()
-    if name == "multi_worker":
-        if not _cluster():
-            raise ValueError(
-                "--strategy=multi_worker needs TF_CONFIG with the cluster and this "
-                f"task. Received: TF_CONFIG={os.environ.get('TF_CONFIG', '')}"
-            )
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    if name == "tpu":
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
-        tf.config.experimental_connect_to_cluster(resolver)
-        tf.tpu.experimental.initialize_tpu_system(resolver)
-        return tf.distribute.TPUStrategy(resolver)
-    devices = [d.name for d in tf.config.list_logical_devices("GPU")]
-    devices = devices or [d.name for d in tf.config.list_logical_devices("CPU")]
-    if name == "one_device":
-        return tf.distribute.OneDeviceStrategy(devices[0])
-    return tf.distribute.MirroredStrategy(devices)
+    if name == "multi_worker" and not _cluster():
+        raise ValueError(
+            "--strategy=multi_worker needs TF_CONFIG with the cluster and this "
+            f"task. Received: TF_CONFIG={os.environ.get('TF_CONFIG', '')}"
+        )
+    return _created(name)
 
 
 def make_deterministic() -> None:
@@ -98,12 +90,43 @@ def distribute_batches(strategy: tf.distribute.Strategy, make_dataset: Any) -> A
     )
 
 
+@functools.cache
+def _created(name: str) -> tf.distribute.Strategy:
+    """Creates the one strategy of a kind that a process may have.
+
+    A second would number its sums over replicas from the start again, and TensorFlow
+    would refuse those that differ in shape from what the first had at that number.
+    """
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "tpu":
+        resolver = _tpu()
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return tf.distribute.TPUStrategy(resolver)
+    devices = [d.name for d in tf.config.list_logical_devices("GPU")]
+    devices = devices or [d.name for d in tf.config.list_logical_devices("CPU")]
+    if name == "one_device":
+        return tf.distribute.OneDeviceStrategy(devices[0])
+    return tf.distribute.MirroredStrategy(devices)
+
+
 def _fitting() -> str:
     if _cluster():
         return "multi_worker"
     return (
         "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one_device"
     )
+
+
+def _tpu() -> Any:
+    try:
+        return tf.distribute.cluster_resolver.TPUClusterResolver()
+    except ValueError as error:
+        raise ValueError(
+            "--strategy=tpu needs the name or address of a TPU in TPU_NAME "
+            f"({error}). Received: TPU_NAME={os.environ.get('TPU_NAME', '')}"
+        ) from None
 
 
 def _cluster() -> dict[str, Any]:

@@ -52,6 +52,7 @@ def test_auto_takes_the_cluster_that_tf_config_describes(monkeypatch):
         ("miror", None, "Unknown --strategy. Received: miror. Nearest: mirrored"),
         ("multi_worker", None, "multi_worker needs TF_CONFIG.*Received: TF_CONFIG="),
         ("multi_worker", "{}", "Received: TF_CONFIG={}"),
+        ("tpu", None, "needs the name or address of a TPU.*Received: TPU_NAME="),
         ("auto", "{cluster", "TF_CONFIG must be JSON.*Received: TF_CONFIG={cluster"),
         ("auto", "[1]", r"TF_CONFIG must be JSON.*Received: TF_CONFIG=\[1\]"),
     ],

@@ -1,0 +1,1 @@
+"""What the suite costs, beside bare loops and beside other libraries."""

@@ -1,0 +1,90 @@
+"""Runs benchmarks and writes their records, the page and the figure.
+
+    python -m benchmarks [a b c d e] [--norun] [--workdir=runs]
+
+Without letters all are run. Exit status: 0 every bound is met or not run, 1 one is
+missed, 2 usage, 3 a benchmark failed.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from benchmarks import figure, questions, records, report
+
+GOOD, MISSED, USAGE, FAILED = 0, 1, 2, 3
+FOLDER = pathlib.Path(__file__).parent
+PEERS = FOLDER.parent / ".venv-peers" / "bin" / "python"
+PEERS_LETTER = "e"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs what the words say and returns the exit status."""
+    values = flags.FlagValues()
+    flags.DEFINE_boolean("run", True, "measure", flag_values=values)
+    flags.DEFINE_string("workdir", "runs", "folder of all runs", flag_values=values)
+    flags.DEFINE_boolean("help", False, "show this", flag_values=values)
+    try:
+        letters = values(list(argv))[1:] or list(questions.QUESTIONS)
+    except flags.Error as error:
+        return _fail(USAGE, str(error))
+    if values.help:
+        print(__doc__)
+        return GOOD
+    unknown = [letter for letter in letters if letter not in questions.QUESTIONS]
+    if unknown:
+        return _fail(
+            USAGE,
+            f"Expected letters of {' '.join(questions.QUESTIONS)}. "
+            f"Received: {' '.join(unknown)}",
+        )
+    for letter in letters if values.run else []:
+        if not _measure(letter, values.workdir):
+            return _fail(FAILED, f"Benchmark {letter} failed; see above.")
+    return _report()
+
+
+def _measure(letter: str, workdir: str) -> bool:
+    """Runs one benchmark in a process of its own; returns whether it went through."""
+    python = str(PEERS) if letter == PEERS_LETTER else sys.executable
+    if letter == PEERS_LETTER and not PEERS.exists():
+        print(
+            f"{letter}: not run, since {PEERS} is missing; see requirements-peers.txt"
+        )
+        return True
+    print(f"{letter}: {questions.QUESTIONS[letter].title}", flush=True)
+    done = subprocess.run(
+        [python, "-m", "benchmarks.measure", letter, os.path.abspath(workdir)],
+        cwd=FOLDER.parent,
+        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "KERAS_BACKEND": "tensorflow"},
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def _report() -> int:
+    """Writes page and figure from all records; returns the exit status."""
+    found = {letter: records.load(letter) for letter in questions.QUESTIONS}
+    figure.save(found, FOLDER / "ratios")
+    report.write(FOLDER / "README.md", found)
+    missed = False
+    for letter, record in found.items():
+        verdict = questions.QUESTIONS[letter].verdict(record)
+        print(f"{letter}: {verdict}")
+        missed |= verdict == questions.MISSED
+    return MISSED if missed else GOOD
+
+
+def _fail(status: int, message: str) -> int:
+    print(message, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

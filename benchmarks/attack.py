@@ -1,0 +1,88 @@
+"""a. PGD-20 beside 20 bare passes: what the attack adds to its gradients."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from benchmarks import records, timing
+from common import backend
+from common.attacks import PGD
+from free_at import presets
+
+ATTACK = PGD(epsilon=8.0, step_size=2.0, num_steps=20)
+ROUNDS = 15
+OURS = "PGD-20"
+
+
+def measure() -> tuple[records.Comparison, ...]:
+    """Times the compiled attack and two bare loops of as many passes."""
+    recipe = presets.SMALL["cifar10_free_8"]
+    data, size = recipe.dataset, recipe.batch_size
+    network = recipe.network.build(data.num_classes, data.image_size)
+    shape = (size, data.image_size, data.image_size, data.channels)
+    images = 255.0 * backend.uniform(shape, 0)
+    labels = tf.range(size) % data.num_classes
+
+    def logits_fn(images: Any) -> Any:
+        return network(images, training=False)
+
+    candidates = _candidates(logits_fn, images, labels)
+    samples = timing.interleaved(candidates, ROUNDS)
+    floors = [name for name in candidates if name != OURS]
+    comparison = records.Comparison(
+        setting=f"{recipe.network}, {size} random images of {data.image_size} pixels, "
+        f"{ATTACK}",
+        reference=min(floors, key=lambda name: statistics.median(samples[name])),
+        samples=samples,
+        passes={
+            name: timing.count_passes(
+                lambda f, name=name: _candidates(f, images[:2], labels[:2])[name](0),
+                logits_fn,
+            )
+            for name in candidates
+        },
+    )
+    return (comparison,)
+
+
+def _candidates(
+    logits_fn: Callable[[Any], Any], images: Any, labels: Any
+) -> dict[str, Callable[[int], Any]]:
+    """Returns the attack and the loops that a TensorFlow user would write."""
+    attack = backend.compiled(lambda x, y: ATTACK(logits_fn, x, y))
+
+    def gradient(images: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            logits = logits_fn(images)
+            loss = tf.reduce_sum(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            )
+        return tape.gradient(loss, images)
+
+    one_pass = backend.compiled(gradient)
+
+    def called(_: int) -> Any:
+        for _ in range(ATTACK.num_steps):
+            result = one_pass(images)
+        return result.numpy()
+
+    @backend.compiled
+    def looped(images: Any) -> Any:
+        # One iteration at a time, as in an attack, where each waits for the one before.
+        return tf.while_loop(
+            lambda i, _: i < ATTACK.num_steps,
+            lambda i, _: (i + 1, gradient(images)),
+            (0, images),
+            parallel_iterations=1,
+        )[1]
+
+    return {
+        OURS: lambda _: attack(images, labels).numpy(),
+        "20 calls of a compiled pass": called,
+        "20 passes in a compiled loop": lambda _: looped(images).numpy(),
+    }

@@ -1,0 +1,84 @@
+"""The record of a benchmark: every sample, and what it was measured on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+FOLDER = pathlib.Path(__file__).with_name("records")
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Rows measured in turns, each beside the reference.
+
+    Attributes:
+      setting: what all rows share, in one line.
+      reference: the row that the others are divided by.
+      samples: row -> one number for each round; a row that does not run has none.
+      unit: of the samples, `s` or `MiB`.
+      passes: row -> what was counted -> how many.
+      counts: row -> (images still classified correctly, images attacked).
+      failures: row -> why it does not run.
+    """
+
+    setting: str
+    reference: str
+    samples: Mapping[str, list[float]]
+    unit: str = "s"
+    passes: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
+    counts: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[str]:
+        """Every row, those that do not run last."""
+        return list(dict.fromkeys([*self.samples, *self.failures]))
+
+    def ratios(self, row: str) -> list[float]:
+        """Returns row / reference, round by round."""
+        pairs = zip(self.samples[row], self.samples[self.reference], strict=True)
+        return [sample / reference for sample, reference in pairs]
+
+    def ratio(self, row: str) -> float:
+        """Returns the median of the ratios."""
+        return statistics.median(self.ratios(row))
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One run of a benchmark.
+
+    Attributes:
+      benchmark: its letter.
+      comparisons: what was measured.
+      notes: command, versions, hardware, commit, time and load.
+    """
+
+    benchmark: str
+    comparisons: tuple[Comparison, ...]
+    notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def save(self, folder: pathlib.Path = FOLDER) -> None:
+        """Writes `LETTER.json`, whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.benchmark}.json"
+        partial = path.with_suffix(".partial")
+        content = json.dumps(dataclasses.asdict(self), indent=1)
+        partial.write_text(content + "\n", encoding="utf-8")
+        os.replace(partial, path)
+
+
+def load(letter: str, folder: pathlib.Path = FOLDER) -> Record | None:
+    """Returns the record of a benchmark, or None where it was not run."""
+    path = folder / f"{letter}.json"
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    comparisons = tuple(Comparison(**part) for part in found["comparisons"])
+    return Record(found["benchmark"], comparisons, found["notes"])

@@ -1,0 +1,105 @@
+"""b. A Free replay and a 7-PGD update beside an update of natural training."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from benchmarks import records, timing
+from common import backend
+from common.recipe import Recipe
+from common.training import learner, loop, strategy
+from free_at import presets
+
+NATURAL = "natural update"
+ROWS = {
+    NATURAL: "cifar10_natural",
+    "Free replay": "cifar10_free_8",
+    "7-PGD update": "cifar10_pgd_7",
+}
+
+
+def measure() -> tuple[records.Comparison, ...]:
+    """Times updates on the small scale's network and on the paper's."""
+    small = {row: presets.SMALL[name] for row, name in ROWS.items()}
+    paper = {
+        row: dataclasses.replace(presets.PAPER[name], batch_size=8)
+        for row, name in list(ROWS.items())[:2]
+    }
+    return _compared(small, updates=8, rounds=9), _compared(paper, updates=1, rounds=7)
+
+
+def _compared(
+    recipes: dict[str, Recipe], *, updates: int, rounds: int
+) -> records.Comparison:
+    candidates = {
+        row: _updates(recipe, updates=updates) for row, recipe in recipes.items()
+    }
+    samples = timing.interleaved(candidates, rounds)
+    recipe = recipes[NATURAL]
+    return records.Comparison(
+        setting=f"{recipe.network}, {recipe.batch_size} random images of "
+        f"{recipe.dataset.image_size} pixels, {updates} updates a sample",
+        reference=NATURAL,
+        samples=samples,
+        passes={row: _passes(recipe) for row, recipe in recipes.items()},
+    )
+
+
+def _updates(recipe: Recipe, *, updates: int) -> Callable[[int], Any]:
+    """Returns what does some updates of a learner of its own, on one minibatch."""
+    distribution = strategy.make("one_device")
+    built = learner.build(recipe, distribution, "float32")
+    update = loop.compile_update(built.method, distribution, recipe.seed)
+    batch = _batch(recipe, recipe.batch_size)
+
+    def run(_: int) -> Any:
+        for _ in range(updates):
+            step = tf.constant(built.step, tf.int64)
+            values, built.state = update(batch, built.state, step)
+            built.step += 1
+        return values["loss"].numpy()
+
+    return run
+
+
+def _batch(recipe: Recipe, size: int) -> tuple[Any, Any]:
+    data = recipe.dataset
+    shape = (size, data.image_size, data.image_size, data.channels)
+    return 255.0 * backend.uniform(shape, 0), tf.range(size) % data.num_classes
+
+
+def _passes(recipe: Recipe) -> dict[str, int]:
+    """Counts the passes of one update, on two images."""
+    data = recipe.dataset
+    network = recipe.network.build(data.num_classes, data.image_size)
+    batch = _batch(recipe, 2)
+
+    def update(counted: Callable[[Any], Any]) -> None:
+        method = recipe.method.build(
+            _Counted(network, counted),
+            recipe.optimizer.build(recipe.schedule.build()),
+            l2=recipe.l2,
+            num_replicas=1,
+        )
+        method.train_step(batch, method.initial_state(batch[0].shape), 0)
+
+    return timing.count_passes(update, lambda logits: logits)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Counted:
+    """A network whose logits go through a counter."""
+
+    network: Any
+    counted: Callable[[Any], Any]
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        return self.network.trainable_variables
+
+    def __call__(self, images: Any, training: bool) -> Any:
+        return self.counted(self.network(images, training=training))

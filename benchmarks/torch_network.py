@@ -1,0 +1,90 @@
+"""A wide residual network of the suite as a PyTorch module with the same weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from common.models import wide_resnet
+
+
+class Network(torch.nn.Module):
+    """Images [B, C, H, W] in [0, 1] -> logits [B, K], in inference mode.
+
+    Each line stands for one of `common.models.wide_resnet`; leaky ReLU only.
+    """
+
+    def __init__(self, network: wide_resnet.Network) -> None:
+        """Copies the weights.
+
+        Args:
+          network: built.
+        """
+        super().__init__()
+        self.units = [
+            (unit.name, unit.filters, unit.strides, unit.first)
+            for unit in network.units
+        ]
+        self.stem_stride = network.stem.strides[0]
+        self.epsilon = network.head.norm.epsilon
+        self.weights = torch.nn.ParameterDict(
+            {
+                variable.path.partition("/")[2]: torch.nn.Parameter(
+                    _in_torch_order(variable.numpy()), requires_grad=False
+                )
+                for variable in network.variables
+            }
+        )
+
+    def forward(self, images: Any) -> Any:
+        """Returns the logits."""
+        features = self._conv(_standardised(255.0 * images), "stem", self.stem_stride)
+        for unit in self.units:
+            features = self._unit(features, *unit)
+        pooled = self._norm_act(features, "head").mean(dim=(2, 3))
+        kernel = self.weights["classifier/kernel"]
+        return pooled @ kernel + self.weights["classifier/bias"]
+
+    def _unit(
+        self, inputs: Any, name: str, filters: int, strides: int, *, first: bool
+    ) -> Any:
+        activated = self._norm_act(inputs, f"{name}/norm_act1")
+        residual = self._conv(activated, f"{name}/conv1", strides)
+        residual = self._norm_act(residual, f"{name}/norm_act2")
+        residual = self._conv(residual, f"{name}/conv2", 1)
+        shortcut = activated if first else inputs
+        if strides > 1:
+            shortcut = functional.avg_pool2d(shortcut, strides)
+        new = filters - shortcut.shape[1]
+        padding = (0, 0, 0, 0, new // 2, new - new // 2)
+        return residual + functional.pad(shortcut, padding)
+
+    def _conv(self, inputs: Any, name: str, strides: int) -> Any:
+        # TensorFlow's "same" on even sizes: what is odd goes to the right and below.
+        padding = (1, 1, 1, 1) if strides == 1 else (0, 1, 0, 1)
+        kernel = self.weights[f"{name}/kernel"]
+        return functional.conv2d(functional.pad(inputs, padding), kernel, None, strides)
+
+    def _norm_act(self, inputs: Any, name: str) -> Any:
+        mean, variance, gamma, beta = (
+            self.weights[f"{name}/norm/{part}"]
+            for part in ("moving_mean", "moving_variance", "gamma", "beta")
+        )
+        outputs = functional.batch_norm(
+            inputs, mean, variance, gamma, beta, eps=self.epsilon
+        )
+        return functional.leaky_relu(outputs, 0.1)
+
+
+def _standardised(images: Any) -> Any:
+    variance, mean = torch.var_mean(images, dim=(1, 2, 3), correction=0, keepdim=True)
+    smallest = 1.0 / images[0].numel()
+    return (images - mean) * torch.rsqrt(variance.clamp_min(smallest))
+
+
+def _in_torch_order(array: Any) -> Any:
+    """Returns the kernel of a convolution [H, W, I, O] as [O, I, H, W]."""
+    tensor = torch.tensor(array)
+    return tensor.permute(3, 2, 0, 1).contiguous() if array.ndim == 4 else tensor

@@ -1,0 +1,195 @@
+"""The commands, run in this process on a tiny paper."""
+
+import json
+import os
+import re
+
+import pytest
+
+from common import cli
+from common.results import claims, text
+
+TINY = ("--set=num_steps=3", "--strategy=one_device")
+
+
+@pytest.fixture
+def run(tiny_paper, tmp_path, capsys):
+    """Returns a function: words and flags -> status, stdout and error lines."""
+
+    def command(*argv, paper=tiny_paper):
+        flags = [f"--workdir={tmp_path / 'runs'}"]
+        status = cli.main(paper, ["tiny", *argv, *flags])
+        out, err = capsys.readouterr()
+        return status, out, [x for x in err.splitlines() if x.startswith("error:")]
+
+    return command
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    return tmp_path / "runs" / "tiny" / "digits"
+
+
+def test_list_names_recipes_evaluations_and_tables(run):
+    status, out, errors = run("list")
+    assert (status, errors) == (cli.GOOD, [])
+    for line in ("A paper that nobody wrote", "scale digits", "  plain", "  replayed"):
+        assert line in out.splitlines()
+    assert out.index("evaluations:\n  clean\n  pgd_2") < out.index("tables:\n  main")
+
+
+def test_cost_says_what_a_recipe_takes(run):
+    status, out, errors = run("cost", "replayed", "--set=num_steps=40")
+    assert (status, errors) == (cli.GOOD, [])
+    assert "40 of 32 images" in out
+    assert "10, each used 4 times" in out
+
+
+def test_train_then_evaluate_writes_records(run, run_dir):
+    assert run("train", "plain", *TINY)[0] == cli.GOOD
+    folder = run_dir / "plain@num_steps=3"
+    assert not (folder / "evaluations").exists()
+    status, out, errors = run("evaluate", "plain", "clean", *TINY)
+    assert (status, errors) == (cli.GOOD, [])
+    assert "tiny plain: clean" in out
+    assert [p.name for p in (folder / "evaluations").glob("*.json")] == ["clean.json"]
+    assert run("evaluate", "plain", *TINY)[0] == cli.GOOD
+    names = {p.stem for p in (folder / "evaluations").glob("*.json")}
+    assert names == {"clean", "pgd_2"}
+
+
+def test_evaluate_before_train_fails_and_says_what_to_do(run):
+    status, _, errors = run("evaluate", "plain", *TINY)
+    assert status == cli.FAILED
+    (line,) = errors
+    assert "No checkpoint of step 3" in line
+    assert "train the recipe first" in line
+
+
+@pytest.mark.parametrize(("scale", "expected"), [("digits", 0), ("paper", 1)])
+def test_table_trains_evaluates_and_compares(run, scale, expected):
+    # The reported numbers of the tiny paper are far off, and judged at its scale only.
+    status, out, errors = run("table", "main", f"--scale={scale}", TINY[1])
+    assert (status, errors) == (expected, [])
+    assert "[1/1] tiny plain" in out
+    assert ("above" in out, "below" in out) == (scale == "paper", scale == "paper")
+    again, compared, _ = run("table", "main", f"--scale={scale}", TINY[1])
+    assert again == expected
+    assert "tiny plain: clean" not in compared  # the records are there
+
+
+def test_claims_are_judged_by_what_was_measured(run):
+    status, out, _ = run("claims")
+    assert status == cli.GOOD
+    assert claims.NOT_RUN in out
+    run("table", "main", TINY[1])
+    status, out, _ = run("claims")
+    assert status == cli.GOOD
+    assert claims.HOLDS in out
+
+
+def test_a_claim_that_fails_where_it_is_expected_is_outside(run, monkeypatch):
+    monkeypatch.setattr(claims, "exit_status", lambda judged, scale: 1)
+    monkeypatch.setattr(text, "text_claims", lambda *args: "")
+    assert run("claims")[0] == cli.OUTSIDE
+
+
+def test_seed_is_an_override_with_a_folder_of_its_own(run, run_dir):
+    assert run("train", "plain", "--seed=5", *TINY)[0] == cli.GOOD
+    (folder,) = run_dir.iterdir()
+    assert folder.name == "plain@num_steps=3@seed=5"
+    manifest = json.loads((folder / "recipe.json").read_text())
+    assert manifest["recipe"]["seed"] == 5
+    assert manifest["overrides"] == ["num_steps=3", "seed=5"]
+
+
+def test_help_shows_commands_and_flags(run):
+    status, out, errors = run("--help")
+    assert (status, errors) == (cli.GOOD, [])
+    for name in cli.COMMANDS:
+        assert f"\n  {name} " in out
+    for flag in ("scale", "workdir", "data_dir", "strategy", "precision", "seed"):
+        assert f"--{flag}:" in out
+    assert "--set:" in out
+    assert "--[no]deterministic:" in out
+
+
+def test_no_command_shows_the_help_and_is_usage(run):
+    status, out, _ = run()
+    assert status == cli.USAGE
+    assert out.startswith("Usage: python -m tiny COMMAND")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["trian", "plain"], "Unknown command. Received: trian. Nearest: train"),
+        (["train", "plane"], "recipe of tiny. Received: plane. Nearest: plain"),
+        (["table", "mian"], "table of tiny. Received: mian. Nearest: main"),
+        (["evaluate", "plain", "pgd"], "evaluation. Received: pgd. Nearest: pgd_2"),
+        (["list", "--scale=digit"], "Received: digit. Nearest: digits"),
+        (["list", "--scal=digits"], "'scal'. Did you mean: scale"),
+        (["train", "plain", "--set=num_step=3"], "Nearest: num_steps"),
+        (["train", "plain", "--set=method.ratee=3"], "Nearest: rate"),
+        (["train", "plain", "--strategy=mirored"], "Nearest: mirrored"),
+        (["train", "plain", "--precision=float16"], "Nearest: float32"),
+        (["train", "plain", "--seed=one"], "--seed=one"),
+        (["train", "plain", "--seed=-1"], "Received: seed=-1"),
+        (["table", "main", "--set=l2=0"], "as they are.*Received: l2=0"),
+        (["claims", "--seed=1"], "Received: seed=1"),
+        (["train"], "Wrong number of names after train; see --help"),
+        (["train", "plain", "replayed"], "Received: train plain replayed"),
+        (["claims", "stronger"], "Wrong number of names after claims"),
+        (["list", "all"], "Received: list all"),
+        (["cost"], "Wrong number of names after cost"),
+        (["evaluate"], "Wrong number of names after evaluate"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(run, run_dir, argv, message):
+    status, out, errors = run(*argv)
+    assert status == cli.USAGE
+    (line,) = errors
+    assert re.search(message, line)
+    assert "Traceback" not in out
+    assert not run_dir.exists()
+
+
+def test_a_run_of_another_precision_fails_with_the_difference(run):
+    run("train", "plain", *TINY)
+    status, _, errors = run("train", "plain", "--precision=mixed_bfloat16", *TINY)
+    assert status == cli.FAILED
+    assert "precision: float32 != mixed_bfloat16" in errors[0]
+
+
+def test_a_folder_that_cannot_be_written_fails_in_one_line(run, tmp_path):
+    (tmp_path / "runs").write_text("a file")
+    status, _, errors = run("train", "plain", *TINY)
+    assert status == cli.FAILED
+    (line,) = errors
+    assert str(tmp_path / "runs") in line
+
+
+def test_deterministic_is_asked_for_when_the_flag_says_so(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        cli.strategy, "make_deterministic", lambda: asked.append("asked")
+    )
+    run("list")
+    assert asked == []
+    run("list", "--deterministic")
+    assert asked == ["asked"]
+
+
+def test_the_flags_of_the_process_are_the_default(tiny_paper, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["tiny", "list", "--scale=paper"])
+    assert cli.main(tiny_paper) == cli.GOOD
+    assert "scale paper" in capsys.readouterr().out
+
+
+def test_the_session_holds_the_flags(tiny_paper):
+    values = cli.define_flags()
+    values(["tiny", "--data_dir=/data", "--set=l2=0", "--set=num_steps=5", "--seed=2"])
+    session = cli.open_session(tiny_paper, values)
+    assert session.overrides == ("l2=0", "num_steps=5", "seed=2")
+    assert (session.data_dir, session.scale) == ("/data", "digits")
+    assert (session.precision, os.fspath(session.workdir)) == ("float32", "runs")

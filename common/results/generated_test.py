@@ -1,0 +1,44 @@
+"""Kept records hold what tables need, and no weights."""
+
+import json
+
+import pytest
+
+import free_at
+from common.results import generated
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    run = tmp_path / "runs" / "free_at" / "digits" / "cifar10_natural"
+    (run / "evaluations").mkdir(parents=True)
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "00000480.npz").write_bytes(b"weights")
+    manifest = {"recipe": {"num_steps": 480}, "hardware": "CPU"}
+    (run / "recipe.json").write_text(json.dumps(manifest), encoding="utf-8")
+    end = {"kind": "end", "step": 480, "training_minutes": 1.5}
+    (run / "metrics.jsonl").write_text(json.dumps(end) + "\n", encoding="utf-8")
+    stray = run.with_name("cifar10_natural@seed=1")
+    stray.mkdir()
+    (stray / "recipe.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return tmp_path / "runs"
+
+
+def test_records_of_recipes_are_kept_without_weights(workdir, tmp_path):
+    records = tmp_path / "records"
+    generated.keep(free_at.PAPER, "digits", workdir, records)
+    kept = sorted(p.name for p in records.rglob("*") if p.is_file())
+    assert kept == ["metrics.jsonl", "recipe.json"]
+    assert not list(records.rglob("*seed=1*"))
+
+
+def test_times_say_minutes_and_the_ratio_to_natural(workdir):
+    block = generated.block("free_at digits times", workdir)
+    assert "| cifar10_natural | 480 | 1.50 | 1.00 |" in block
+
+
+def test_a_refreshed_file_does_not_change_again(workdir, tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("a\n<!-- generated: free_at digits times -->\n<!-- end -->\nb\n")
+    assert generated.refresh(path, workdir)
+    assert not generated.refresh(path, workdir)

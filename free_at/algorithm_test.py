@@ -1,0 +1,268 @@
+"""Alg. 1 and its baselines against NumPy twins on a linear softmax model."""
+
+import dataclasses
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import attacks, data, models
+from common.training import optimizers
+from free_at.algorithm import FreeTraining, NaturalTraining, PGDTraining
+from tests import linear, twins
+
+EPSILON, RATE, L2 = 8.0, 0.05, 0.02
+BATCH = 6
+
+
+def bound(method, *, norm=False, momentum=0.9, l2=L2):
+    keras.utils.set_random_seed(0)
+    network = linear.Linear(norm)
+    network(tf.zeros([1, *twins.IMAGE]))
+    optimizer = optimizers.Momentum(momentum).build(RATE)
+    return method.build(linear.Recorder(network), optimizer, l2=l2, num_replicas=1)
+
+
+def minibatches(count=2):
+    """Minibatches of which a part of the pixels is near or at a bound of the range."""
+    batches = []
+    for seed in range(count):
+        images, labels = twins.batch(BATCH, seed=seed)
+        images = np.clip(images * 1.2 - 25, 0, 255).astype(np.float32)
+        assert (images == 0).any() and (images == 255).any()
+        batches.append((images, labels))
+    return batches
+
+
+def step(trained, batch, state, seed=0):
+    return trained.train_step(
+        (tf.constant(batch[0]), tf.constant(batch[1])), state, seed
+    )
+
+
+class Twin(linear.Twin):
+    """The inner loop of Alg. 1."""
+
+    def free_step(self, batch, delta):
+        images, labels = batch
+        perturbed = images + delta
+        inside = (perturbed >= 0) & (perturbed <= 255)
+        metrics, gradients, g_delta = self.passes(np.clip(perturbed, 0, 255), labels)
+        self.descend(gradients)
+        g_delta = g_delta * inside
+        return metrics, np.clip(delta + EPSILON * np.sign(g_delta), -EPSILON, EPSILON)
+
+
+def test_free_training_agrees_with_numpy_over_two_minibatches_of_three_replays():
+    trained = bound(FreeTraining(num_replays=3, epsilon=EPSILON))
+    twin = Twin(trained, rate=RATE)
+    delta = trained.initial_state((BATCH, *twins.IMAGE))
+    expected_delta = np.zeros((BATCH, *twins.IMAGE))
+    history = []
+    for batch in minibatches():
+        for _ in range(trained.num_replays):
+            metrics, delta = step(trained, batch, delta)
+            expected, expected_delta = twin.free_step(batch, expected_delta)
+            twin.check(trained, metrics, expected)
+            np.testing.assert_allclose(delta, expected_delta, atol=1e-5)
+            history.append(np.asarray(delta))
+    # The case is rich enough: signs of the gradient turn between any two replays.
+    assert all((a != b).any() for a, b in itertools.pairwise(history))
+    assert all((delta != 0).any() for delta in history)
+
+
+def test_each_replay_is_one_pass_in_training_mode_at_the_old_delta():
+    trained = bound(FreeTraining(num_replays=3, epsilon=EPSILON), norm=True)
+    delta = np.zeros((BATCH, *twins.IMAGE), np.float32)
+    for number, batch in enumerate(np.repeat(np.arange(2), 3), start=1):
+        batch = minibatches()[batch]
+        _, new_delta = step(trained, batch, tf.constant(delta))
+        assert len(trained.network.calls) == number
+        seen, training = trained.network.calls[-1]
+        assert training is True
+        np.testing.assert_allclose(seen, np.clip(batch[0] + delta, 0, 255), atol=1e-4)
+        delta = new_delta.numpy()
+
+
+def test_moving_statistics_move_once_per_replay():
+    trained = bound(FreeTraining(num_replays=2, epsilon=EPSILON), norm=True)
+    mean, variance = trained.network.network.norm.non_trainable_variables
+    expected_mean, expected_variance = np.zeros(twins.PIXELS), np.ones(twins.PIXELS)
+    delta = trained.initial_state((BATCH, *twins.IMAGE))
+    batch = minibatches()[0]
+    for _ in range(2):
+        seen = np.clip(batch[0] + delta, 0, 255).reshape(BATCH, -1) / linear.UNIT
+        expected_mean = 0.9 * expected_mean + 0.1 * seen.mean(0)
+        expected_variance = 0.9 * expected_variance + 0.1 * seen.var(0)
+        _, delta = step(trained, batch, delta)
+        np.testing.assert_allclose(mean, expected_mean, atol=1e-5)
+        np.testing.assert_allclose(variance, expected_variance, atol=1e-5)
+
+
+@pytest.mark.parametrize("epsilon", [2.0, 8.0])
+def test_after_the_first_replay_delta_is_plus_or_minus_epsilon(epsilon):
+    trained = bound(FreeTraining(epsilon=epsilon))
+    delta = trained.initial_state((BATCH, *twins.IMAGE))
+    assert delta.shape == (BATCH, *twins.IMAGE) and delta.dtype == "float32"
+    np.testing.assert_array_equal(delta, np.zeros_like(delta))
+    _, delta = step(trained, minibatches()[0], delta)
+    np.testing.assert_array_equal(np.abs(delta), np.full(delta.shape, epsilon))
+    _, delta = step(trained, minibatches()[1], delta)
+    assert set(np.unique(delta)) <= {-epsilon, 0.0, epsilon}
+
+
+def test_delta_does_not_move_where_the_image_is_cut_to_the_range():
+    trained = bound(FreeTraining(epsilon=EPSILON))
+    images = np.full((BATCH, *twins.IMAGE), 128.0, np.float32)
+    images[:, 0], images[:, 1] = 2.0, 253.0
+    delta = np.zeros_like(images)
+    delta[:, 0], delta[:, 1] = -5.0, 5.0  # -3 and 258: beyond the range
+    batch = images, minibatches()[0][1]
+    _, moved = step(trained, batch, tf.constant(delta))
+    np.testing.assert_array_equal(moved[:, :2], delta[:, :2])
+    assert (np.abs(moved[:, 2:]) == EPSILON).all()
+
+
+def test_delta_raises_the_loss_at_weights_that_stand_still():
+    trained = bound(FreeTraining(epsilon=EPSILON), l2=0.0)
+    trained.optimizer.learning_rate = 0.0
+    batch = minibatches()[0]
+    delta = trained.initial_state((BATCH, *twins.IMAGE))
+    before, delta = step(trained, batch, delta)
+    after, _ = step(trained, batch, delta)
+    assert float(after["loss"]) > float(before["loss"])
+
+
+def test_one_replay_is_fgsm_with_a_warm_start():
+    trained = bound(FreeTraining(num_replays=1, epsilon=EPSILON))
+    twin = Twin(trained, rate=RATE)
+    delta = trained.initial_state((BATCH, *twins.IMAGE))
+    expected_delta = np.zeros((BATCH, *twins.IMAGE))
+    for batch in minibatches(3):
+        metrics, delta = step(trained, batch, delta)
+        expected, expected_delta = twin.free_step(batch, expected_delta)
+        twin.check(trained, metrics, expected)
+    assert np.abs(expected_delta).max() == EPSILON
+
+
+@pytest.mark.parametrize(
+    "method", [FreeTraining(epsilon=EPSILON), NaturalTraining()], ids=type
+)
+def test_nothing_is_random_in_free_and_natural_training(method):
+    results = []
+    for seed in (0, 12345):
+        trained = bound(method)
+        state = trained.initial_state((BATCH, *twins.IMAGE))
+        for batch in minibatches():
+            metrics, state = step(trained, batch, state, seed)
+        results.append([float(metrics["loss"]), *map(np.asarray, trained.theta)])
+    for first, second in zip(*results, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_natural_training_is_descent_on_the_images_as_they_are(momentum):
+    trained = bound(NaturalTraining(), momentum=momentum)
+    twin = Twin(trained, rate=RATE)
+    for batch in minibatches(3):
+        metrics, state = step(trained, batch, ())
+        expected, gradients, _ = twin.passes(np.float64(batch[0]), batch[1])
+        twin.descend(gradients, momentum)
+        twin.check(trained, metrics, expected)
+        assert state == ()
+    assert [training for _, training in trained.network.calls] == [True] * 3
+
+
+def test_pgd_training_agrees_with_numpy_from_its_random_start():
+    trained = bound(PGDTraining(EPSILON, step_size=2.0, num_steps=7))
+    twin = Twin(trained, rate=RATE)
+    images, labels = minibatches()[0]
+    metrics, _ = step(trained, (images, labels), (), seed=3)
+    start, *_, last = (np.float64(seen) for seen, _ in trained.network.calls)
+    assert np.abs(start - images).max() > 7.5 and not np.allclose(start, last)
+    low, high = np.maximum(images - EPSILON, 0), np.minimum(images + EPSILON, 255)
+    current = start
+    for _ in range(7):
+        _, _, g_images = twin.passes(current, labels)
+        current = np.clip(current + 2.0 * np.sign(g_images), low, high)
+    np.testing.assert_allclose(last, current, atol=1e-4)
+    expected, gradients, _ = twin.passes(current, labels)
+    twin.descend(gradients)
+    twin.check(trained, metrics, expected)
+
+
+def test_pgd_training_crafts_in_inference_mode_and_trains_in_training_mode():
+    trained = bound(PGDTraining(EPSILON, step_size=2.0, num_steps=3), norm=True)
+    other = bound(NaturalTraining(), norm=True)
+    batch = minibatches()[0]
+    attack = attacks.PGD(EPSILON, 2.0, 3)
+    frozen = other.network.network
+    adv_images = attack(
+        lambda x: frozen(x, training=False), tf.constant(batch[0]), batch[1], seed=5
+    )
+    step(other, (adv_images, batch[1]), ())  # one training pass at those images
+    step(trained, batch, (), seed=5)
+    modes = [training for _, training in trained.network.calls]
+    assert modes == [False] * 3 + [True]
+    for found, expected in zip(
+        trained.network.network.variables, frozen.variables, strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    mean = trained.network.network.norm.non_trainable_variables[0]
+    seen = np.asarray(trained.network.calls[-1][0]).reshape(BATCH, -1) / linear.UNIT
+    np.testing.assert_allclose(mean, 0.1 * seen.mean(0), atol=1e-5)
+
+
+def test_seeds_of_pgd_training_differ_in_their_starts():
+    starts = []
+    for seed in (1, 2, 1):
+        trained = bound(PGDTraining(EPSILON, step_size=2.0, num_steps=1))
+        step(trained, minibatches()[0], (), seed)
+        starts.append(np.asarray(trained.network.calls[0][0]))
+    np.testing.assert_array_equal(starts[0], starts[2])
+    assert np.abs(starts[0] - starts[1]).mean() > 1.0
+
+
+def test_a_compiled_step_of_a_real_network_is_the_eager_one():
+    images, labels = data.Digits().train_slice(8)
+    results = []
+    for compile_it in (False, True):
+        keras.utils.set_random_seed(0)
+        network = models.WideResNet(depth=8, width=1).build(10, 8, channels=1)
+        trained = FreeTraining(epsilon=40.0).build(
+            network, optimizers.Momentum().build(0.1), l2=2e-4, num_replicas=1
+        )
+        run = tf.function(trained.train_step) if compile_it else trained.train_step
+        delta = trained.initial_state(images.shape)
+        metrics, delta = run((tf.constant(images), tf.constant(labels)), delta, 0)
+        results.append([metrics["loss"], *trained.theta])
+    for eager, compiled in zip(*results, strict=True):
+        np.testing.assert_allclose(eager, compiled, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: FreeTraining(num_replays=0), "num_replays=0"),
+        (lambda: FreeTraining(num_replays=-8), "num_replays=-8"),
+        (lambda: FreeTraining(epsilon=8 / 255), "epsilon=0.03"),
+        (lambda: FreeTraining(epsilon=0.0), r"epsilon=0\.0"),
+        (lambda: PGDTraining(epsilon=300.0), r"epsilon=300\.0"),
+        (lambda: PGDTraining(step_size=0.0), r"step_size=0\.0"),
+        (lambda: PGDTraining(num_steps=0), "num_steps=0"),
+    ],
+)
+def test_values_out_of_range_are_refused_when_built(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_the_loop_is_told_of_replays_and_of_attack_passes():
+    free, pgd = FreeTraining(num_replays=5), PGDTraining(num_steps=7)
+    assert (free.num_replays, free.attack_passes) == (5, 0)
+    assert (pgd.num_replays, pgd.attack_passes) == (1, 7)
+    assert (NaturalTraining().num_replays, NaturalTraining().attack_passes) == (1, 0)
+    assert dataclasses.replace(free, num_replays=2).num_replays == 2
+    assert FreeTraining() == FreeTraining(num_replays=8, epsilon=8.0)

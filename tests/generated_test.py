@@ -1,0 +1,33 @@
+"""README tables are what the kept records say, to the letter."""
+
+import pathlib
+import shutil
+
+import pytest
+
+import reproduce
+from common.results import generated
+
+RECORDS = reproduce.ROOT / "records"
+
+
+@pytest.mark.parametrize(
+    "path", generated.readmes(reproduce.ROOT, reproduce.PAPERS), ids=str
+)
+def test_generated_blocks_are_up_to_date(path, tmp_path):
+    copy = tmp_path / "README.md"
+    shutil.copyfile(path, copy)
+    assert not generated.refresh(copy, RECORDS), f"run reproduce.py --keep; {path}"
+
+
+def test_a_typed_number_is_found_out(tmp_path):
+    copy = tmp_path / "README.md"
+    text = (reproduce.ROOT / "free_at" / "README.md").read_text(encoding="utf-8")
+    copy.write_text(text.replace("<!-- end -->", "99.9\n<!-- end -->"), "utf-8")
+    assert generated.refresh(copy, RECORDS)
+    assert "99.9" not in copy.read_text(encoding="utf-8")
+
+
+def test_an_unknown_block_names_the_nearest():
+    with pytest.raises(ValueError, match="Nearest: table"):
+        generated.block("free_at small tabel cifar10", pathlib.Path("records"))

@@ -1,0 +1,146 @@
+"""Two replicas against one: training, the replicas' own state, and evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import attacks, evaluation, models
+from common import recipe as recipes
+from common.training import learner, loop, strategy
+from tests import small_paper
+
+# Networks without batch norm, or with the statistics of all replicas. Float32 sums over
+# 16 images and over 2 x 8 images differ in their last bits. No sign of a gradient turns
+# on them in these runs: if one did, delta would differ by epsilon, and be found.
+NETWORKS = {
+    "none": small_paper.Network("none"),
+    "synchronized": small_paper.Network("synchronized"),
+}
+WIDE = models.WideResNet(depth=8, width=1, synchronized=True)
+
+
+def trained(
+    recipe: recipes.Recipe, run_dir: pathlib.Path, distribution: tf.distribute.Strategy
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Returns what was saved, and [lines, 3]: step, loss and accuracy."""
+    loop.train(recipe, run_dir, distribution=distribution)
+    return small_paper.saved(run_dir), np.array(small_paper.logged(run_dir))
+
+
+def check_two_equal_one(recipe, tmp_path, two_replicas):
+    one, one_log = trained(recipe, tmp_path / "one", strategy.make("one_device"))
+    two, two_log = trained(recipe, tmp_path / "two", two_replicas)
+    assert one.keys() == two.keys()
+    for name, array in one.items():
+        np.testing.assert_allclose(two[name], array, rtol=0, atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(two_log, one_log, rtol=1e-6)
+    return one
+
+
+@pytest.mark.parametrize("norm", NETWORKS)
+@pytest.mark.parametrize("method", ["free", "natural", "pgd"])
+def test_two_replicas_train_what_one_does(method, norm, tmp_path, two_replicas):
+    recipe = dataclasses.replace(
+        small_paper.RECIPES[method], network=NETWORKS[norm], num_steps=10
+    )
+    check_two_equal_one(recipe, tmp_path, two_replicas)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["free", "natural", "pgd"])
+def test_two_replicas_train_the_wide_residual_network_that_one_does(
+    method, tmp_path, two_replicas
+):
+    recipe = dataclasses.replace(small_paper.RECIPES[method], network=WIDE, num_steps=6)
+    check_two_equal_one(recipe, tmp_path, two_replicas)
+
+
+def test_the_deltas_of_two_replicas_are_the_halves_of_that_of_one(
+    tmp_path, two_replicas
+):
+    recipe = dataclasses.replace(
+        small_paper.FREE, network=NETWORKS["synchronized"], num_steps=6
+    )
+    one = check_two_equal_one(recipe, tmp_path, two_replicas)
+    delta = one["state 0"]
+    assert delta.shape == (16, 8, 8, 1)
+    assert set(np.abs(np.unique(delta))) == {0.0, small_paper.EPSILON}
+
+
+def test_the_penalty_is_counted_once(tmp_path, two_replicas):
+    recipe = dataclasses.replace(
+        small_paper.RECIPES["natural"],
+        network=NETWORKS["none"],
+        num_steps=2,
+        checkpoint_every=1,
+    )
+    bare = dataclasses.replace(recipe, l2=0.0)
+    heavy = dataclasses.replace(recipe, l2=1.0)
+    arrays = learner.build(recipe, two_replicas, "float32").network.trainable_variables
+    squares = sum(
+        np.square(v.numpy()).sum() for v in arrays if v.path.endswith("kernel")
+    )
+    losses = [
+        trained(each, tmp_path / str(each.l2), two_replicas)[1][0, 1]
+        for each in (bare, heavy)
+    ]
+    assert losses[1] - losses[0] == pytest.approx(squares / 2, rel=1e-5)
+    check_two_equal_one(heavy, tmp_path, two_replicas)
+
+
+@pytest.mark.parametrize("norm", ["local", "synchronized"])
+def test_every_replica_holds_the_same_variables(norm, two_replicas):
+    recipe = dataclasses.replace(small_paper.FREE, network=small_paper.Network(norm))
+    built = learner.build(recipe, two_replicas, "float32")
+    initial = [v.numpy() for v in built.network.non_trainable_variables]
+    batches = strategy.distribute_batches(
+        two_replicas,
+        lambda shard, replicas: recipe.dataset.train_batches(
+            batch_size=16, seed=0, shard=shard, replicas=replicas
+        ),
+    )
+    update = loop.compile_update(built.method, two_replicas, 0)
+    for step in range(3):
+        _, built.state = update(next(batches), built.state, tf.constant(step, tf.int64))
+    for variable in built.variables:
+        first, second = two_replicas.experimental_local_results(variable.value)
+        np.testing.assert_array_equal(first, second, err_msg=variable.path)
+    moved = [v.numpy() for v in built.network.non_trainable_variables]
+    assert len(moved) == 4
+    assert not any(map(np.array_equal, initial, moved))
+
+
+@pytest.fixture(scope="module")
+def half_trained(tmp_path_factory, two_replicas):
+    """Returns a network on two replicas that is right on some images."""
+    recipe = dataclasses.replace(small_paper.RECIPES["natural"], num_steps=60)
+    run_dir = tmp_path_factory.mktemp("run")
+    loop.train(recipe, run_dir, distribution=two_replicas)
+    built = learner.build(recipe, two_replicas, "float32")
+    built.restore(run_dir / "checkpoints")
+    return built.network
+
+
+@pytest.mark.parametrize("batch_size", [7, 64, 333])  # none divides 500
+def test_two_replicas_find_the_same_survivors_as_one(
+    batch_size, half_trained, two_replicas
+):
+    attack = attacks.PGD(epsilon=16.0, step_size=8.0, num_steps=2, num_restarts=2)
+    one, two = (
+        evaluation.evaluate(
+            lambda images: half_trained(images, training=False),
+            small_paper.FREE.dataset.test_batches(batch_size=50),
+            attack,
+            batch_size=batch_size,
+            distribution=distribution,
+        )
+        for distribution in (None, two_replicas)
+    )
+    assert one.total == two.total == 500
+    np.testing.assert_array_equal(two.survived, one.survived)
+    assert 50 < one.correct < 450
