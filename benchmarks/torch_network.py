@@ -23,10 +23,7 @@ class Network(torch.nn.Module):
           network: built.
         """
         super().__init__()
-        self.units = [
-            (unit.name, unit.filters, unit.strides, unit.first)
-            for unit in network.units
-        ]
+        self.units = network.units
         self.stem_stride = network.stem.strides[0]
         self.epsilon = network.head.norm.epsilon
         self.weights = torch.nn.ParameterDict(
@@ -42,22 +39,21 @@ class Network(torch.nn.Module):
         """Returns the logits."""
         features = self._conv(_standardised(255.0 * images), "stem", self.stem_stride)
         for unit in self.units:
-            features = self._unit(features, *unit)
+            features = self._unit(features, unit)
         pooled = self._norm_act(features, "head").mean(dim=(2, 3))
         kernel = self.weights["classifier/kernel"]
         return pooled @ kernel + self.weights["classifier/bias"]
 
-    def _unit(
-        self, inputs: Any, name: str, filters: int, strides: int, *, first: bool
-    ) -> Any:
+    def _unit(self, inputs: Any, unit: wide_resnet.Unit) -> Any:
+        name = unit.name
         activated = self._norm_act(inputs, f"{name}/norm_act1")
-        residual = self._conv(activated, f"{name}/conv1", strides)
+        residual = self._conv(activated, f"{name}/conv1", unit.strides)
         residual = self._norm_act(residual, f"{name}/norm_act2")
         residual = self._conv(residual, f"{name}/conv2", 1)
-        shortcut = activated if first else inputs
-        if strides > 1:
-            shortcut = functional.avg_pool2d(shortcut, strides)
-        new = filters - shortcut.shape[1]
+        shortcut = activated if unit.first else inputs
+        if unit.strides > 1:
+            shortcut = functional.avg_pool2d(shortcut, unit.strides)
+        new = unit.filters - shortcut.shape[1]
         padding = (0, 0, 0, 0, new // 2, new - new // 2)
         return residual + functional.pad(shortcut, padding)
 

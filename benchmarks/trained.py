@@ -62,14 +62,13 @@ def load(workdir: pathlib.Path, num_images: int) -> Trained:
         except FileNotFoundError:
             continue
         evaluation = session.paper.evaluations_at(scale)["pgd_20"]
-        return Trained(
-            _network(session, recipe),
-            images,
-            labels,
-            evaluation.attack,
+        description = (
             f"{RECIPE} at scale {scale}: {recipe.network} after {recipe.num_steps:,} "
-            f"updates; the first {num_images} test images of {recipe.dataset.name}",
+            f"updates; the first {num_images} test images of {recipe.dataset.name}"
         )
+        print(description, flush=True)
+        network = _network(session, recipe)
+        return Trained(network, images, labels, evaluation.attack, description)
     raise ValueError("No scale has a network. Received: none of small and digits")
 
 

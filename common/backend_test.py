@@ -105,6 +105,14 @@ def test_folding_is_neither_symmetric_nor_flat():
     assert int(backend.fold(0, 1)) != int(backend.fold(0, 1, 0))
 
 
+def test_neighbouring_numbers_fold_to_seeds_far_apart():
+    numbers = tf.range(1_000, dtype=tf.int64)
+    for seeds in (backend.fold(0, numbers), backend.fold(numbers, 0)):
+        changed = np.bitwise_xor(seeds[1:], seeds[:-1]).astype(np.uint64)
+        bits = np.unpackbits(changed.view(np.uint8).reshape(-1, 8), axis=1).sum(1)
+        assert 24 < bits.mean() < 40 and bits.min() > 8
+
+
 def test_folding_nothing_is_the_seed():
     assert int(backend.fold(-7)) == -7
 

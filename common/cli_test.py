@@ -131,6 +131,8 @@ def test_no_command_shows_the_help_and_is_usage(run):
         (["list", "--scal=digits"], "'scal'. Did you mean: scale"),
         (["train", "plain", "--set=num_step=3"], "Nearest: num_steps"),
         (["train", "plain", "--set=method.ratee=3"], "Nearest: rate"),
+        (["train", "plain", '--set=schedule.values=["a", 1]'], "type float.*values="),
+        (["train", "plain", "--set=schedule.boundaries=[1.5]"], "of type int"),
         (["train", "plain", "--strategy=mirored"], "Nearest: mirrored"),
         (["train", "plain", "--precision=float16"], "Nearest: float32"),
         (["train", "plain", "--seed=one"], "--seed=one"),

@@ -95,7 +95,7 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
     missing = {
         e: value
         for e, value in wanted.items()
-        if not _is_done(_record_path(run_dir, e), value, num_steps)
+        if not _is_done(_record_path(run_dir, e), value, num_steps, session.precision)
     }
     if not missing or not session.is_chief:
         return
@@ -160,13 +160,19 @@ def _test_batches(session: Session, name: str, batch_size: int) -> Any:
     return dataset.test_batches(batch_size=batch_size, data_dir=session.data_dir)
 
 
-def _is_done(path: pathlib.Path, value: recipes.Evaluation, step: int) -> bool:
-    """Whether the record is there, of this attack, seed and number of updates."""
+def _is_done(
+    path: pathlib.Path, value: recipes.Evaluation, step: int, precision: str
+) -> bool:
+    """Whether the record is there, of this attack, seed, updates and precision."""
     if not path.exists():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
-    attack = recipes.to_dict(value.attack)
-    expected = {"attack": attack, "seed": value.seed, "step": step}
+    expected = {
+        "attack": recipes.to_dict(value.attack),
+        "seed": value.seed,
+        "step": step,
+        "precision": precision,
+    }
     return all(found.get(key) == part for key, part in expected.items())
 
 

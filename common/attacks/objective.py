@@ -39,7 +39,7 @@ def objective(
       seed: of the random targets.
     """
     example_loss = LOSSES[loss]
-    choose = _chooser(targeted, logits_fn, images, labels, seed)
+    choose = _chooser(targeted, logits_fn, images, labels, seed=seed)
     sign = 1.0 if targeted == "no" else -1.0
 
     def ascended(adv_images: Any) -> Any:
@@ -65,7 +65,7 @@ def random_target(labels: Any, draws: Any, num_classes: int) -> Any:
 
 
 def _chooser(
-    targeted: str, logits_fn: Any, images: Any, labels: Any, seed: Any
+    targeted: str, logits_fn: Any, images: Any, labels: Any, *, seed: Any
 ) -> Callable[[int], Any]:
     """Returns number of classes -> the class that the loss is taken at."""
     if targeted == "no":

@@ -23,9 +23,17 @@ def linf(delta: Any, epsilon: Any) -> Any:
     return ops.clip(delta, -epsilon, epsilon)
 
 
+@ops.custom_gradient
 def pixels(images: Any) -> Any:
     """Returns the nearest valid images: every pixel in [0, 255]."""
-    return ops.clip(images, 0.0, MAX_PIXEL)
+    clipped = ops.clip(images, 0.0, MAX_PIXEL)
+
+    # The derivative of `clip`, bit for bit. TensorFlow's own selects three times, which
+    # costs several times the clip on a CPU, and a Free replay differentiates it.
+    def gradient(upstream: Any) -> Any:
+        return upstream * ops.cast(ops.equal(clipped, images), upstream.dtype)
+
+    return clipped, gradient
 
 
 def ball(images: Any, epsilon: Any, norm: Callable[..., Any]) -> Callable[[Any], Any]:

@@ -93,3 +93,27 @@ def test_no_gradient_passes_where_the_clip_is_active(value, slope):
         tape.watch(delta)
         clipped = projections.linf(delta, 8.0)
     assert float(tape.gradient(clipped, delta)) == slope
+
+
+@given(images=MOVED, upstream=MOVED)
+def test_pixels_have_the_gradient_of_the_clip(images, upstream):
+    images, upstream = array(images), array(upstream)
+    found, expected = [], []
+    for clip, gradients in (
+        (projections.pixels, found),
+        (lambda x: tf.clip_by_value(x, 0.0, 255.0), expected),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            clipped = clip(images)
+        gradients.append(tape.gradient(clipped, images, upstream))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("bound", [0.0, 255.0])
+def test_pixels_at_a_bound_still_have_a_gradient(bound):
+    images = array([bound] * 8)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        clipped = projections.pixels(images)
+    np.testing.assert_array_equal(tape.gradient(clipped, images), array([1.0] * 8))

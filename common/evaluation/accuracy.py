@@ -141,7 +141,9 @@ def _compile(
         if attack is not None:
             seeds = pgd.restart_seed(seed, restarts)
             images = attack(logits_fn, images, labels, seed=seeds)
-        return tf.equal(tf.argmax(logits_fn(images), -1, labels.dtype), labels)
+        answers = logits_fn(images)
+        tf.debugging.assert_all_finite(answers, "The network's logits are not finite.")
+        return tf.equal(tf.argmax(answers, -1, labels.dtype), labels)
 
     compiled = backend.compiled(correct)
     if distribution is None or distribution.num_replicas_in_sync == 1:

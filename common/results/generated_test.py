@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-import free_at
-from common.results import generated
+from common.results import generated, packages
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def workdir(tmp_path):
 
 def test_records_of_recipes_are_kept_without_weights(workdir, tmp_path):
     records = tmp_path / "records"
-    generated.keep(free_at.PAPER, "digits", workdir, records)
+    generated.keep(packages.find("free_at"), "digits", workdir, records)
     kept = sorted(p.name for p in records.rglob("*") if p.is_file())
     assert kept == ["metrics.jsonl", "recipe.json"]
     assert not list(records.rglob("*seed=1*"))

@@ -73,7 +73,13 @@ def against_number(
         panel.set_xlabel(xlabel)
         panel.set_xticks(sorted({x for line in lines.values() for x, _ in line}))
         for name, line in lines.items():
-            _draw_line(panel, names.index(name), name, line, scale == "paper")
+            _draw_line(
+                panel,
+                names.index(name),
+                name,
+                line,
+                with_reported=scale == "paper",
+            )
         panel.set_ylim(bottom=-1)
     panels[0].set_ylabel("accuracy, %")
     handles, labels = panels[0].get_legend_handles_labels()
@@ -221,6 +227,7 @@ def _draw_line(
     index: int,
     name: str,
     line: Sequence[tuple[float, ComparedCell]],
+    *,
     with_reported: bool,
 ) -> None:
     style = {

@@ -1,0 +1,34 @@
+"""Figures come in two themes, the same bytes each time."""
+
+from common.results import canvas
+
+
+def draw():
+    figure, (left, right) = canvas.panels(2, width=3.0, height=2.0)
+    left.plot([0, 1], [0, 1], color=canvas.color(0))
+    right.plot([0, 1], [1, 0], color=canvas.color(1))
+    return figure
+
+
+def test_both_themes_are_written_and_repeat_their_bytes(tmp_path):
+    names = [f"plot-{theme}.png" for theme in canvas.THEMES]
+    assert canvas.save(draw, tmp_path / "plot") == "plot"
+    first = [(tmp_path / name).read_bytes() for name in names]
+    canvas.save(draw, tmp_path / "plot")
+    assert [(tmp_path / name).read_bytes() for name in names] == first
+    assert first[0] != first[1] and first[0].startswith(b"\x89PNG")
+
+
+def test_nothing_to_draw_writes_nothing(tmp_path):
+    assert canvas.save(lambda: None, tmp_path / "plot") is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_panels_are_as_many_as_asked_for():
+    for count in (1, 4, 5, 7):
+        figure, panels = canvas.panels(count, width=3.0, height=2.0)
+        assert len(panels) == len(figure.axes) == count
+
+
+def test_colours_come_round():
+    assert canvas.color(len(canvas.COLORS)) == canvas.color(0)

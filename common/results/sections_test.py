@@ -1,0 +1,51 @@
+"""Sections of the report: what they count, mark and warn about."""
+
+import pytest
+
+from common.results import measured, sections
+from common.results.comparison import ComparedCell
+
+
+def cell(**changes):
+    values = {
+        "table": "main",
+        "row": "plain",
+        "column": "clean",
+        "recipe": "natural",
+        "evaluation": "clean",
+        "metric": "accuracy",
+        "reported": 90.0,
+        "measured": 80.0,
+        "verdict": "below",
+        "tolerance": 1.0,
+        "interval": (78.0, 82.0),
+        "total": 1000,
+        "confidence": "unverified",
+        "printed": "90.0",
+    }
+    return ComparedCell(**{**values, **changes})
+
+
+def test_cells_are_counted_by_verdict_without_minutes():
+    text = sections.counts([cell(), cell(), cell(metric="minutes")], [], 0)
+    assert "below" in text and "2" in text and "3" not in text
+    assert "none" in text  # warnings
+
+
+def test_an_unverified_number_is_marked_in_its_cell():
+    assert "unverified" in sections._cell(cell())
+    assert "unverified" not in sections._cell(cell(confidence="paper"))
+
+
+def test_a_scale_that_is_not_the_papers_says_so():
+    assert "small" in sections.heading("Table 1", "small")
+    assert sections.heading("Table 1", "paper") == "<h3>Table 1</h3>"
+
+
+def test_times_are_divided_by_natural_training_of_the_same_dataset(write_run):
+    write_run("a_natural", {}, minutes=2.0)
+    write_run("b_natural", {}, minutes=5.0)
+    path = write_run("b_free", {}, minutes=15.0)
+    runs = measured.find(path.parents[2], "fake", "paper")
+    assert sections.time_ratio(runs["b_free"], runs) == pytest.approx(3.0)
+    assert sections.time_ratio(runs["a_natural"], runs) == pytest.approx(1.0)
