@@ -17,6 +17,8 @@ from common.attacks import pgd
 from common.data import checks
 from common.evaluation import logits, record
 
+_NOT_FINITE = -1
+
 
 def evaluate(
     logits_fn: Callable[[Any], Any],
@@ -67,7 +69,7 @@ def evaluate(
             break
         batch = _padded(pool, _bucket(len(pool), size, replicas))
         passes += len(batch[1])
-        for slot, correct in zip(pool, judge(*batch), strict=False):
+        for slot, correct in zip(pool, _checked(judge(*batch)), strict=False):
             slot.restart += 1
             if not correct or slot.restart == num_restarts:
                 survived[slot.index] = bool(correct)
@@ -133,7 +135,10 @@ def _compile(
     seed: int,
     distribution: tf.distribute.Strategy | None,
 ) -> Callable[..., np.ndarray]:
-    """Returns (images, labels, restarts) -> bool [B]: correct after that restart."""
+    """Returns (images, labels, restarts) -> int8 [B]: 1 if correct after that restart.
+
+    Else 0, or `_NOT_FINITE` where the network has no answer.
+    """
     if getattr(attack, "num_restarts", 1) > 1:
         attack = dataclasses.replace(attack, num_restarts=1)
 
@@ -142,8 +147,9 @@ def _compile(
             seeds = pgd.restart_seed(seed, restarts)
             images = attack(logits_fn, images, labels, seed=seeds)
         answers = logits_fn(images)
-        tf.debugging.assert_all_finite(answers, "The network's logits are not finite.")
-        return tf.equal(tf.argmax(answers, -1, labels.dtype), labels)
+        right = tf.equal(tf.argmax(answers, -1, labels.dtype), labels)
+        finite = tf.reduce_all(tf.math.is_finite(answers), -1)
+        return tf.where(finite, tf.cast(right, tf.int8), _NOT_FINITE)
 
     compiled = backend.compiled(correct)
     if distribution is None or distribution.num_replicas_in_sync == 1:
@@ -166,6 +172,17 @@ def _compile(
         )
 
     return judge
+
+
+def _checked(outcomes: np.ndarray) -> np.ndarray:
+    """Refuses to count images for which the network has no finite logits."""
+    broken = int(np.count_nonzero(outcomes == _NOT_FINITE))
+    if broken:
+        raise ValueError(
+            "logits must be finite; look at the weights and the input scale. "
+            f"Received: {broken} of {len(outcomes)} images without, in one batch"
+        )
+    return outcomes
 
 
 def _padded(pool: list[_Slot], size: int) -> tuple[np.ndarray, ...]:
