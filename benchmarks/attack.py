@@ -8,12 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks import records, timing
+from benchmarks import records, setting, timing
 from common import backend
-from common.attacks import PGD
 from free_at import presets
 
-ATTACK = PGD(epsilon=8.0, step_size=2.0, num_steps=20)
+ATTACK = setting.PGD_20
 ROUNDS = 15
 OURS = "PGD-20"
 
@@ -21,11 +20,8 @@ OURS = "PGD-20"
 def measure() -> tuple[records.Comparison, ...]:
     """Times the compiled attack and two bare loops of as many passes."""
     recipe = presets.SMALL["cifar10_free_8"]
-    data, size = recipe.dataset, recipe.batch_size
-    network = recipe.network.build(data.num_classes, data.image_size)
-    shape = (size, data.image_size, data.image_size, data.channels)
-    images = 255.0 * backend.uniform(shape, 0)
-    labels = tf.range(size) % data.num_classes
+    network = setting.network(recipe)
+    images, labels = setting.random_batch(recipe, recipe.batch_size)
 
     def logits_fn(images: Any) -> Any:
         return network(images, training=False)
@@ -34,8 +30,9 @@ def measure() -> tuple[records.Comparison, ...]:
     samples = timing.interleaved(candidates, ROUNDS)
     floors = [name for name in candidates if name != OURS]
     comparison = records.Comparison(
-        setting=f"{recipe.network}, {size} random images of {data.image_size} pixels, "
-        f"{ATTACK}",
+        setting=f"{setting.network_name(recipe.network)}, "
+        f"{setting.batch_name(recipe, recipe.batch_size)}, "
+        f"{setting.attack_name(ATTACK)}",
         reference=min(floors, key=lambda name: statistics.median(samples[name])),
         samples=samples,
         passes={

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import resource
 import subprocess
 import sys
 
-import tensorflow as tf
-
-from benchmarks import records
+from benchmarks import records, setting
 from common import backend
-from common.attacks import PGD
 from free_at import presets
 
 STEPS = (10, 100)
@@ -31,8 +29,8 @@ def measure() -> tuple[records.Comparison, ...]:
             samples[f"{steps} steps"].append(float(done.stdout.split()[-1]))
     recipe = presets.SMALL["cifar10_free_8"]
     comparison = records.Comparison(
-        setting=f"{recipe.network}, {BATCH_SIZE} random images of "
-        f"{recipe.dataset.image_size} pixels; peak resident memory of the whole "
+        setting=f"{setting.network_name(recipe.network)}, "
+        f"{setting.batch_name(recipe, BATCH_SIZE)}; peak resident memory of the whole "
         "process, Python and TensorFlow included, nothing subtracted",
         reference=f"{STEPS[0]} steps",
         samples=samples,
@@ -44,17 +42,14 @@ def measure() -> tuple[records.Comparison, ...]:
 def attack_once(num_steps: int) -> float:
     """Attacks one batch; returns the peak resident memory of this process in MiB."""
     recipe = presets.SMALL["cifar10_free_8"]
-    data = recipe.dataset
-    network = recipe.network.build(data.num_classes, data.image_size)
-    shape = (BATCH_SIZE, data.image_size, data.image_size, data.channels)
-    attack = PGD(epsilon=8.0, step_size=2.0, num_steps=num_steps)
+    network = setting.network(recipe)
+    attack = dataclasses.replace(setting.PGD_20, num_steps=num_steps)
     compiled = backend.compiled(
         lambda images, labels: attack(
             lambda x: network(x, training=False), images, labels
         )
     )
-    labels = tf.range(BATCH_SIZE) % data.num_classes
-    compiled(255.0 * backend.uniform(shape, 0), labels).numpy()
+    compiled(*setting.random_batch(recipe, BATCH_SIZE)).numpy()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

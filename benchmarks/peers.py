@@ -5,6 +5,7 @@ It runs where the other libraries are installed, see `requirements-peers.txt`.
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Callable
 from importlib import metadata
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import peer_attacks, records, timing, trained
+from benchmarks import peer_attacks, records, setting, timing, trained
 
 OURS = "this suite"
 BATCH_SIZE = 100
@@ -27,10 +28,12 @@ PACKAGES = (
 )
 
 
-def _torchattacks(found: trained.Trained) -> peer_attacks.Prepared:
+def _torchattacks(
+    found: trained.Trained, *, channels_last: bool = False
+) -> peer_attacks.Prepared:
     from benchmarks import torch_attacks  # PyTorch may be missing
 
-    return torch_attacks.prepare(found)
+    return torch_attacks.prepare(found, channels_last=channels_last)
 
 
 _ON_TENSORFLOW = {
@@ -46,7 +49,8 @@ _ON_TENSORFLOW = {
 }
 PEERS: dict[str, Callable[[trained.Trained], peer_attacks.Prepared]] = {
     **{name: peer_attacks.on_tensorflow(b) for name, b in _ON_TENSORFLOW.items()},
-    "torchattacks, on PyTorch": _torchattacks,
+    "torchattacks": _torchattacks,
+    "torchattacks, channels last": functools.partial(_torchattacks, channels_last=True),
 }
 
 
@@ -74,7 +78,8 @@ def measure(workdir: pathlib.Path) -> tuple[records.Comparison, ...]:
         adv_images = [peer.pixels(results[name][index]) for index in range(ROUNDS)]
         counts[name] = _correct(found, np.concatenate(adv_images)), len(found.labels)
     comparison = records.Comparison(
-        setting=f"{found.description}; {found.attack}, {BATCH_SIZE} images at a time",
+        setting=f"{found.description}; {setting.attack_name(found.attack)}, "
+        f"{BATCH_SIZE} images at a time",
         reference=OURS,
         samples=samples,
         passes={name: peer.passes for name, peer in prepared.items()},

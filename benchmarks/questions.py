@@ -83,7 +83,7 @@ QUESTIONS = {
     ),
     "d": Question(
         "Memory of 100 steps beside 10",
-        "PGD in a fresh process each.",
+        "PGD in a fresh process each, so no round is dropped.",
         row="100 steps",
         bound=1.1,
     ),

@@ -8,8 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks import records, timing
-from common import backend
+from benchmarks import records, setting, timing
 from common.recipe import Recipe
 from common.training import learner, loop, strategy
 from free_at import presets
@@ -41,8 +40,9 @@ def _compared(
     samples = timing.interleaved(candidates, rounds)
     recipe = recipes[NATURAL]
     return records.Comparison(
-        setting=f"{recipe.network}, {recipe.batch_size} random images of "
-        f"{recipe.dataset.image_size} pixels, {updates} updates a sample",
+        setting=f"{setting.network_name(recipe.network)}, "
+        f"{setting.batch_name(recipe, recipe.batch_size)}, "
+        f"updates in a sample: {updates}",
         reference=NATURAL,
         samples=samples,
         passes={row: _passes(recipe) for row, recipe in recipes.items()},
@@ -54,7 +54,7 @@ def _updates(recipe: Recipe, *, updates: int) -> Callable[[int], Any]:
     distribution = strategy.make("one_device")
     built = learner.build(recipe, distribution, "float32")
     update = loop.compile_update(built.method, distribution, recipe.seed)
-    batch = _batch(recipe, recipe.batch_size)
+    batch = setting.random_batch(recipe, recipe.batch_size)
 
     def run(_: int) -> Any:
         for _ in range(updates):
@@ -66,17 +66,9 @@ def _updates(recipe: Recipe, *, updates: int) -> Callable[[int], Any]:
     return run
 
 
-def _batch(recipe: Recipe, size: int) -> tuple[Any, Any]:
-    data = recipe.dataset
-    shape = (size, data.image_size, data.image_size, data.channels)
-    return 255.0 * backend.uniform(shape, 0), tf.range(size) % data.num_classes
-
-
 def _passes(recipe: Recipe) -> dict[str, int]:
     """Counts the passes of one update, on two images."""
-    data = recipe.dataset
-    network = recipe.network.build(data.num_classes, data.image_size)
-    batch = _batch(recipe, 2)
+    network, batch = setting.network(recipe), setting.random_batch(recipe, 2)
 
     def update(counted: Callable[[Any], Any]) -> None:
         method = recipe.method.build(

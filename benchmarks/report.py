@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from benchmarks import questions, records
 
@@ -148,7 +148,7 @@ def _provenance(record: records.Record) -> str:
     )
 
 
-def _table(lines: list[tuple[str, ...]]) -> str:
+def _table(lines: Sequence[tuple[str, ...]]) -> str:
     lines = [lines[0], ("---",) * len(lines[0]), *lines[1:]]
     return "\n".join(
         f"| {' | '.join(field.replace('|', chr(92) + '|') for field in line)} |"

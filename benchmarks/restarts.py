@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import records, timing, trained
+from benchmarks import records, setting, timing, trained
 from common import backend, evaluation
 from common.attacks import pgd
 
@@ -38,7 +38,8 @@ def measure(workdir: pathlib.Path) -> tuple[records.Comparison, ...]:
 
     samples = timing.interleaved({NAIVE: naive, OURS: ours}, ROUNDS)
     comparison = records.Comparison(
-        setting=f"{found.description}; {attack}, {BATCH_SIZE} images at a time",
+        setting=f"{found.description}; {setting.attack_name(attack)}, "
+        f"{BATCH_SIZE} images at a time",
         reference=NAIVE,
         samples=samples,
         passes={row: {"image passes": passes} for row, (_, passes) in results.items()},

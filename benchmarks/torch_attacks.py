@@ -13,13 +13,25 @@ from benchmarks import peer_attacks, torch_network, trained
 TOLERANCE = 1e-3  # of the logits
 
 
-def prepare(found: trained.Trained) -> peer_attacks.Prepared:
+def prepare(
+    found: trained.Trained, *, channels_last: bool = False
+) -> peer_attacks.Prepared:
     """Returns the attack on a copy of the network.
+
+    Args:
+      found: the network and its images.
+      channels_last: lay kernels and images out in memory as TensorFlow does.
 
     Raises:
       ValueError: the copy answers differently.
     """
-    network = torch_network.Network(found.network).eval()
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    network = torch_network.Network(found.network).eval().to(memory_format=layout)
+
+    def inputs(images: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
+        tensors, classes = _inputs(images, labels)
+        return tensors.contiguous(memory_format=layout), classes
+
     _check(network, found)
     attack = torchattacks.PGD(
         network,
@@ -29,7 +41,7 @@ def prepare(found: trained.Trained) -> peer_attacks.Prepared:
         random_start=True,
     )
     return peer_attacks.Prepared(
-        attack, _count(network, attack, found), _inputs, _pixels
+        attack, _count(network, attack, found), inputs, _pixels
     )
 
 

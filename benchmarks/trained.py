@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 import free_at
+from benchmarks import setting
 from common import recipe as recipes
 from common import runs
 from common.attacks import PGD
@@ -63,8 +64,9 @@ def load(workdir: pathlib.Path, num_images: int) -> Trained:
             continue
         evaluation = session.paper.evaluations_at(scale)["pgd_20"]
         description = (
-            f"{RECIPE} at scale {scale}: {recipe.network} after {recipe.num_steps:,} "
-            f"updates; the first {num_images} test images of {recipe.dataset.name}"
+            f"{RECIPE} at scale {scale}: {setting.network_name(recipe.network)} after "
+            f"{recipe.num_steps:,} updates; the first {num_images} test images of "
+            f"{recipe.dataset.name}"
         )
         print(description, flush=True)
         network = _network(session, recipe)

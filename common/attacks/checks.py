@@ -31,16 +31,18 @@ def check_steps(step_size: Any, num_steps: Any) -> None:
             raise ValueError(f"{name} must be positive. Received: {name}={value}")
 
 
-def check_images(images: Any) -> None:
-    """Refuses images outside [0, 255], where their values are known."""
+def checked_images(images: Any) -> Any:
+    """Returns images as a float32 tensor; refuses values outside [0, 255] if known."""
+    images = ops.convert_to_tensor(images, "float32")
     if not backend.is_concrete(images):
-        return
+        return images
     low, high = float(ops.min(images)), float(ops.max(images))
     if not (low >= 0.0 and high <= 255.0):
         raise ValueError(
             "images must be pixels in [0, 255]; normalise inside the network. "
             f"Received: min={low:g}, max={high:g}"
         )
+    return images
 
 
 def per_image(epsilon: Any) -> Any:

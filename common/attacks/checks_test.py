@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
 from common.attacks import checks
 
@@ -45,15 +46,15 @@ def test_tensors_pass_the_checks_of_numbers():
 )
 def test_images_out_of_range_are_refused_with_theirs(low, high, received):
     with pytest.raises(ValueError, match=received):
-        checks.check_images(tf.constant([[low, high]], tf.float32))
+        checks.checked_images(tf.constant([[low, high]], tf.float32))
 
 
 def test_images_in_range_pass_and_traced_ones_are_not_looked_at():
-    checks.check_images(tf.constant([0.0, 255.0]))
+    checks.checked_images(tf.constant([0.0, 255.0]))
 
     @tf.function
     def traced(images):
-        checks.check_images(images)
+        checks.checked_images(images)
         return images
 
     assert traced(tf.constant(-1.0)) == -1.0
@@ -70,3 +71,9 @@ def test_a_radius_per_image_broadcasts_over_its_pixels(epsilon):
 
 def test_one_radius_stays_a_number():
     assert checks.per_image(8) == 8
+
+
+def test_images_of_bytes_become_float_pixels():
+    images = np.array([[[[0], [255]]]], np.uint8)
+    checked = checks.checked_images(images)
+    assert checked.dtype == tf.float32 and float(ops.max(checked)) == 255.0

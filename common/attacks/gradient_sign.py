@@ -73,7 +73,7 @@ class IterBasic:
         seed: Any = 0,
     ) -> Any:
         """Returns adversarial images [B, H, W, C] in [0, 255]; the seed has no use."""
-        checks.check_images(images)
+        images = checks.checked_images(images)
         epsilon = checks.per_image(self.epsilon)
         return ascent.ascend(
             objective.objective(logits_fn, images, labels),

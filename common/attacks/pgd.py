@@ -77,7 +77,7 @@ class PGD:
           labels: int32 [B].
           seed: int: the same seed gives the same images, whatever the batch split.
         """
-        checks.check_images(images)
+        images = checks.checked_images(images)
         adv_images = self.restart(logits_fn, images, labels, seed=seed)
         if self.num_restarts == 1:
             return adv_images

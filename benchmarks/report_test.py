@@ -1,0 +1,198 @@
+"""The page from fabricated records: every verdict, and no number but theirs."""
+
+import dataclasses
+import re
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import (
+    attack,
+    figure,
+    memory,
+    questions,
+    records,
+    replay,
+    report,
+    restarts,
+)
+
+NOTES = {
+    "command": "python -m benchmarks x",
+    "versions": {"python": "3.11"},
+    "hardware": "CPU, 2 cores",
+    "commit": "abc",
+    "seconds": 90.0,
+    "others": 0.02,
+}
+
+
+def comparison(ratios, *, row="row", **fields):
+    samples = {"reference": [2.0] * len(ratios), row: [2.0 * x for x in ratios]}
+    return records.Comparison("A setting", "reference", samples, **fields)
+
+
+def record(letter, *comparisons):
+    return records.Record(letter, comparisons, NOTES)
+
+
+@pytest.fixture
+def found():
+    """Returns a record of every benchmark, all bounds met."""
+    counts = {"reference": (40, 100), "evaluation.evaluate": (40, 100)}
+    return {
+        "a": record("a", comparison([1.01, 1.04, 0.99], row="PGD-20")),
+        "b": record(
+            "b",
+            comparison([1.06, 1.07, 1.05], row="Free replay"),
+            comparison([1.00, 1.02, 1.01], row="Free replay"),
+        ),
+        "c": record("c", comparison([0.4], row="evaluation.evaluate", counts=counts)),
+        "d": record("d", comparison([1.0], row="100 steps", unit="MiB")),
+        "e": record(
+            "e",
+            comparison(
+                [2.5],
+                row="a peer",
+                passes={"a peer": {"forward": 21, "backward": 1_234}},
+                counts={"reference": (50, 100), "a peer": (49, 100)},
+                failures={"a broken peer": "ImportError: no | module"},
+            ),
+        ),
+    }
+
+
+def line(page, start):
+    return next(x for x in page.splitlines() if x.startswith(start))
+
+
+def test_met_bounds_are_shown_with_median_smallest_and_largest(found):
+    page = report.page(found)
+    assert line(page, "| a |").endswith(
+        "| 1.01 [0.99, 1.04] | at most 1.05 | **met** |"
+    )
+    both = "| 1.06 [1.05, 1.07]; 1.01 [1.00, 1.02] | at most 1.10 | **met** |"
+    assert line(page, "| b |").endswith(both)
+    assert line(page, "| c |").endswith("| same counts | **met** |")
+    assert line(page, "| e |").endswith("| 2.50 to 2.50 | none | **no bound** |")
+
+
+@pytest.mark.parametrize(
+    ("letter", "changed"),
+    [
+        ("a", [comparison([1.06, 1.2, 1.0], row="PGD-20")]),
+        (
+            "b",  # one comparison keeps the bound, the other does not
+            [
+                comparison([1.0], row="Free replay"),
+                comparison([1.11], row="Free replay"),
+            ],
+        ),
+        (
+            "c",
+            [
+                comparison(
+                    [0.4],
+                    row="evaluation.evaluate",
+                    counts={"reference": (40, 100), "evaluation.evaluate": (41, 100)},
+                )
+            ],
+        ),
+        ("d", [comparison([1.11], row="100 steps")]),
+    ],
+)
+def test_what_is_over_the_bound_is_missed(found, letter, changed):
+    found[letter] = record(letter, *changed)
+    page = report.page(found)
+    assert line(page, f"| {letter} |").endswith("| **missed** |")
+    assert page.count("**missed**") == 1
+
+
+def test_exactly_at_the_bound_is_met():
+    at_bound = record("a", comparison([1.05], row="PGD-20"))
+    assert questions.QUESTIONS["a"].verdict(at_bound) == questions.MET
+
+
+def test_what_was_not_run_says_so(found):
+    found["e"] = None
+    page = report.page(found)
+    assert line(page, "| e |").endswith("| - | none | **not run** |")
+    assert "Not run." in page
+    nothing = report.page(dict.fromkeys(found))
+    assert nothing.count("**not run**") == len(found)
+    assert "<picture>" not in nothing
+
+
+def test_a_peer_that_does_not_run_is_shown_with_its_reason(found):
+    row = line(report.page(found), "| a broken peer |")
+    assert row.endswith("| does not run: ImportError: no \\| module |")
+
+
+def test_counts_and_passes_stand_beside_the_ratios(found):
+    row = line(report.page(found), "| a peer |")
+    passes = "21 forward, 1,234 backward"
+    assert row == f"| a peer | 5.00 | 2.50 [2.50, 2.50] | {passes} | 49 of 100 |"
+
+
+def test_every_ratio_on_the_page_is_in_a_record(found):
+    expected = {
+        report.number(ratio)
+        for one in found.values()
+        for part in one.comparisons
+        for row in part.samples
+        for ratio in part.ratios(row)
+    }
+    shown = re.findall(r"(\d+\.\d\d) \[(\d+\.\d\d), (\d+\.\d\d)\]", report.page(found))
+    assert len(shown) >= len(found)
+    assert {number for group in shown for number in group} <= expected
+
+
+def test_records_come_back_from_their_files(found, tmp_path):
+    for one in found.values():
+        one.save(tmp_path)
+    loaded = {letter: records.load(letter, tmp_path) for letter in found}
+    assert report.page(loaded) == report.page(found)
+    for letter, question in questions.QUESTIONS.items():
+        assert question.verdict(loaded[letter]) == question.verdict(found[letter])
+    assert records.load("a", tmp_path / "elsewhere") is None
+
+
+def test_the_command_reports_a_missed_bound_in_its_exit_status(
+    found, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(command, "FOLDER", tmp_path)
+    monkeypatch.setattr(records, "load", lambda letter: found[letter])
+    assert command.main(["benchmarks", "--norun"]) == command.GOOD
+    found["a"] = record("a", comparison([1.5], row="PGD-20"))
+    assert command.main(["benchmarks", "--norun"]) == command.MISSED
+    assert "**missed**" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert (tmp_path / "ratios-light.png").stat().st_size > 1_000
+    assert command.main(["benchmarks", "z"]) == command.USAGE
+
+
+def test_a_missing_peer_environment_is_no_failure(found, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "FOLDER", tmp_path)
+    monkeypatch.setattr(command, "PEERS", tmp_path / "python")
+    monkeypatch.setattr(records, "load", lambda letter: None)
+    assert command.main(["benchmarks", "e"]) == command.GOOD
+    assert "e: not run" in capsys.readouterr().out
+
+
+def test_the_figure_has_a_panel_for_each_comparison(found):
+    axes = figure.draw(found).axes
+    assert len(axes) == sum(len(one.comparisons) for one in found.values())
+    assert figure.draw(dict.fromkeys(found)) is None
+
+
+def test_the_bounded_rows_are_those_that_are_measured():
+    rows = {letter: q.row for letter, q in questions.QUESTIONS.items()}
+    assert rows["a"] == attack.OURS
+    assert rows["b"] in replay.ROWS
+    assert rows["c"] == restarts.OURS
+    assert rows["d"] == f"{memory.STEPS[-1]} steps"
+
+
+def test_a_row_that_does_not_run_has_no_samples(found):
+    part = found["e"].comparisons[0]
+    assert part.rows == ["reference", "a peer", "a broken peer"]
+    assert dataclasses.replace(part, failures={}).rows == ["reference", "a peer"]
