@@ -26,6 +26,11 @@ def measure() -> tuple[records.Comparison, ...]:
     def logits_fn(images: Any) -> Any:
         return network(images, training=False)
 
+    def count(name: str) -> dict[str, int]:
+        return timing.count_passes(
+            lambda f: _candidates(f, images[:2], labels[:2])[name](0), logits_fn
+        )
+
     candidates = _candidates(logits_fn, images, labels)
     samples = timing.interleaved(candidates, ROUNDS)
     floors = [name for name in candidates if name != OURS]
@@ -35,13 +40,7 @@ def measure() -> tuple[records.Comparison, ...]:
         f"{setting.attack_name(ATTACK)}",
         reference=min(floors, key=lambda name: statistics.median(samples[name])),
         samples=samples,
-        passes={
-            name: timing.count_passes(
-                lambda f, name=name: _candidates(f, images[:2], labels[:2])[name](0),
-                logits_fn,
-            )
-            for name in candidates
-        },
+        passes={name: count(name) for name in candidates},
     )
     return (comparison,)
 

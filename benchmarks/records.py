@@ -36,6 +36,11 @@ class Comparison:
     failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """The beginning of the setting, which tells it from others of the record."""
+        return self.setting.partition(",")[0]
+
+    @property
     def rows(self) -> list[str]:
         """Every row, those that do not run last."""
         return list(dict.fromkeys([*self.samples, *self.failures]))

@@ -28,7 +28,7 @@ def measure() -> tuple[records.Comparison, ...]:
         row: dataclasses.replace(presets.PAPER[name], batch_size=8)
         for row, name in list(ROWS.items())[:2]
     }
-    return _compared(small, updates=8, rounds=9), _compared(paper, updates=1, rounds=7)
+    return _compared(small, updates=16, rounds=9), _compared(paper, updates=1, rounds=7)
 
 
 def _compared(

@@ -61,8 +61,8 @@ def page(found: Records) -> str:
 
 
 def number(ratio: float) -> str:
-    """Returns a ratio with three digits or so, fewer where they mean nothing."""
-    return f"{ratio:.{1 if ratio >= 10 else 2}f}"
+    """Returns a ratio, to a thousandth where the bounds are."""
+    return f"{ratio:.{3 if ratio < 2 else 2}f}"
 
 
 def spread(ratios: list[float]) -> str:
@@ -92,7 +92,10 @@ def _answer(question: questions.Question, record: records.Record | None) -> str:
     if record is None:
         return "-"
     if question.row is not None:
-        return "; ".join(spread(c.ratios(question.row)) for c in record.comparisons)
+        found = {c.name: spread(c.ratios(question.row)) for c in record.comparisons}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        return "; ".join(f"{name}: {text}" for name, text in found.items())
     ratios = [
         comparison.ratio(row)
         for comparison in record.comparisons
@@ -108,7 +111,11 @@ def _section(letter: str, record: records.Record | None) -> str:
     if record is None:
         return "\n\n".join([*parts, "Not run.\n"])
     for comparison in record.comparisons:
-        parts += [f"{comparison.setting}.", _table(_rows(comparison))]
+        rounds = len(comparison.samples[comparison.reference])
+        parts += [
+            f"{comparison.setting}; {rounds} rounds.",
+            _table(_rows(comparison)),
+        ]
     return "\n\n".join([*parts, _provenance(record) + "\n"])
 
 
@@ -139,11 +146,10 @@ def _rows(comparison: records.Comparison) -> list[tuple[str, ...]]:
 def _provenance(record: records.Record) -> str:
     notes = record.notes
     versions = ", ".join(f"{name} {text}" for name, text in notes["versions"].items())
-    rounds = len(next(iter(record.comparisons[0].samples.values()), []))
     others = notes.get("others")
     busy = "" if others is None else f" Other processes took {others:.0%} of the CPU."
     return (
-        f"{rounds} rounds by `{notes['command']}` on {notes['hardware']}; {versions}; "
+        f"By `{notes['command']}` on {notes['hardware']}; {versions}; "
         f"commit {notes['commit']}.{busy}"
     )
 

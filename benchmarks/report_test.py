@@ -27,9 +27,9 @@ NOTES = {
 }
 
 
-def comparison(ratios, *, row="row", **fields):
+def comparison(ratios, *, row="row", name="Network 1", **fields):
     samples = {"reference": [2.0] * len(ratios), row: [2.0 * x for x in ratios]}
-    return records.Comparison("A setting", "reference", samples, **fields)
+    return records.Comparison(f"{name}, 2 images", "reference", samples, **fields)
 
 
 def record(letter, *comparisons):
@@ -45,7 +45,7 @@ def found():
         "b": record(
             "b",
             comparison([1.06, 1.07, 1.05], row="Free replay"),
-            comparison([1.00, 1.02, 1.01], row="Free replay"),
+            comparison([1.00, 1.02, 1.01], row="Free replay", name="Network 2"),
         ),
         "c": record("c", comparison([0.4], row="evaluation.evaluate", counts=counts)),
         "d": record("d", comparison([1.0], row="100 steps", unit="MiB")),
@@ -69,10 +69,11 @@ def line(page, start):
 def test_met_bounds_are_shown_with_median_smallest_and_largest(found):
     page = report.page(found)
     assert line(page, "| a |").endswith(
-        "| 1.01 [0.99, 1.04] | at most 1.05 | **met** |"
+        "| 1.010 [0.990, 1.040] | at most 1.05 | **met** |"
     )
-    both = "| 1.06 [1.05, 1.07]; 1.01 [1.00, 1.02] | at most 1.10 | **met** |"
-    assert line(page, "| b |").endswith(both)
+    one, other = "1.060 [1.050, 1.070]", "1.010 [1.000, 1.020]"
+    answers = f"| Network 1: {one}; Network 2: {other} | at most 1.10 | **met** |"
+    assert line(page, "| b |").endswith(answers)
     assert line(page, "| c |").endswith("| same counts | **met** |")
     assert line(page, "| e |").endswith("| 2.50 to 2.50 | none | **no bound** |")
 
@@ -142,7 +143,8 @@ def test_every_ratio_on_the_page_is_in_a_record(found):
         for row in part.samples
         for ratio in part.ratios(row)
     }
-    shown = re.findall(r"(\d+\.\d\d) \[(\d+\.\d\d), (\d+\.\d\d)\]", report.page(found))
+    pattern = r"(\d+\.\d+) \[(\d+\.\d+), (\d+\.\d+)\]"
+    shown = re.findall(pattern, report.page(found))
     assert len(shown) >= len(found)
     assert {number for group in shown for number in group} <= expected
 

@@ -15,7 +15,7 @@ from common.attacks import pgd
 
 RESTARTS = 10
 NUM_IMAGES = 500
-BATCH_SIZE = 250
+BATCH_SIZE = 50
 ROUNDS = 3
 OURS, NAIVE = "evaluation.evaluate", "every restart on everything"
 
