@@ -10,14 +10,16 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 DEV := $(VENV)/.installed-dev
 SUITE := $(VENV)/.installed$(if $(GPU),-gpu)
 PYTEST := $(RUN) -m pytest
+PEERS := .venv-peers
 
-.PHONY: help reproduce test lint slow clean
+.PHONY: help reproduce test lint slow benchmarks clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make reproduce   all papers at the digits scale, compared, with a report'
 	@echo 'make test        lint, then the tests, but for the slow ones'
 	@echo 'make slow        the slow tests'
+	@echo 'make benchmarks  cost against bare passes and other libraries, ten minutes'
 	@echo 'make lint        format, style, types and import rules'
 	@echo 'make clean       remove .venv and caches; results in runs/ stay'
 	@echo 'Settings: PYTHON=/path/to/python, GPU=1 (with reproduce: TensorFlow with CUDA)'
@@ -29,6 +31,10 @@ reproduce: $(SUITE)
 test: lint
 	@echo '== tests'
 	@$(PYTEST)
+
+benchmarks: $(SUITE) $(PEERS)/.installed
+	@echo '== benchmarks: keep the machine quiet'
+	@$(RUN) -m benchmarks
 
 slow: $(DEV)
 	@echo '== slow tests'
@@ -47,7 +53,7 @@ lint: $(DEV)
 
 clean:
 	@echo '== clean: remove $(VENV) and caches'
-	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 	@rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.installed: requirements.txt
@@ -74,3 +80,10 @@ $(VENV)/pyvenv.cfg:
 	echo "Python 3.11, 3.12 or 3.13 with venv is needed. Found:$$found." \
 	  "Install one (Debian, Ubuntu: apt install python3 python3-venv)" \
 	  "or set PYTHON=/path/to/python." >&2; exit 1
+
+$(PEERS)/.installed: benchmarks/requirements-peers.txt benchmarks/requirements-peers-no-deps.txt | $(VENV)/pyvenv.cfg
+	@echo '== install other libraries into $(PEERS) (minutes the first time)'
+	@$(RUN) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --no-input -r benchmarks/requirements-peers.txt
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps -r benchmarks/requirements-peers-no-deps.txt
+	@touch $@

@@ -77,6 +77,8 @@ def evaluate(
         if bar:
             rate = 100.0 * sum(survived.values()) / max(len(survived), 1)
             bar.add(1, [("accuracy", rate)])
+    if bar:
+        bar.update(bar._seen_so_far, finalize=True)
     outcomes = np.array([survived[index] for index in range(examples.count)], bool)
     return record.Record(
         outcomes,
