@@ -103,6 +103,11 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
     for evaluation_name, value in missing.items():
         print(f"{session.paper.name} {name}: {evaluation_name}", flush=True)
         record = _evaluate(session, name, logits_fn, value)
+        low, high = record.interval
+        print(
+            f"\n{record.accuracy:.2f} % of {record.total} [{low:.2f}, {high:.2f}]",
+            flush=True,
+        )
         record.notes["evaluation"] = evaluation_name
         record.save(_record_path(run_dir, evaluation_name))
     attacks = [value.attack for value in wanted.values() if value.attack]

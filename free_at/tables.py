@@ -70,6 +70,7 @@ TABLES = (
             },
             CIFAR_COLUMNS,
         ),
+        plot="steps",
     ),
     Table(
         name="cifar100",
@@ -78,11 +79,13 @@ TABLES = (
             {row: f"cifar100_{name}" for row, name in CIFAR_ROWS.items()},
             {column: CIFAR_COLUMNS[column] for column in CIFAR100_COLUMNS},
         ),
+        plot="steps",
     ),
     Table(
         name="imagenet_eps2",
         title="ImageNet, ResNet-50, epsilon 2: accuracy in percent",
         cells=grid(imagenet_rows(2), imagenet_columns(2)),
+        plot="steps",
     ),
     Table(
         name="imagenet_epsilon",
@@ -101,6 +104,7 @@ TABLES = (
             },
             imagenet_columns(4),
         ),
+        plot="steps",
     ),
     Table(
         name="imagenet_free_vs_pgd",
@@ -109,6 +113,7 @@ TABLES = (
             {"2-PGD": "imagenet_pgd_2_eps4", "Free m=4": "imagenet_free_4_eps4"},
             {**imagenet_columns(4), "time (min)": TRAINING_TIME},
         ),
+        plot="steps",
     ),
 )
 

@@ -59,7 +59,7 @@ def evaluate(
     size = _divisible(batch_size or examples.first_size, replicas)
     judge = _compile(logits_fn, attack, seed, distribution)
     num_restarts = getattr(attack, "num_restarts", 1)
-    bar = keras.utils.Progbar(None, interval=1.0) if progress else None
+    show = _progress_bar() if progress else lambda _: None
     survived: dict[int, bool] = {}
     pool: list[_Slot] = []
     passes = 0
@@ -74,11 +74,7 @@ def evaluate(
             if not correct or slot.restart == num_restarts:
                 survived[slot.index] = bool(correct)
         pool = [slot for slot in pool if slot.index not in survived]
-        if bar:
-            rate = 100.0 * sum(survived.values()) / max(len(survived), 1)
-            bar.add(1, [("accuracy", rate)])
-    if bar:
-        bar.update(bar._seen_so_far, finalize=True)
+        show(survived)
     outcomes = np.array([survived[index] for index in range(examples.count)], bool)
     return record.Record(
         outcomes,
@@ -87,6 +83,18 @@ def evaluate(
         passes=passes * getattr(attack, "num_steps", 1) if attack else 0,
         seconds=time.perf_counter() - begin,
     )
+
+
+def _progress_bar() -> Callable[[dict[int, bool]], None]:
+    """Returns what shows the outcomes so far; the bar counts batches."""
+    bar = keras.utils.Progbar(None, stateful_metrics=["done", "accuracy"], interval=1)
+
+    def show(survived: dict[int, bool]) -> None:
+        if survived:
+            rate = 100.0 * sum(survived.values()) / len(survived)
+            bar.add(1, [("done", len(survived)), ("accuracy", rate)])
+
+    return show
 
 
 @dataclasses.dataclass

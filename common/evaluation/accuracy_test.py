@@ -285,12 +285,12 @@ def test_a_dataset_without_batches_is_refused():
 
 
 def test_an_image_without_finite_logits_is_not_counted():
-    images, labels = next(iter(batches()))
+    images, _ = next(iter(batches()))
     poison = tf.reduce_sum(images[-1])
 
     def sometimes(x):
         bad = tf.reduce_sum(x, axis=(1, 2, 3)) == poison
         return tf.where(bad[:, None], float("nan"), logits_fn(x))
 
-    with pytest.raises(ValueError, match="logits must be finite.*Received: [1-9]"):
+    with pytest.raises(ValueError, match=r"logits must be finite.*Received: [1-9]"):
         evaluation.evaluate(sometimes, batches())
