@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -31,6 +30,8 @@ class Recipe:
       batch_size: images per update over all replicas.
       num_steps: updates of the weights; every replay of a minibatch is one.
       l2: factor of half the squared norm of the kernels in the loss.
+      average: decay of the moving average of all weights and statistics, from which
+        the network is evaluated; 0 for none. See `common.training.average`.
       probe: the attack of the robustness probe, or None for no probe.
       probe_every: updates between two probes.
       checkpoint_every: updates between two checkpoints.
@@ -45,6 +46,7 @@ class Recipe:
     batch_size: int
     num_steps: int
     l2: float = 0.0
+    average: float = 0.0
     probe: Any = None
     probe_every: int = 1_000
     checkpoint_every: int = 1_000
@@ -59,6 +61,10 @@ class Recipe:
                     f"Recipe.{field} must be at least {low} and below 2**32. "
                     f"Received: {field}={value}"
                 )
+        if not 0.0 <= self.average < 1.0:
+            raise ValueError(
+                f"Recipe.average must be in [0, 1). Received: average={self.average}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,11 +75,16 @@ class Evaluation:
       attack: from `common.attacks`, or None for clean images.
       seed: of the attack.
       only: names of the recipes it is run on; every one if empty.
+      target: name of the recipe whose network is shown the adversarial images; the
+        attacked network itself if empty.
+      num_images: test images, drawn without replacement by the seed; all if 0.
     """
 
     attack: Any = None
     seed: int = 0
     only: tuple[str, ...] = ()
+    target: str = ""
+    num_images: int = 0
 
     def covers(self, recipe: str) -> bool:
         """Whether it is run on the recipe of that name."""
@@ -85,13 +96,22 @@ class Cell:
     """One number of a table: which recipe under which evaluation.
 
     `recipe` and `evaluation` are names in the paper's presets; the evaluation name
-    `TRAINING_TIME` stands for the minutes that the training took.
+    `TRAINING_TIME` stands for the minutes that the training took. `metric` is a name
+    in `common.results.metrics`, which says what it makes of the evaluation; a metric
+    that relates two evaluations of the recipe takes the second from `other`.
     """
 
     row: str
     column: str
     recipe: str
     evaluation: str
+    metric: str = "accuracy"
+    other: str = ""
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        """The evaluations that the cell reads."""
+        return (self.evaluation, self.other) if self.other else (self.evaluation,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,15 +142,23 @@ class Table:
         return tuple(dict.fromkeys(cell.column for cell in self.cells))
 
 
-def grid(rows: Mapping[str, str], columns: Mapping[str, str]) -> tuple[Cell, ...]:
+def grid(
+    rows: Mapping[str, str],
+    columns: Mapping[str, str],
+    *,
+    metric: str = "accuracy",
+    other: str = "",
+) -> tuple[Cell, ...]:
     """Returns the cells of a full table.
 
     Args:
       rows: row heading to recipe name.
       columns: column heading to evaluation name.
+      metric: of every cell.
+      other: of every cell.
     """
     return tuple(
-        Cell(row, column, recipe, evaluation)
+        Cell(row, column, recipe, evaluation, metric, other)
         for row, recipe in rows.items()
         for column, evaluation in columns.items()
     )
@@ -183,21 +211,46 @@ class Paper:
             cell
             for cell in table.cells
             if cell.recipe in self.recipes_at(scale)
-            and cell.evaluation in known
-            and known[cell.evaluation].covers(cell.recipe)
+            and all(
+                name in known and self._covers(scale, known[name], cell.recipe)
+                for name in cell.evaluations
+            )
         )
 
+    def run_name(self, scale: str, name: str) -> str:
+        """Returns the first recipe of the scale that is equal: equals are one run."""
+        self.recipe(scale, name)
+        return self._equals(scale, name)[0]
+
+    def run_names(self, scale: str) -> tuple[str, ...]:
+        """Returns the recipes of a scale without those that equal an earlier one."""
+        names = (self.run_name(scale, name) for name in self.recipes_at(scale))
+        return tuple(dict.fromkeys(names))
+
     def needed_evaluations(self, scale: str, recipe: str) -> tuple[str, ...]:
-        """Returns the evaluations that tables and claims ask of a recipe."""
+        """Returns the evaluations that tables and claims ask of a recipe.
+
+        What they ask of an equal recipe counts, since it is the same run.
+        """
         pairs = [
-            (cell.recipe, cell.evaluation)
+            (cell.recipe, name)
             for table in self.tables
             for cell in self.cells(scale, table)
+            for name in cell.evaluations
         ]
         pairs += [pair for claim in self.claims for pair in claim.needs]
-        known = self.evaluations_at(scale)
-        names = dict.fromkeys(e for r, e in pairs if r == recipe and e in known)
-        return tuple(name for name in names if known[name].covers(recipe))
+        equals, known = self._equals(scale, recipe), self.evaluations_at(scale)
+        names = dict.fromkeys(e for r, e in pairs if r in equals and e in known)
+        return tuple(e for e in names if self._covers(scale, known[e], recipe))
+
+    def _equals(self, scale: str, name: str) -> tuple[str, ...]:
+        recipes = self.recipes_at(scale)
+        return tuple(
+            r for r in recipes if name in recipes and recipes[r] == recipes[name]
+        )
+
+    def _covers(self, scale: str, evaluation: Evaluation, recipe: str) -> bool:
+        return any(evaluation.covers(name) for name in self._equals(scale, recipe))
 
 
 def lookup(known: Mapping[str, Any], name: str, kind: str) -> Any:
@@ -224,77 +277,4 @@ def to_dict(value: Any) -> Any:
         return {"type": type(value).__name__, **fields}
     if isinstance(value, (tuple, list)):
         return [to_dict(item) for item in value]
-    return value
-
-
-def override(recipe: Any, assignments: Iterable[str]) -> Any:
-    """Returns the recipe with `field=value` assignments applied.
-
-    Args:
-      recipe: any nested dataclass.
-      assignments: such as `method.epsilon=4` or `num_steps=100`. The value is read
-        with the type of the field's present value.
-
-    Raises:
-      ValueError: unknown field, or a value that the field's type does not read.
-    """
-    for assignment in assignments:
-        path, separator, text = assignment.partition("=")
-        if not separator:
-            raise ValueError(f"--set takes field=value. Received: {assignment}")
-        recipe = _replace(recipe, path.split("."), text, assignment)
-    return recipe
-
-
-def first_difference(left: Any, right: Any, path: str = "") -> str | None:
-    """Returns `path: left != right` of the first difference of two JSON values."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        for key in dict.fromkeys([*left, *right]):
-            found = first_difference(
-                left.get(key), right.get(key), f"{path}.{key}".strip(".")
-            )
-            if found:
-                return found
-        return None
-    return None if left == right else f"{path}: {left} != {right}"
-
-
-def _replace(part: Any, path: list[str], text: str, assignment: str) -> Any:
-    names = [field.name for field in dataclasses.fields(part)]
-    if path[0] not in names:
-        raise ValueError(unknown(names, path[0], f"field in --set {assignment}"))
-    current = getattr(part, path[0])
-    if len(path) > 1:
-        if not dataclasses.is_dataclass(current):
-            raise ValueError(f"{path[0]} has no fields. Received: --set {assignment}")
-        value = _replace(current, path[1:], text, assignment)
-    else:
-        value = _parse(current, text, assignment)
-    return dataclasses.replace(part, **{path[0]: value})
-
-
-def _parse(current: Any, text: str, assignment: str) -> Any:
-    """Reads text as a value of the type of the present value."""
-    if isinstance(current, str):
-        return text
-    try:
-        value = json.loads(text.lower() if text in ("True", "False") else text)
-    except json.JSONDecodeError:
-        raise ValueError(
-            f"Cannot read the value as JSON. Received: --set {assignment}"
-        ) from None
-    return _typed(current, value, assignment)
-
-
-def _typed(current: Any, value: Any, assignment: str) -> Any:
-    if isinstance(current, tuple) and isinstance(value, list):
-        like = current[0] if current else None
-        return tuple(_typed(like, item, assignment) for item in value)
-    if isinstance(current, float) and type(value) is int:
-        return float(value)
-    if current is not None and type(value) is not type(current):
-        raise ValueError(
-            f"Expected a value of type {type(current).__name__}. "
-            f"Received: --set {assignment}"
-        )
     return value

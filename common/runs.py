@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from common import evaluation
+from common import evaluation, overrides
 from common import recipe as recipes
 from common.evaluation import examples
 from common.training import RunError, checkpoint, learner, loop, manifest, strategy
@@ -43,7 +43,7 @@ class Session:
     def recipe(self, name: str) -> recipes.Recipe:
         """Returns the recipe with the overrides applied."""
         recipe = self.paper.recipe(self.scale, name)
-        return recipes.override(recipe, self.overrides)
+        return overrides.override(recipe, self.overrides)
 
     def run_dir(self, name: str) -> pathlib.Path:
         """Returns the folder of a run; overrides are part of its name."""

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, data, evaluation, models
-from common import recipe as recipes
+from common import attacks, data, evaluation, models, overrides
 from common.training import RunError, loop, schedules, strategy
 from free_at import PAPER
 from free_at.algorithm import FreeTraining, PGDTraining
@@ -73,7 +72,7 @@ def attacked(images):
 
 
 def set_field(assignment):
-    recipes.override(PAPER.recipe("digits", "cifar10_pgd_7"), [assignment])
+    overrides.override(PAPER.recipe("digits", "cifar10_pgd_7"), [assignment])
 
 
 def another_recipe(run_dir):

@@ -76,6 +76,52 @@ def attacked(network, images, classes, *, attack, loss="cross_entropy", sign=1.0
     return current
 
 
+def chosen(network, images, labels, *, source, draws=()):
+    """The class that an attack takes its loss at; draws in [0, 1) pick a wrong one."""
+    logits = network.logits(images)
+    if source == "random":
+        others = [[k for k in range(CLASSES) if k != label] for label in labels]
+        pairs = zip(others, draws, strict=True)
+        return np.array([wrong[int(draw * len(wrong))] for wrong, draw in pairs])
+    return {
+        "true": labels,
+        "predicted": logits.argmax(-1),
+        "least_likely": logits.argmin(-1),
+    }[source]
+
+
+def entropy(logits):
+    """Entropy in nats of the softmax of float64 logits."""
+    probabilities = softmax(logits)
+    return -(probabilities * np.log(probabilities)).sum(-1)
+
+
+def entropy_gradient(network, images):
+    """Gradient of the entropy of what the network predicts."""
+    logits = network.logits(images)
+    probabilities = softmax(logits)
+    surprise = -np.log(probabilities)
+    slope = probabilities * (surprise - entropy(logits)[:, None])
+    return network.gradient(images, slope)
+
+
+def norms(delta):
+    """L2 and L-infinity norms of each example."""
+    flat = delta.reshape(len(delta), -1)
+    return np.sqrt((flat**2).sum(1)), np.abs(flat).max(1)
+
+
+def stepped(images, gradient, *, epsilon, direction):
+    """One step along `sign`, or the gradient at `l2` or `linf` norm epsilon."""
+    if direction == "sign":
+        delta = np.sign(gradient)
+    else:
+        length = dict(zip(("l2", "linf"), norms(gradient), strict=True))[direction]
+        delta = gradient / length[:, None, None, None]
+    epsilon = np.reshape(epsilon, (-1, 1, 1, 1))
+    return np.clip(images.astype(np.float64) + epsilon * delta, 0, 255)
+
+
 class PassCounter:
     """Passes tensors through, and counts how often forward and backward."""
 

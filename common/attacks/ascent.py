@@ -1,4 +1,4 @@
-"""The one loop of every attack."""
+"""The one loop of every attack, and the one step of those that take no more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from keras import ops
 
 from common import backend
+from common.attacks import checks, projections, steps
 
 
 def ascend(
@@ -36,3 +37,27 @@ def ascend(
         return project(adv_images + step(gradient))
 
     return ops.stop_gradient(ops.fori_loop(0, num_steps, body, start))
+
+
+def one_step(
+    loss_fn: Callable[[Any], Any],
+    images: Any,
+    epsilon: Any,
+    step: Callable[[Any, Any], Any] = steps.sign,
+) -> Any:
+    """Returns the images one step of length epsilon up their loss, in [0, 255].
+
+    Args:
+      loss_fn: as for `ascend`.
+      images: float32 [B, H, W, C] in [0, 255].
+      epsilon: pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
+      step: a function of `steps`: gradient, length -> change.
+    """
+    epsilon = checks.per_image(epsilon)
+    return ascend(
+        loss_fn,
+        images,
+        step=lambda gradient: step(gradient, epsilon),
+        project=projections.ball(images, epsilon, projections.linf),
+        num_steps=1,
+    )

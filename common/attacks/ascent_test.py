@@ -51,3 +51,19 @@ def test_n_steps_are_n_forward_and_n_backward_passes(num_steps, compile_it):
 
 def test_no_step_is_the_start():
     np.testing.assert_array_equal(climb(tf.reduce_sum, 0), START)
+
+
+def test_one_step_is_its_step_cut_to_the_ball_and_the_range():
+    images = np.array([100.0, 252.0, 3.0, 50.0], np.float32).reshape(2, 2, 1, 1)
+
+    def stepped(epsilon, *step):
+        return ascent.one_step(lambda x: -tf.reduce_sum(x**2), images, epsilon, *step)
+
+    for epsilon in (8.0, tf.constant(8)):
+        found = stepped(epsilon).numpy().ravel()
+        np.testing.assert_array_equal(found, [92.0, 244.0, 0.0, 42.0])
+    found = stepped(tf.constant([8.0, 0.0])).numpy().ravel()
+    np.testing.assert_array_equal(found, [92.0, 244.0, 3.0, 50.0])
+    # A step that overshoots, downhill: the ball, then the range.
+    found = stepped(8.0, lambda gradient, length: -length * gradient).numpy().ravel()
+    np.testing.assert_array_equal(found, [108.0, 255.0, 11.0, 58.0])

@@ -1,6 +1,4 @@
-"""FGSM and its iteration against the NumPy twin."""
-
-import types
+"""FGSM and its choices of class against the NumPy twin and by their first order."""
 
 import numpy as np
 import pytest
@@ -9,113 +7,120 @@ import tensorflow as tf
 from common import attacks, backend
 from tests import twins
 
+FAMILY = {
+    attacks.FGSM: ("true", 1.0),
+    attacks.FGSMPredicted: ("predicted", 1.0),
+    attacks.StepLL: ("least_likely", -1.0),
+    attacks.StepRandom: ("random", -1.0),
+}
 
-def twin(images, labels, *, epsilon, step_size, num_steps):
-    numbers = types.SimpleNamespace(
-        epsilon=epsilon, step_size=step_size, num_steps=num_steps
-    )
-    return twins.attacked(twins.TinyNetwork(), images, labels, attack=numbers)
 
-
-def spread_batch():
+def spread_batch(count=6):
     """Images of which a third of the pixels are at a bound of the range."""
-    images, labels = twins.batch()
+    images, labels = twins.batch(count)
     images[images < 50] = 0.0
     images[images > 200] = 255.0
     return images, labels
 
 
-@pytest.mark.parametrize("epsilon", [2, 4.0, 8, 16.0])
-def test_fgsm_is_one_step_of_epsilon(epsilon):
+@pytest.fixture
+def draws(monkeypatch):
+    """The uniform numbers that random targets are drawn with, known to the test."""
+    draws = np.random.default_rng(7).uniform(size=6).astype(np.float32)
+    monkeypatch.setattr(backend, "uniform", lambda *_, **__: tf.constant(draws))
+    return draws
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+@pytest.mark.parametrize("epsilon", [2, 16.0])
+def test_each_choice_of_class_agrees_with_numpy(kind, epsilon, draws):
     images, labels = spread_batch()
-    adv_images = attacks.FGSM(epsilon)(
-        twins.TinyNetwork(), tf.constant(images), labels, seed=3
-    ).numpy()
-    expected = twin(images, labels, epsilon=epsilon, step_size=epsilon, num_steps=1)
+    source, sign = FAMILY[kind]
+    network = twins.TinyNetwork()
+    classes = twins.chosen(network, images, labels, source=source, draws=draws)
+    gradient = twins.ascended_gradient(
+        network, images, classes, loss="cross_entropy", sign=sign
+    )
+    expected = twins.stepped(images, gradient, epsilon=epsilon, direction="sign")
+    adv_images = kind(epsilon)(network, tf.constant(images), labels).numpy()
     np.testing.assert_allclose(adv_images, expected, atol=1e-4)
     inside = (images > 16) & (images < 239)
     moved = np.abs(adv_images - images)[inside]
     np.testing.assert_allclose(moved, epsilon, atol=1e-4)
 
 
-@pytest.mark.parametrize("step_size", [0.7, 3.0, 20.0])
-def test_iter_basic_agrees_with_numpy(step_size):
-    images, labels = spread_batch()
-    attack = attacks.IterBasic(8.0, step_size, 6)
-    adv_images = attack(twins.TinyNetwork(), tf.constant(images), labels)
-    expected = twin(images, labels, epsilon=8.0, step_size=step_size, num_steps=6)
-    np.testing.assert_allclose(adv_images, expected, atol=1e-3)
+def probabilities(images, classes):
+    network = twins.TinyNetwork()
+    return twins.softmax(network.logits(images))[np.arange(len(classes)), classes]
 
 
 @pytest.mark.parametrize(
-    # min(epsilon + 4, 1.25 epsilon), rounded up: 2.5, 5, 10, 20, 21 and 36.
-    ("epsilon", "num_steps"),
-    [(2, 3), (4, 5), (8, 10), (16, 20), (17, 21), (32, 36)],
+    ("kind", "source", "rises"),
+    [
+        (attacks.FGSM, "true", False),
+        (attacks.FGSMPredicted, "predicted", False),
+        (attacks.StepLL, "least_likely", True),
+    ],
 )
-def test_the_default_steps_are_those_of_the_paper(epsilon, num_steps):
-    attack = attacks.IterBasic(epsilon)
-    assert (attack.step_size, attack.num_steps) == (1.0, num_steps)
-    assert attack == attacks.IterBasic(epsilon, 1.0, num_steps)
-
-
-def test_the_default_steps_are_taken():
-    images, labels = spread_batch()
-    counter = twins.PassCounter()
+def test_a_small_step_moves_the_probability_of_its_class(kind, source, rises):
     network = twins.TinyNetwork()
-    attacks.IterBasic(4.0)(lambda x: counter(network(x)), tf.constant(images), labels)
-    assert (counter.forward, counter.backward) == (5, 5)
+    images, labels = twins.batch(64)
+    classes = twins.chosen(network, images, labels, source=source)
+    adv_images = kind(0.1)(network, tf.constant(images), labels).numpy()
+    before, after = probabilities(images, classes), probabilities(adv_images, classes)
+    np.testing.assert_array_equal(after > before, rises)
 
 
-def test_fgsm_with_one_radius_per_image():
+def test_the_prediction_differs_from_the_label_only_where_the_network_errs():
+    network = twins.TinyNetwork()
+    images, labels = twins.batch(64)
+    wrong = network.logits(images).argmax(-1) != labels
+    assert 8 < wrong.sum() < 56
+    true, predicted = (
+        kind(8.0)(network, tf.constant(images), labels).numpy()
+        for kind in (attacks.FGSM, attacks.FGSMPredicted)
+    )
+    np.testing.assert_array_equal((true != predicted).any(axis=(1, 2, 3)), wrong)
+    # Where the two part, the prediction is what loses.
+    classes = network.logits(images).argmax(-1)
+    gained = probabilities(true, classes) - probabilities(predicted, classes)
+    assert (gained[wrong] > 0).mean() > 0.9
+
+
+def pixels_as_logits(images):
+    """Each of the four pixels is a logit: a step shows its class by the odd sign."""
+    return tf.reshape(images, [len(images), 4]) / 255.0
+
+
+@pytest.mark.parametrize("kind", [attacks.StepRandom, attacks.StepLL])
+def test_targets_are_what_rises_and_all_else_falls(kind):
+    rng = np.random.default_rng(0)
+    images = rng.uniform(20, 230, (3000, 2, 2, 1)).astype(np.float32)
+    labels = rng.integers(0, 4, 3000).astype(np.int32)
+    attacked = backend.compiled(lambda x, y: kind(4.0)(pixels_as_logits, x, y, seed=5))
+    delta = attacked(tf.constant(images), tf.constant(labels)) - images
+    delta = delta.numpy().reshape(-1, 4)
+    assert ((delta > 0).sum(1) == 1).all()
+    target = delta.argmax(1)
+    if kind is attacks.StepLL:
+        np.testing.assert_array_equal(target, images.reshape(-1, 4).argmin(1))
+        return
+    assert not (target == labels).any()
+    for label in range(4):
+        counts = np.bincount(target[labels == label], minlength=4)
+        share = np.delete(counts, label) / counts.sum()
+        np.testing.assert_allclose(share, 1 / 3, atol=0.06)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1, 1, 1)])
+@pytest.mark.parametrize("kind", FAMILY)
+def test_every_pixel_moves_by_the_radius_of_its_image(kind, shape):
     images, labels = twins.batch(3)
     images = 50 + images * 0.6
     radii = np.array([1.0, 8.0, 30.0], np.float32)
-    for shape in [(3,), (3, 1, 1, 1)]:
-        adv_images = attacks.FGSM(tf.constant(radii, shape=shape))(
-            twins.TinyNetwork(), tf.constant(images), labels
-        )
-        moved = np.abs(adv_images - images)
-        np.testing.assert_allclose(moved.min(axis=(1, 2, 3)), radii, atol=1e-4)
-        np.testing.assert_allclose(moved.max(axis=(1, 2, 3)), radii, atol=1e-4)
-
-
-def test_attacks_are_the_same_when_compiled():
-    images, labels = spread_batch()
-    for attack in (attacks.FGSM(8.0), attacks.IterBasic(8.0)):
-        network = twins.TinyNetwork()
-        compiled = backend.compiled(lambda x, y: attack(network, x, y))  # noqa: B023
-        np.testing.assert_allclose(
-            compiled(tf.constant(images), tf.constant(labels)),
-            attack(network, tf.constant(images), labels),
-            atol=1e-4,
-        )
-
-
-def test_a_constant_network_moves_no_pixel():
-    images, labels = spread_batch()
-    adv_images = attacks.IterBasic(8.0)(
-        lambda x: tf.zeros([len(x), twins.CLASSES]), tf.constant(images), labels
+    adv_images = kind(tf.constant(radii, shape=shape))(
+        twins.TinyNetwork(), tf.constant(images), labels
     )
-    np.testing.assert_array_equal(adv_images, images)
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: attacks.FGSM(8 / 255), "epsilon=0.03"),
-        (lambda: attacks.FGSM(0.0), r"epsilon=0\.0"),
-        (lambda: attacks.IterBasic(-8.0), r"epsilon=-8\.0"),
-        (lambda: attacks.IterBasic(8.0, 0.0), r"step_size=0\.0"),
-        (lambda: attacks.IterBasic(8.0, 1.0, 0), "num_steps=0"),
-    ],
-)
-def test_values_out_of_range_are_refused_when_built(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()
-
-
-def test_images_in_another_scale_are_refused():
-    images, labels = twins.batch()
-    for attack in (attacks.FGSM(8.0), attacks.IterBasic(8.0)):
-        with pytest.raises(ValueError, match=r"\[0, 255\]"):
-            attack(twins.TinyNetwork(), tf.constant(images - 128), labels)
+    moved = np.abs(adv_images - images)
+    np.testing.assert_allclose(moved.min(axis=(1, 2, 3)), radii, atol=1e-4)
+    np.testing.assert_allclose(moved.max(axis=(1, 2, 3)), radii, atol=1e-4)

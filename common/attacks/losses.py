@@ -17,6 +17,16 @@ def cross_entropy(labels: Any, logits: Any) -> Any:
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
+def smoothed_cross_entropy(labels: Any, logits: Any, smoothing: float) -> Any:
+    """Returns the cross-entropy to a target that gives every class smoothing / K.
+
+    The label keeps the rest, 1 - smoothing + smoothing / K (Szegedy 2016, Sec. 7).
+    """
+    log_probabilities = ops.log_softmax(ops.cast(logits, "float32"))
+    uniform = -ops.mean(log_probabilities, axis=-1)
+    return (1 - smoothing) * cross_entropy(labels, logits) + smoothing * uniform
+
+
 def margin(labels: Any, logits: Any) -> Any:
     """Returns max over the others of z - z_label: positive where misclassified."""
     logits = ops.cast(logits, "float32")
@@ -24,3 +34,9 @@ def margin(labels: Any, logits: Any) -> Any:
     label_logit = ops.max(ops.where(is_label, logits, -float("inf")), axis=-1)
     best_other = ops.max(ops.where(is_label, -float("inf"), logits), axis=-1)
     return best_other - label_logit
+
+
+def entropy(logits: Any) -> Any:
+    """Returns the entropy of softmax(logits) in nats; it has no label."""
+    log_probabilities = ops.log_softmax(ops.cast(logits, "float32"))
+    return -ops.sum(ops.exp(log_probabilities) * log_probabilities, axis=-1)

@@ -75,3 +75,25 @@ def test_the_margin_is_positive_exactly_where_another_class_wins(logits, label):
     margin = float(losses.margin([label], tf.constant([logits]))[0])
     others = [z for k, z in enumerate(logits) if k != label]
     assert (margin > 0) == (max(others) > logits[label])
+
+
+def test_entropy_in_closed_form():
+    tenth = np.log([0.1, 0.9])
+    logits = np.array([[5.0, 5.0], tenth + 3.0, [-500.0, 500.0]])
+    expected = [np.log(2), -0.1 * np.log(0.1) - 0.9 * np.log(0.9), 0.0]
+    found = losses.entropy(tf.constant(logits, tf.float32)).numpy()
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    assert losses.entropy(tf.zeros([1, 100], tf.float16)).numpy() == pytest.approx(
+        [np.log(100)], rel=1e-6
+    )
+
+
+def test_the_entropy_of_a_certain_network_has_a_finite_gradient():
+    logits = tf.constant([[0.0, 400.0, -400.0], [1.0, 1.0, 1.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        total = tf.reduce_sum(losses.entropy(logits))
+    np.testing.assert_allclose(
+        tape.gradient(total, logits), np.zeros((2, 3)), atol=1e-6
+    )

@@ -1,4 +1,4 @@
-"""What an attack ascends: its loss, at the label or away from a target."""
+"""What an attack ascends: a loss at a class, up from it or down towards it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from common import backend
 from common.attacks import losses
 
 LOSSES = {"cross_entropy": losses.cross_entropy, "margin": losses.margin}
-TARGETED = ("no", "random", "least_likely")
+# Where the class comes from, and the sign of the loss there: -1 makes it a target.
+SOURCES = {"true": 1.0, "predicted": 1.0, "least_likely": -1.0, "random": -1.0}
+_DECIDED = {"predicted": ops.argmax, "least_likely": ops.argmin}
 _TARGET_STREAM = 1  # keeps the draw of targets apart from the draw of starts
 
 
@@ -20,8 +22,9 @@ def objective(
     images: Any,
     labels: Any,
     *,
+    source: str = "true",
     loss: str = "cross_entropy",
-    targeted: str = "no",
+    one_step: bool = False,
     seed: Any = 0,
 ) -> Callable[[Any], Any]:
     """Returns adversarial images -> the scalar to ascend.
@@ -33,18 +36,23 @@ def objective(
       logits_fn: images -> logits [B, K].
       images: float32 [B, H, W, C] in [0, 255], before the attack.
       labels: int32 [B].
+      source: the class of the loss: `true` (the label) and `predicted` are left;
+        `least_likely` and `random` (uniform over those that are not the label) are
+        targets, whose loss is negated. The network decides on the clean images.
       loss: a key of `LOSSES`.
-      targeted: `no` ascends the loss at the label; `random` and `least_likely` descend
-        it at a wrong class drawn uniformly, or at the clean image's least likely one.
-      seed: of the random targets.
+      one_step: it will be asked at `images` alone, so the network decides in that same
+        forward pass; otherwise it does so here, in one more.
+      seed: of the random classes: int, or int64 [B].
     """
-    example_loss = LOSSES[loss]
-    choose = _chooser(targeted, logits_fn, images, labels, seed=seed)
-    sign = 1.0 if targeted == "no" else -1.0
+    example_loss, sign = LOSSES[loss], SOURCES[source]
+    if source in _DECIDED:
+        choose = _decided(_DECIDED[source], logits_fn, images, one_step=one_step)
+    else:
+        choose = _given(source, images, labels, seed=seed)
 
     def ascended(adv_images: Any) -> Any:
         logits = logits_fn(adv_images)
-        values = sign * example_loss(choose(logits.shape[-1]), logits)
+        values = sign * example_loss(choose(logits), logits)
         return ops.sum(ops.minimum(values, 0.0) if loss == "margin" else values)
 
     return ascended
@@ -64,15 +72,20 @@ def random_target(labels: Any, draws: Any, num_classes: int) -> Any:
     return others + ops.cast(others >= labels, "int32")
 
 
-def _chooser(
-    targeted: str, logits_fn: Any, images: Any, labels: Any, *, seed: Any
-) -> Callable[[int], Any]:
-    """Returns number of classes -> the class that the loss is taken at."""
-    if targeted == "no":
+def _decided(
+    pick: Callable[..., Any], logits_fn: Any, images: Any, *, one_step: bool
+) -> Callable[[Any], Any]:
+    """Returns logits [B, K] -> the class [B] that the network decides on."""
+    if one_step:
+        return lambda logits: pick(logits, axis=-1)
+    classes = pick(logits_fn(images), axis=-1)
+    return lambda _: classes
+
+
+def _given(source: str, images: Any, labels: Any, *, seed: Any) -> Callable[[Any], Any]:
+    """Returns logits [B, K] -> the label, or another class drawn by the seed [B]."""
+    if source == "true":
         return lambda _: labels
-    if targeted == "least_likely":
-        target = ops.stop_gradient(ops.argmin(logits_fn(images), axis=-1))
-        return lambda _: target
     keys = backend.example_keys(images)
     draws = backend.uniform(labels.shape, backend.fold(seed, _TARGET_STREAM), keys=keys)
-    return lambda num_classes: random_target(labels, draws, num_classes)
+    return lambda logits: random_target(labels, draws, logits.shape[-1])

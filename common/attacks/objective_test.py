@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common import backend
 from common.attacks import losses, objective
 from tests import twins
 
@@ -27,16 +28,21 @@ def test_the_margin_stops_at_zero():
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
-def test_least_likely_descends_at_the_argmin_of_the_clean_image(loss):
+@pytest.mark.parametrize(
+    ("source", "sign"), [("true", 1), ("predicted", 1), ("least_likely", -1)]
+)
+def test_the_class_is_the_clean_image_s_and_targets_are_negated(source, sign, loss):
     network = twins.TinyNetwork()
     images, labels = twins.batch(20)
-    target = network.logits(images).argmin(-1)
-    moved = images[::-1].copy()  # whose own least likely classes differ
-    assert (network.logits(moved).argmin(-1) != target).any()
+    classes = twins.chosen(network, images, labels, source=source)
+    moved = images[::-1].copy()  # where the network decides otherwise
+    if source != "true":
+        there = twins.chosen(network, moved, labels, source=source)
+        assert (there != classes).any()
     ascended = objective.objective(
-        network, tf.constant(images), labels, loss=loss, targeted="least_likely"
+        network, tf.constant(images), labels, source=source, loss=loss
     )
-    values = -objective.LOSSES[loss](target, network.logits(moved)).numpy()
+    values = sign * objective.LOSSES[loss](classes, network.logits(moved)).numpy()
     values = np.minimum(values, 0) if loss == "margin" else values
     assert float(ascended(tf.constant(moved))) == pytest.approx(values.sum(), rel=1e-5)
 
@@ -72,7 +78,7 @@ def chosen(images, labels, seed):
     with tf.GradientTape() as tape:
         tape.watch(logits)
         value = objective.objective(
-            lambda _: logits, images, labels, targeted="random", seed=seed
+            lambda _: logits, images, labels, source="random", seed=seed
         )(images)
     return np.argmax(tape.gradient(value, logits), -1)
 
@@ -87,16 +93,35 @@ def test_random_targets_follow_the_seed_and_the_image_and_are_wrong():
     np.testing.assert_array_equal(half, first[100:])
 
 
-@pytest.mark.parametrize("targeted", objective.TARGETED)
-def test_the_class_is_chosen_once_and_each_value_is_one_forward_pass(targeted):
+@pytest.mark.parametrize("source", objective.SOURCES)
+@pytest.mark.parametrize("one_step", [False, True])
+def test_the_class_is_chosen_once_and_each_value_is_one_forward_pass(source, one_step):
     network, counter = twins.TinyNetwork(), twins.PassCounter()
     images, labels = twins.batch()
     images = tf.constant(images)
     ascended = objective.objective(
-        lambda x: counter(network(x)), images, labels, targeted=targeted
+        lambda x: counter(network(x)), images, labels, source=source, one_step=one_step
     )
     before = counter.forward
     ascended(images)
     ascended(images)
-    assert before == (targeted == "least_likely")
+    assert before == (source in ("predicted", "least_likely") and not one_step)
     assert counter.forward == before + 2
+
+
+@pytest.mark.parametrize("source", objective.SOURCES)
+def test_at_the_image_one_step_has_the_same_value_and_gradient(source):
+    network = twins.TinyNetwork()
+    images, labels = twins.batch()
+    images = tf.constant(images)
+    (value, gradient), (one_value, one_gradient) = (
+        backend.value_and_gradients(
+            objective.objective(
+                network, images, labels, source=source, one_step=one_step, seed=3
+            ),
+            images,
+        )
+        for one_step in (False, True)
+    )
+    assert float(value) == float(one_value) != 0.0
+    np.testing.assert_array_equal(gradient, one_gradient)

@@ -18,6 +18,9 @@ from common.attacks import (
     steps,
 )
 
+# The value of `targeted` -> where the class of the loss comes from.
+TARGETED = {"no": "true", "random": "random", "least_likely": "least_likely"}
+
 
 @dataclasses.dataclass(frozen=True)
 class PGD:
@@ -49,7 +52,7 @@ class PGD:
         checks.check_epsilon(self.epsilon)
         checks.check_steps(self.step_size, self.num_steps)
         recipe.lookup(objective.LOSSES, self.loss, "attack loss")
-        recipe.lookup(dict.fromkeys(objective.TARGETED), self.targeted, "targeted")
+        recipe.lookup(TARGETED, self.targeted, "targeted")
         if self.num_restarts < 1:
             raise ValueError(
                 "num_restarts must be at least 1. "
@@ -113,8 +116,8 @@ class PGD:
             logits_fn,
             images,
             labels,
+            source=TARGETED[self.targeted],
             loss=self.loss,
-            targeted=self.targeted,
             seed=seed,
         )
         return ascent.ascend(

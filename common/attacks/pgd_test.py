@@ -19,7 +19,7 @@ def random_targets(images, labels, *, seed):
     with tf.GradientTape() as tape:
         tape.watch(logits)
         ascended = objective.objective(
-            lambda _: logits, images, labels, targeted="random", seed=seed
+            lambda _: logits, images, labels, source="random", seed=seed
         )
         value = ascended(images)
     return np.argmax(tape.gradient(value, logits), -1)

@@ -1,17 +1,41 @@
-"""Where an attack starts: images [B, H, W, C] in [0, 255] -> a first perturbation."""
+"""Random perturbations of images [B, H, W, C] in [0, 255], within epsilon of them.
+
+Each image's draw follows from the seed and its own pixels, so it is the same in every
+batch, position and replica. The laws draw from streams of their own.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from keras import ops
 
 from common import backend
 
+_SIGN_STREAM, _NORMAL_STREAM = 2, 3  # 1 is the stream of random targets
+
 
 def uniform_linf(images: Any, epsilon: Any, seed: Any) -> Any:
-    """Returns float32 [B, H, W, C] uniform in [-epsilon, epsilon].
-
-    Each image's draw follows from the seed and its own pixels, so it is the same in
-    every batch, position and replica.
-    """
+    """Returns float32 [B, H, W, C] uniform in [-epsilon, epsilon]."""
     keys = backend.example_keys(images)
     return epsilon * (2.0 * backend.uniform(images.shape, seed, keys=keys) - 1.0)
+
+
+def random_sign(images: Any, epsilon: Any, seed: Any) -> Any:
+    """Returns float32 [B, H, W, C]: epsilon times the signs of standard normals."""
+    keys = backend.example_keys(images)
+    seed = backend.fold(seed, _SIGN_STREAM)
+    return epsilon * ops.sign(backend.normal(images.shape, seed, keys=keys))
+
+
+def truncated_normal(images: Any, epsilon: Any, seed: Any) -> Any:
+    """Returns float32 [B, H, W, C] in [-epsilon, epsilon].
+
+    The law is the normal's of mean 0 and standard deviation epsilon / 2, given that it
+    falls within epsilon: its quantile function at a uniform draw.
+    """
+    seed = backend.fold(seed, _NORMAL_STREAM)
+    share = math.erf(math.sqrt(2.0))  # of a normal within two standard deviations
+    normals = math.sqrt(2.0) * ops.erfinv(share * uniform_linf(images, 1.0, seed))
+    return 0.5 * epsilon * normals

@@ -9,7 +9,7 @@ import sklearn
 import tensorflow as tf
 from PIL import Image
 
-from common.data import crops
+from common.data import colour, crops
 
 _PHOTOGRAPHS = os.path.join(os.path.dirname(sklearn.__file__), "datasets", "images")
 
@@ -117,3 +117,136 @@ def test_a_png_is_cropped_like_a_jpeg():
     inner = slice(1, -1)  # antialiasing leans inwards at the border
     np.testing.assert_allclose(crop[inner, 8, 0], rows[inner], atol=0.02)
     np.testing.assert_allclose(crop[8, inner, 1], columns[inner], atol=0.02)
+
+
+def _distorted_windows(height, width, count):
+    draws = np.random.default_rng(4).uniform(size=(count, 2)).astype(np.float32)
+    shape = tf.constant([height, width])
+    return np.array([crops.distorted_window(shape, tf.constant(d)) for d in draws])
+
+
+def _accepted_windows(height, width, count):
+    """Heights and widths by the documented law: rejected until they fit."""
+    rng, found = np.random.default_rng(5), []
+    while len(found) < count:
+        aspect = rng.uniform(0.75, 1.33)
+        smallest = round((0.05 * height * width / aspect) ** 0.5)
+        largest = min(height, int((width + 0.5) / aspect))
+        h = rng.integers(smallest, largest + 1)
+        if h * round(h * aspect) >= 0.1 * height * width:
+            found.append((h, round(h * aspect)))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("height", "width"), [(375, 500), (500, 333), (120, 400)])
+def test_distorted_windows_follow_their_law(height, width):
+    windows = _distorted_windows(height, width, 800)
+    top, left, h, w = windows.T
+    assert windows.min() >= 0 and (h >= 1).all() and (w >= 1).all()
+    assert (top + h <= height).all() and (left + w <= width).all()
+    area = h * w / (height * width)
+    # Asked to be 5% of the image, but a tenth of the object, which is all of it.
+    assert 0.1 <= area.min() < 0.11 and area.max() <= 1
+    aspect = w / h
+    rounding = 1 / h.min()
+    assert 0.75 - rounding <= aspect.min() < 0.77
+    assert 1.31 < aspect.max() <= 1.33 + rounding
+    expected = _accepted_windows(height, width, 20_000)
+    areas = expected.prod(axis=1) / (height * width)
+    assert abs(area.max() - areas.max()) < 0.05
+    levels = np.linspace(0.05, 0.95, 10)
+    for found, twin in ((h, expected[:, 0]), (area, areas)):
+        below = np.mean(found[:, None] <= np.quantile(twin, levels), axis=0)
+        np.testing.assert_allclose(below, levels, atol=0.06)  # over 3 deviations
+    for place, room in ((top, height - h), (left, width - w)):
+        share = place[room > 20] / room[room > 20]
+        assert abs(share.mean() - 0.5) < 0.05 and share.min() < 0.05
+        assert share.max() > 0.95
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 500), (500, 1), (4, 90)])
+def test_an_image_without_a_fitting_window_is_taken_whole(height, width):
+    windows = _distorted_windows(height, width, 5)
+    np.testing.assert_array_equal(windows, [[0, 0, height, width]] * 5)
+
+
+def _draws(*, flip=0.75, thread=0, colours=(0.5, 0.5, 0.5, 0.5), window=(0.3, 0.6)):
+    return tf.constant([*window, flip, (thread + 0.5) / 4, *colours], tf.float32)
+
+
+def test_the_window_follows_from_both_of_its_draws_and_no_other():
+    shape = tf.constant([375, 500])
+    windows = [
+        tuple(crops.distorted_window(shape, tf.constant(draws)).numpy())
+        for draws in ([0.3, 0.6], [0.3, 0.6], [0.3, 0.6 + 2**-23], [0.3 + 2**-23, 0.6])
+    ]
+    assert windows[0] == windows[1] and len(set(windows)) == 3
+    assert len(_draws()) == crops.NUM_DISTORTED_DRAWS
+
+
+def _noise(height, width):
+    rng = np.random.default_rng(6)
+    return rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(
+    ("thread", "method", "contrast_first"),
+    [
+        (0, "bilinear", False),
+        (1, "nearest", True),
+        (2, "bicubic", False),
+        (3, "area", True),
+    ],
+)
+def test_the_thread_decides_resizing_and_order(thread, method, contrast_first, flip):
+    image, colours = _noise(90, 120), (0.1, 0.8, 0.3, 0.9)
+    encoded = tf.io.encode_png(image)
+    draws = _draws(flip=0.25 if flip else 0.75, thread=thread, colours=colours)
+    found = crops.distorted_crop(encoded, draws, 40).numpy()
+    window = crops.distorted_window(tf.constant([90, 120]), draws[:2]).numpy()
+    top, left, height, width = window
+    crop = image[top : top + height, left : left + width].astype(np.float32)
+    resized = tf.image.resize(crop, [40, 40], method=method)[:, :: -1 if flip else 1]
+    expected = colour.distorted(resized, draws[4:], contrast_first=contrast_first)
+    assert found.shape == (40, 40, 3) and found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    other = colour.distorted(resized, draws[4:], contrast_first=not contrast_first)
+    assert np.abs(found - other).max() > 1
+
+
+def test_a_distorted_crop_of_a_jpeg_equals_pillow(photograph):
+    draws = _draws(thread=1)  # nearest, colours unchanged
+    found = crops.distorted_crop(photograph, draws, 64).numpy()
+    window = crops.distorted_window(tf.constant([427, 640]), draws[:2]).numpy()
+    top, left, height, width = window
+    pixels = np.asarray(Image.open(io.BytesIO(photograph)).convert("RGB"))
+    rows = top + ((np.arange(64) + 0.5) * height / 64).astype(int)
+    columns = left + ((np.arange(64) + 0.5) * width / 64).astype(int)
+    expected = pixels[rows][:, columns]
+    np.testing.assert_allclose(found[1:-1, 1:-1], expected[1:-1, 1:-1], atol=2)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(200, 240), (240, 201), (64, 64), (17, 250), (1, 3)]
+)
+def test_the_central_fraction_is_resized_without_regard_to_aspect(height, width):
+    found = crops.central_fraction(_ramp(height, width), 32).numpy()
+    assert found.shape == (32, 32, 3) and found.dtype == np.float32
+    top, left = int(height * 0.125 / 2), int(width * 0.125 / 2)
+    image = np.asarray(Image.open(io.BytesIO(_ramp(height, width))))
+    centre = image[top : height - top, left : width - left]
+    expected = tf.image.resize(centre.astype(np.float32), [32, 32], method="bilinear")
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    for axis, (margin, length) in enumerate(((top, height), (left, width))):
+        inner = length - 2 * margin
+        places = margin + (np.arange(32) + 0.5) * inner / 32 - 0.5
+        places = np.clip(places, margin, length - margin - 1)  # at the border
+        ramp = found.mean(axis=1 - axis)[:, axis]
+        np.testing.assert_allclose(ramp, places, atol=1e-3)
+
+
+def test_the_central_fraction_is_seven_eighths_of_each_side():
+    found = crops.central_fraction(_ramp(160, 240), 32).numpy()
+    assert abs(found[..., 0].max() - found[..., 0].min() - 140 * 31 / 32) < 0.01
+    assert abs(found[..., 1].max() - found[..., 1].min() - 210 * 31 / 32) < 0.01

@@ -9,36 +9,58 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
+from common import recipe
 from common.data import crops, photographs, pipeline, tfds_files
+
+_TRAINING = {  # preprocessing: crop, random numbers that it takes
+    "torchvision": (crops.random_resized_crop, crops.NUM_DRAWS),
+    "inception": (crops.distorted_crop, crops.NUM_DISTORTED_DRAWS),
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageNet:
     """ImageNet, or any folder of photographs in the same layout.
 
-    Training: a random crop of 8% to 100% of the area and aspect 3/4 to 4/3, resized,
-    and a random flip. Test (the validation split): the shorter side becomes `resize`,
-    then the centre is cut out. See `common.data.crops`.
+    The test set is the validation split. `preprocessing` is one of two protocols (see
+    `common.data.crops`):
+
+    `torchvision`. Training: a random crop of 8% to 100% of the area and aspect 3/4 to
+    4/3, resized, and a random flip. Test: the shorter side becomes `resize`, then the
+    centre is cut out.
+
+    `inception`. Training: a random crop of 10% to 100% of the area and aspect 0.75 to
+    1.33, resized, a random flip and distorted colours. Test: the central 87.5% of
+    height and of width, resized without regard to its aspect.
 
     Attributes:
       image_size: side of the images, in pixels.
-      resize: shorter side before the centre crop of a test image, in pixels.
+      resize: shorter side before the centre crop of a test image, in pixels; of
+        `torchvision` alone, `inception` does without it.
       folder: a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG, where classes are
         numbered in the order of their names; empty for TFDS `imagenet2012`.
+      preprocessing: `torchvision` or `inception`.
     """
 
     image_size: int = 224
     resize: int = 256
     folder: str = ""
+    preprocessing: str = "torchvision"
 
     name: ClassVar[str] = "imagenet"
     channels: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
-        if not 1 <= self.image_size <= self.resize:
+        recipe.lookup(_TRAINING, self.preprocessing, "preprocessing of ImageNet")
+        if self.image_size < 1:
             raise ValueError(
-                "ImageNet needs 1 <= image_size <= resize. Received: "
-                f"image_size={self.image_size}, resize={self.resize}"
+                "ImageNet.image_size must be at least 1. Received: "
+                f"image_size={self.image_size}"
+            )
+        if self.preprocessing == "torchvision" and self.image_size > self.resize:
+            raise ValueError(
+                "ImageNet with preprocessing=torchvision needs image_size <= resize. "
+                f"Received: image_size={self.image_size}, resize={self.resize}"
             )
 
     @property
@@ -93,13 +115,14 @@ class ImageNet:
             replicas=replicas,
         )
         source = self._source("train", data_dir)
+        crop, num_draws = _TRAINING[self.preprocessing]
 
         def chance(epochs: Any, indices: Any) -> tuple[Any, Any]:
-            return indices, pipeline.uniform(seed, epochs, indices, crops.NUM_DRAWS)
+            return indices, pipeline.uniform(seed, epochs, indices, num_draws)
 
         def photograph(index: Any, draws: Any) -> tuple[Any, Any]:
             encoded, label = source.read(index)
-            return crops.random_resized_crop(encoded, draws, self.image_size), label
+            return crop(encoded, draws, self.image_size), label
 
         examples = pipeline.parallel(stream.map(chance).unbatch(), photograph)
         size = batch_size // (shard[1] * replicas)
@@ -111,6 +134,7 @@ class ImageNet:
         batch_size: int,
         data_dir: str | None = None,
         shard: tuple[int, int] = (0, 1),
+        indices: np.ndarray | None = None,
     ) -> tf.data.Dataset:
         """Returns this worker's test batches: every example once, in the set's order.
 
@@ -118,14 +142,18 @@ class ImageNet:
           batch_size: images per batch; the last batch may be short.
           data_dir: the TFDS folder, or None for the default; not used with `folder`.
           shard: (worker, number of workers); workers take contiguous parts.
+          indices: positions in the test set to read, in that order; None for all.
 
         Returns:
           Images float32 [b, H, W, 3] in [0, 255] and labels int32 [b].
 
         Raises:
           FileNotFoundError: the photographs are not there.
+          ValueError: an index out of range.
         """
-        rows = pipeline.test_range(self.num_test, batch_size=batch_size, shard=shard)
+        rows = pipeline.test_range(
+            self.num_test, batch_size=batch_size, shard=shard, indices=indices
+        )
         examples = self._centres(self._source("test", data_dir), rows.unbatch())
         return pipeline.finished(examples.batch(batch_size))
 
@@ -155,6 +183,8 @@ class ImageNet:
     ) -> tf.data.Dataset:
         def photograph(index: Any) -> tuple[Any, Any]:
             encoded, label = source.read(index)
+            if self.preprocessing == "inception":
+                return crops.central_fraction(encoded, self.image_size), label
             return crops.central_crop(encoded, self.resize, self.image_size), label
 
         return pipeline.parallel(indices, photograph)

@@ -71,8 +71,13 @@ def test_the_sizes_of_imagenet_need_no_data():
     dataset = data.ImageNet()
     sizes = (dataset.num_classes, dataset.num_train, dataset.num_test)
     assert sizes == (1_000, 1_281_167, 50_000)
-    expected = {"type": "ImageNet", "image_size": 224, "resize": 256, "folder": ""}
-    assert recipe.to_dict(dataset) == expected
+    assert recipe.to_dict(dataset) == {
+        "type": "ImageNet",
+        "image_size": 224,
+        "resize": 256,
+        "folder": "",
+        "preprocessing": "torchvision",
+    }
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 9, 20])
@@ -93,6 +98,15 @@ def test_every_test_photograph_comes_once_cropped_at_its_centre(
         with open(file, "rb") as stream:
             expected = crops.central_crop(stream.read(), 32, 24)
         np.testing.assert_array_equal(image, expected)
+
+
+def test_chosen_test_photographs_come_in_the_order_of_the_choice(folder):
+    images, labels = _collected(_dataset(folder).test_batches(batch_size=9))
+    chosen = [7, 2, 3]
+    batches = _dataset(folder).test_batches(batch_size=2, indices=np.array(chosen))
+    assert [len(labels) for _, labels in batches] == [2, 1]
+    np.testing.assert_array_equal(_collected(batches)[0], images[chosen])
+    np.testing.assert_array_equal(_collected(batches)[1], labels[chosen])
 
 
 def test_test_batches_know_their_number(folder):
@@ -205,6 +219,63 @@ def test_records_give_the_same_crops_as_files(folder, write_tfds):
     np.testing.assert_array_equal(one[1], two[1])
     with pytest.raises(ValueError, match=r"1281167 photographs .* Received: 12"):
         data.ImageNet().train_batches(batch_size=2, seed=0, data_dir=root)
+
+
+def _inception(folder, image_size=24):
+    return data.ImageNet(
+        image_size=image_size, folder=str(folder), preprocessing="inception"
+    )
+
+
+def test_inception_photographs_are_the_distorted_crops_of_their_draws(folder):
+    images, labels = _take(_inception(folder), 2)[1]
+    positions = pipeline.index_stream(12, batch_size=8, seed=1, start=1)
+    epochs, indices = next(iter(positions))
+    draws = pipeline.uniform(1, epochs, indices, crops.NUM_DISTORTED_DRAWS)
+    files = sorted(glob.glob(str(folder / "train" / "*" / "*.JPEG")))
+    assert set(epochs.numpy()) == {0, 1}
+    assert labels.tolist() == [index // 4 for index in indices.numpy()]
+    for image, index, row in zip(images, indices, draws, strict=True):
+        with open(files[index], "rb") as stream:
+            expected = crops.distorted_crop(stream.read(), row, 24)
+        np.testing.assert_allclose(image, expected, atol=1e-3)
+
+
+def test_inception_pixels_are_the_same_in_every_layout(folder):
+    dataset = _inception(folder)
+    ((whole, _),) = _take(dataset, 1)
+    parts = [_take(dataset, 2, shard=(worker, 2), replicas=2) for worker in range(2)]
+    images = [images for part in parts for images, _ in part]
+    np.testing.assert_array_equal(whole, np.concatenate(images))
+
+
+def test_inception_runs_at_its_own_size(folder):
+    dataset = _inception(folder, 299)  # larger than `resize`, which it does not use
+    spec = dataset.train_batches(batch_size=4, seed=0).element_spec
+    assert (spec[0].shape, spec[0].dtype.name) == ((4, 299, 299, 3), "float32")
+    images, labels = _collected(dataset.test_batches(batch_size=4))
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    files = sorted(glob.glob(str(folder / "val" / "*" / "*.JPEG")))
+    for image, file in zip(images, files, strict=True):
+        with open(file, "rb") as stream:
+            expected = crops.central_fraction(stream.read(), 299)
+        np.testing.assert_array_equal(image, expected)
+    images, labels = dataset.train_slice(3)
+    assert images.shape == (3, 299, 299, 3) and labels.tolist() == [0, 1, 2]
+    ((images, labels),) = _take(dataset, 1, batch_size=4)
+    assert images.shape == (4, 299, 299, 3) and labels.shape == (4,)
+    assert images.min() >= 0 and 50 < images.max() <= 255
+
+
+@pytest.mark.parametrize("preprocessing", ["torchvision", "inception"])
+def test_an_image_size_below_one_is_refused(preprocessing):
+    with pytest.raises(ValueError, match="image_size=0"):
+        data.ImageNet(image_size=0, preprocessing=preprocessing)
+
+
+def test_an_unknown_preprocessing_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match=r"inceptoin\. Nearest: inception"):
+        data.ImageNet(preprocessing="inceptoin")
 
 
 @pytest.mark.skipif(

@@ -99,6 +99,7 @@ class InMemory:
         batch_size: int,
         data_dir: str | None = None,
         shard: tuple[int, int] = (0, 1),
+        indices: np.ndarray | None = None,
     ) -> tf.data.Dataset:
         """Returns this worker's test batches: every example once, in the set's order.
 
@@ -106,14 +107,18 @@ class InMemory:
           batch_size: images per batch; the last batch may be short.
           data_dir: where the data are, or None for the default place.
           shard: (worker, number of workers); workers take contiguous parts.
+          indices: positions in the test set to read, in that order; None for all.
 
         Returns:
           Images float32 [b, H, W, C] in [0, 255] and labels int32 [b].
 
         Raises:
           FileNotFoundError: the data are not there.
+          ValueError: an index out of range.
         """
-        rows = pipeline.test_range(self.num_test, batch_size=batch_size, shard=shard)
+        rows = pipeline.test_range(
+            self.num_test, batch_size=batch_size, shard=shard, indices=indices
+        )
         images, labels = _on_host(self.arrays("test", data_dir))
 
         def batch(indices: Any) -> tuple[Any, Any]:

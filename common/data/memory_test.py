@@ -81,6 +81,20 @@ def test_every_test_example_comes_once_in_order_and_untouched(batch_size, worker
     np.testing.assert_array_equal(images, Tiny().arrays("test", None)[0])
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_chosen_test_examples_come_in_the_order_of_the_choice(workers):
+    chosen = np.array([5, 0, 3, 6, 1])
+    parts = [
+        Tiny().test_batches(batch_size=2, shard=(worker, workers), indices=chosen)
+        for worker in range(workers)
+    ]
+    batches = [batch for part in parts for batch in part.as_numpy_iterator()]
+    assert len(batches) == 3
+    images, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
+    np.testing.assert_array_equal(labels, chosen)
+    np.testing.assert_array_equal(images, Tiny().arrays("test", None)[0][chosen])
+
+
 def test_train_slice_is_the_beginning_without_augmentation():
     images, labels = Tiny().train_slice(4)
     np.testing.assert_array_equal(images, Tiny().arrays("train", None)[0][:4])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from common import backend
@@ -98,22 +99,34 @@ def uniform(seed: int, epochs: Any, indices: Any, num_draws: int) -> Any:
 
 
 def test_range(
-    num_examples: int, *, batch_size: int, shard: tuple[int, int] = (0, 1)
+    num_examples: int,
+    *,
+    batch_size: int,
+    shard: tuple[int, int] = (0, 1),
+    indices: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Returns the indices of this worker's test examples, batched, the last one short.
 
-    Worker w of W takes the contiguous rows [w n / W, (w + 1) n / W), rounded down.
+    Worker w of W takes the contiguous rows [w n / W, (w + 1) n / W), rounded down, of
+    all n test examples, or of the n that `indices` (integers [n]) names.
 
     Raises:
-      ValueError: a batch size below 1, or a worker out of range.
+      ValueError: a batch size below 1, or a worker or an index out of range.
     """
     worker, workers = _checked_shard(shard)
     if batch_size < 1:
         raise ValueError(
             f"batch_size must be at least 1. Received: batch_size={batch_size}"
         )
-    low, high = (num_examples * w // workers for w in (worker, worker + 1))
-    return tf.data.Dataset.range(low, high).batch(batch_size)
+    rows = np.arange(num_examples) if indices is None else np.asarray(indices)
+    if rows.size and not 0 <= rows.min() <= rows.max() < num_examples:
+        raise ValueError(
+            f"indices must be in [0, {num_examples}), the size of the test set. "
+            f"Received: indices from {rows.min()} to {rows.max()}"
+        )
+    low, high = (len(rows) * w // workers for w in (worker, worker + 1))
+    mine = rows[low:high].astype(np.int64)
+    return tf.data.Dataset.from_tensor_slices(mine).batch(batch_size)
 
 
 def parallel(dataset: tf.data.Dataset, fn: Any) -> tf.data.Dataset:

@@ -127,6 +127,26 @@ def test_every_test_example_comes_once_and_in_order(batch_size, workers):
     np.testing.assert_array_equal(np.concatenate(batches), np.arange(10))
 
 
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_chosen_test_examples_come_once_in_the_order_of_the_choice(workers):
+    chosen = np.array([9, 0, 4, 2, 7], np.int32)
+    batches = [
+        batch
+        for worker in range(workers)
+        for batch in pipeline.test_range(
+            10, batch_size=2, shard=(worker, workers), indices=chosen
+        ).as_numpy_iterator()
+    ]
+    np.testing.assert_array_equal(np.concatenate(batches), chosen)
+    assert all(batch.dtype == np.int64 for batch in batches)
+
+
+@pytest.mark.parametrize("wrong", [-1, 10])
+def test_a_choice_outside_the_test_set_is_refused(wrong):
+    with pytest.raises(ValueError, match=rf"\[0, 10\).*Received: .*{wrong}"):
+        pipeline.test_range(10, batch_size=2, indices=np.array([3, wrong, 5]))
+
+
 def test_a_batch_that_does_not_divide_is_refused_with_both_numbers():
     with pytest.raises(ValueError, match=r"batch_size=10, .*2 \* 2 = 4.*--set batch_"):
         pipeline.index_stream(10, batch_size=10, seed=0, shard=(0, 2), replicas=2)

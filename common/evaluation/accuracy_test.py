@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ import tensorflow as tf
 
 from common import attacks, data, evaluation, models
 from common.attacks import pgd
-from common.evaluation import accuracy
 
 COUNT = 90
 ATTACK = attacks.PGD(epsilon=40.0, step_size=12.0, num_steps=2, num_restarts=4)
@@ -207,6 +207,105 @@ def test_two_replicas_count_what_one_does(two_replicas):
     np.testing.assert_array_equal(one.survived, two.survived)
 
 
+def ranks(images, labels=LABELS):
+    """How many classes have a larger logit than the label."""
+    answers = logits_fn(tf.constant(images)).numpy()
+    return (answers > answers[np.arange(len(labels)), labels][:, None]).sum(-1)
+
+
+@pytest.mark.parametrize("attack", [None, attacks.FGSM(60.0), ONE_START])
+def test_top5_counts_the_labels_among_the_five_largest_logits(attack):
+    images = IMAGES
+    if attack:
+        seed = pgd.restart_seed(4, 0)
+        images = attack(logits_fn, IMAGES, LABELS, seed=seed)
+    found = ranks(images)
+    record = evaluation.evaluate(logits_fn, batches(40, 50), attack, seed=4)
+    np.testing.assert_array_equal(record.top5, found < 5)
+    np.testing.assert_array_equal(record.survived, found < 1)
+    # Not a test of nothing: among four or six would be other images.
+    if attack:
+        assert (found < 4).sum() < record.top5.sum() < (found < 6).sum()
+
+
+def test_there_is_no_top5_under_restarts_or_with_five_classes():
+    assert evaluation.evaluate(logits_fn, batches(), ATTACK).top5 is None
+
+    def five(images):
+        return logits_fn(images)[:, :5]
+
+    few = LABELS < 5
+    dataset = batches(images=IMAGES[few], labels=LABELS[few])
+    assert evaluation.evaluate(five, dataset).top5 is None
+    six = evaluation.evaluate(lambda x: logits_fn(x)[:, :6], dataset)
+    assert six.top5.dtype == bool and len(six.top5) == few.sum()
+
+
+def traced(counter):
+    """The network, counting how often it is traced with a batch of any size."""
+
+    def counted(images):
+        counter.append(images.shape)
+        return logits_fn(images)
+
+    return counted
+
+
+@pytest.mark.parametrize(
+    "attack_of",
+    [
+        attacks.FGSM,
+        lambda epsilon: attacks.IterBasic(epsilon, epsilon / 4, int(epsilon)),
+        lambda epsilon: attacks.PGD(epsilon, epsilon / 3, 3),
+    ],
+)
+def test_shared_judges_compile_once_and_change_no_bit(attack_of):
+    calls = []
+    fn = traced(calls)
+    judges = evaluation.Judges(fn)
+    numbers = []
+    for epsilon in (2.0, 4.0, 8.0, 16.0):
+        attack = attack_of(epsilon)
+        before = len(calls)
+        with_judges = evaluation.evaluate(
+            fn, batches(45, 45), attack, seed=int(epsilon), judges=judges
+        )
+        numbers.append(len(calls) - before)
+        alone = evaluation.evaluate(
+            logits_fn, batches(45, 45), attack, seed=int(epsilon)
+        )
+        np.testing.assert_array_equal(with_judges.survived, alone.survived)
+        np.testing.assert_array_equal(with_judges.top5, alone.top5)
+        assert with_judges.attack == alone.attack
+        seed = pgd.restart_seed(int(epsilon), 0)
+        adv_images = attack(logits_fn, IMAGES, LABELS, seed=seed)
+        np.testing.assert_array_equal(alone.survived, correct(adv_images))
+    # The first traces the attack; the others only look at the first batch.
+    assert numbers[0] > 1 and numbers[1:] == [1, 1, 1]
+
+
+def test_judges_of_another_network_are_refused():
+    judges = evaluation.Judges(not_a_number)
+    with pytest.raises(ValueError, match="same logits_fn") as caught:
+        evaluation.evaluate(logits_fn, batches(), judges=judges)
+    assert "\n" not in str(caught.value)
+
+
+def test_gradient_free_attacks_need_no_pass():
+    @dataclasses.dataclass(frozen=True)
+    class Brighter:
+        epsilon: float
+        num_steps: ClassVar[int] = 0
+
+        def __call__(self, logits_fn, images, labels, *, seed=0):
+            return tf.clip_by_value(images + self.epsilon, 0.0, 255.0)
+
+    record = evaluation.evaluate(logits_fn, batches(), Brighter(30.0))
+    assert record.passes == 0
+    brighter = np.clip(IMAGES + np.float32(30.0), 0, 255)
+    np.testing.assert_array_equal(record.survived, correct(brighter))
+
+
 def count_traces(*sizes):
     calls = []
 
@@ -221,32 +320,6 @@ def count_traces(*sizes):
 def test_ragged_batches_and_restarts_do_not_compile_again_and_again():
     # 90 examples and 4 restarts in batches of 32, and the smaller buckets at the end.
     assert count_traces(*[5, 1] * 15) <= 4 * count_traces(32)
-
-
-@pytest.mark.parametrize(
-    ("count", "size", "replicas", "bucket"),
-    [
-        (250, 250, 1, 250),
-        (126, 250, 1, 250),
-        (125, 250, 1, 125),
-        (62, 250, 1, 62),
-        (1, 250, 1, 31),
-        (1, 250, 2, 62),
-        (1, 4, 4, 4),
-        (1, 1, 1, 1),
-        (3, 6, 1, 3),
-    ],
-)
-def test_a_batch_is_filled_to_the_smallest_bucket(count, size, replicas, bucket):
-    assert accuracy._bucket(count, size, replicas) == bucket
-
-
-def test_a_batch_is_filled_with_its_first_example():
-    pool = [accuracy._Slot(i, IMAGES[i], int(LABELS[i]), restart=i) for i in range(3)]
-    images, labels, restarts = accuracy._padded(pool, 5)
-    np.testing.assert_array_equal(images, IMAGES[[0, 1, 2, 0, 0]])
-    np.testing.assert_array_equal(labels, LABELS[[0, 1, 2, 0, 0]])
-    np.testing.assert_array_equal(restarts, [0, 1, 2, 0, 0])
 
 
 def not_a_number(images):

@@ -22,8 +22,10 @@ class Record:
       attack: the attack as JSON values, or None for clean images.
       seed: of the attack.
       passes: images that went through a forward and a backward pass of the attack.
-      seconds: that the evaluation took, compilation included.
+      seconds: that the evaluation took, with what it had to compile.
       notes: further entries of the JSON file, such as recipe and versions.
+      top5: bool [total]: the label is among the five largest logits; None where the
+        network has no more than five classes, and under restarts.
     """
 
     survived: np.ndarray
@@ -32,6 +34,7 @@ class Record:
     passes: int = 0
     seconds: float = 0.0
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    top5: np.ndarray | None = None
 
     @property
     def correct(self) -> int:
@@ -55,19 +58,34 @@ class Record:
 
     def save(self, path: pathlib.Path) -> None:
         """Writes `path` (JSON) and the outcomes beside it (`.npz`), JSON last."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path.with_suffix(".npz"), survived=self.survived)
+        arrays: dict[str, Any] = {"survived": self.survived}
+        counts = {"correct": self.correct, "total": self.total}
+        if self.top5 is not None:
+            arrays["top5"] = self.top5
+            counts["top5"] = int(self.top5.sum())
         content = {
             **self.notes,
             "attack": self.attack,
             "seed": self.seed,
-            "correct": self.correct,
-            "total": self.total,
+            **counts,
             "accuracy": self.accuracy,
             "interval": list(self.interval),
             "passes": self.passes,
             "seconds": self.seconds,
         }
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        write(path, content, arrays)
+
+
+def write(path: pathlib.Path, content: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Writes arrays to `.npz` and then content to `path`, which is whole or not there.
+
+    Args:
+      path: of the JSON file; its folder is made.
+      content: JSON values.
+      arrays: NumPy arrays by name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path.with_suffix(".npz"), **arrays)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, path)

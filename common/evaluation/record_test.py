@@ -1,5 +1,6 @@
 """What a record writes, and that the results read the same back."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -55,6 +56,15 @@ def test_the_file_has_every_entry(record, tmp_path):
         "passes": 100,
         "seconds": 1.5,
     }
+
+
+def test_top5_is_an_array_and_a_count(record, tmp_path):
+    top5 = np.array([True, True, True, True, False])
+    dataclasses.replace(record, top5=top5).save(tmp_path / "pgd_20.json")
+    assert json.loads((tmp_path / "pgd_20.json").read_text())["top5"] == 4
+    arrays = measured.load_arrays(tmp_path / "pgd_20.npz", "survived", "top5")
+    np.testing.assert_array_equal(arrays["top5"], top5)
+    np.testing.assert_array_equal(arrays["survived"], SURVIVED)
 
 
 def test_saving_again_replaces_and_leaves_no_other_file(record, tmp_path):

@@ -7,9 +7,10 @@ with any common colour vision, and markers or strokes say the same again.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -55,9 +56,46 @@ def panels(count: int, *, width: float, height: float) -> tuple[Figure, list[Axe
     return figure, list(axes[:count])
 
 
+def legend(figure: Figure, entries: Mapping[str, Artist], title: str = "") -> None:
+    """Adds a legend below the panels, as wide as the figure allows.
+
+    The figure grows by the lines of the legend beyond the first.
+
+    Args:
+      figure: as `panels` returns it.
+      entries: label to handle.
+      title: above the entries.
+    """
+    wide = 0.7 + 0.075 * max(len(label) for label in entries)  # inches of an entry
+    columns = max(1, min(4, len(entries), int(figure.get_figwidth() / wide)))
+    lines = -(-len(entries) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.19 * (lines - 1))
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=columns,
+        title=title or None,
+    )
+
+
+def named(panels: Iterable[Axes]) -> dict[str, Artist]:
+    """Returns label to handle of what is drawn on panels, each label once."""
+    found: dict[str, Artist] = {}
+    for panel in panels:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return found
+
+
 def color(index: int) -> str:
     """Returns the colour of the line of that index."""
     return COLORS[index % len(COLORS)]
+
+
+def marker(index: int) -> str:
+    """Returns the marker of a line: another one beside a colour that comes again."""
+    return MARKERS[(index + index // len(COLORS)) % len(MARKERS)]
 
 
 def _style(ink: str, line: str, page: str) -> dict[str, object]:

@@ -1,10 +1,8 @@
 """A paper's qualitative statements as checks with a margin fixed beforehand.
 
-A `Claim` lists comparisons. A `Difference` subtracts two accuracies on the same images
-and takes the 95 % interval of the paired difference: it holds if the whole interval is
-on the right side of the margin, fails if the whole interval is on the wrong side, and
-is inconclusive otherwise. A `TimeRatio` divides training times. The interval speaks
-about the two networks at hand, not about another seed.
+A `Claim` lists comparisons, each of a kind from `common.results.margins`: differences
+of accuracies, of robustness ratios or of transfer rates on the same images, shares of
+leaked labels, and ratios of training times.
 
     Claim(
         name="as_robust_as_pgd",
@@ -24,97 +22,37 @@ import pathlib
 from collections.abc import Iterable, Mapping
 
 from common import recipe
-from common.results import intervals, measured, packages
+from common.results import measured, packages
+from common.results.margins import (
+    FAILS,
+    HOLDS,
+    INCONCLUSIVE,
+    NOT_RUN,
+    Comparison,
+    Difference,
+    Leaks,
+    Pair,
+    RatioDifference,
+    TimeRatio,
+    TransferDifference,
+)
 
-HOLDS, FAILS = "holds", "fails"
-INCONCLUSIVE = "inconclusive"
-NOT_RUN = "not run"
-
-Pair = tuple[str, str]  # names of a recipe and of an evaluation
-Answer = tuple[str, str]  # verdict, and the numbers behind it
-
-
-@dataclasses.dataclass(frozen=True)
-class Difference:
-    """Accuracy of `left` minus accuracy of `right`, in points, against a margin.
-
-    Attributes:
-      left: recipe and evaluation.
-      right: recipe and evaluation, on the same images.
-      at_least: lower bound of `left - right` in points; give this or `at_most`.
-      at_most: upper bound of `left - right` in points.
-    """
-
-    left: Pair
-    right: Pair
-    at_least: float | None = None
-    at_most: float | None = None
-
-    def __post_init__(self) -> None:
-        _check_one_bound(self)
-
-    @property
-    def needs(self) -> tuple[Pair, ...]:
-        """The evaluations that are compared."""
-        return (self.left, self.right)
-
-    def check(self, runs: Mapping[str, measured.Run]) -> Answer:
-        """Returns the verdict and a line with the difference and its interval."""
-        title = f"{' '.join(self.left)} - {' '.join(self.right)}"
-        missing = [" ".join(p) for p in self.needs if not _has(runs, p)]
-        if missing:
-            return NOT_RUN, f"{title}: not run: {', '.join(dict.fromkeys(missing))}"
-        left, right = (runs[r].survived(e) for r, e in self.needs)
-        if len(left) != len(right):
-            return INCONCLUSIVE, (
-                f"{title}: {len(left)} against {len(right)} images: "
-                "evaluate both on the same images"
-            )
-        found = intervals.paired_difference(left, right)
-        verdict = _verdict(self, found.low, found.high)
-        return verdict, (
-            f"{title} = {found.value:+.2f} points [{found.low:+.2f}, "
-            f"{found.high:+.2f}] on {len(left)} images; "
-            f"claimed {_bound(self, '+g', ' points')}: {verdict}"
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class TimeRatio:
-    """Training minutes of one recipe over those of another, against a bound.
-
-    Attributes:
-      numerator: recipe.
-      denominator: recipe, trained on the same machine.
-      at_least: lower bound of the ratio; give this or `at_most`.
-      at_most: upper bound of the ratio.
-    """
-
-    numerator: str
-    denominator: str
-    at_least: float | None = None
-    at_most: float | None = None
-
-    def __post_init__(self) -> None:
-        _check_one_bound(self)
-
-    @property
-    def needs(self) -> tuple[Pair, ...]:
-        """No evaluation is needed."""
-        return ()
-
-    def check(self, runs: Mapping[str, measured.Run]) -> Answer:
-        """Returns the verdict and a line with both times."""
-        title = f"minutes of {self.numerator} / {self.denominator}"
-        top, bottom = (_minutes(runs, r) for r in (self.numerator, self.denominator))
-        if not top or not bottom:
-            missing = [self.numerator] * (not top) + [self.denominator] * (not bottom)
-            return NOT_RUN, f"{title}: not trained: {', '.join(missing)}"
-        verdict = _verdict(self, top / bottom, top / bottom)
-        return verdict, (
-            f"{title} = {top:.2f} / {bottom:.2f} = {top / bottom:.2f}; "
-            f"claimed {_bound(self, 'g', '')}: {verdict}"
-        )
+__all__ = [
+    "FAILS",
+    "HOLDS",
+    "INCONCLUSIVE",
+    "NOT_RUN",
+    "Claim",
+    "ClaimResult",
+    "Difference",
+    "Leaks",
+    "RatioDifference",
+    "TimeRatio",
+    "TransferDifference",
+    "check",
+    "check_claims",
+    "exit_status",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,16 +63,18 @@ class Claim:
       name: as on the command line.
       statement: the claim in a sentence.
       source: where the paper makes it.
-      comparisons: `Difference` and `TimeRatio` values; all must hold.
+      comparisons: values of the kinds in `common.results.margins`; all must hold.
       expected_at: scales at which the paper's effect is expected to show. Elsewhere
         the claim is checked and shown all the same, but does not count as outside.
+      note: why it is expected where it is, shown with the answer.
     """
 
     name: str
     statement: str
     source: str
-    comparisons: tuple[Difference | TimeRatio, ...]
+    comparisons: tuple[Comparison, ...]
     expected_at: tuple[str, ...] = ("paper",)
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not self.comparisons:
@@ -172,7 +112,7 @@ def check(claim: Claim, runs: Mapping[str, measured.Run]) -> ClaimResult:
 
     Args:
       claim: what to check.
-      runs: recipe name to run, as `measured.find` gives them.
+      runs: recipe name to run, as `measured.runs_of` gives them.
     """
     answers = [comparison.check(runs) for comparison in claim.comparisons]
     verdicts = {verdict for verdict, _ in answers}
@@ -191,7 +131,7 @@ def check_claims(
       workdir: folder that holds `PAPER/SCALE/RECIPE/`.
     """
     paper = packages.find(paper)
-    runs = measured.find(workdir, paper.name, scale)
+    runs = measured.runs_of(paper, scale, workdir)
     return [check(claim, runs) for claim in paper.claims]
 
 
@@ -200,36 +140,3 @@ def exit_status(results: Iterable[ClaimResult], scale: str) -> int:
     return int(
         any(r.verdict == FAILS and scale in r.claim.expected_at for r in results)
     )
-
-
-def _has(runs: Mapping[str, measured.Run], pair: Pair) -> bool:
-    name, evaluation = pair
-    return name in runs and runs[name].evaluation(evaluation) is not None
-
-
-def _minutes(runs: Mapping[str, measured.Run], name: str) -> float | None:
-    return runs[name].training_minutes if name in runs else None
-
-
-def _check_one_bound(comparison: Difference | TimeRatio) -> None:
-    if (comparison.at_least is None) == (comparison.at_most is None):
-        raise ValueError(
-            f"{type(comparison).__name__} needs at_least or at_most, not both. "
-            f"Received: at_least={comparison.at_least}, at_most={comparison.at_most}"
-        )
-
-
-def _verdict(comparison: Difference | TimeRatio, low: float, high: float) -> str:
-    bound = comparison.at_least
-    if bound is not None:
-        holds, fails = low >= bound, high < bound
-    else:
-        bound = comparison.at_most or 0.0
-        holds, fails = high <= bound, low > bound
-    return HOLDS if holds else FAILS if fails else INCONCLUSIVE
-
-
-def _bound(comparison: Difference | TimeRatio, form: str, unit: str) -> str:
-    if comparison.at_least is not None:
-        return f"at least {comparison.at_least:{form}}{unit}"
-    return f"at most {comparison.at_most:{form}}{unit}"

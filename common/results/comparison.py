@@ -13,13 +13,14 @@ import pathlib
 from collections.abc import Iterable
 
 from common import recipe
-from common.results import intervals, measured, packages, reported
+from common.results import intervals, measured, metrics, packages, reported
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 NOT_RUN = "not run"
 CLAIMS_ONLY = "claims only"  # another scale than the paper's
 NOT_REPORTED = "not reported"  # measured, and the paper gives no number
-SHOWN = "shown only"  # minutes depend on the machine: never judged
+SHOWN = "shown only"  # minutes depend on the machine, ratios are of two accuracies
+NO_IMAGES = "no images"  # none to count among, as in transfer if nothing was fooled
 
 # Half-widths in points of the spread between trainings that differ in their seed only.
 # Public reruns of one recipe lie 2 to 3 points apart in robust accuracy, mostly for
@@ -39,14 +40,14 @@ class ComparedCell:
       column: heading of the column.
       recipe: name of the recipe.
       evaluation: name of the evaluation, or `TRAINING_TIME`.
-      metric: `accuracy` in percent, or `minutes`.
+      metric: a key of `metrics.METRICS`, which says the unit.
       reported: the paper's number, or None.
       measured: the suite's number, or None.
       verdict: one of the constants of this module.
       tolerance: half-width in points, None where nothing is judged.
       tolerance_parts: what the tolerance is made of, in words.
-      interval: 95 % interval of the measured accuracy, in percent.
-      total: images counted.
+      interval: 95 % interval of the measured number, in its unit, or None.
+      total: images among which it was counted.
       confidence: of the reported number, a key of `reported.CONFIDENCES`, or "".
       source: of the reported number, or "".
       printed: the reported number with the decimals of its source, or "".
@@ -84,11 +85,12 @@ def compare(
       ValueError: unknown paper or scale, or a broken record; names the file.
     """
     paper = packages.find(paper)
-    runs = measured.find(workdir, paper.name, scale)
+    runs = measured.runs_of(paper, scale, workdir)
     known = reported.by_cell(paper)
     cells = [
         _filled(
             _blank(table.name, cell, known.get((table.name, cell.row, cell.column))),
+            cell,
             runs.get(cell.recipe),
         )
         for table in paper.tables
@@ -103,11 +105,11 @@ def exit_status(cells: Iterable[ComparedCell]) -> int:
 
 
 def tolerance(value: float, reference: float, total: int, kind: str) -> float:
-    """Returns the half-width in points within which two accuracies agree.
+    """Returns the half-width in points within which two shares agree.
 
     Args:
-      value: measured accuracy in percent.
-      reference: reported accuracy in percent, counted on as many images.
+      value: measured share in percent.
+      reference: reported share in percent, counted on as many images.
       total: images.
       kind: `robust` or `clean`, a key of `SEED_SPREAD`.
     """
@@ -127,7 +129,7 @@ def _blank(
         column=cell.column,
         recipe=cell.recipe,
         evaluation=cell.evaluation,
-        metric=metric(cell),
+        metric=metrics.name_of(cell),
         reported=record.value if record else None,
         measured=None,
         verdict=NOT_RUN,
@@ -137,37 +139,42 @@ def _blank(
     )
 
 
-def _filled(cell: ComparedCell, run: measured.Run | None) -> ComparedCell:
+def _filled(
+    compared: ComparedCell, cell: recipe.Cell, run: measured.Run | None
+) -> ComparedCell:
     """Adds what the run measured, if it did."""
-    if run is None:
-        return cell
-    if cell.evaluation == recipe.TRAINING_TIME:
-        minutes = run.training_minutes
-        verdict = NOT_RUN if minutes is None else SHOWN
-        return dataclasses.replace(cell, measured=minutes, verdict=verdict)
-    found = run.evaluation(cell.evaluation)
-    if found is None:
-        return cell
+    metric = metrics.of(cell)
+    value = metric.measure(run, cell) if run else None
+    if value is None:
+        return compared
+    if math.isnan(value.number):
+        verdict = NO_IMAGES
+    elif not metric.judged:
+        verdict = SHOWN
+    else:
+        verdict = NOT_REPORTED if compared.reported is None else CLAIMS_ONLY
     return dataclasses.replace(
-        cell,
-        measured=found.accuracy,
-        interval=found.interval,
-        total=found.total,
-        verdict=NOT_REPORTED if cell.reported is None else CLAIMS_ONLY,
+        compared,
+        measured=value.number,
+        interval=value.interval,
+        total=value.total,
+        verdict=verdict,
     )
 
 
 def _judged(cell: ComparedCell, paper: recipe.Paper) -> ComparedCell:
-    """Adds verdict and tolerance to an accuracy that is both measured and reported."""
+    """Adds verdict and tolerance to a share that is both measured and reported."""
     value, reference, total = cell.measured, cell.reported, cell.total
     if value is None or reference is None or total is None:
+        return cell
+    if cell.verdict != CLAIMS_ONLY:
         return cell
     attack = paper.evaluations_at("paper")[cell.evaluation].attack
     kind = "clean" if attack is None else "robust"
     width = tolerance(value, reference, total, kind)
     parts = (
         f"{_binomial(value, total)} binomial error of the measured and "
-        f"{_binomial(reference, total)} of the reported accuracy on {total} images, "
+        f"{_binomial(reference, total)} of the reported number on {total} images, "
         f"{SEED_SPREAD[kind]} spread over seeds ({kind}), added in quadrature"
     )
     return dataclasses.replace(
@@ -176,11 +183,6 @@ def _judged(cell: ComparedCell, paper: recipe.Paper) -> ComparedCell:
         tolerance=width,
         tolerance_parts=parts,
     )
-
-
-def metric(cell: recipe.Cell) -> str:
-    """Returns what a cell counts: `accuracy` or `minutes`."""
-    return "minutes" if cell.evaluation == recipe.TRAINING_TIME else "accuracy"
 
 
 def _binomial(accuracy: float, total: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from common.results import intervals, measured
@@ -22,6 +22,10 @@ STRENGTH = ("epsilon", "num_steps", "num_restarts")  # more of each is a stronge
 PROBE_GAP = 10.0
 PROBE_FALL = 10.0
 PROBE_FGSM_SHARE = 0.75
+
+
+# Two evaluations, what the second has less of, and the family of the first's attack.
+Pair = tuple[measured.Measured, measured.Measured, str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +47,7 @@ def diagnose(runs: Mapping[str, measured.Run]) -> list[Finding]:
     """Returns the findings of all runs, run by run.
 
     Args:
-      runs: recipe name to run, as `measured.find` gives them.
+      runs: name to run, each run once, as `measured.distinct` gives them.
     """
     rules = (_label_leak, _masking, _noise, _overfitting, _alarms, _records)
     return [
@@ -57,37 +61,42 @@ def diagnose(runs: Mapping[str, measured.Run]) -> list[Finding]:
 def _label_leak(run: measured.Run) -> Iterator[tuple[str, str]]:
     """Accuracy under attack above clean: the attack tells the label."""
     records = _evaluations(run)
-    for clean, attacked in itertools.product(records, records):
-        if attacked.attack and not clean.attack:
-            yield from _above(run, attacked, clean, kind="label leak", words="clean")
+    pairs = [
+        (attacked, clean, "clean", _family(attacked))
+        for clean, attacked in itertools.product(records, records)
+        if attacked.attack and not clean.attack
+    ]
+    return _above(run, pairs, kind="label leak")
 
 
 def _masking(run: measured.Run) -> Iterator[tuple[str, str]]:
     """A stronger attack that leaves more right: the weaker one lost its gradient."""
     records = [record for record in _evaluations(run) if record.attack]
-    for weak, strong in itertools.permutations(records, 2):
-        more = _stronger(weak.attack, strong.attack)
-        if more:
-            yield from _above(run, strong, weak, kind="masking", words=f"less {more}")
+    pairs = [
+        (strong, weak, f"less {more}", _family(strong))
+        for weak, strong in itertools.permutations(records, 2)
+        if (more := _stronger(weak.attack, strong.attack))
+    ]
+    return _above(run, pairs, kind="masking")
 
 
 def _noise(run: measured.Run) -> Iterator[tuple[str, str]]:
     """Random noise that hurts as much as an attack of the same radius."""
     records = [record for record in _evaluations(run) if record.attack]
+    found = []
     for noise, attacked in itertools.product(records, records):
         is_noise = [r.attack["type"].startswith("Random") for r in (noise, attacked)]
         same_radius = noise.attack.get("epsilon") == attacked.attack.get("epsilon")
-        same_images = noise.total == attacked.total
-        if is_noise == [True, False] and same_radius and same_images:
-            found = intervals.paired_difference(
-                run.survived(noise.name), run.survived(attacked.name)
-            )
+        if is_noise == [True, False] and same_radius and noise.same_images(attacked):
+            points = _difference(run, attacked, noise)
             message = (
-                f"{noise.name} hurts as much as {attacked.name}: {found.value:+.2f} "
-                f"points [{found.low:+.2f}, {found.high:+.2f}] apart"
+                f"{noise.name} hurts as much as {attacked.name}: {-points.value:+.2f} "
+                f"points [{-points.high:+.2f}, {-points.low:+.2f}] apart"
             )
-            if found.low <= 0:
-                yield "noise", message
+            if points.high >= 0:
+                family = _family(noise) + _family(attacked)
+                found.append((family, points.value, message))
+    return _worst(found, "noise")
 
 
 def _overfitting(run: measured.Run) -> Iterator[tuple[str, str]]:
@@ -121,35 +130,62 @@ def _records(run: measured.Run) -> Iterator[tuple[str, str]]:
     if run.training_minutes is None:
         yield "record", "training has not reached its end"
     num_steps = (run.manifest.get("recipe") or {}).get("num_steps")
-    for record in _evaluations(run):
+    for record in _evaluations(run, transfers=True):
         if None not in (record.step, num_steps) and record.step != num_steps:
             message = f"measured after {record.step} of {num_steps} updates"
             yield "record", f"{record.name} was {message}"
 
 
-def _evaluations(run: measured.Run) -> list[measured.Measured]:
+def _evaluations(
+    run: measured.Run, *, transfers: bool = False
+) -> list[measured.Measured]:
+    """Returns the records; those that another network answered only if asked for."""
     found = (run.evaluation(name) for name in run.evaluations)
-    return [record for record in found if record is not None]
+    return [record for record in found if record and (transfers or not record.target)]
 
 
 def _above(
-    run: measured.Run,
-    high: measured.Measured,
-    low: measured.Measured,
-    *,
-    kind: str,
-    words: str,
+    run: measured.Run, pairs: Iterable[Pair], *, kind: str
 ) -> Iterator[tuple[str, str]]:
-    """Yields a warning if `high` is above `low` beyond the noise of the pairs."""
-    if high.total != low.total:
-        return
-    found = intervals.paired_difference(run.survived(high.name), run.survived(low.name))
-    if found.low > 0:
+    """Yields a warning where one is above the other beyond the noise of the pairs."""
+    found = []
+    for high, low, words, family in pairs:
+        if not high.same_images(low):
+            continue
+        points = _difference(run, high, low)
         message = (
-            f"{high.name} above {low.name} ({words}) by {found.value:.2f} points "
-            f"[{found.low:.2f}, {found.high:.2f}]"
+            f"{high.name} above {low.name} ({words}) by {points.value:.2f} points "
+            f"[{points.low:.2f}, {points.high:.2f}]"
         )
-        yield kind, message
+        if points.low > 0:
+            found.append((family, points.value, message))
+    return _worst(found, kind)
+
+
+def _worst(
+    found: Iterable[tuple[str, float, str]], kind: str
+) -> Iterator[tuple[str, str]]:
+    """Yields the largest of each family, and how many more there are of it."""
+    families: dict[str, list[tuple[float, str]]] = {}
+    for family, size, message in found:
+        families.setdefault(family, []).append((size, message))
+    for members in families.values():
+        message = max(members)[1]
+        more = len(members) - 1
+        yield kind, f"{message}; {more} more like it" if more else message
+
+
+def _difference(
+    run: measured.Run, left: measured.Measured, right: measured.Measured
+) -> intervals.Estimate:
+    return intervals.paired_difference(
+        run.survived(left.name), run.survived(right.name)
+    )
+
+
+def _family(record: measured.Measured) -> str:
+    """Returns the attack without what makes it stronger."""
+    return str({k: v for k, v in record.attack.items() if k not in STRENGTH})
 
 
 def _stronger(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable
 
 from common import recipe
-from common.results import markdown, measured, packages, sections
+from common.results import markdown, measured, packages, times
 
 _MARKER = re.compile(r"<!-- generated: (.*?) -->")
 _KEPT = ("recipe.json", "metrics.jsonl", "examples.npz", "evaluations/*")
@@ -53,12 +53,10 @@ def block(name: str, workdir: pathlib.Path) -> str:
 def keep(
     paper: recipe.Paper, scale: str, workdir: pathlib.Path, records: pathlib.Path
 ) -> None:
-    """Copies the records of finished recipes, without weights, to `records`."""
-    runs = measured.find(workdir, paper.name, scale)
-    for name in paper.recipes_at(scale):
-        if name not in runs:
-            continue
-        source = runs[name].path
+    """Copies the records of trained recipes, without weights, to `records`."""
+    runs = measured.distinct(measured.runs_of(paper, scale, workdir))
+    for name, run in runs.items():
+        source = run.path
         for file in (f for pattern in _KEPT for f in sorted(source.glob(pattern))):
             target = records / paper.name / scale / name / file.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,23 +76,23 @@ def _claims(paper: str, scale: str, workdir: pathlib.Path) -> str:
     return markdown.markdown_claims(paper, scale, workdir)
 
 
-def _times(paper: str, scale: str, workdir: pathlib.Path) -> str:
-    """Training time of each recipe, and its ratio to natural training."""
-    runs = measured.find(workdir, paper, scale)
-    order = [r for r in packages.find(paper).recipes_at(scale) if r in runs]
-    lines = ["| recipe | updates | minutes | of natural |", "| --- | --- | --- | --- |"]
-    for name in order:
-        run = runs[name]
-        ratio = sections.time_ratio(run, runs)
-        steps = run.manifest["recipe"]["num_steps"]
-        minutes = run.training_minutes
+def _times(name: str, scale: str, workdir: pathlib.Path) -> str:
+    """Training time of each run, and its ratio to natural training if there is one."""
+    paper = packages.find(name)
+    runs = measured.distinct(measured.runs_of(paper, scale, workdir))
+    ratios = {name: times.ratio(run, runs) for name, run in runs.items()}
+    any_ratio = any(ratio is not None for ratio in ratios.values())
+    head = ["recipe", "updates", "minutes", *(["of natural"] if any_ratio else [])]
+    lines = [head, ["---"] * len(head)]
+    for name, run in runs.items():
+        steps, minutes = run.manifest["recipe"]["num_steps"], run.training_minutes
         shown = "not finished" if minutes is None else f"{minutes:.2f}"
-        times = "" if ratio is None else f"{ratio:.2f}"
-        lines.append(f"| {name} | {steps:,} | {shown} | {times} |")
-    hardware = ", ".join(dict.fromkeys(runs[r].manifest["hardware"] for r in order))
+        ratio = "" if ratios[name] is None else f"{ratios[name]:.2f}"
+        lines.append([name, f"{steps:,}", shown, *([ratio] if any_ratio else [])])
+    hardware = ", ".join(dict.fromkeys(r.manifest["hardware"] for r in runs.values()))
     return (
-        "\n".join(lines)
+        "\n".join(f"| {' | '.join(line)} |" for line in lines)
         + f"\n\nOn {hardware or 'no machine yet'}: the 10th percentile of the seconds "
         "per update, times the updates, so that other work on the machine does not "
-        f"count. Made by `python -m {paper} train RECIPE --scale={scale}`."
+        f"count. Made by `python -m {paper.name} train RECIPE --scale={scale}`."
     )

@@ -3,11 +3,15 @@
 Every rate of the suite comes with the Wilson interval. Two sets of outcomes on the same
 images are compared as pairs: only the images on which they disagree carry information,
 which finds differences that two separate intervals would not.
+
+A `Ratio` divides two counts on the same images. All intervals are closed forms, so the
+same records always give the same verdict.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +20,33 @@ Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
 
 class Estimate(NamedTuple):
-    """A difference in points with its 95 % interval."""
+    """A number with its 95 % interval."""
 
     value: float
     low: float
     high: float
+
+    def scaled(self, factor: float) -> Estimate:
+        """Returns the number and its interval times a positive factor."""
+        return Estimate(*(factor * part for part in self))
+
+
+class Ratio(NamedTuple):
+    """Images counted over images among which they are counted, on the same images.
+
+    Attributes:
+      counted: bool [N].
+      among: bool [N]; need not contain `counted`.
+    """
+
+    counted: np.ndarray
+    among: np.ndarray
+
+    @property
+    def value(self) -> float:
+        """The ratio, or NaN among no images."""
+        total = int(np.sum(self.among))
+        return int(np.sum(self.counted)) / total if total else math.nan
 
 
 class Discordance(NamedTuple):
@@ -66,9 +92,8 @@ def paired_difference(left: np.ndarray, right: np.ndarray) -> Estimate:
     """Returns `left - right` in points with its 95 % interval.
 
     The adjusted interval of Bonett and Price (2012) for paired rates: the normal
-    interval after one image is added to each kind of disagreement. It is a closed form,
-    so the same records always give the same verdict, and it keeps its coverage where a
-    bootstrap has none: when few images, or none, disagree.
+    interval after one image is added to each kind of disagreement. It keeps its
+    coverage where a bootstrap has none: when few images, or none, disagree.
 
     Args:
       left: bool [N], outcome per image.
@@ -105,6 +130,41 @@ def separate_difference(left: tuple[int, int], right: tuple[int, int]) -> Estima
         value - math.hypot(rates[0] - low_l, high_r - rates[1]),
         value + math.hypot(high_l - rates[0], rates[1] - low_r),
     )
+
+
+def ratio(of: Ratio) -> Estimate:
+    """Returns a ratio with its 95 % interval, cut off at 0.
+
+    The delta method on pairs: an image moves the ratio r by (counted - r among) over
+    the mean of `among`. Before that, one image that is counted and one that is not are
+    added, as Agresti and Caffo (2000) do for rates, so that the interval keeps its
+    coverage when few images are counted, or none, or all.
+
+    Raises:
+      ValueError: lengths differ, or it is a ratio among no images.
+    """
+    _check_ratios(of)
+    value, moves = _moves(of, counted=(1, 0), among=(1, 1))
+    half = Z95 * float(np.std(moves)) / math.sqrt(len(moves))
+    return Estimate(of.value, max(0.0, value - half), value + half)
+
+
+def ratio_difference(left: Ratio, right: Ratio) -> Estimate:
+    """Returns `left - right` with its 95 % interval, as `ratio` does for one.
+
+    Args:
+      left: on the images of `right`.
+      right: on the images of `left`.
+
+    Raises:
+      ValueError: lengths differ, or one is a ratio among no images.
+    """
+    _check_ratios(left, right)
+    value_l, moves_l = _moves(left, counted=(1, 0, 0, 0), among=(1, 1, 0, 0))
+    value_r, moves_r = _moves(right, counted=(0, 0, 1, 0), among=(0, 0, 1, 1))
+    half = Z95 * float(np.std(moves_l - moves_r)) / math.sqrt(len(moves_l))
+    centre = value_l - value_r
+    return Estimate(left.value - right.value, centre - half, centre + half)
 
 
 def mcnemar(left: np.ndarray, right: np.ndarray) -> Discordance:
@@ -144,3 +204,21 @@ def _disagreements(left: np.ndarray, right: np.ndarray) -> tuple[int, int]:
             f"Received: {left.size} and {right.size} images"
         )
     return int(np.sum(left & ~right)), int(np.sum(~left & right))
+
+
+def _moves(
+    of: Ratio, counted: Sequence[int], among: Sequence[int]
+) -> tuple[float, np.ndarray]:
+    """Returns the ratio after images are added, and how each image moves it."""
+    top = np.concatenate([of.counted, counted]).astype(float)
+    bottom = np.concatenate([of.among, among]).astype(float)
+    value = float(top.sum() / bottom.sum())
+    return value, (top - value * bottom) / bottom.mean()
+
+
+def _check_ratios(*ratios: Ratio) -> None:
+    sizes = [len(part) for of in ratios for part in of]
+    if len(set(sizes)) != 1:
+        raise ValueError(f"Ratios need the same images. Received: images={sizes}")
+    if any(math.isnan(of.value) for of in ratios):
+        raise ValueError("A ratio needs images to count among. Received: among=0")

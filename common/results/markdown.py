@@ -92,7 +92,8 @@ def claim_lines(results: Sequence[claims.ClaimResult], scale: str) -> str:
         lines.append(
             f"- **{result.verdict}**{note}: {claim.statement} ({claim.source})"
         )
-        lines += [f"  - {detail}" for detail in result.details]
+        notes = [claim.note] if claim.note else []
+        lines += [f"  - {line}" for line in (*result.details, *notes)]
     return "\n".join(lines) or "The paper package states no claims."
 
 
@@ -130,8 +131,8 @@ def update_generated(path: str | pathlib.Path, name: str, block: str) -> bool:
 
 
 def _cell(cell: comparison.ComparedCell) -> str:
-    if cell.verdict == comparison.NOT_RUN:
-        left = "not run"
+    if cell.verdict in (comparison.NOT_RUN, comparison.NO_IMAGES):
+        left = cell.verdict
     else:
         bounds = text.interval(cell).split(" of ")[0]
         left = f"{text.measured(cell)} {bounds}".rstrip()

@@ -2,7 +2,8 @@
 
 A run lives in `WORKDIR/PAPER/SCALE/RECIPE/`: `recipe.json`, `metrics.jsonl` and, per
 evaluation, `evaluations/NAME.json` with the counts and `NAME.npz` with the outcome of
-every image. `find` lists the runs; a `Run` reads a file when it is first asked for.
+every image. `find` lists the runs, `runs_of` gives them to the recipes of a paper; a
+`Run` reads a file when it is first asked for, and once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from typing import Any
 
 import numpy as np
 
+from common.recipe import Paper
 from common.results import intervals
+
+COUNTS = {  # array of outcomes -> the count of the record that it adds up to
+    "survived": "correct",
+    "top5": "top5",
+    "fooled": "eligible",
+    "survived_top5": "correct_top5",
+    "fooled_top5": "eligible_top5",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +36,8 @@ class Measured:
 
     Attributes:
       name: of the evaluation.
-      correct: images classified correctly under the attack.
+      correct: images classified correctly under the attack; by the target, in a
+        transfer evaluation.
       total: images attacked.
       attack: the attack's fields with its `type`; empty for clean images.
       step: updates of the weights at the evaluated checkpoint.
@@ -49,6 +60,17 @@ class Measured:
     def interval(self) -> tuple[float, float]:
         """95 % interval of the accuracy in percent."""
         return intervals.wilson(self.correct, self.total)
+
+    @property
+    def target(self) -> str:
+        """Recipe that was shown the adversarial images; empty if the attacked one."""
+        return self.record.get("target") or ""
+
+    def same_images(self, other: Measured) -> bool:
+        """Whether both saw the same images: all, or those that the same seed drew."""
+        drawn = (self.record.get("num_images"), other.record.get("num_images"))
+        seeds = (self.record.get("seed"), other.record.get("seed"))
+        return self.total == other.total and (not any(drawn) or seeds[0] == seeds[1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,36 +113,46 @@ class Run:
         Raises:
           ValueError: the file is broken or its counts are impossible.
         """
-        path = self.path / "evaluations" / f"{name}.json"
-        if not path.exists():
-            return None
-        record = _read_json(path)
-        correct, total = record.get("correct"), record.get("total")
-        if not (type(correct) is type(total) is int and 0 <= correct <= total > 0):
-            raise ValueError(
-                f"{path}: expected counts with 0 <= correct <= total. "
-                f"Received: correct={correct}, total={total}"
-            )
-        return Measured(
-            name, correct, total, record.get("attack") or {}, record.get("step"), record
-        )
+        if name not in self._records:
+            path = self.path / "evaluations" / f"{name}.json"
+            self._records[name] = _measured(path) if path.exists() else None
+        return self._records[name]
 
     def survived(self, name: str) -> np.ndarray:
-        """Returns the outcomes of an evaluation: bool [total] in test-set order.
+        """Returns which images of an evaluation were right; see `outcomes`."""
+        return self.outcomes(name, "survived")
+
+    def outcomes(self, name: str, array: str) -> np.ndarray:
+        """Returns one outcome of an evaluation: bool [total] in test-set order.
+
+        Args:
+          name: of an evaluation on record.
+          array: a key of `COUNTS`.
 
         Raises:
           ValueError: the file is missing, broken, or disagrees with the counts.
         """
         path = self.path / "evaluations" / f"{name}.npz"
+        if name not in self._arrays:
+            self._arrays[name] = load_arrays(path, "survived")
+        outcomes = _named(self._arrays[name], array, path).astype(bool)
         measured = self.evaluation(name)
-        survived = load_arrays(path, "survived")["survived"].astype(bool)
-        counts = (int(survived.sum()), len(survived))
-        if measured is None or counts != (measured.correct, measured.total):
+        record = measured.record if measured else {}
+        counts = (int(outcomes.sum()), len(outcomes))
+        if counts != (record.get(COUNTS[array]), record.get("total")):
             raise ValueError(
-                f"{path}: outcomes must agree with the record. Received: "
+                f"{path}: outcomes must agree with the record. Received: {array} of "
                 f"{counts[0]} of {counts[1]}, record={measured}"
             )
-        return survived
+        return outcomes
+
+    @functools.cached_property
+    def _records(self) -> dict[str, Measured | None]:
+        return {}
+
+    @functools.cached_property
+    def _arrays(self) -> dict[str, dict[str, np.ndarray]]:
+        return {}
 
     @property
     def training_minutes(self) -> float | None:
@@ -147,12 +179,33 @@ class Run:
 
 
 def find(workdir: str | pathlib.Path, paper: str, scale: str) -> dict[str, Run]:
-    """Returns the runs of a paper at a scale by recipe name, empty if none."""
+    """Returns the runs of a paper at a scale by the name of their folder."""
     folder = pathlib.Path(workdir) / paper / scale
     return {
         path.parent.name: Run(path.parent)
         for path in sorted(folder.glob("*/recipe.json"))
     }
+
+
+def runs_of(paper: Paper, scale: str, workdir: str | pathlib.Path) -> dict[str, Run]:
+    """Returns the runs of a paper's recipes by recipe name.
+
+    Equal recipes are one run: each of their names gives the same `Run`, which
+    `distinct` lists once.
+
+    Args:
+      paper: whose recipes.
+      scale: such as `paper`, `small` or `digits`.
+      workdir: folder that holds `PAPER/SCALE/RECIPE/`.
+    """
+    found = find(workdir, paper.name, scale)
+    folders = {name: paper.run_name(scale, name) for name in paper.recipes_at(scale)}
+    return {name: found[path] for name, path in folders.items() if path in found}
+
+
+def distinct(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """Returns each run once, by the name of its folder."""
+    return {run.name: run for run in runs.values()}
 
 
 def load_arrays(path: pathlib.Path, *names: str) -> dict[str, np.ndarray]:
@@ -167,11 +220,45 @@ def load_arrays(path: pathlib.Path, *names: str) -> dict[str, np.ndarray]:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: cannot be read as arrays ({error})") from None
     for name in names:
-        if name not in loaded:
-            raise ValueError(
-                f"{path}: expected an array {name}. Received: {', '.join(loaded)}"
-            )
+        _named(loaded, name, path)
     return loaded
+
+
+def _named(
+    arrays: Mapping[str, np.ndarray], name: str, path: pathlib.Path
+) -> np.ndarray:
+    if name not in arrays:
+        raise ValueError(
+            f"{path}: expected an array {name}. Received: {', '.join(arrays)}"
+        )
+    return arrays[name]
+
+
+def _measured(path: pathlib.Path) -> Measured:
+    """Reads the record of an evaluation; all its counts are between 0 and total."""
+    record = _read_json(path)
+    names = ("correct", *COUNTS.values(), "transferred", "transferred_top5")
+    counts = {name: record[name] for name in names if name in record}
+    total = record.get("total")
+    if (
+        "correct" not in counts
+        or type(total) is not int
+        or any(type(count) is not int for count in counts.values())
+        or not all(0 <= count <= total > 0 for count in counts.values())
+    ):
+        received = ", ".join(f"{name}={count}" for name, count in counts.items())
+        raise ValueError(
+            f"{path}: expected counts with 0 <= count <= total. "
+            f"Received: {received}, total={total}"
+        )
+    return Measured(
+        path.stem,
+        counts["correct"],
+        total,
+        record.get("attack") or {},
+        record.get("step"),
+        record,
+    )
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:

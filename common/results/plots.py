@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from common.results import canvas, measured
 from common.results.comparison import ComparedCell
+from common.results.metrics import METRICS
 
 STROKES = ("-", "--", ":", "-.")
 
@@ -27,11 +28,11 @@ def reported_and_measured(cells: Sequence[ComparedCell], scale: str) -> Figure |
       cells: of one table.
       scale: reported numbers are drawn at scale `paper` only.
     """
-    cells = [cell for cell in cells if cell.metric == "accuracy"]
-    if all(cell.measured is None for cell in cells):
+    cells = [cell for cell in cells if METRICS[cell.metric].unit == "%"]
+    if not any(_is_drawn(cell) for cell in cells):
         return None
     rows = list(dict.fromkeys(cell.row for cell in cells))
-    columns = list(dict.fromkeys(c.column for c in cells if c.measured is not None))
+    columns = list(dict.fromkeys(c.column for c in cells if _is_drawn(c)))
     figure, panels = canvas.panels(
         len(columns), width=2.2, height=0.5 + 0.34 * len(rows)
     )
@@ -51,27 +52,31 @@ def reported_and_measured(cells: Sequence[ComparedCell], scale: str) -> Figure |
 def against_number(
     cells: Sequence[ComparedCell], scale: str, xlabel: str
 ) -> Figure | None:
-    """Draws accuracy against the number that the headings end with.
+    """Draws a metric against the number that the headings end with.
 
-    Columns such as `PGD-10`, `PGD-50` or `PGD eps=2`, `PGD eps=4` (else rows) give the
+    Columns such as `PGD-10`, `PGD-50`, `PGD eps=2` or `rho=0.5` (else rows) give the
     abscissa; what precedes the number names the panel, the other heading the line.
+    Each metric has its own panels.
 
     Args:
       cells: of one table.
       scale: reported numbers are drawn, dashed, at scale `paper` only.
       xlabel: what the number is.
     """
-    cells = [cell for cell in cells if cell.metric == "accuracy"]
+    cells = [cell for cell in cells if METRICS[cell.metric].arrays]
     series = _series(cells, "column", "row") or _series(cells, "row", "column")
     drawn = [c for lines in series.values() for line in lines.values() for c in line]
-    if all(cell.measured is None for _, cell in drawn):
+    if not any(_is_drawn(cell) for _, cell in drawn):
         return None
     figure, panels = canvas.panels(len(series), width=3.6, height=3.0)
     names = list(dict.fromkeys(name for lines in series.values() for name in lines))
-    for panel, (title, lines) in zip(panels, series.items(), strict=True):
+    above = ""
+    for panel, ((label, title), lines) in zip(panels, series.items(), strict=True):
         panel.set_title(title)
         panel.set_xlabel(xlabel)
+        panel.set_ylabel(label if label != above else "")  # said once for all
         panel.set_xticks(sorted({x for line in lines.values() for x, _ in line}))
+        above = label
         for name, line in lines.items():
             _draw_line(
                 panel,
@@ -80,17 +85,9 @@ def against_number(
                 line,
                 with_reported=scale == "paper",
             )
-        panel.set_ylim(bottom=-1)
-    panels[0].set_ylabel("accuracy, %")
-    handles, labels = panels[0].get_legend_handles_labels()
+        panel.set_ylim(bottom=-0.01 * panel.get_ylim()[1])
     note = "; dashed: reported" if scale == "paper" else ""
-    figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=min(4, len(labels)),
-        title=f"solid: measured{note}",
-    )
+    canvas.legend(figure, canvas.named(panels), f"solid: measured{note}")
     return figure
 
 
@@ -112,8 +109,7 @@ def training_curves(runs: Mapping[str, measured.Run]) -> Figure | None:
         panels[1].plot(steps, [line["accuracy"] for line in lines], **style)
     for panel in panels:
         panel.set_xlabel("updates")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    canvas.legend(figure, canvas.named(panels[:1]))
     return figure
 
 
@@ -136,8 +132,7 @@ def probe_curves(runs: Mapping[str, measured.Run]) -> Figure | None:
                 label={"clean": "clean"}.get(kind, kind.upper()),
             )
     panels[0].set_ylabel("accuracy, %")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    canvas.legend(figure, canvas.named(panels[:1]))
     return figure
 
 
@@ -195,7 +190,7 @@ def _draw_cell(panel: Axes, y: int, cell: ComparedCell, with_reported: bool) -> 
             markerfacecolor="none" if sure else canvas.COLORS[1],
             color=canvas.COLORS[1],
         )
-    if cell.measured is not None:
+    if _is_drawn(cell):
         y_measured = y + 0.16  # beside the reported one, not on top of it
         panel.plot(cell.interval, [y_measured] * 2, color=canvas.COLORS[0], linewidth=2)
         panel.plot(cell.measured, y_measured, "o", color=canvas.COLORS[0])
@@ -207,8 +202,8 @@ def _label_bars(figure: Figure, cells: Sequence[ComparedCell], paper: bool) -> N
         kinds.append(("D", canvas.COLORS[1], "reported"))
         if any(cell.confidence == "unverified" for cell in cells):
             kinds.append(("$?$", canvas.COLORS[1], "reported, unverified"))
-    handles = [
-        Line2D(
+    entries = {
+        label: Line2D(
             [],
             [],
             linestyle="none",
@@ -216,10 +211,9 @@ def _label_bars(figure: Figure, cells: Sequence[ComparedCell], paper: bool) -> N
             color=color,
             markerfacecolor="none" if marker == "D" else color,
         )
-        for marker, color, _ in kinds
-    ]
-    labels = [label for *_, label in kinds]
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(kinds))
+        for marker, color, label in kinds
+    }
+    canvas.legend(figure, entries)
 
 
 def _draw_line(
@@ -232,7 +226,7 @@ def _draw_line(
 ) -> None:
     style = {
         "color": canvas.color(index),
-        "marker": canvas.MARKERS[index % len(canvas.MARKERS)],
+        "marker": canvas.marker(index),
     }
     points = [(x, c) for x, c in sorted(line, key=lambda p: p[0])]
     done = [
@@ -249,21 +243,29 @@ def _draw_line(
         )
 
 
+def _is_drawn(cell: ComparedCell) -> bool:
+    return cell.measured is not None and cell.interval is not None
+
+
 def _series(
     cells: Sequence[ComparedCell], numbered: str, other: str
-) -> dict[str, dict[str, list[tuple[float, ComparedCell]]]]:
-    """Returns panel -> line -> points, for panels with two numbers or more."""
-    panels: dict[str, dict[str, list[tuple[float, ComparedCell]]]] = {}
+) -> dict[tuple[str, str], dict[str, list[tuple[float, ComparedCell]]]]:
+    """Returns label of the metric and title of the panel -> line -> points.
+
+    Panels have two numbers or more.
+    """
+    panels: dict[tuple[str, str], dict[str, list[tuple[float, ComparedCell]]]] = {}
     for cell in cells:
         found = re.fullmatch(
-            r"(.*?)(?:\s+\w+\s*=|[\s-]*)(\d+(?:\.\d+)?)", getattr(cell, numbered)
+            r"(.*?)(?:(?:^|\s+)\w+\s*=|[\s-]*)(\d+(?:\.\d+)?)",
+            getattr(cell, numbered),
         )
         if found:
-            lines = panels.setdefault(found[1], {})
+            lines = panels.setdefault((METRICS[cell.metric].label, found[1]), {})
             point = (float(found[2]), cell)
             lines.setdefault(getattr(cell, other), []).append(point)
     return {
-        title: lines
-        for title, lines in panels.items()
+        panel: lines
+        for panel, lines in panels.items()
         if len({x for line in lines.values() for x, _ in line}) > 1
     }

@@ -8,8 +8,9 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
-from common import recipe
-from common.results import comparison, intervals, measured, packages
+from common import overrides, recipe
+from common.results import comparison, intervals, measured, metrics, packages
+from common.results.intervals import Ratio
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,7 @@ class RegressedCell:
       table: name of the table.
       row: heading of the row.
       column: heading of the column.
-      metric: `accuracy` in percent, or `minutes`.
+      metric: a key of `metrics.METRICS`, which says the unit.
       baseline: the earlier number, or None.
       measured: the new number, or None.
       verdict: `within`, `above`, `below`, `not run` or `shown only`.
@@ -48,8 +49,8 @@ def regress(
     """Returns every cell against an earlier run of the suite itself.
 
     The same recipe and seed should give the same network, so the spread over seeds is
-    no excuse here: on the same images McNemar's test (mid-p below 0.05) decides, on
-    different numbers of images the interval of the difference.
+    no excuse here: on the same images McNemar's test (mid-p below 0.05) decides, and
+    for ratios and different numbers of images the interval of the difference.
 
     Args:
       paper: name of the paper package, or its `Paper`.
@@ -58,8 +59,8 @@ def regress(
       baseline_workdir: folder of the earlier records.
     """
     paper = packages.find(paper)
-    new = measured.find(workdir, paper.name, scale)
-    old = measured.find(baseline_workdir, paper.name, scale)
+    new = measured.runs_of(paper, scale, workdir)
+    old = measured.runs_of(paper, scale, baseline_workdir)
     return [
         _regressed(table.name, cell, new.get(cell.recipe), old.get(cell.recipe))
         for table in paper.tables
@@ -83,7 +84,7 @@ def _regressed(
         table=table,
         row=cell.row,
         column=cell.column,
-        metric=comparison.metric(cell),
+        metric=metrics.name_of(cell),
         baseline=None,
         measured=None,
         verdict=comparison.NOT_RUN,
@@ -94,54 +95,67 @@ def _regressed(
         "recipes", old.manifest.get("recipe"), new.manifest.get("recipe")
     )
     regressed = dataclasses.replace(regressed, note=note)
-    if cell.evaluation == recipe.TRAINING_TIME:
-        minutes = (old.training_minutes, new.training_minutes)
-        verdict = comparison.NOT_RUN if None in minutes else comparison.SHOWN
-        return dataclasses.replace(
-            regressed, baseline=minutes[0], measured=minutes[1], verdict=verdict
-        )
-    before, after = (run.evaluation(cell.evaluation) for run in (old, new))
+    metric = metrics.of(cell)
+    before, after = (metric.measure(run, cell) for run in (old, new))
     if before is None or after is None:
         return regressed
-    verdict, evidence = _changed(old, new, before, after)
-    note = note or _difference("attacks", before.attack, after.attack)
+    regressed = dataclasses.replace(
+        regressed,
+        baseline=before.number,
+        measured=after.number,
+        verdict=comparison.SHOWN,
+    )
+    return _judged(regressed, cell, old, new) if metric.arrays else regressed
+
+
+def _judged(
+    regressed: RegressedCell, cell: recipe.Cell, old: measured.Run, new: measured.Run
+) -> RegressedCell:
+    """Adds the verdict, its evidence, and whether the attacks differ."""
+    metric = metrics.of(cell)
+    verdict, evidence = _changed(
+        metric.images(new, cell), metric.images(old, cell), metric.unit
+    )
+    records = (run.evaluation(cell.evaluation) for run in (old, new))
+    attacks = (record.attack if record else None for record in records)
     return dataclasses.replace(
         regressed,
-        baseline=before.accuracy,
-        measured=after.accuracy,
         verdict=verdict,
         evidence=evidence,
-        note=note,
+        note=regressed.note or _difference("attacks", *attacks),
     )
 
 
-def _changed(
-    old: measured.Run,
-    new: measured.Run,
-    before: measured.Measured,
-    after: measured.Measured,
-) -> tuple[str, str]:
+def _changed(after: Ratio | None, before: Ratio | None, unit: str) -> tuple[str, str]:
     """Returns the verdict and the evidence for it."""
-    if before.total == after.total:
-        test = intervals.mcnemar(new.survived(after.name), old.survived(before.name))
+    if after is None or before is None or not (any(after.among) and any(before.among)):
+        return comparison.SHOWN, ""
+    sizes = len(after.among), len(before.among)
+    if sizes[0] == sizes[1] and all(after.among) and all(before.among):
+        test = intervals.mcnemar(after.counted, before.counted)
         chance = test.p_value >= 0.05
         verdict = comparison.side(test.gained - test.lost, math.inf if chance else 0)
-        evidence = (
-            f"{test.gained} images gained, {test.lost} lost of {after.total}, "
+        return verdict, (
+            f"{test.gained} images gained, {test.lost} lost of {sizes[0]}, "
             f"p = {test.p_value:.2g}"
         )
-        return verdict, evidence
-    difference = intervals.separate_difference(
-        (after.correct, after.total), (before.correct, before.total)
-    )
-    evidence = (
-        f"{difference.value:+.2f} points [{difference.low:+.2f}, "
-        f"{difference.high:+.2f}] on {after.total} and {before.total} images"
-    )
+    if sizes[0] == sizes[1]:
+        difference = intervals.ratio_difference(after, before)
+        difference = difference.scaled(100) if unit == "%" else difference
+    elif unit == "%":
+        counts = [(int(sum(r.counted)), int(sum(r.among))) for r in (after, before)]
+        difference = intervals.separate_difference(*counts)
+    else:
+        return comparison.SHOWN, f"on {sizes[0]} and {sizes[1]} images"
+    form, points = ("+.2f", " points") if unit == "%" else ("+.3f", "")
+    value, low, high = (f"{part:{form}}" for part in difference)
     chance = difference.low <= 0 <= difference.high
-    return comparison.side(difference.value, math.inf if chance else 0), evidence
+    return (
+        comparison.side(difference.value, math.inf if chance else 0),
+        f"{value}{points} [{low}, {high}] on {sizes[0]} and {sizes[1]} images",
+    )
 
 
 def _difference(what: str, old: Any, new: Any) -> str:
-    found = recipe.first_difference(old or {}, new or {})
+    found = overrides.first_difference(old or {}, new or {})
     return f"{what} differ: {found}" if found else ""

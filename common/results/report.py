@@ -23,7 +23,13 @@ from common.results import (
     plots,
     sections,
 )
+from common.results.metrics import METRICS
 
+ABSCISSAE = {  # plot of a table -> what its headings end with
+    "epsilon": "epsilon, pixels of 255",
+    "steps": "attack steps",
+    "width": "width factor rho",
+}
 MANY_CELLS = 60  # a table beyond this opens on demand, below its figure
 
 
@@ -80,9 +86,10 @@ def write_report(
 
 
 def _answers(paper: recipe.Paper, scale: str, workdir: str | pathlib.Path) -> Answers:
-    runs = measured.find(workdir, paper.name, scale)
-    order = [name for name in paper.recipes_at(scale) if name in runs]
-    runs = {name: runs[name] for name in dict.fromkeys([*order, *runs])}
+    runs = measured.distinct(measured.runs_of(paper, scale, workdir))
+    for name, run in measured.find(workdir, paper.name, scale).items():
+        if name not in paper.recipes_at(scale):  # a run with overrides
+            runs[name] = run
     return Answers(
         paper=paper,
         scale=scale,
@@ -142,16 +149,15 @@ def _table(answers: Answers, table: recipe.Table, out_dir: pathlib.Path) -> str:
         sections.tolerances(cells),
     ]
     figures = []
-    if table.plot != "epsilon":  # its lines show the same, and its columns are many
+    if table.plot not in ("epsilon", "width"):  # lines show the same of many columns
         drawn = canvas.save(lambda: plots.reported_and_measured(cells, scale), stem)
         figures.append(page.figure(drawn, f"{beside}: {table.title}"))
     if table.plot != "bars":
-        what = {"epsilon": "epsilon, pixels of 255", "steps": "attack steps"}[
-            table.plot
-        ]
+        what = ABSCISSAE[table.plot]
+        label = METRICS[cells[0].metric].label.partition(",")[0].capitalize()
         line = stem.with_name(f"{stem.name}-{table.plot}")
         drawn = canvas.save(lambda: plots.against_number(cells, scale, what), line)
-        figures.append(page.figure(drawn, f"Accuracy against {what}: {table.title}"))
+        figures.append(page.figure(drawn, f"{label} against {what}: {table.title}"))
     if len(cells) > MANY_CELLS and any(figures):
         body = page.details(f"All {len(cells)} cells", "\n".join(numbers))
         return "\n".join([title, *figures, body])

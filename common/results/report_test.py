@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from common import results
-from common.results import measured, sections
 
 VOID = {"meta", "img", "source", "br"}
 
@@ -136,26 +135,6 @@ def test_the_same_records_give_the_same_bytes(tmp_path, paper, runs):
         files = sorted((tmp_path / name).iterdir())
         contents.append([(path.name, path.read_bytes()) for path in files])
     assert contents[0] == contents[1]
-
-
-def test_time_is_divided_by_natural_training_on_the_same_data(tmp_path, write_run):
-    for name, minutes in (
-        ("a_natural", 10.0),
-        ("a_free", 15.0),
-        ("b_natural", 50.0),
-        ("b_free", 25.0),
-        ("c_free", 1.0),
-    ):
-        write_run(name, {}, minutes=minutes)
-    runs = measured.find(tmp_path / "runs", "fake", "paper")
-    ratios = {name: sections.time_ratio(run, runs) for name, run in runs.items()}
-    assert ratios == {
-        "a_natural": 1.0,
-        "a_free": 1.5,
-        "b_natural": 1.0,
-        "b_free": 0.5,
-        "c_free": None,
-    }
 
 
 def test_a_broken_record_stops_the_report_and_is_named(tmp_path, paper, runs):

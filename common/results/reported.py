@@ -14,9 +14,9 @@ import pathlib
 from collections.abc import Iterator
 
 from common import recipe
+from common.results import metrics
 
 FIELDS = ("table", "row", "column", "metric", "value", "source", "confidence")
-METRICS = ("accuracy", "minutes")  # percent; minutes of training
 CONFIDENCES = {
     "paper": "read in the paper",
     "author_code": "read in the authors' code or its README",
@@ -34,7 +34,7 @@ class Reported:
       table: name of a `Table` of the paper.
       row: heading of the row.
       column: heading of the column.
-      metric: `accuracy` in percent, or `minutes` of training.
+      metric: a key of `metrics.METRICS`, which says the unit.
       value: the number.
       printed: the number as printed, with its decimals.
       source: where it was read.
@@ -77,7 +77,8 @@ def by_cell(paper: recipe.Paper) -> dict[tuple[str, str, str], Reported]:
     """Returns the paper's reported numbers by (table, row, column).
 
     Raises:
-      ValueError: as `read`, or a record that fits no cell of the paper's tables.
+      ValueError: as `read`, or a record that fits no cell of the paper's tables or
+        has another metric than its cell.
     """
     tables = {table.name: table for table in paper.tables}
     records = read(paper.reported)
@@ -85,7 +86,10 @@ def by_cell(paper: recipe.Paper) -> dict[tuple[str, str, str], Reported]:
         if record.table not in tables:
             message = recipe.unknown(tables, record.table, f"table of {paper.name}")
             raise ValueError(f"{record.place}: {message}")
-        known = {(cell.row, cell.column) for cell in tables[record.table].cells}
+        known = {
+            (cell.row, cell.column): metrics.name_of(cell)
+            for cell in tables[record.table].cells
+        }
         if (record.row, record.column) not in known:
             message = recipe.unknown(
                 [f"{row} | {column}" for row, column in sorted(known)],
@@ -93,6 +97,12 @@ def by_cell(paper: recipe.Paper) -> dict[tuple[str, str, str], Reported]:
                 f"cell of table {record.table}",
             )
             raise ValueError(f"{record.place}: {message}")
+        metric = known[record.row, record.column]
+        if record.metric != metric:
+            raise ValueError(
+                f"{record.place}: the table counts {metric} in that cell. "
+                f"Received: metric={record.metric}"
+            )
     return {(r.table, r.row, r.column): r for r in records}
 
 
@@ -118,7 +128,7 @@ def _record(place: str, fields: dict[str, str]) -> Reported:
     for name, text in fields.items():
         if not text.strip():
             raise ValueError(f"{place}: {name} must not be empty. Received: {name}=")
-    for name, known in (("metric", METRICS), ("confidence", CONFIDENCES)):
+    for name, known in (("metric", metrics.METRICS), ("confidence", CONFIDENCES)):
         if fields[name] not in known:
             message = recipe.unknown(known, fields[name], name)
             raise ValueError(f"{place}: {message}")
@@ -132,8 +142,11 @@ def _number(place: str, metric: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    highest = 100.0 if metric == "accuracy" else math.inf
+    unit = metrics.METRICS[metric].unit
+    highest = 100.0 if unit == "%" else math.inf
     if not (0 <= value <= highest and math.isfinite(value)):
-        rule = "percent from 0 to 100" if metric == "accuracy" else "minutes from 0"
-        raise ValueError(f"{place}: value must be {rule}. Received: value={text}")
+        rule = {"%": "percent from 0 to 100", "min": "minutes from 0"}.get(unit)
+        raise ValueError(
+            f"{place}: value must be {rule or 'a ratio from 0'}. Received: value={text}"
+        )
     return value

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from common import recipe
-from common.results import measured, page, reported, text
+from common.results import measured, page, reported, text, times
 from common.results.claims import ClaimResult
 from common.results.comparison import CLAIMS_ONLY, NOT_RUN, ComparedCell
 from common.results.diagnostics import Finding
+from common.results.metrics import METRICS
 
 SCALES = {
     "paper": (
@@ -70,8 +71,8 @@ def counts(
     cells: Iterable[ComparedCell], results: Iterable[ClaimResult], findings: int
 ) -> str:
     """Returns how many cells and claims got each verdict, and how many warnings."""
-    # Minutes and cells without a reported number have no verdict.
-    judged = [c for c in cells if c.metric == "accuracy" and c.reported is not None]
+    # Minutes, ratios and cells without a reported number have no verdict.
+    judged = [c for c in cells if METRICS[c.metric].judged and c.reported is not None]
     verdicts = collections.Counter(
         "measured" if cell.verdict == CLAIMS_ONLY else cell.verdict for cell in judged
     )
@@ -160,7 +161,10 @@ def claims(results: Sequence[ClaimResult], scale: str) -> str:
             if scale in claim.expected_at
             else '<span class="soft"> not expected to show at this scale</span>'
         )
-        lines = "".join(f"<li>{page.escape(line)}</li>" for line in result.details)
+        notes = [claim.note] if claim.note else []
+        lines = "".join(
+            f"<li>{page.escape(line)}</li>" for line in (*result.details, *notes)
+        )
         items.append(
             f"<li>{page.chip(result.verdict)}{note}<p>{page.escape(claim.statement)} "
             f'<span class="soft">({page.escape(claim.source)})</span></p>'
@@ -256,7 +260,7 @@ def _mark(confidence: str) -> str:
 
 
 def _numbers(run: measured.Run, runs: Mapping[str, measured.Run]) -> list[str]:
-    minutes, ratio = run.training_minutes, time_ratio(run, runs)
+    minutes, ratio = run.training_minutes, times.ratio(run, runs)
     return [
         "not finished" if minutes is None else f"{minutes:.2f} min",
         "" if ratio is None else f"{ratio:.2f}",
@@ -276,20 +280,6 @@ def _making(run: measured.Run) -> str:
         f"commit {str(manifest['commit'])[:18]}" if manifest.get("commit") else None,
     ]
     return page.escape("; ".join(part for part in parts if part))
-
-
-def time_ratio(run: measured.Run, runs: Mapping[str, measured.Run]) -> float | None:
-    """Returns training minutes over those of natural training on the same dataset.
-
-    That is the run `PREFIX_natural` (or `natural`) whose prefix begins this run's name;
-    None if either has no time.
-    """
-    for name, natural in runs.items():
-        prefix = name.removesuffix("natural")
-        if name != prefix and run.name.startswith(prefix):
-            minutes, base = run.training_minutes, natural.training_minutes
-            return minutes / base if minutes is not None and base else None
-    return None
 
 
 def _count(value: Any) -> str:

@@ -1,8 +1,6 @@
 """Sections of the report: what they count, mark and warn about."""
 
-import pytest
-
-from common.results import measured, sections
+from common.results import sections
 from common.results.comparison import ComparedCell
 
 
@@ -40,12 +38,3 @@ def test_an_unverified_number_is_marked_in_its_cell():
 def test_a_scale_that_is_not_the_papers_says_so():
     assert "small" in sections.heading("Table 1", "small")
     assert sections.heading("Table 1", "paper") == "<h3>Table 1</h3>"
-
-
-def test_times_are_divided_by_natural_training_of_the_same_dataset(write_run):
-    write_run("a_natural", {}, minutes=2.0)
-    write_run("b_natural", {}, minutes=5.0)
-    path = write_run("b_free", {}, minutes=15.0)
-    runs = measured.find(path.parents[2], "fake", "paper")
-    assert sections.time_ratio(runs["b_free"], runs) == pytest.approx(3.0)
-    assert sections.time_ratio(runs["a_natural"], runs) == pytest.approx(1.0)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from common.recipe import Table
 from common.results.claims import ClaimResult
 from common.results.comparison import CLAIMS_ONLY, ComparedCell
+from common.results.metrics import METRICS
 from common.results.regression import RegressedCell
 
 MARKS = {
@@ -25,7 +26,7 @@ MARKS = {
 
 
 def measured(cell: ComparedCell) -> str:
-    """Returns such as `46.12`, `12.5 min`, or `-` for a cell that was not run."""
+    """Returns such as `46.12`, `12.5 min`, `0.947`, or `-` where nothing is known."""
     return _number(cell.measured, cell.metric, cell.total)
 
 
@@ -101,7 +102,9 @@ def text_claims(results: Iterable[ClaimResult], scale: str) -> str:
         expected = "" if scale in result.claim.expected_at else " (not expected here)"
         lines = [f"{result.verdict.upper()}{expected}  {result.claim.name}"]
         lines += [f"  {result.claim.statement} ({result.claim.source})"]
-        blocks.append("\n".join([*lines, *(f"  {line}" for line in result.details)]))
+        lines += [f"  {line}" for line in result.details]
+        lines += [f"  {result.claim.note}"] if result.claim.note else []
+        blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
 
@@ -121,12 +124,17 @@ def _verdict(cell: ComparedCell) -> str:
 
 
 def _number(value: float | None, metric: str, total: int | None = None) -> str:
+    """Returns a number with as many decimals as its kind and its count support."""
     if value is None or not math.isfinite(value):
         return "-"
-    if metric == "minutes":
-        return f"{value:.{1 if value >= 1 else 2}f}{_unit(metric)}"
-    return f"{value:.{1 if total and total < 1000 else 2}f}"
+    few = total is not None and 0 < total < 1000
+    decimals = {
+        "%": 1 if few else 2,
+        "min": 1 if value >= 1 else 2,
+        "": 2 if few else 3,
+    }[METRICS[metric].unit]
+    return f"{value:.{decimals}f}{_unit(metric)}"
 
 
 def _unit(metric: str) -> str:
-    return " min" if metric == "minutes" else ""
+    return " min" if METRICS[metric].unit == "min" else ""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from common import recipe as recipes
+from common.training import average as averages
 from common.training import checkpoint, errors, strategy
 
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -26,6 +27,7 @@ class Learner:
       method: bound to the network and to its optimizer.
       state: what the method carries from step to step, distributed over replicas.
       distribution: where it lives.
+      average: the moving average of the network, or None for a recipe without.
       step: updates done.
     """
 
@@ -33,12 +35,14 @@ class Learner:
     method: Any
     state: Any
     distribution: tf.distribute.Strategy
+    average: averages.Average | None = None
     step: int = 0
 
     @property
     def variables(self) -> list[Any]:
-        """The shared variables: network, then optimizer."""
-        return [*self.network.variables, *self.method.optimizer.variables]
+        """The shared variables: network, optimizer, then average."""
+        shadows = self.average.variables if self.average else []
+        return [*self.network.variables, *self.method.optimizer.variables, *shadows]
 
     def save(self, directory: pathlib.Path) -> None:
         """Writes this worker's files of a checkpoint."""
@@ -106,6 +110,7 @@ def build(
             l2=recipe.l2,
             num_replicas=distribution.num_replicas_in_sync,
         )
+        average = averages.Average(network, recipe.average) if recipe.average else None
     shape = (
         recipe.batch_size // distribution.num_replicas_in_sync,
         data.image_size,
@@ -113,4 +118,30 @@ def build(
         data.channels,
     )
     state = distribution.run(lambda: method.initial_state(shape))
-    return Learner(network, method, state, distribution)
+    return Learner(network, method, state, distribution, average)
+
+
+def load(
+    recipe: recipes.Recipe,
+    directory: pathlib.Path,
+    distribution: tf.distribute.Strategy,
+    precision: str,
+) -> keras.Model:
+    """Returns the trained network with the weights that it is evaluated with.
+
+    They are the averaged ones if the recipe has an average.
+
+    Args:
+      recipe: trained to its end.
+      directory: of the run's checkpoints.
+      distribution: where the network lives.
+      precision: one of `PRECISIONS`.
+
+    Raises:
+      RunError: there is no checkpoint of the last update, or it does not read back.
+    """
+    built = build(recipe, distribution, precision)
+    checkpoint.load(directory, built.variables, recipe.num_steps)
+    if built.average:
+        built.average.give()
+    return built.network

@@ -14,6 +14,7 @@ from common import backend
 from common import recipe as recipes
 from common.data import checks
 from common.evaluation import logits as logit_checks
+from common.training import average as averages
 from common.training import errors, manifest, metrics, probe, strategy
 from common.training import learner as learners
 
@@ -63,9 +64,21 @@ def train(
 
 
 def compile_update(
-    method: Any, distribution: tf.distribute.Strategy, seed: int
+    method: Any,
+    distribution: tf.distribute.Strategy,
+    seed: int,
+    average: averages.Average | None = None,
 ) -> Callable[..., Any]:
-    """Returns (batch, state, step) -> (metrics over all replicas, state), compiled."""
+    """Returns (batch, state, step) -> (metrics over all replicas, state), compiled.
+
+    `step` is the number of updates done before this one.
+    """
+
+    def train_step(batch: Any, state: Any, step: Any, step_seed: Any) -> Any:
+        result = method.train_step(batch, state, step_seed)
+        if average:
+            average.update(step + 1)
+        return result
 
     @tf.function(reduce_retracing=True)
     def update(batch: Any, state: Any, step: Any) -> Any:
@@ -73,7 +86,7 @@ def compile_update(
         # serves all replicas, and the replicas together draw what one alone would.
         step_seed = backend.fold(seed, step)
         shares, state = distribution.run(
-            method.train_step, args=(batch, state, step_seed)
+            train_step, args=(batch, state, step, step_seed)
         )
         totals = {
             name: distribution.reduce(tf.distribute.ReduceOp.SUM, share, axis=None)
@@ -118,7 +131,9 @@ class _Run:
 
     def _update_until_done(self) -> None:
         learner = self.learner
-        update = compile_update(learner.method, learner.distribution, self.recipe.seed)
+        update = compile_update(
+            learner.method, learner.distribution, self.recipe.seed, learner.average
+        )
         self.prober = self._make_probe()
         batches = self._batches()
         batch = next(batches)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from common import recipe as recipes
+from common import overrides
 from common.training import errors
 
 _NAME = "recipe.json"
@@ -64,7 +64,7 @@ def check(run_dir: pathlib.Path, **expected: Any) -> None:
             f"{path} is damaged; remove {run_dir} to start again. Received: {error}"
         ) from None
     for key, value in expected.items():
-        difference = recipes.first_difference(found.get(key), value, key)
+        difference = overrides.first_difference(found.get(key), value, key)
         if difference:
             raise errors.RunError(
                 f"{run_dir} holds a run of another recipe (there != here). "

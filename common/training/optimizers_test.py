@@ -1,4 +1,4 @@
-"""Momentum against updates computed by hand."""
+"""Momentum and RMSProp against updates computed by hand."""
 
 import dataclasses
 
@@ -93,3 +93,135 @@ def test_it_is_a_frozen_value():
     assert optimizers.Momentum(0.9) == optimizers.Momentum()
     with pytest.raises(dataclasses.FrozenInstanceError):
         optimizers.Momentum().momentum = 0.5
+
+
+def test_rmsprop_by_hand_over_a_drop_of_the_rate():
+    # ms = 0.9 + 0.1 g^2 = 1;   mom = 0.1 / sqrt(2) = 0.0707107
+    # ms = 0.9 + 0.1 g^2 = 1.3; mom = 0.9 * 0.0707107 + 0.01 * 2 / sqrt(2.3)
+    variable = keras.Variable([1.0])
+    optimizer = optimizers.RMSProp().build(DROP.build())
+    optimizer.build([variable])
+    for gradient, expected in ((1.0, 0.9292893), (2.0, 0.8524622)):
+        optimizer.apply([tf.constant([gradient])], [variable])
+        assert float(variable[0]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_epsilon_of_rmsprop_is_under_the_root():
+    # g^2 = 1 keeps ms = 1 whatever the decay: the step is 0.1 / sqrt(1 + 3).
+    variable = keras.Variable([0.0])
+    optimizer = optimizers.RMSProp(decay=0.3, epsilon=3.0).build(0.1)
+    optimizer.build([variable])
+    optimizer.apply([tf.constant([-1.0])], [variable])
+    assert float(variable[0]) == pytest.approx(0.05, abs=1e-7)
+
+
+def rmsprop_twin(gradients, rates, *, decay, momentum, epsilon):
+    """Returns the weights after each update, from 0, in float64."""
+    square, move, weight, history = 1.0, 0.0, 0.0, []
+    for gradient, rate in zip(np.float64(gradients), rates, strict=True):
+        square = square + (1 - decay) * (gradient**2 - square)
+        move = momentum * move + rate * gradient / np.sqrt(square + epsilon)
+        weight = weight - move
+        history.append(weight)
+    return np.array(history)
+
+
+def trajectory(optimizer, gradients, apply=None):
+    """Returns the weights after each update, from 0."""
+    variable = keras.Variable(np.zeros_like(gradients[0]))
+    optimizer.build([variable])
+    history = []
+    for gradient in gradients:
+        if apply:
+            apply(optimizer, tf.constant(gradient), variable)
+        else:
+            optimizer.apply([tf.constant(gradient)], [variable])
+        history.append(variable.numpy())
+    return np.array(history)
+
+
+def random_gradients(steps=12):
+    return np.random.default_rng(0).normal(0, 3, (steps, 5)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"decay": 0.9, "momentum": 0.9, "epsilon": 1.0},
+        {"decay": 0.5, "momentum": 0.2, "epsilon": 1e-3},
+        {"decay": 0.0, "momentum": 0.0, "epsilon": 0.1},
+    ],
+)
+def test_rmsprop_is_its_float64_twin_over_drops_of_the_rate(numbers):
+    gradients = random_gradients()
+    schedule = schedules.ExponentialDecay(0.1, 0.5, every=5)
+    found = trajectory(optimizers.RMSProp(**numbers).build(schedule.build()), gradients)
+    rates = [0.1] * 5 + [0.05] * 5 + [0.025] * 2
+    expected = rmsprop_twin(gradients, rates, **numbers)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def keras_rmsprop(rate=0.1):
+    return keras.optimizers.RMSprop(rate, rho=0.9, momentum=0.9, epsilon=1.0)
+
+
+def test_keras_rmsprop_starts_from_zero_and_so_steps_further():
+    # ms = 0.1 g^2 = 0.1 in place of 1: 0.1 / sqrt(1.1) in place of 0.1 / sqrt(2).
+    ones = np.ones((1, 1), "float32")
+    assert trajectory(keras_rmsprop(), ones).item() == pytest.approx(-0.0953463)
+    ours = trajectory(optimizers.RMSProp().build(0.1), ones)
+    assert ours.item() == pytest.approx(-0.0707107)
+
+
+def test_keras_rmsprop_set_to_one_does_the_same_ever_after():
+    gradients, variable = random_gradients(), keras.Variable(np.zeros(5, "float32"))
+    theirs = keras_rmsprop()
+    theirs.build([variable])
+    (square,) = (v for v in theirs.variables if "velocity" in v.path)
+    square.assign(np.ones(5))
+    for gradient in gradients:
+        theirs.apply([tf.constant(gradient)], [variable])
+    ours = trajectory(optimizers.RMSProp().build(0.1), gradients)
+    np.testing.assert_allclose(ours[-1], variable.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_rmsprop_of_two_replicas_is_that_of_their_summed_gradients(two_replicas):
+    def apply(optimizer, gradient, variable):
+        def own_share():
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            share = tf.where(replica == 0, 0.75, 0.25)
+            optimizer.apply([share * gradient], [variable])
+
+        two_replicas.run(tf.function(own_share))
+
+    gradients = random_gradients(4)
+    one = trajectory(optimizers.RMSProp().build(0.1), gradients)
+    with two_replicas.scope():
+        two = trajectory(optimizers.RMSProp().build(0.1), gradients, apply)
+    np.testing.assert_allclose(two, one, rtol=1e-6, atol=1e-7)
+
+
+def test_mean_squares_start_at_one_and_are_variables_of_the_optimizer():
+    variable = keras.Variable([0.0, 0.0])
+    optimizer = optimizers.RMSProp().build(0.1)
+    optimizer.build([variable])
+    assert len(optimizer.variables) == 4  # iterations, rate, mean square, move
+    slots = [v.numpy().tolist() for v in optimizer.variables[2:]]
+    assert slots == [[1.0, 1.0], [0.0, 0.0]]
+    optimizer.apply([tf.constant([2.0, 0.0])], [variable])
+    square, move = (v.numpy() for v in optimizer.variables[2:])
+    np.testing.assert_allclose(square, [1.3, 0.9], rtol=1e-6)
+    np.testing.assert_allclose(move, [0.2 / np.sqrt(2.3), 0.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("decay", "momentum") for value in (-0.1, 1.0)),
+        *(("epsilon", value) for value in (0.0, -1.0, float("inf"))),
+        *((name, float("nan")) for name in ("decay", "momentum", "epsilon")),
+    ],
+)
+def test_numbers_of_rmsprop_out_of_range_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be .*Received: {name}={value}"):
+        optimizers.RMSProp(**{name: value})

@@ -1,0 +1,221 @@
+"""What every attack promises, each by its row."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common import attacks, backend, recipe
+from tests import linear, twins
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """An attack by its radius, what it costs, and what it looks at."""
+
+    build: Callable[[Any], Any]
+    forward: int = 1
+    backward: int = 1
+    labels: bool = False
+    seed: bool = False
+
+
+def iterated(kind, source):
+    return lambda epsilon: kind(epsilon, 2.0, 3, source=source)
+
+
+ROWS = {
+    "FGSM": Row(attacks.FGSM, labels=True),
+    "FGSMPredicted": Row(attacks.FGSMPredicted),
+    "FastEntropy": Row(attacks.FastEntropy),
+    "FastGradL2": Row(attacks.FastGradL2, labels=True),
+    "FastGradLinf": Row(attacks.FastGradLinf, labels=True),
+    "StepLL": Row(attacks.StepLL),
+    "StepRandom": Row(attacks.StepRandom, labels=True, seed=True),
+    "IterBasic": Row(iterated(attacks.IterBasic, "true"), 3, 3, labels=True),
+    "IterBasic predicted": Row(iterated(attacks.IterBasic, "predicted"), 4, 3),
+    "IterLL": Row(iterated(attacks.IterLL, "least_likely"), 4, 3),
+    "IterLL random": Row(
+        iterated(attacks.IterLL, "random"), 3, 3, labels=True, seed=True
+    ),
+    "RandomSign": Row(attacks.RandomSign, 0, 0, seed=True),
+    "RandomTruncatedNormal": Row(attacks.RandomTruncatedNormal, 0, 0, seed=True),
+    "PGD": Row(lambda e: attacks.PGD(e, 2.0, 3), 3, 3, labels=True, seed=True),
+}
+
+every_row = pytest.mark.parametrize("name", ROWS)
+
+
+@functools.cache
+def compiled(name):
+    """Returns the compiled attack: images, labels, epsilon, seed -> images."""
+    network = twins.TinyNetwork()
+
+    def attacked(images, labels, epsilon, seed):
+        return ROWS[name].build(epsilon)(network, images, labels, seed=seed)
+
+    return backend.compiled(attacked)
+
+
+def run(name, images, labels, *, epsilon=8.0, seed=3):
+    """Runs the compiled attack, with one radius and one seed for each image."""
+    count = len(images)
+    epsilon = np.broadcast_to(np.float32(epsilon), count)
+    seed = np.broadcast_to(np.int64(seed), count)
+    return compiled(name)(*map(tf.constant, (images, labels, epsilon, seed))).numpy()
+
+
+def test_every_exported_attack_has_a_row():
+    built = {type(row.build(8.0)).__name__ for row in ROWS.values()}
+    assert built == set(attacks.__all__)
+
+
+@every_row
+@settings(max_examples=8)
+@given(
+    radii=st.lists(st.floats(0, 64, width=32), min_size=6, max_size=6),
+    batch=st.integers(0, 6),
+    dark=st.integers(0, 255),
+    seed=st.integers(-(2**63), 2**63 - 1),
+)
+def test_images_stay_in_their_ball_and_in_range(name, radii, batch, dark, seed):
+    images, labels = twins.batch(seed=batch)
+    images[images < dark] = 0.0
+    images[images > 255 - dark / 2] = 255.0
+    radii[batch % 6] = 0.0
+    adv_images = run(name, images, labels, epsilon=radii, seed=seed)
+    assert adv_images.dtype == np.float32 and adv_images.shape == images.shape
+    reached = np.abs(adv_images - images).max(axis=(1, 2, 3))
+    assert (reached <= np.float32(radii) + 1e-4).all()
+    assert adv_images.min() >= 0 and adv_images.max() <= 255
+    np.testing.assert_array_equal(adv_images[batch % 6], images[batch % 6])
+
+
+@every_row
+def test_a_large_radius_moves_every_image(name):
+    images, labels = twins.batch()
+    adv_images = run(name, images, labels)
+    assert (np.abs(adv_images - images).max(axis=(1, 2, 3)) > 1).all()
+
+
+@every_row
+def test_the_order_and_the_split_of_a_batch_do_not_matter(name):
+    images, labels = twins.batch(8)
+    radii = np.arange(1.0, 9.0, dtype=np.float32)
+    whole = run(name, images, labels, epsilon=radii)
+    order = np.random.default_rng(0).permutation(8)
+    permuted = run(name, images[order], labels[order], epsilon=radii[order])
+    np.testing.assert_allclose(permuted, whole[order], atol=1e-4)
+    parts = [
+        run(name, images[part], labels[part], epsilon=radii[part])
+        for part in (slice(0, 3), slice(3, 8))
+    ]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
+
+
+@every_row
+def test_the_seed_decides_where_there_is_chance_and_only_there(name):
+    images, labels = twins.batch(8)
+    first, again, other = (run(name, images, labels, seed=s) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (np.abs(first - other).max() > 1) == ROWS[name].seed
+    mixed = run(name, images, labels, seed=[1, 2] * 4)
+    np.testing.assert_allclose(mixed[::2], first[::2], atol=1e-4)
+    np.testing.assert_allclose(mixed[1::2], other[1::2], atol=1e-4)
+
+
+@every_row
+def test_the_labels_decide_where_they_are_looked_at_and_only_there(name):
+    images, labels = twins.batch(8)
+    moved = [run(name, images, y) for y in (labels, (labels + 1) % twins.CLASSES)]
+    assert (np.abs(moved[0] - moved[1]).max() > 0.1) == ROWS[name].labels
+
+
+@every_row
+def test_tensors_and_numbers_eager_and_compiled_are_the_same_attack(name):
+    images, labels = twins.batch()
+    attack, network = ROWS[name].build(8.0), twins.TinyNetwork()
+    expected = run(name, images, labels)
+    fields = {"epsilon": 8.0, "step_size": 2.0, "num_steps": 3}
+    known = [f.name for f in dataclasses.fields(attack) if f.name in fields]
+    scalars = dataclasses.replace(attack, **{k: tf.constant(fields[k]) for k in known})
+    for same in (attack, scalars):
+        adv_images = same(network, tf.constant(images), labels, seed=3)
+        np.testing.assert_allclose(adv_images, expected, atol=1e-4)
+
+
+@every_row
+@pytest.mark.parametrize("compile_it", [False, True])
+def test_no_pass_is_wasted(name, compile_it):
+    images, labels = twins.batch()
+    network, counter = twins.TinyNetwork(), twins.PassCounter()
+    row = ROWS[name]
+
+    def attacked(images):
+        return row.build(8.0)(lambda x: counter(network(x)), images, labels)
+
+    attacked = backend.compiled(attacked) if compile_it else attacked
+    attacked(tf.constant(images))
+    assert (counter.forward, counter.backward) == (row.forward, row.backward)
+
+
+@every_row
+def test_batch_norm_and_weights_stay(name):
+    images, labels = twins.batch()
+    model = linear.Linear(norm=True)
+    model(images, training=True)
+    before = [variable.numpy() for variable in model.variables]
+    assert len(before) == 6
+    attack = ROWS[name].build(8.0)
+    attack(lambda x: model(x, training=False), tf.constant(images), labels)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+@every_row
+def test_without_a_gradient_nothing_moves(name):
+    images, labels = twins.batch()
+    adv_images = ROWS[name].build(8.0)(
+        lambda x: tf.zeros([len(x), twins.CLASSES]), tf.constant(images), labels
+    )
+    assert np.isfinite(adv_images).all()
+    if ROWS[name].backward and name != "PGD":  # which starts elsewhere
+        np.testing.assert_array_equal(adv_images, images)
+
+
+@every_row
+def test_an_outer_tape_gets_no_gradient_through_the_attack(name):
+    images, labels = twins.batch()
+    images = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        attack = ROWS[name].build(8.0)
+        adv_images = attack(twins.TinyNetwork(), images, labels)
+    assert tape.gradient(adv_images, images) is None
+
+
+@every_row
+def test_it_is_a_value_that_a_record_can_hold(name):
+    attack = ROWS[name].build(8.0)
+    assert attack == ROWS[name].build(8.0) != ROWS[name].build(4.0)
+    assert hash(attack) == hash(ROWS[name].build(8.0))
+    record = json.loads(json.dumps(recipe.to_dict(attack)))
+    assert record["type"] == type(attack).__name__ and record["epsilon"] == 8.0
+
+
+@every_row
+def test_other_units_are_refused(name):
+    images, labels = twins.batch()
+    with pytest.raises(ValueError, match="pixels of 255"):
+        ROWS[name].build(8 / 255)
+    with pytest.raises(ValueError, match=r"\[0, 255\]"):
+        ROWS[name].build(8.0)(twins.TinyNetwork(), tf.constant(images - 128), labels)

@@ -1,0 +1,214 @@
+"""Compiled judges: which images of a batch a network classifies correctly, attacked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from common import backend
+from common.attacks import pgd
+
+# Fields of attacks that enter as tensors: another value does not compile again.
+_NUMBERS = {"epsilon": tf.float32, "step_size": tf.float32, "num_steps": tf.int32}
+_TOP1, _TOP5 = 1, 2  # bits of an outcome
+_NOT_FINITE = -1
+
+
+class Batch(NamedTuple):
+    """What a judge is shown.
+
+    Attributes:
+      images: float32 [B, H, W, C] in [0, 255].
+      labels: int32 [B].
+      restarts: int64 [B], the restart of the attack that each image is in.
+    """
+
+    images: Any
+    labels: Any
+    restarts: Any
+
+
+class Verdict(NamedTuple):
+    """What a judge found.
+
+    Attributes:
+      top1: bool [B], the label has the largest logit.
+      top5: bool [B], it is among the five largest; False with five classes or fewer.
+      pieces: the images that were judged, a tensor per replica.
+    """
+
+    top1: np.ndarray
+    top5: np.ndarray
+    pieces: tuple[Any, ...]
+
+
+class Judges:
+    """The judges of one network: `judges(attack, batch, seed)`.
+
+    They are compiled once for each kind of attack: FGSM at four epsilons is one. Of
+    equal logits the one of the lower class counts as larger, as in `tf.math.top_k`.
+    """
+
+    def __init__(
+        self,
+        logits_fn: Callable[[Any], Any],
+        distribution: tf.distribute.Strategy | None = None,
+    ) -> None:
+        """Compiles nothing yet.
+
+        Args:
+          logits_fn: images [B, H, W, C] in [0, 255] -> logits [B, K].
+          distribution: a strategy of one machine whose replicas share each batch, or
+            None for one device.
+        """
+        self.logits_fn = logits_fn
+        self.distribution = distribution
+        self._compiled: dict[Any, Callable[..., Any]] = {}
+
+    @property
+    def num_replicas(self) -> int:
+        """Replicas that share a batch, so what its size must divide by."""
+        return self.distribution.num_replicas_in_sync if self.distribution else 1
+
+    def __call__(self, attack: Any, batch: Batch, seed: int) -> Verdict:
+        """Attacks the batch, one restart of each image, and judges it.
+
+        Args:
+          attack: from `common.attacks`, or None to judge the images as they are.
+          batch: NumPy arrays or tensors; B divides by the replicas.
+          seed: of the attack.
+
+        Raises:
+          ValueError: the logits of an image are not finite, or a field of the attack
+            has a value per image.
+        """
+        kind, numbers = _split(attack)
+        if kind not in self._compiled:
+            compiled = _compile(self.logits_fn, attack)
+            self._compiled[kind] = (
+                _shared(compiled, self.distribution)
+                if self.num_replicas > 1
+                else compiled
+            )
+        tensors = [tf.convert_to_tensor(part) for part in batch]
+        images, outcomes = self._compiled[kind](
+            *tensors, seed=backend.fold(seed), numbers=numbers
+        )
+        outcomes = np.concatenate([part.numpy() for part in self._pieces(outcomes)])
+        _check(outcomes)
+        top1, top5 = (outcomes & bit > 0 for bit in (_TOP1, _TOP5))
+        return Verdict(top1, top5, self._pieces(images))
+
+    def _pieces(self, parts: Any) -> tuple[Any, ...]:
+        if self.distribution is None or self.num_replicas == 1:
+            return (parts,)
+        return self.distribution.experimental_local_results(parts)
+
+
+def of_network(
+    judges: Judges | None,
+    logits_fn: Callable[[Any], Any],
+    distribution: tf.distribute.Strategy | None = None,
+) -> Judges:
+    """Returns the judges that were handed over, or new ones if None were.
+
+    Raises:
+      ValueError: they are those of another network or distribution.
+    """
+    if judges is None:
+        return Judges(logits_fn, distribution)
+    if judges.logits_fn is not logits_fn or judges.distribution is not distribution:
+        raise ValueError(
+            "judges must have been made with the same logits_fn and distribution. "
+            f"Received: judges of {judges.logits_fn} for {logits_fn}"
+        )
+    return judges
+
+
+def _split(attack: Any) -> tuple[Any, dict[str, Any]]:
+    """Returns what an attack is compiled for, as a key, and its numbers as tensors."""
+    if not dataclasses.is_dataclass(attack):
+        return attack, {}
+    fields = {f.name: getattr(attack, f.name) for f in dataclasses.fields(attack)}
+    numbers = {
+        name: tf.constant(fields.pop(name), dtype)
+        for name, dtype in _NUMBERS.items()
+        if isinstance(fields.get(name), (int, float))
+    }
+    fields.pop("num_restarts", None)  # a judge runs one at a time
+    kind = (type(attack), *numbers, *fields.items())
+    try:
+        hash(kind)
+    except TypeError:
+        raise ValueError(
+            "Evaluation takes attacks with one value for all images: they move between "
+            f"batches. Received: attack={type(attack).__name__} with fields={fields}"
+        ) from None
+    return kind, numbers
+
+
+def _compile(logits_fn: Callable[[Any], Any], attack: Any) -> Callable[..., Any]:
+    """Returns (images, labels, restarts, seed, numbers) -> images judged, outcomes.
+
+    An outcome is int8 [B]: the bits `_TOP1` and `_TOP5`, or `_NOT_FINITE` where the
+    network has no answer.
+    """
+    if getattr(attack, "num_restarts", 1) > 1:
+        attack = dataclasses.replace(attack, num_restarts=1)
+
+    def judge(
+        images: Any, labels: Any, restarts: Any, *, seed: Any, numbers: Any
+    ) -> tuple[Any, Any]:
+        if attack is not None:
+            one = dataclasses.replace(attack, **numbers) if numbers else attack
+            seeds = pgd.restart_seed(seed, restarts)
+            images = one(logits_fn, images, labels, seed=seeds)
+        logits = logits_fn(images)
+        outcomes = _TOP1 * _among_largest(1, labels, logits)
+        if logits.shape[-1] > 5:
+            outcomes += _TOP5 * _among_largest(5, labels, logits)
+        finite = tf.reduce_all(tf.math.is_finite(logits), -1)
+        return images, tf.where(finite, outcomes, _NOT_FINITE)
+
+    return backend.compiled(judge)
+
+
+def _shared(
+    compiled: Callable[..., Any], distribution: tf.distribute.Strategy
+) -> Callable[..., Any]:
+    """Returns `compiled` with every replica at its part of the batch."""
+
+    @tf.function(reduce_retracing=True)
+    def shared(*batch: Any, seed: Any, numbers: Any) -> Any:
+        def piece() -> Any:
+            context = tf.distribute.get_replica_context()
+            size = tf.shape(batch[1])[0] // context.num_replicas_in_sync
+            start = context.replica_id_in_sync_group * size
+            parts = (part[start : start + size] for part in batch)
+            return compiled(*parts, seed=seed, numbers=numbers)
+
+        return distribution.run(piece)
+
+    return shared
+
+
+def _among_largest(count: int, labels: Any, logits: Any) -> Any:
+    """Returns int8 [B]: 1 if fewer than `count` classes come before the label's."""
+    at_label = tf.gather(logits, labels, axis=-1, batch_dims=1)[:, None]
+    lower = tf.range(logits.shape[-1], dtype=labels.dtype) < labels[:, None]
+    before = (logits > at_label) | ((logits == at_label) & lower)
+    return tf.cast(tf.reduce_sum(tf.cast(before, tf.int32), -1) < count, tf.int8)
+
+
+def _check(outcomes: np.ndarray) -> None:
+    """Refuses to count images for which the network has no finite logits."""
+    broken = int(np.count_nonzero(outcomes == _NOT_FINITE))
+    if broken:
+        raise ValueError(
+            "logits must be finite; look at the weights and the input scale. "
+            f"Received: {broken} of {len(outcomes)} images without, in one batch"
+        )

@@ -1,0 +1,118 @@
+"""What judges compile, count and refuse, below what evaluations test."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import attacks
+from common.evaluation import judges as judging
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 2, 2, 3)).astype(np.float32)
+BATCH = judging.Batch(IMAGES, np.arange(6, dtype=np.int32), np.zeros(6, np.int64))
+
+
+def constant(*rows):
+    """A network with the same logits for all images, or each its own."""
+    logits = tf.constant(rows, tf.float32)
+    return lambda images: logits + 0.0 * tf.reduce_sum(images, [1, 2, 3])[:, None]
+
+
+def linear(images):
+    weights = np.random.default_rng(1).normal(0, 0.1, (12, 7)).astype(np.float32)
+    return tf.reshape(images, [-1, 12]) @ weights
+
+
+def test_among_equal_logits_the_lower_class_comes_first():
+    verdict = judging.Judges(constant([1.0] * 7))(None, BATCH, 0)
+    assert verdict.top1.tolist() == [True] + [False] * 5
+    assert verdict.top5.tolist() == [True] * 5 + [False]
+    best = tf.math.top_k(tf.ones([6, 7]), 5).indices.numpy()
+    assert verdict.top5.tolist() == [k in best[k] for k in range(6)]
+
+
+def test_the_order_of_logits_decides_and_not_that_of_classes():
+    verdict = judging.Judges(constant([0, 1, 2, 3, 4, 5, 6]))(None, BATCH, 0)
+    assert verdict.top5.tolist() == [False, False, True, True, True, True]
+    assert not verdict.top1.any()
+
+
+def test_with_five_classes_there_is_no_top5():
+    labels = BATCH.labels % 5
+    verdict = judging.Judges(constant([0] * 5))(None, BATCH._replace(labels=labels), 0)
+    assert verdict.top1.tolist() == (labels == 0).tolist()
+    assert not verdict.top5.any()
+
+
+def test_the_pieces_are_the_images_that_were_judged():
+    judges = judging.Judges(linear)
+    (clean,) = judges(None, BATCH, 0).pieces
+    np.testing.assert_array_equal(clean, IMAGES)
+    (adv_images,) = judges(attacks.FGSM(8.0), BATCH, 0).pieces
+    expected = attacks.FGSM(8.0)(linear, IMAGES, BATCH.labels)
+    np.testing.assert_array_equal(adv_images, expected)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (attacks.FGSM(2.0), attacks.FGSM(16), True),
+        (attacks.IterBasic(2.0), attacks.IterBasic(16.0, 0.5, 3), True),
+        (attacks.PGD(8, 2, 1), attacks.PGD(4, 1, 9, num_restarts=3), True),
+        (attacks.PGD(8, 2, 1), attacks.PGD(8, 2, 1, random_start=False), False),
+        (attacks.PGD(8, 2, 1), attacks.PGD(8, 2, 1, loss="margin"), False),
+        (attacks.FGSM(8.0), attacks.IterBasic(8.0), False),
+        (attacks.FGSM(8.0), None, False),
+    ],
+)
+def test_attacks_share_a_judge_that_differ_in_numbers_alone(one, other, same):
+    judges = judging.Judges(linear)
+    for attack in (one, other, one):
+        judges(attack, BATCH, 0)
+    assert len(judges._compiled) == (1 if same else 2)
+
+
+def test_neither_number_nor_seed_is_kept_from_the_first_call():
+    judges = judging.Judges(linear)
+    seen = []
+    for epsilon, seed in ((2.0, 0), (9.0, 0), (9.0, 1), (2.0, 0)):
+        attack = attacks.PGD(epsilon, 1.0, 1)
+        seen.append(judges(attack, BATCH, seed).pieces[0].numpy())
+        assert abs(seen[-1] - IMAGES).max() <= epsilon + 1e-4
+    assert abs(seen[1] - IMAGES).max() > 2.1
+    assert (seen[1] != seen[2]).any()
+    np.testing.assert_array_equal(seen[0], seen[3])
+
+
+def test_replicas_judge_parts_of_the_batch_in_order(two_replicas):
+    judges = judging.Judges(linear, two_replicas)
+    assert judges.num_replicas == 2
+    verdict, expected = judges(None, BATCH, 0), judging.Judges(linear)(None, BATCH, 0)
+    np.testing.assert_array_equal(verdict.top5, expected.top5)
+    assert len(verdict.pieces) == 2
+    np.testing.assert_array_equal(np.concatenate(verdict.pieces), IMAGES)
+
+
+def test_one_value_per_image_is_refused():
+    attack = attacks.FGSM(np.full(6, 8.0, np.float32))
+    with pytest.raises(ValueError, match=r"one value for all images.*attack=FGSM"):
+        judging.Judges(linear)(attack, BATCH, 0)
+
+
+def test_any_callable_is_an_attack():
+    def darker(logits_fn, images, labels, *, seed):
+        return images / 2
+
+    (pieces,) = judging.Judges(linear)(darker, BATCH, 0).pieces
+    np.testing.assert_array_equal(pieces, IMAGES / 2)
+
+
+def test_a_dataclass_without_numbers_is_an_attack():
+    @dataclasses.dataclass(frozen=True)
+    class Negative:
+        def __call__(self, logits_fn, images, labels, *, seed):
+            return 255.0 - images
+
+    (pieces,) = judging.Judges(linear)(Negative(), BATCH, 0).pieces
+    np.testing.assert_array_equal(pieces, 255.0 - IMAGES)

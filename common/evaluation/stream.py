@@ -1,0 +1,105 @@
+"""The examples of a dataset, checked, one at a time and in batches of few sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from common.data import checks
+from common.evaluation import judges, logits
+
+
+@dataclasses.dataclass
+class Slot:
+    """An example in the batch, and the restart of the attack that it is in."""
+
+    index: int
+    image: np.ndarray
+    label: int
+    restart: int = 0
+
+
+class Examples:
+    """A dataset that is read once, and checked on the way.
+
+    Attributes:
+      num_classes: K of the networks.
+      first_size: images of the first batch.
+      count: examples read so far.
+    """
+
+    def __init__(
+        self, dataset: tf.data.Dataset, *logits_fns: Callable[[Any], Any]
+    ) -> None:
+        """Shows the first images to the networks.
+
+        Args:
+          dataset: finite, of (images, labels) batches of any sizes.
+          *logits_fns: the networks; images -> logits [B, K].
+
+        Raises:
+          ValueError: no example, images outside [0, 255], labels outside the classes,
+            probabilities in place of logits, or networks of different classes. The
+            checks of a batch run when it is read.
+        """
+        self.count = 0
+        self._batches = dataset.as_numpy_iterator()
+        first = next(self._batches, None)
+        if first is None or not len(first[1]):
+            raise ValueError("The dataset has no example. Received: 0 batches")
+        checks.check_images(first[0])  # before a network is blamed for its answers
+        answers = [np.asarray(fn(tf.constant(first[0][:8]))) for fn in logits_fns]
+        for answer in answers:
+            logits.check_logits(answer)
+        classes = {answer.shape[-1] for answer in answers}
+        if len(classes) > 1:
+            raise ValueError(
+                "Networks must have the same classes. "
+                f"Received: num_classes={sorted(classes)}"
+            )
+        (self.num_classes,) = classes
+        self.first_size = len(first[1])
+        self._stream = self._read(first)
+
+    def take(self, count: int) -> list[Slot]:
+        """Returns the next examples: `count`, or what is left."""
+        return [slot for _, slot in zip(range(count), self._stream, strict=False)]
+
+    def _read(self, first: Any) -> Iterator[Slot]:
+        batch = first
+        while batch is not None:
+            images, labels = batch
+            checks.check_images(images)
+            checks.check_labels(labels, self.num_classes)
+            for image, label in zip(images, labels, strict=True):
+                yield Slot(self.count, image, int(label))
+                self.count += 1
+            batch = next(self._batches, None)
+
+
+def batch(pool: list[Slot], size: int, replicas: int = 1) -> judges.Batch:
+    """Returns the pool as a batch, filled up with its first slot.
+
+    Args:
+      pool: at least one slot and at most `size`.
+      size: of a full batch. The result is the smallest of size, size / 2, size / 4,
+        size / 8 that holds the pool, so that few sizes are compiled.
+      replicas: which the result divides by, as `size` does.
+    """
+    fitting = [s for s in (size // 8, size // 4, size // 2) if s >= len(pool)]
+    filled = next((s for s in fitting if s % replicas == 0), size)
+    slots = pool + pool[:1] * (filled - len(pool))
+    return judges.Batch(
+        np.stack([slot.image for slot in slots]).astype(np.float32),
+        np.array([slot.label for slot in slots], np.int32),
+        np.array([slot.restart for slot in slots], np.int64),
+    )
+
+
+def divisible(size: int, replicas: int) -> int:
+    """Returns the smallest number from `size` on that divides by the replicas."""
+    return -(-size // replicas) * replicas

@@ -1,0 +1,225 @@
+"""Transfer: adversarial images made on one network and shown to another.
+
+Kurakin et al. (2017) use two definitions. Table 4 gives the transfer rate: of the
+images that the source classifies correctly when clean and wrongly when adversarial, the
+share that the target classifies wrongly. Table 6 gives the target's error on all
+adversarial images. A record holds the counts of both, for the largest logit (top-1) and
+for the five largest (top-5: "correctly" means that the label is among them).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from common import recipe as recipes
+from common.evaluation import accuracy, record, stream
+from common.evaluation import judges as judging
+from common.results import intervals
+
+_COUNTS = ("correct", "eligible", "transferred", "rate", "rate_interval")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcomes:
+    """Which adversarial images transferred, by top-1 or by top-5.
+
+    Attributes:
+      survived: bool [total]: the target classifies the adversarial image correctly.
+      fooled: bool [total]: the source classifies the clean image correctly and the
+        adversarial one wrongly, so that the image counts for the transfer rate.
+    """
+
+    survived: np.ndarray
+    fooled: np.ndarray
+
+    @property
+    def correct(self) -> int:
+        """Adversarial images that the target classifies correctly."""
+        return int(self.survived.sum())
+
+    @property
+    def eligible(self) -> int:
+        """Images that count for the transfer rate."""
+        return int(self.fooled.sum())
+
+    @property
+    def transferred(self) -> int:
+        """Eligible images whose adversarial image the target classifies wrongly."""
+        return int((self.fooled & ~self.survived).sum())
+
+    @property
+    def rate(self) -> float | None:
+        """The transfer rate in percent; None where no image is eligible."""
+        return 100.0 * self.transferred / self.eligible if self.eligible else None
+
+    @property
+    def rate_interval(self) -> tuple[float, float] | None:
+        """Wilson's 95 % interval of the rate in percent; None as the rate."""
+        if not self.eligible:
+            return None
+        return intervals.wilson(self.transferred, self.eligible)
+
+    @property
+    def target_error(self) -> float:
+        """Percent of all adversarial images that the target classifies wrongly."""
+        return 100.0 - 100.0 * self.correct / len(self.survived)
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferRecord:
+    """How many adversarial images of a source network fool a target.
+
+    Attributes:
+      top1: outcomes by the largest logit.
+      top5: outcomes by the five largest; None where there are no more than five.
+      attack: the attack as JSON values.
+      seed: of the attack.
+      passes: images that went through a forward and a backward pass of the attack.
+      seconds: that it took, with what it had to compile.
+      notes: further entries of the JSON file, such as the name of the target.
+    """
+
+    top1: Outcomes
+    top5: Outcomes | None = None
+    attack: Any = None
+    seed: int = 0
+    passes: int = 0
+    seconds: float = 0.0
+    notes: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def correct(self) -> int:
+        """Adversarial images that the target classifies correctly, by top-1."""
+        return self.top1.correct
+
+    @property
+    def total(self) -> int:
+        """Images attacked."""
+        return len(self.top1.survived)
+
+    @property
+    def accuracy(self) -> float:
+        """The target's on all adversarial images, by top-1, in percent."""
+        return 100.0 * self.correct / self.total
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the accuracy, in percent."""
+        return intervals.wilson(self.correct, self.total)
+
+    def save(self, path: pathlib.Path) -> None:
+        """Writes `path` (JSON) and the outcomes beside it (`.npz`), JSON last.
+
+        As the record of an evaluation that judged by the target, with the counts of the
+        transfer rate. Names of top-5 end with `_top5`. Without an eligible image the
+        rate is null.
+        """
+        content = {
+            **self.notes,
+            "attack": self.attack,
+            "seed": self.seed,
+            "total": self.total,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "passes": self.passes,
+            "seconds": self.seconds,
+        }
+        arrays = {}
+        for suffix, outcomes in (("", self.top1), ("_top5", self.top5)):
+            if outcomes is not None:
+                for name in _COUNTS:
+                    content[name + suffix] = getattr(outcomes, name)
+                arrays["survived" + suffix] = outcomes.survived
+                arrays["fooled" + suffix] = outcomes.fooled
+        record.write(path, content, arrays)
+
+
+def transfer(
+    source_fn: Callable[[Any], Any],
+    target_fn: Callable[[Any], Any],
+    dataset: tf.data.Dataset,
+    attack: Any,
+    *,
+    seed: int = 0,
+    batch_size: int | None = None,
+    progress: bool = False,
+    judges: tuple[judging.Judges, judging.Judges] | None = None,
+) -> TransferRecord:
+    """Attacks the source once and judges the adversarial images by both networks.
+
+    They are the images of `evaluate(source_fn, dataset, attack, seed=seed)`. A network
+    of another input size than the images' resizes them itself.
+
+    Args:
+      source_fn: images [B, H, W, C] in [0, 255] -> logits [B, K]; attacked.
+      target_fn: as the source; is shown the adversarial images.
+      dataset: finite, of (images, labels) batches of any sizes.
+      attack: from `common.attacks`, of one start.
+      seed: of the attack.
+      batch_size: images attacked at a time, over all replicas of the judges; the size
+        of the first batch by default.
+      progress: show a bar, with the target's accuracy.
+      judges: those of the source and of the target that earlier evaluations have used.
+
+    Raises:
+      ValueError: no attack or one with restarts; else as for `evaluate`.
+    """
+    begin = time.perf_counter()
+    if attack is None or getattr(attack, "num_restarts", 1) > 1:
+        raise ValueError(
+            f"transfer takes an attack of one start. Received: attack={attack}"
+        )
+    source, target = judges or (judging.Judges(source_fn), judging.Judges(target_fn))
+    judging.of_network(source, source_fn, source.distribution)
+    judging.of_network(target, target_fn, target.distribution)
+    examples = stream.Examples(dataset, source_fn, target_fn)
+    replicas = math.lcm(source.num_replicas, target.num_replicas)
+    size = stream.divisible(batch_size or examples.first_size, replicas)
+    show = accuracy.progress_bar() if progress else lambda *_: None
+    found: list[np.ndarray] = []
+    passes = right = 0
+    while pool := examples.take(size):
+        batch = stream.batch(pool, size, replicas)
+        passes += len(batch.labels)
+        found.append(_shown(source, target, attack, batch=batch, seed=seed))
+        found[-1] = found[-1][..., : len(pool)]
+        right += int(found[-1][0, 0].sum())
+        show(right, examples.count)
+    top1, top5 = np.concatenate(found, axis=-1)
+    return TransferRecord(
+        Outcomes(*top1),
+        Outcomes(*top5) if examples.num_classes > 5 else None,
+        attack=recipes.to_dict(attack),
+        seed=seed,
+        passes=passes * getattr(attack, "num_steps", 1),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _shown(
+    source: judging.Judges,
+    target: judging.Judges,
+    attack: Any,
+    *,
+    batch: judging.Batch,
+    seed: int,
+) -> np.ndarray:
+    """Returns bool [2, 2, B]: of top-1 and top-5, survived and fooled."""
+    clean = source(None, batch, seed)
+    attacked = source(attack, batch, seed)
+    adv_images = np.concatenate([piece.numpy() for piece in attacked.pieces])
+    judged = target(None, batch._replace(images=adv_images), seed)
+    return np.array(
+        [
+            (judged.top1, clean.top1 & ~attacked.top1),
+            (judged.top5, clean.top5 & ~attacked.top5),
+        ]
+    )

@@ -1,0 +1,238 @@
+"""The Inception networks, whatever their version: settings, and the network itself.
+
+An `Inception` is the value that recipes hold. Versions 3 and 4 derive from it; they say
+of which layers, made of `common.models.inception`, the `Network` consists.
+
+Images under 75 pixels, which ImageNet's stem and reductions would shrink to nothing,
+get the small form of a network: its stem is one convolution, its reductions pad, and
+its auxiliary head is cut to the grid.
+
+Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (version 4).
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import string
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from common import backend
+from common.models import activations, inception
+
+LARGE_IMAGE = 75  # from this size on, ImageNet's form leaves a last grid of 1x1 or more
+_LETTERS = string.ascii_lowercase[1:]  # of the blocks on a grid; "a" is the reduction
+
+
+@dataclasses.dataclass(frozen=True)
+class Inception(abc.ABC):
+    """An Inception network of any version.
+
+    Attributes:
+      width: factor of the filters of every convolution but those of the logits; none
+        gets fewer than 16.
+      blocks: number of blocks on each of the three grids. Fewer than slim's are its
+        first ones; those beyond repeat its last one.
+      activation: a name in `common.models.activations`.
+      dropout: share of the pooled features that training sets to 0.
+      auxiliary: whether there is an auxiliary head, on the middle grid's last block.
+      momentum: of the moving statistics of batch norm.
+      stem_stride: of the small form's stem.
+      synchronized: batch norm uses the statistics of all replicas together.
+    """
+
+    width: float = 1.0
+    blocks: tuple[int, int, int] = (1, 1, 1)
+    activation: str = "relu"
+    dropout: float = 0.2
+    auxiliary: bool = True
+    momentum: float = 0.9997
+    stem_stride: int = 1
+    synchronized: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the fields.
+
+        Raises:
+          ValueError: a field out of its range, or an unknown activation.
+        """
+        most = len(_LETTERS)
+        counted = len(self.blocks) == 3 and all(1 <= n <= most for n in self.blocks)
+        for field, kept, rule in (
+            ("width", self.width > 0, "above 0"),
+            ("blocks", counted, f"three numbers from 1 to {most}"),
+            ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
+            ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
+            ("stem_stride", self.stem_stride >= 1, "at least 1"),
+        ):
+            if not kept:
+                raise ValueError(
+                    f"{type(self).__name__}.{field} must be {rule}. "
+                    f"Received: {field}={getattr(self, field)}"
+                )
+        activations.get(self.activation)
+
+    def build(
+        self, num_classes: int, image_size: int, channels: int = 3
+    ) -> keras.Model:
+        """Returns the network, a `Network`, with its weights created.
+
+        Args:
+          num_classes: number of logits.
+          image_size: height and width of the images; below 75 the small form.
+          channels: channels of the images.
+
+        Raises:
+          ValueError: a stride of the small form's stem for large images.
+        """
+        large = image_size >= LARGE_IMAGE
+        if large and self.stem_stride > 1:
+            raise ValueError(
+                f"{type(self).__name__}.stem_stride must be 1 for images of "
+                f"{LARGE_IMAGE} pixels or more, whose stem has strides of its own. "
+                f"Received: stem_stride={self.stem_stride}"
+            )
+        network = Network(self, self.parts(num_classes, large=large))
+        network.build((1, image_size, image_size, channels))
+        return network
+
+    @abc.abstractmethod
+    def parts(self, num_classes: int, *, large: bool) -> Parts:
+        """Returns new layers for a network of `num_classes` logits."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """The layers of a network, each called with `training` and `branch`.
+
+    Attributes:
+      name: of the network.
+      trunk: from the scaled images to the middle grid's last block.
+      top: from there to the last block.
+      logits: on the pooled features of the last block.
+      auxiliary: on the middle grid's last block.
+    """
+
+    name: str
+    trunk: list[Any]
+    top: list[Any]
+    logits: inception.Chain
+    auxiliary: inception.AuxiliaryLogits
+
+
+class Network(keras.Model):
+    """The `keras.Model` that an `Inception` describes."""
+
+    def __init__(self, config: Inception, parts: Parts) -> None:
+        """Takes over the layers of a network."""
+        # No autocast: pixels would lose their last bits before they are scaled.
+        super().__init__(name=parts.name, autocast=False)
+        self.dropout = config.dropout
+        self.trunk, self.top = parts.trunk, parts.top
+        self.logits = parts.logits
+        self.auxiliary = parts.auxiliary if config.auxiliary else None
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Creates the weights of all layers, the auxiliary head's too."""
+        self.heads(ops.zeros(input_shape))
+
+    def call(
+        self,
+        images: Any,
+        training: bool = False,
+        branch: str = "clean",
+        seed: Any = None,
+    ) -> Any:
+        """Returns the logits of images; spares the auxiliary head's work.
+
+        Args:
+          images: float32 [B, H, W, C], pixels in [0, 255].
+          training: batch norm uses the batch, and moves its statistics; features are
+            dropped out.
+          branch: the branch of batch norm.
+          seed: int or int64 tensor that decides on the dropped features. An image
+            loses the same ones in whatever batch it comes.
+
+        Returns:
+          float32 [B, num_classes].
+
+        Raises:
+          ValueError: training with dropout, but no seed.
+        """
+        mode = {"training": training, "branch": branch}
+        return self._outputs(images, mode, seed, auxiliary=None)[0]
+
+    def heads(
+        self,
+        images: Any,
+        training: bool = False,
+        branch: str = "clean",
+        seed: Any = None,
+    ) -> tuple[Any, ...]:
+        """Returns the logits and the auxiliary logits; arguments as for `call`.
+
+        Returns:
+          Two float32 [B, num_classes], or one if there is no auxiliary head.
+
+        Raises:
+          ValueError: training with dropout, but no seed.
+        """
+        mode = {"training": training, "branch": branch}
+        return self._outputs(images, mode, seed, auxiliary=self.auxiliary)
+
+    def _outputs(
+        self, images: Any, mode: dict[str, Any], seed: Any, *, auxiliary: Any
+    ) -> tuple[Any, ...]:
+        rate = self.dropout if mode["training"] else 0.0
+        if rate and seed is None:
+            raise ValueError(
+                f"{self.name} drops out features when it trains, so it needs a seed. "
+                f"Received: seed={seed}"
+            )
+        images = ops.cast(images, "float32")
+        features = images * (2.0 / 255.0) - 1.0
+        for layer in self.trunk:
+            features = layer(features, **mode)
+        outputs = () if auxiliary is None else (auxiliary(features, **mode),)
+        for layer in self.top:
+            features = layer(features, **mode)
+        pooled = ops.mean(ops.cast(features, "float32"), axis=(1, 2), keepdims=True)
+        if rate:
+            pooled = inception.dropped_out(
+                pooled, rate, seed, backend.example_keys(images)
+            )
+        return (self.logits(pooled), *outputs)
+
+
+def small_stem(config: Inception) -> list[Any]:
+    """Returns the stem of the small form: one convolution."""
+    conv = inception.ConvNorm(
+        config, "Conv2d_1a_3x3", 64, 3, strides=config.stem_stride
+    )
+    return [conv]
+
+
+def grids(
+    config: Inception, forms: tuple[tuple[Callable[..., Any], ...], ...]
+) -> list[list[Any]]:
+    """Returns the blocks of the three grids, Mixed_5b to 5z, 6b to 6z and 7b to 7z.
+
+    Args:
+      config: the network that they belong to.
+      forms: for each grid slim's blocks in order, functions of `config` and a name.
+    """
+    return [
+        [
+            grid_forms[min(index, len(grid_forms) - 1)](
+                config, f"Mixed_{grid}{_LETTERS[index]}"
+            )
+            for index in range(num_blocks)
+        ]
+        for grid, num_blocks, grid_forms in zip(
+            (5, 6, 7), config.blocks, forms, strict=True
+        )
+    ]

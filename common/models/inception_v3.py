@@ -1,0 +1,170 @@
+"""Inception v3, as TF-Slim has it.
+
+On images of 299 pixels the stem leaves a grid of 35x35, on which there are three
+blocks; there are four on the grid of 17x17 and two on that of 8x8.
+
+`blocks=(3, 6, 2)` is for the deeper network of Kurakin 2017, which has two more blocks.
+The paper does not say which; two more of the middle grid's widest is our choice.
+
+Source: Szegedy 2015; the code of TF-Slim.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+from keras.initializers import HeNormal, TruncatedNormal
+
+from common.models import inception, inception_network
+from common.models.inception import AveragePool, ConvNorm, MaxPool, Mixed
+
+
+@dataclasses.dataclass(frozen=True)
+class InceptionV3(inception_network.Inception):
+    """Inception v3; the fields are those of `Inception`."""
+
+    blocks: tuple[int, int, int] = (3, 4, 2)
+
+    def parts(self, num_classes: int, *, large: bool) -> inception_network.Parts:
+        """Returns new layers for a network of `num_classes` logits."""
+        padding = "valid" if large else "same"
+        grids = inception_network.grids(self, (_GRID_5, _GRID_6, _GRID_7))
+        classifier = functools.partial(
+            inception.Classifier, num_classes=num_classes, dense=False
+        )
+        return inception_network.Parts(
+            name="inception_v3",
+            trunk=[
+                *(_stem(self) if large else inception_network.small_stem(self)),
+                *grids[0],
+                _reduction_6(self, padding),
+                *grids[1],
+            ],
+            top=[_reduction_7(self, padding), *grids[2]],
+            logits=inception.Chain(
+                "Logits", classifier("Conv2d_1c_1x1", initializer=HeNormal())
+            ),
+            auxiliary=inception.AuxiliaryLogits(
+                self,
+                classifier("Conv2d_2b_1x1", initializer=TruncatedNormal(stddev=0.001)),
+                whole="Conv2d_2a_{}",
+                initializer=TruncatedNormal(stddev=0.01),
+            ),
+        )
+
+
+def _stem(config: InceptionV3) -> list[Any]:
+    conv = functools.partial(ConvNorm, config)
+    return [
+        conv("Conv2d_1a_3x3", 32, 3, strides=2, padding="valid"),
+        conv("Conv2d_2a_3x3", 32, 3, padding="valid"),
+        conv("Conv2d_2b_3x3", 64, 3),
+        MaxPool("valid", name="MaxPool_3a_3x3"),
+        conv("Conv2d_3b_1x1", 80),
+        conv("Conv2d_4a_3x3", 192, 3, padding="valid"),
+        MaxPool("valid", name="MaxPool_5a_3x3"),
+    ]
+
+
+def _block_5(
+    config: InceptionV3,
+    name: str,
+    pooled: int,
+    names: tuple[str, str] = ("Conv2d_0a_1x1", "Conv2d_0b_5x5"),
+) -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    return Mixed(
+        name,
+        [conv("Conv2d_0a_1x1", 64)],
+        [conv(names[0], 48), conv(names[1], 64, 5)],
+        [
+            conv("Conv2d_0a_1x1", 64),
+            conv("Conv2d_0b_3x3", 96, 3),
+            conv("Conv2d_0c_3x3", 96, 3),
+        ],
+        [AveragePool(), conv("Conv2d_0b_1x1", pooled)],
+    )
+
+
+def _reduction_6(config: InceptionV3, padding: str) -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    last: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": padding}
+    return Mixed(
+        "Mixed_6a",
+        [conv("Conv2d_1a_1x1", 384, **last)],  # 3x3, whatever slim's names say
+        [
+            conv("Conv2d_0a_1x1", 64),
+            conv("Conv2d_0b_3x3", 96, 3),
+            conv("Conv2d_1a_1x1", 96, **last),
+        ],
+        [MaxPool(padding, name="MaxPool_1a_3x3")],
+    )
+
+
+def _block_6(config: InceptionV3, name: str, inner: int) -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    return Mixed(
+        name,
+        [conv("Conv2d_0a_1x1", 192)],
+        [
+            conv("Conv2d_0a_1x1", inner),
+            conv("Conv2d_0b_1x7", inner, (1, 7)),
+            conv("Conv2d_0c_7x1", 192, (7, 1)),
+        ],
+        [
+            conv("Conv2d_0a_1x1", inner),
+            conv("Conv2d_0b_7x1", inner, (7, 1)),
+            conv("Conv2d_0c_1x7", inner, (1, 7)),
+            conv("Conv2d_0d_7x1", inner, (7, 1)),
+            conv("Conv2d_0e_1x7", 192, (1, 7)),
+        ],
+        [AveragePool(), conv("Conv2d_0b_1x1", 192)],
+    )
+
+
+def _reduction_7(config: InceptionV3, padding: str) -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    last: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": padding}
+    return Mixed(
+        "Mixed_7a",
+        [conv("Conv2d_0a_1x1", 192), conv("Conv2d_1a_3x3", 320, **last)],
+        [
+            conv("Conv2d_0a_1x1", 192),
+            conv("Conv2d_0b_1x7", 192, (1, 7)),
+            conv("Conv2d_0c_7x1", 192, (7, 1)),
+            conv("Conv2d_1a_3x3", 192, **last),
+        ],
+        [MaxPool(padding, name="MaxPool_1a_3x3")],
+    )
+
+
+def _block_7(config: InceptionV3, name: str, upright: str = "Conv2d_0c_3x1") -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    return Mixed(
+        name,
+        [conv("Conv2d_0a_1x1", 320)],
+        [
+            conv("Conv2d_0a_1x1", 384),
+            [conv("Conv2d_0b_1x3", 384, (1, 3)), conv(upright, 384, (3, 1))],
+        ],
+        [
+            conv("Conv2d_0a_1x1", 448),
+            conv("Conv2d_0b_3x3", 384, 3),
+            [conv("Conv2d_0c_1x3", 384, (1, 3)), conv("Conv2d_0d_3x1", 384, (3, 1))],
+        ],
+        [AveragePool(), conv("Conv2d_0b_1x1", 192)],
+    )
+
+
+# The blocks of each grid in order. Mixed_5c and Mixed_7b have slim's odd names.
+_GRID_5 = (
+    functools.partial(_block_5, pooled=32),
+    functools.partial(_block_5, pooled=64, names=("Conv2d_0b_1x1", "Conv_1_0c_5x5")),
+    functools.partial(_block_5, pooled=64),
+)
+_GRID_6 = tuple(
+    functools.partial(_block_6, inner=filters) for filters in (128, 160, 160, 192)
+)
+_GRID_7 = (functools.partial(_block_7, upright="Conv2d_0b_3x1"), _block_7)

@@ -1,0 +1,176 @@
+"""Inception v4, as TF-Slim has it.
+
+On images of 299 pixels the stem leaves a grid of 35x35, on which there are four blocks
+A; there are seven blocks B on the grid of 17x17 and three C on that of 8x8. Logits and
+auxiliary logits are fully connected: Logits/Logits/dense/kernel is a matrix, and so is
+AuxLogits/Aux_logits/dense/kernel.
+
+Source: Szegedy 2016; the code of TF-Slim.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+from keras.initializers import GlorotUniform
+
+from common.models import inception, inception_network
+from common.models.inception import AveragePool, ConvNorm, MaxPool, Mixed
+
+
+@dataclasses.dataclass(frozen=True)
+class InceptionV4(inception_network.Inception):
+    """Inception v4; the fields are those of `Inception`."""
+
+    blocks: tuple[int, int, int] = (4, 7, 3)
+
+    def parts(self, num_classes: int, *, large: bool) -> inception_network.Parts:
+        """Returns new layers for a network of `num_classes` logits."""
+        padding = "valid" if large else "same"
+        grids = inception_network.grids(self, ((_block_a,), (_block_b,), (_block_c,)))
+
+        def classifier(name: str) -> inception.Classifier:
+            # Slim's default for what is fully connected; only convolutions get another.
+            return inception.Classifier(
+                name, num_classes, dense=True, initializer=GlorotUniform()
+            )
+
+        return inception_network.Parts(
+            name="inception_v4",
+            trunk=[
+                *(_stem(self) if large else inception_network.small_stem(self)),
+                *grids[0],
+                _reduction_a(self, padding),
+                *grids[1],
+            ],
+            top=[_reduction_b(self, padding), *grids[2]],
+            logits=inception.Chain("Logits", classifier("Logits")),
+            auxiliary=inception.AuxiliaryLogits(
+                self, classifier("Aux_logits"), whole="Conv2d_2a"
+            ),
+        )
+
+
+def _stem(config: InceptionV4) -> list[Any]:
+    conv = functools.partial(ConvNorm, config)
+    halved: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": "valid"}
+    cut: dict[str, Any] = {"kernel_size": 3, "padding": "valid"}
+    return [
+        conv("Conv2d_1a_3x3", 32, **halved),
+        conv("Conv2d_2a_3x3", 32, **cut),
+        conv("Conv2d_2b_3x3", 64, 3),
+        Mixed(
+            "Mixed_3a",
+            [MaxPool("valid", name="MaxPool_0a_3x3")],
+            [conv("Conv2d_0a_3x3", 96, **halved)],
+        ),
+        Mixed(
+            "Mixed_4a",
+            [conv("Conv2d_0a_1x1", 64), conv("Conv2d_1a_3x3", 96, **cut)],
+            [
+                conv("Conv2d_0a_1x1", 64),
+                conv("Conv2d_0b_1x7", 64, (1, 7)),
+                conv("Conv2d_0c_7x1", 64, (7, 1)),
+                conv("Conv2d_1a_3x3", 96, **cut),
+            ],
+        ),
+        Mixed(
+            "Mixed_5a",
+            [conv("Conv2d_1a_3x3", 192, **halved)],
+            [MaxPool("valid", name="MaxPool_1a_3x3")],
+        ),
+    ]
+
+
+def _block_a(config: InceptionV4, name: str) -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    return Mixed(
+        name,
+        [conv("Conv2d_0a_1x1", 96)],
+        [conv("Conv2d_0a_1x1", 64), conv("Conv2d_0b_3x3", 96, 3)],
+        [
+            conv("Conv2d_0a_1x1", 64),
+            conv("Conv2d_0b_3x3", 96, 3),
+            conv("Conv2d_0c_3x3", 96, 3),
+        ],
+        [AveragePool(), conv("Conv2d_0b_1x1", 96)],
+    )
+
+
+def _reduction_a(config: InceptionV4, padding: str) -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    last: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": padding}
+    return Mixed(
+        "Mixed_6a",
+        [conv("Conv2d_1a_3x3", 384, **last)],
+        [
+            conv("Conv2d_0a_1x1", 192),
+            conv("Conv2d_0b_3x3", 224, 3),
+            conv("Conv2d_1a_3x3", 256, **last),
+        ],
+        [MaxPool(padding, name="MaxPool_1a_3x3")],
+    )
+
+
+def _block_b(config: InceptionV4, name: str) -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    return Mixed(
+        name,
+        [conv("Conv2d_0a_1x1", 384)],
+        [
+            conv("Conv2d_0a_1x1", 192),
+            conv("Conv2d_0b_1x7", 224, (1, 7)),
+            conv("Conv2d_0c_7x1", 256, (7, 1)),
+        ],
+        [
+            conv("Conv2d_0a_1x1", 192),
+            conv("Conv2d_0b_7x1", 192, (7, 1)),
+            conv("Conv2d_0c_1x7", 224, (1, 7)),
+            conv("Conv2d_0d_7x1", 224, (7, 1)),
+            conv("Conv2d_0e_1x7", 256, (1, 7)),
+        ],
+        [AveragePool(), conv("Conv2d_0b_1x1", 128)],
+    )
+
+
+def _reduction_b(config: InceptionV4, padding: str) -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    last: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": padding}
+    return Mixed(
+        "Mixed_7a",
+        [conv("Conv2d_0a_1x1", 192), conv("Conv2d_1a_3x3", 192, **last)],
+        [
+            conv("Conv2d_0a_1x1", 256),
+            conv("Conv2d_0b_1x7", 256, (1, 7)),
+            conv("Conv2d_0c_7x1", 320, (7, 1)),
+            conv("Conv2d_1a_3x3", 320, **last),
+        ],
+        [MaxPool(padding, name="MaxPool_1a_3x3")],
+    )
+
+
+def _block_c(config: InceptionV4, name: str) -> Mixed:
+    conv = functools.partial(ConvNorm, config)
+    return Mixed(
+        name,
+        [conv("Conv2d_0a_1x1", 256)],
+        [
+            conv("Conv2d_0a_1x1", 384),
+            [
+                conv("Conv2d_0b_1x3", 256, (1, 3)),
+                conv("Conv2d_0c_3x1", 256, (3, 1)),
+            ],
+        ],
+        [
+            conv("Conv2d_0a_1x1", 384),
+            conv("Conv2d_0b_3x1", 448, (3, 1)),
+            conv("Conv2d_0c_1x3", 512, (1, 3)),
+            [
+                conv("Conv2d_0d_1x3", 256, (1, 3)),
+                conv("Conv2d_0e_3x1", 256, (3, 1)),
+            ],
+        ],
+        [AveragePool(), conv("Conv2d_0b_1x1", 256)],
+    )

@@ -1,0 +1,85 @@
+"""Recipes changed field by field from the command line, and what differs in two."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from common import recipe as recipes
+
+
+def override(recipe: Any, assignments: Iterable[str]) -> Any:
+    """Returns the recipe with `field=value` assignments applied.
+
+    Args:
+      recipe: any nested dataclass.
+      assignments: such as `method.epsilon=4` or `num_steps=100`. The value is read
+        with the type of the field's present value.
+
+    Raises:
+      ValueError: unknown field, or a value that the field's type does not read.
+    """
+    for assignment in assignments:
+        path, separator, text = assignment.partition("=")
+        if not separator:
+            raise ValueError(f"--set takes field=value. Received: {assignment}")
+        recipe = _replace(recipe, path.split("."), text, assignment)
+    return recipe
+
+
+def first_difference(left: Any, right: Any, path: str = "") -> str | None:
+    """Returns `path: left != right` of the first difference of two JSON values."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in dict.fromkeys([*left, *right]):
+            found = first_difference(
+                left.get(key), right.get(key), f"{path}.{key}".strip(".")
+            )
+            if found:
+                return found
+        return None
+    return None if left == right else f"{path}: {left} != {right}"
+
+
+def _replace(part: Any, path: list[str], text: str, assignment: str) -> Any:
+    names = [field.name for field in dataclasses.fields(part)]
+    if path[0] not in names:
+        raise ValueError(
+            recipes.unknown(names, path[0], f"field in --set {assignment}")
+        )
+    current = getattr(part, path[0])
+    if len(path) > 1:
+        if not dataclasses.is_dataclass(current):
+            raise ValueError(f"{path[0]} has no fields. Received: --set {assignment}")
+        value = _replace(current, path[1:], text, assignment)
+    else:
+        value = _parse(current, text, assignment)
+    return dataclasses.replace(part, **{path[0]: value})
+
+
+def _parse(current: Any, text: str, assignment: str) -> Any:
+    """Reads text as a value of the type of the present value."""
+    if isinstance(current, str):
+        return text
+    try:
+        value = json.loads(text.lower() if text in ("True", "False") else text)
+    except json.JSONDecodeError:
+        raise ValueError(
+            f"Cannot read the value as JSON. Received: --set {assignment}"
+        ) from None
+    return _typed(current, value, assignment)
+
+
+def _typed(current: Any, value: Any, assignment: str) -> Any:
+    if isinstance(current, tuple) and isinstance(value, list):
+        like = current[0] if current else None
+        return tuple(_typed(like, item, assignment) for item in value)
+    if isinstance(current, float) and type(value) is int:
+        return float(value)
+    if current is not None and type(value) is not type(current):
+        raise ValueError(
+            f"Expected a value of type {type(current).__name__}. "
+            f"Received: --set {assignment}"
+        )
+    return value

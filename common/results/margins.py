@@ -1,0 +1,292 @@
+"""Comparisons with a margin, of which claims are made.
+
+Each gives a number with its 95 % interval against a bound. It holds if the whole
+interval is on the right side of the bound, fails if the whole interval is on the wrong
+side, and is inconclusive otherwise. The interval speaks about the networks at hand, not
+about another seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+from common import recipe
+from common.results import intervals, measured, metrics
+from common.results.intervals import Estimate
+
+HOLDS, FAILS = "holds", "fails"
+INCONCLUSIVE = "inconclusive"
+NOT_RUN = "not run"
+
+Runs = Mapping[str, measured.Run]  # by recipe name, as `measured.runs_of` gives them
+Pair = tuple[str, str]  # names of a recipe and of an evaluation
+Answer = tuple[str, str]  # verdict, and the numbers behind it
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A number against one bound.
+
+    Attributes:
+      at_least: lower bound; give this or `at_most`.
+      at_most: upper bound.
+    """
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(
+                f"{type(self).__name__} needs at_least or at_most, not both. "
+                f"Received: at_least={self.at_least}, at_most={self.at_most}"
+            )
+
+    @property
+    def needs(self) -> tuple[Pair, ...]:
+        """The (recipe, evaluation) pairs that are compared."""
+        raise NotImplementedError
+
+    def check(self, runs: Runs) -> Answer:
+        """Returns the verdict and a line with the numbers behind it.
+
+        Args:
+          runs: recipe name to run, as `measured.runs_of` gives them.
+        """
+        raise NotImplementedError
+
+    def verdict(self, low: float, high: float) -> str:
+        """Returns the verdict on an interval."""
+        bound = self.at_least
+        if bound is not None:
+            holds, fails = low >= bound, high < bound
+        else:
+            bound = self.at_most or 0.0
+            holds, fails = high <= bound, low > bound
+        return HOLDS if holds else FAILS if fails else INCONCLUSIVE
+
+    def bound(self, form: str, unit: str) -> str:
+        """Returns the bound in words."""
+        if self.at_least is not None:
+            return f"at least {self.at_least:{form}}{unit}"
+        return f"at most {self.at_most:{form}}{unit}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Paired(Comparison):
+    """A comparison of outcomes on the same images.
+
+    A kind says what it needs, how it is called and how it makes its number.
+    """
+
+    form: ClassVar[str] = "+.2f"  # of the number
+    unit: ClassVar[str] = " points"
+
+    @property
+    def title(self) -> str:
+        """What is compared, in names of recipes and evaluations."""
+        raise NotImplementedError
+
+    def estimate(self, runs: Runs) -> Estimate | None:
+        """Returns the number and its interval, or None without an image to count."""
+        raise NotImplementedError
+
+    def check(self, runs: Runs) -> Answer:
+        """Returns the verdict and a line with the number and its interval."""
+        found = [runs[r].evaluation(e) if r in runs else None for r, e in self.needs]
+        records = [record for record in found if record is not None]
+        if len(records) < len(found):
+            missing = (
+                " ".join(pair)
+                for pair, record in zip(self.needs, found, strict=True)
+                if record is None
+            )
+            names = ", ".join(dict.fromkeys(missing))
+            return NOT_RUN, f"{self.title}: not run: {names}"
+        if not all(record.same_images(records[0]) for record in records):
+            sizes = " against ".join(str(record.total) for record in records)
+            return INCONCLUSIVE, (
+                f"{self.title}: {sizes} images: evaluate both on the same images"
+            )
+        estimate = self.estimate(runs)
+        if estimate is None:
+            return INCONCLUSIVE, f"{self.title}: no images to count"
+        verdict = self.verdict(estimate.low, estimate.high)
+        value, low, high = (f"{part:{self.form}}" for part in estimate)
+        bound = self.bound("+g" if self.form.startswith("+") else "g", self.unit)
+        return verdict, (
+            f"{self.title} = {value}{self.unit} [{low}, {high}] on "
+            f"{records[0].total} images; claimed {bound}: {verdict}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class MetricDifference(Paired):
+    """A metric of `left` minus the same of `right`, against a margin.
+
+    Attributes:
+      left: recipe and the evaluations that the metric reads.
+      right: the same, on the same images.
+    """
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    metric: ClassVar[str]
+    prefix: ClassVar[str] = ""  # of the title
+
+    @property
+    def needs(self) -> tuple[Pair, ...]:
+        """The evaluations of both sides."""
+        sides = (self.left, self.right)
+        return tuple((recipe, name) for recipe, *names in sides for name in names)
+
+    @property
+    def title(self) -> str:
+        """Both sides."""
+        sides = (self.left, self.right)
+        words = (f"{recipe} {'/'.join(names)}" for recipe, *names in sides)
+        return f"{self.prefix}{' - '.join(words)}"
+
+    def estimate(self, runs: Runs) -> Estimate | None:
+        """Returns the difference with the interval of pairs of its kind."""
+        left, right = (
+            metrics.METRICS[self.metric].images(
+                runs[side[0]], _cell(self.metric, *side)
+            )
+            for side in (self.left, self.right)
+        )
+        if left is None or right is None or math.isnan(left.value + right.value):
+            return None
+        if left.among.all() and right.among.all():
+            return intervals.paired_difference(left.counted, right.counted)
+        found = intervals.ratio_difference(left, right)
+        return found if self.unit == "" else found.scaled(100)
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference(MetricDifference):
+    """Accuracy of `left` minus accuracy of `right`, in points, against a margin.
+
+    The accuracy of a transfer evaluation is the target's.
+
+    Attributes:
+      left: recipe and evaluation.
+      right: recipe and evaluation, on the same images.
+    """
+
+    left: Pair
+    right: Pair
+    metric: ClassVar[str] = "accuracy"
+
+
+@dataclasses.dataclass(frozen=True)
+class RatioDifference(MetricDifference):
+    """Robustness ratio of `left` minus that of `right`, against a margin.
+
+    Attributes:
+      left: recipe, evaluation and the evaluation whose accuracy divides.
+      right: the same, on the same images.
+    """
+
+    left: tuple[str, str, str]
+    right: tuple[str, str, str]
+    metric: ClassVar[str] = "ratio"
+    form: ClassVar[str] = "+.3f"
+    unit: ClassVar[str] = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferDifference(MetricDifference):
+    """Transfer rate of `left` minus that of `right`, in points, against a margin.
+
+    Each rate counts among the images that fooled its own source, so that the two are
+    ratios on the same images.
+
+    Attributes:
+      left: recipe and transfer evaluation.
+      right: recipe and transfer evaluation, on the same images.
+    """
+
+    left: Pair
+    right: Pair
+    metric: ClassVar[str] = "transfer"
+    prefix: ClassVar[str] = "transfer of "
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaks(Paired):
+    """Percent of examples whose label leaked, against a margin.
+
+    That is right under an attack that uses the label, and wrong under the same attack
+    without it.
+
+    Attributes:
+      recipe: whose network.
+      with_label: evaluation under the attack that uses the label.
+      without_label: evaluation under the attack that does not.
+    """
+
+    recipe: str
+    with_label: str
+    without_label: str
+    form: ClassVar[str] = ".2f"
+    unit: ClassVar[str] = " %"
+
+    @property
+    def needs(self) -> tuple[Pair, ...]:
+        """Both evaluations."""
+        return ((self.recipe, self.with_label), (self.recipe, self.without_label))
+
+    @property
+    def title(self) -> str:
+        """Both evaluations."""
+        return f"{self.recipe} right under {self.with_label}, not {self.without_label}"
+
+    def estimate(self, runs: Runs) -> Estimate | None:
+        """Returns the share with the Wilson interval, as the metric `leaked`."""
+        cell = _cell("leaked", self.recipe, self.with_label, self.without_label)
+        value = metrics.of(cell).measure(runs[self.recipe], cell)
+        if value is None or value.interval is None:
+            return None
+        return Estimate(value.number, *value.interval)
+
+
+@dataclasses.dataclass(frozen=True)
+class TimeRatio(Comparison):
+    """Training minutes of one recipe over those of another, against a bound.
+
+    Attributes:
+      numerator: recipe.
+      denominator: recipe, trained on the same machine.
+    """
+
+    numerator: str
+    denominator: str
+
+    @property
+    def needs(self) -> tuple[Pair, ...]:
+        """No evaluation is needed."""
+        return ()
+
+    def check(self, runs: Runs) -> Answer:
+        """Returns the verdict and a line with both times."""
+        title = f"minutes of {self.numerator} / {self.denominator}"
+        top, bottom = (
+            runs[r].training_minutes if r in runs else None
+            for r in (self.numerator, self.denominator)
+        )
+        if not top or not bottom:
+            missing = [self.numerator] * (not top) + [self.denominator] * (not bottom)
+            return NOT_RUN, f"{title}: not trained: {', '.join(missing)}"
+        verdict = self.verdict(top / bottom, top / bottom)
+        return verdict, (
+            f"{title} = {top:.2f} / {bottom:.2f} = {top / bottom:.2f}; "
+            f"claimed {self.bound('g', '')}: {verdict}"
+        )
+
+
+def _cell(metric: str, name: str, evaluation: str, other: str = "") -> recipe.Cell:
+    return recipe.Cell("", "", name, evaluation, metric, other)

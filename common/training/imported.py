@@ -1,0 +1,260 @@
+"""Released weights, read into our Inception networks: no training of our own.
+
+Two kinds of file are read. TF-Slim's checkpoints, adversarially trained ones among
+them, name their variables by the scopes after which our layers are named; most have
+1001 classes, of which the first is the background, and an auxiliary head. The files of
+`keras.applications` hold Inception v3 without that head, in the order in which Keras
+creates its layers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+SLIM, KERAS = "TF-Slim", "keras.applications"  # the kinds of file
+
+_SCOPES = {  # by the name of our network; those of Keras are not used
+    SLIM: {"inception_v3": "InceptionV3", "inception_v4": "InceptionV4"},
+    KERAS: {"inception_v3": ""},
+}
+_SUFFIXES = {  # of our variables, and of slim's
+    "conv/kernel": "weights",
+    "conv/bias": "biases",
+    "dense/kernel": "weights",
+    "dense/bias": "biases",
+    "norm/beta": "BatchNorm/beta",
+    "norm/moving_mean": "BatchNorm/moving_mean",
+    "norm/moving_variance": "BatchNorm/moving_variance",
+}
+_AVERAGED = "/ExponentialMovingAverage"
+_UNREADABLE = (tf.errors.OpError, OSError, ValueError, KeyError, RuntimeError)
+
+# The convolutions of keras.applications' Inception v3 in order of creation: under each
+# block the number of a branch and the layer in it.
+_BLOCK_5 = (
+    "0/Conv2d_0a_1x1",
+    *("1/Conv2d_0a_1x1", "1/Conv2d_0b_5x5"),
+    *("2/Conv2d_0a_1x1", "2/Conv2d_0b_3x3", "2/Conv2d_0c_3x3"),
+    "3/Conv2d_0b_1x1",
+)
+_BLOCK_6 = (
+    "0/Conv2d_0a_1x1",
+    *("1/Conv2d_0a_1x1", "1/Conv2d_0b_1x7", "1/Conv2d_0c_7x1"),
+    *("2/Conv2d_0a_1x1", "2/Conv2d_0b_7x1", "2/Conv2d_0c_1x7"),
+    *("2/Conv2d_0d_7x1", "2/Conv2d_0e_1x7"),
+    "3/Conv2d_0b_1x1",
+)
+_BLOCK_7 = (
+    "0/Conv2d_0a_1x1",
+    *("1/Conv2d_0a_1x1", "1/Conv2d_0b_1x3", "1/Conv2d_0c_3x1"),
+    *("2/Conv2d_0a_1x1", "2/Conv2d_0b_3x3", "2/Conv2d_0c_1x3", "2/Conv2d_0d_3x1"),
+    "3/Conv2d_0b_1x1",
+)
+_STEM = ("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3")
+_BLOCKS = {
+    "Mixed_5b": _BLOCK_5,
+    "Mixed_5c": (  # slim's own names
+        *("0/Conv2d_0a_1x1", "1/Conv2d_0b_1x1", "1/Conv_1_0c_5x5"),
+        *_BLOCK_5[3:],
+    ),
+    "Mixed_5d": _BLOCK_5,
+    "Mixed_6a": (
+        "0/Conv2d_1a_1x1",
+        *("1/Conv2d_0a_1x1", "1/Conv2d_0b_3x3", "1/Conv2d_1a_1x1"),
+    ),
+    **dict.fromkeys(("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"), _BLOCK_6),
+    "Mixed_7a": (
+        *("0/Conv2d_0a_1x1", "0/Conv2d_1a_3x3"),
+        *("1/Conv2d_0a_1x1", "1/Conv2d_0b_1x7", "1/Conv2d_0c_7x1", "1/Conv2d_1a_3x3"),
+    ),
+    "Mixed_7b": (*_BLOCK_7[:3], "1/Conv2d_0b_3x1", *_BLOCK_7[4:]),  # slim's own name
+    "Mixed_7c": _BLOCK_7,
+}
+KERAS_ORDER = (
+    *(f"Conv2d_{name}" for name in _STEM),
+    *(f"{block}/Branch_{name}" for block, names in _BLOCKS.items() for name in names),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """What a file has.
+
+    Attributes:
+      arrays: by path below the network's name.
+      averaged: how many of them are moving averages.
+      unknown: a variable of the model that our network lacks, or "".
+    """
+
+    arrays: dict[str, np.ndarray]
+    averaged: int = 0
+    unknown: str = ""
+
+
+def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
+    """Gives a network the weights of a file; changes nothing if they do not fit.
+
+    Args:
+      path: the prefix of a TF-Slim checkpoint, such as `adv_inception_v3.ckpt`, or a
+        file of `keras.applications`' Inception v3, whose name ends with `.h5`.
+      network: from `models.InceptionV3` or `InceptionV4`. An auxiliary head fits if it
+        was built for images of 299 pixels; from `.h5` it keeps the values that it has.
+
+    Returns:
+      What was read: `file`, the `sha256` of each of its parts, `kind`, `num_classes` of
+      the file, `background` (whether its first class was dropped, as the network has
+      one class less) and `averaged` (how many variables are moving averages, which are
+      taken where a file has both).
+
+    Raises:
+      ValueError: there is no such file, it does not read, or it does not fit.
+    """
+    path = pathlib.Path(path)
+    hashes = _hashes(path)
+    kind = KERAS if path.suffix == ".h5" else SLIM
+    if network.name not in _SCOPES[kind]:
+        raise ValueError(
+            f"A file of {kind} has the weights of {', '.join(_SCOPES[kind])}. "
+            f"Received: network={network.name}"
+        )
+    wanted = {v.path.partition("/")[2]: v for v in network.variables}
+    if kind == KERAS:
+        wanted = {k: v for k, v in wanted.items() if not k.startswith("AuxLogits/")}
+    try:
+        found = (
+            _from_keras(path, wanted)
+            if kind == KERAS
+            else _from_slim(path, wanted, _SCOPES[kind][network.name])
+        )
+    except _UNREADABLE as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"{path} does not read. Received: {reason}") from error
+    num_classes = _num_classes(found.arrays)
+    background = _drop_background(found.arrays, wanted)
+    _check(path, found, wanted)
+    for name, variable in wanted.items():
+        variable.assign(found.arrays[name])
+    return {
+        "file": path.name,
+        "sha256": hashes,
+        "kind": kind,
+        "num_classes": num_classes,
+        "background": background,
+        "averaged": found.averaged,
+    }
+
+
+def _hashes(path: pathlib.Path) -> dict[str, str]:
+    """Returns the SHA-256 of the files that a path stands for, by name."""
+    ends = (path.name, f"{path.name}.index", f"{path.name}.data-*")
+    parts = [part for end in ends for part in sorted(path.parent.glob(end))]
+    parts = [part for part in parts if part.is_file()]
+    if not parts:
+        raise ValueError(
+            "Weights are the prefix of a TF-Slim checkpoint, or a file .h5 of "
+            f"keras.applications; nothing is there. Received: path={path}"
+        )
+    hashes = {}
+    for part in parts:
+        with open(part, "rb") as file:
+            hashes[part.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
+
+
+def _from_slim(path: pathlib.Path, wanted: Mapping[str, Any], scope: str) -> _Found:
+    reader = tf.train.load_checkpoint(str(path))
+    names = reader.get_variable_to_shape_map()
+    arrays, averaged, known = {}, 0, set()
+    for target in wanted:
+        layer, *suffix = target.rsplit("/", 2)
+        name = f"{scope}/{layer}/{_SUFFIXES['/'.join(suffix)]}"
+        known.add(name)
+        if name + _AVERAGED in names:
+            arrays[target], averaged = reader.get_tensor(name + _AVERAGED), averaged + 1
+        elif name in names:
+            arrays[target] = reader.get_tensor(name)
+    # What is not of the model: slots of an optimizer, averages, counters. And a head
+    # that the network is built without.
+    endings = tuple(f"/{suffix}" for suffix in (*_SUFFIXES.values(), "BatchNorm/gamma"))
+    heads = {target.partition("/")[0] for target in wanted}
+    unknown = (
+        name
+        for name in sorted(names)
+        if name.startswith(f"{scope}/") and name.endswith(endings) and name not in known
+        if "AuxLogits" in heads or not name.startswith(f"{scope}/AuxLogits/")
+    )
+    return _Found(arrays, averaged, next(unknown, ""))
+
+
+def _from_keras(path: pathlib.Path, wanted: Mapping[str, Any]) -> _Found:
+    model = keras.applications.InceptionV3(
+        weights=str(path), classes=_num_classes(wanted), classifier_activation=None
+    )
+    arrays = {}
+    for kind in (keras.layers.Conv2D, keras.layers.BatchNormalization):
+        layers = [layer for layer in model.layers if isinstance(layer, kind)]
+        layers.sort(key=_number)
+        for name, layer in zip(KERAS_ORDER, layers, strict=True):
+            part = "conv" if kind is keras.layers.Conv2D else "norm"
+            for variable in layer.variables:
+                arrays[f"{name}/{part}/{variable.name}"] = variable.numpy()
+    kernel, bias = (v.numpy() for v in model.get_layer("predictions").variables)
+    arrays["Logits/Conv2d_1c_1x1/conv/kernel"] = kernel[None, None]
+    arrays["Logits/Conv2d_1c_1x1/conv/bias"] = bias
+    return _Found(arrays)
+
+
+def _number(layer: keras.layers.Layer) -> int:
+    """Returns the number that Keras counts layers of a kind with: conv2d is its 0."""
+    number = layer.name.rpartition("_")[2]
+    return int(number) if number.isdigit() else 0
+
+
+def _num_classes(values: Mapping[str, Any]) -> int:
+    """Returns the number of logits, 0 if there are none."""
+    biases = (
+        value
+        for name, value in values.items()
+        if name.startswith("Logits/") and name.endswith("/bias")
+    )
+    return next((int(bias.shape[0]) for bias in biases), 0)
+
+
+def _drop_background(arrays: dict[str, np.ndarray], wanted: Mapping[str, Any]) -> bool:
+    """Drops the first class if the arrays have one more; returns whether they did."""
+    if _num_classes(arrays) != _num_classes(wanted) + 1:
+        return False
+    classifiers = {name.rpartition("/")[0] for name in arrays if name.endswith("/bias")}
+    for name, array in arrays.items():
+        if name.rpartition("/")[0] in classifiers:
+            arrays[name] = array[..., 1:]
+    return True
+
+
+def _check(path: pathlib.Path, found: _Found, wanted: Mapping[str, Any]) -> None:
+    """Refuses arrays that are not exactly those of the network."""
+    missing = [name for name in wanted if name not in found.arrays]
+    if missing:
+        raise ValueError(
+            f"{path} lacks {len(missing)} variables of the network. "
+            f"Received: none for {missing[0]}"
+        )
+    if found.unknown:
+        raise ValueError(
+            f"{path} is of another network. Received: {found.unknown}, which ours lacks"
+        )
+    for name, variable in wanted.items():
+        expected, shape = tuple(variable.shape), found.arrays[name].shape
+        if shape != expected:
+            raise ValueError(
+                f"{path} does not fit the network at {name}: expected shape "
+                f"{expected}. Received: {shape}"
+            )

@@ -1,0 +1,321 @@
+"""Files with the names and shapes of the released ones, written here and read back."""
+
+import hashlib
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import models
+from common.training import imported
+
+# Written down from the code of TF-Slim: shapes for 1001 classes on 299 pixels.
+V3 = {
+    "Conv2d_1a_3x3/weights": (3, 3, 3, 32),
+    "Conv2d_1a_3x3/BatchNorm/moving_variance": (32,),
+    "Conv2d_2b_3x3/BatchNorm/beta": (64,),
+    "Conv2d_3b_1x1/weights": (1, 1, 64, 80),
+    "Conv2d_4a_3x3/BatchNorm/moving_mean": (192,),
+    "Mixed_5b/Branch_1/Conv2d_0b_5x5/weights": (5, 5, 48, 64),
+    "Mixed_5b/Branch_3/Conv2d_0b_1x1/weights": (1, 1, 192, 32),
+    "Mixed_5c/Branch_1/Conv2d_0b_1x1/weights": (1, 1, 256, 48),
+    "Mixed_5c/Branch_1/Conv_1_0c_5x5/weights": (5, 5, 48, 64),
+    "Mixed_5d/Branch_2/Conv2d_0c_3x3/BatchNorm/beta": (96,),
+    "Mixed_6a/Branch_0/Conv2d_1a_1x1/weights": (3, 3, 288, 384),
+    "Mixed_6a/Branch_1/Conv2d_1a_1x1/weights": (3, 3, 96, 96),
+    "Mixed_6b/Branch_2/Conv2d_0d_7x1/weights": (7, 1, 128, 128),
+    "Mixed_6c/Branch_1/Conv2d_0c_7x1/weights": (7, 1, 160, 192),
+    "Mixed_6e/Branch_2/Conv2d_0e_1x7/weights": (1, 7, 192, 192),
+    "Mixed_7a/Branch_1/Conv2d_1a_3x3/weights": (3, 3, 192, 192),
+    "Mixed_7b/Branch_1/Conv2d_0b_1x3/weights": (1, 3, 384, 384),
+    "Mixed_7b/Branch_1/Conv2d_0b_3x1/weights": (3, 1, 384, 384),
+    "Mixed_7c/Branch_1/Conv2d_0c_3x1/weights": (3, 1, 384, 384),
+    "Mixed_7c/Branch_2/Conv2d_0a_1x1/weights": (1, 1, 2048, 448),
+    "Mixed_7c/Branch_2/Conv2d_0d_3x1/BatchNorm/moving_mean": (384,),
+    "AuxLogits/Conv2d_1b_1x1/weights": (1, 1, 768, 128),
+    "AuxLogits/Conv2d_2a_5x5/weights": (5, 5, 128, 768),
+    "AuxLogits/Conv2d_2a_5x5/BatchNorm/beta": (768,),
+    "AuxLogits/Conv2d_2b_1x1/weights": (1, 1, 768, 1001),
+    "AuxLogits/Conv2d_2b_1x1/biases": (1001,),
+    "Logits/Conv2d_1c_1x1/weights": (1, 1, 2048, 1001),
+    "Logits/Conv2d_1c_1x1/biases": (1001,),
+}
+V4 = {
+    "Conv2d_2a_3x3/BatchNorm/moving_mean": (32,),
+    "Mixed_3a/Branch_1/Conv2d_0a_3x3/weights": (3, 3, 64, 96),
+    "Mixed_4a/Branch_1/Conv2d_0c_7x1/weights": (7, 1, 64, 64),
+    "Mixed_5a/Branch_0/Conv2d_1a_3x3/weights": (3, 3, 192, 192),
+    "Mixed_5e/Branch_2/Conv2d_0c_3x3/weights": (3, 3, 96, 96),
+    "Mixed_6a/Branch_1/Conv2d_1a_3x3/weights": (3, 3, 224, 256),
+    "Mixed_6h/Branch_2/Conv2d_0e_1x7/weights": (1, 7, 224, 256),
+    "Mixed_7a/Branch_1/Conv2d_1a_3x3/weights": (3, 3, 320, 320),
+    "Mixed_7d/Branch_2/Conv2d_0b_3x1/weights": (3, 1, 384, 448),
+    "Mixed_7d/Branch_2/Conv2d_0e_3x1/weights": (3, 1, 512, 256),
+    "AuxLogits/Conv2d_1b_1x1/weights": (1, 1, 1024, 128),
+    "AuxLogits/Conv2d_2a/weights": (5, 5, 128, 768),
+    "AuxLogits/Aux_logits/weights": (768, 1001),
+    "AuxLogits/Aux_logits/biases": (1001,),
+    "Logits/Logits/weights": (1536, 1001),
+    "Logits/Logits/biases": (1001,),
+}
+
+
+def slim_name(path):
+    """Returns the name that slim gives to the variable at a path of ours."""
+    network, *scopes, layer, name = path.split("/")
+    batch_norm = layer == "norm"
+    name = {"kernel": "weights", "bias": "biases"}.get(name, name)
+    scope = {"inception_v3": "InceptionV3", "inception_v4": "InceptionV4"}[network]
+    return "/".join([scope, *scopes, *(["BatchNorm"] if batch_norm else []), name])
+
+
+def random_arrays(network, seed=0):
+    """Returns an array for each variable of the network, under slim's name."""
+    rng = np.random.default_rng(seed)
+    return {
+        slim_name(v.path): rng.uniform(0.01, 0.1, v.shape).astype("float32")
+        for v in network.variables
+    }
+
+
+def save(arrays, prefix):
+    """Writes a TensorFlow checkpoint."""
+    names, values = list(arrays), list(arrays.values())
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=values,
+    )
+    return prefix
+
+
+def narrow(num_classes=10, model=models.InceptionV3, **fields):
+    """Returns a network with no more than a few filters, on 75 pixels."""
+    fields = {"width": 0.01, "blocks": (2, 1, 2), **fields}
+    return model(**fields).build(num_classes, 75)
+
+
+def check_holds(network, arrays, first_class=0):
+    """Every variable holds its array; the last ones from `first_class` on."""
+    for variable in network.variables:
+        array = arrays[slim_name(variable.path)]
+        if array.shape != tuple(variable.shape):
+            array = array[..., first_class:]
+        np.testing.assert_array_equal(variable.numpy(), array, err_msg=variable.path)
+
+
+@pytest.mark.parametrize("model", [models.InceptionV3, models.InceptionV4])
+def test_a_slim_checkpoint_is_read_whole(model, tmp_path):
+    network = narrow(model=model)
+    arrays = random_arrays(network)
+    prefix = save({**arrays, "global_step": np.int64(7)}, tmp_path / "model.ckpt")
+    found = imported.load(prefix, network)
+    check_holds(network, arrays)
+    hashes = found.pop("sha256")
+    assert found == {
+        "file": "model.ckpt",
+        "kind": "TF-Slim",
+        "num_classes": 10,
+        "background": False,
+        "averaged": 0,
+    }
+    assert sorted(hashes) == ["model.ckpt.data-00000-of-00001", "model.ckpt.index"]
+    for name, digest in hashes.items():
+        assert digest == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+
+
+def test_the_background_is_dropped_from_both_heads(tmp_path):
+    source, network = narrow(11), narrow(10)
+    arrays = random_arrays(source)
+    found = imported.load(save(arrays, tmp_path / "model.ckpt"), network)
+    assert (found["num_classes"], found["background"]) == (11, True)
+    check_holds(network, arrays, first_class=1)
+    images = np.random.default_rng(1).uniform(0, 255, (2, 75, 75, 3)).astype("float32")
+    imported.load(tmp_path / "model.ckpt", source)
+    for ours, theirs in zip(network.heads(images), source.heads(images), strict=True):
+        assert np.ptp(theirs) > 1e-3
+        np.testing.assert_allclose(ours, theirs[:, 1:], rtol=1e-5)
+
+
+def test_averages_are_preferred_and_slots_are_passed_over(tmp_path):
+    network = narrow()
+    raw, averaged = random_arrays(network, 0), random_arrays(network, 1)
+    only_raw = [name for name in raw if name.endswith("moving_mean")]
+    slots = {f"{name}/{slot}": raw[name] for name in raw for slot in ("RMSProp",)}
+    averages = {
+        f"{name}/ExponentialMovingAverage": array
+        for name, array in averaged.items()
+        if name not in only_raw
+    }
+    prefix = save({**raw, **slots, **averages}, tmp_path / "model.ckpt-9")
+    found = imported.load(prefix, network)
+    assert found["averaged"] == len(averages) == len(raw) - len(only_raw)
+    check_holds(network, {**averaged, **{name: raw[name] for name in only_raw}})
+
+
+def test_the_head_that_a_network_is_without_is_passed_over(tmp_path):
+    arrays = random_arrays(narrow())
+    network = narrow(auxiliary=False)
+    imported.load(save(arrays, tmp_path / "model.ckpt"), network)
+    check_holds(network, arrays)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"auxiliary": False},
+            r"lacks 8 variables.*Received: none for AuxLogits/Conv2d_1b_1x1/conv/kernel",
+        ),
+        ({"blocks": (1, 1, 2)}, r"lacks 28 variables.*Mixed_5c/Branch_0/Conv2d_0a_1x1"),
+        ({"blocks": (3, 1, 2)}, r"another network.*InceptionV3/Mixed_5d/Branch_0/Conv"),
+        (
+            {"num_classes": 12},
+            r"at Logits/Conv2d_1c_1x1/conv/kernel: expected shape "
+            r"\(1, 1, \d+, 10\)\. Received: \(1, 1, \d+, 12\)",
+        ),
+        ({"num_classes": 9}, r"expected.*10\).*Received.*9\)"),
+        (
+            {"width": 0.4},
+            r"at Conv2d_2b_3x3/conv/kernel: .*\(3, 3, 16, 16\).*\(3, 3, 16, 25\)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_changes_nothing(fields, message, tmp_path):
+    prefix = save(random_arrays(narrow(**fields)), tmp_path / "model.ckpt")
+    network = narrow()
+    before = [v.numpy() for v in network.variables]
+    with pytest.raises(ValueError, match=message) as caught:
+        imported.load(prefix, network)
+    assert "\n" not in str(caught.value)
+    for variable, value in zip(network.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_a_checkpoint_with_factors_of_batch_norm_is_refused(tmp_path):
+    network = narrow()
+    gamma = {"InceptionV3/Conv2d_1a_3x3/BatchNorm/gamma": np.ones(16, "float32")}
+    prefix = save({**random_arrays(network), **gamma}, tmp_path / "model.ckpt")
+    with pytest.raises(ValueError, match=r"Received: .*BatchNorm/gamma, which ours"):
+        imported.load(prefix, network)
+
+
+def test_what_is_not_there_or_broken_is_refused_in_one_line(tmp_path):
+    network = narrow()
+    with pytest.raises(ValueError, match="prefix of a TF-Slim checkpoint, or"):
+        imported.load(tmp_path / "none.ckpt", network)
+    for name in ("half.ckpt", "half.h5"):
+        (tmp_path / name).write_bytes(b"half a file")
+        with pytest.raises(ValueError, match=rf"{name} does not read") as caught:
+            imported.load(tmp_path / name, network)
+        assert "\n" not in str(caught.value)
+
+
+def test_other_networks_are_refused(tmp_path):
+    (tmp_path / "model.h5").write_bytes(b"")
+    fourth = narrow(model=models.InceptionV4)
+    with pytest.raises(ValueError, match=r"of inception_v3\. .*network=inception_v4"):
+        imported.load(tmp_path / "model.h5", fourth)
+    (tmp_path / "model.ckpt").write_bytes(b"")
+    wide = models.WideResNet(depth=8, width=1).build(10, 8)
+    with pytest.raises(ValueError, match=r"inception_v4\. .*network=wide_resnet"):
+        imported.load(tmp_path / "model.ckpt", wide)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "scope", "picked"),
+    [
+        (models.InceptionV3, "InceptionV3", V3),
+        (models.InceptionV4, "InceptionV4", V4),
+    ],
+)
+def test_a_checkpoint_of_the_released_size_gives_its_logits(
+    model, scope, picked, tmp_path
+):
+    source = model().build(1001, 299)
+    arrays = random_arrays(source)
+    for name, shape in picked.items():
+        assert arrays[f"{scope}/{name}"].shape == shape, name
+    values = {slim_name(v.path): v.numpy() for v in source.variables}
+    extra = {"global_step": np.int64(7)}
+    prefix = save({**values, **extra}, tmp_path / f"adv_{model.__name__}.ckpt")
+    network = model().build(1000, 299)
+    found = imported.load(prefix, network)
+    assert (found["num_classes"], found["background"]) == (1001, True)
+    images = np.random.default_rng(1).uniform(0, 255, (1, 299, 299, 3))
+    for ours, theirs in zip(network.heads(images), source.heads(images), strict=True):
+        np.testing.assert_allclose(ours, theirs[:, 1:], rtol=1e-4, atol=1e-5)
+
+
+def keras_network(num_classes):
+    """Returns Inception v3 as Keras has it, with weights that all matter."""
+    model = keras.applications.InceptionV3(
+        weights=None,
+        classes=num_classes,
+        input_shape=(107, 107, 3),
+        classifier_activation=None,
+    )
+    rng = np.random.default_rng(0)
+    for variable in model.variables:
+        if variable.name in ("beta", "moving_mean"):
+            variable.assign(rng.normal(0, 0.1, variable.shape))
+        elif variable.name == "moving_variance":
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    return model
+
+
+def save_as_released(model, path):
+    """Writes the layout of the released files: arrays under each layer in order."""
+    with h5py.File(path, "w") as file:
+        layers = [layer for layer in model.layers if layer.variables]
+        file.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        for layer in model.layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{v.name}:0" for v in layer.variables]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, variable in zip(names, layer.variables, strict=True):
+                group[name] = variable.numpy()
+    assert len(layers) == 2 * 94 + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["weights_tf_kernels.h5", "own.weights.h5"])
+def test_a_file_of_keras_gives_the_logits_of_keras(name, tmp_path):
+    theirs = keras_network(20)
+    if name.startswith("own"):
+        theirs.save_weights(tmp_path / name)
+    else:
+        save_as_released(theirs, tmp_path / name)
+    network = models.InceptionV3().build(20, 107)
+    before = {v.path: v.numpy() for v in network.variables if "Aux" in v.path}
+    found = imported.load(tmp_path / name, network)
+    assert (found["kind"], found["num_classes"]) == ("keras.applications", 20)
+    assert list(found["sha256"]) == [name]
+    images = np.random.default_rng(1).uniform(0, 255, (4, 107, 107, 3))
+    images = images.astype("float32")
+    logits = network(images)
+    expected = theirs(images / 127.5 - 1.0, training=False)
+    assert np.std(expected, axis=0).min() > 1e-3  # the images matter
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    for path, value in before.items():
+        variable = next(v for v in network.variables if v.path == path)
+        np.testing.assert_array_equal(variable.numpy(), value)
+    with pytest.raises(ValueError, match="does not read"):
+        imported.load(tmp_path / name, models.InceptionV3().build(19, 107))
+
+
+def test_the_convolutions_of_keras_are_those_of_the_network(tmp_path):
+    """Each once: what is shared by two scopes or left out would be found."""
+    names = {slim_name(f"inception_v3/{name}/conv/kernel") for name in V3}
+    assert len(imported.KERAS_ORDER) == len(set(imported.KERAS_ORDER)) == 94
+    scopes = {
+        name.rpartition("/")[0]
+        for name in V3
+        if name.endswith("/weights") and "Logits" not in name
+    }
+    assert scopes <= set(imported.KERAS_ORDER)
+    assert names

@@ -1,0 +1,187 @@
+"""Adversarial training at scale, Kurakin et al. (2017), Alg. 1."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from common import backend
+from common.attacks import losses
+from common.training.method import Method
+
+_EPSILON_STREAM, _DROPOUT_STREAM = 1, 2  # of the seed; the attack takes it as it is
+
+
+@dataclasses.dataclass(frozen=True)
+class MixedTraining(Method):
+    """Alg. 1: k of every m images are replaced by adversarial ones and weigh less.
+
+    m and k are those of one of the paper's machines. A replica may hold several m, or a
+    part of one in which k / m of the images is a whole number.
+
+    Attributes:
+      attack: crafts the adversarial images; its epsilon is the largest that is drawn,
+        in pixels of 255. None for training without any, where k is 0.
+      num_adversarial: k.
+      minibatch: m.
+      adversarial_weight: lambda, of an adversarial example where a clean one has 1.
+      random_epsilon: draw epsilon anew for every image, or take the attack's for all.
+      delay: updates on clean images alone before the first adversarial one.
+      label_smoothing: share of the label that is spread over all classes.
+      auxiliary_weight: of the loss at the network's auxiliary head, if it has one.
+    """
+
+    attack: Any = None
+    num_adversarial: int = 16
+    minibatch: int = 32
+    adversarial_weight: float = 0.3
+    random_epsilon: bool = True
+    delay: int = 10_000
+    label_smoothing: float = 0.1
+    auxiliary_weight: float = 0.4
+
+    def __post_init__(self) -> None:
+        """Checks the fields.
+
+        Raises:
+          ValueError: k is not between 0 and m, or not 0 without an attack; a weight or
+            the delay is negative; or no example has a weight.
+        """
+        if not 0 <= self.num_adversarial <= self.minibatch:
+            raise ValueError(
+                f"num_adversarial must be from 0 to minibatch={self.minibatch}. "
+                f"Received: num_adversarial={self.num_adversarial}"
+            )
+        if self.num_adversarial and self.attack is None:
+            raise ValueError(
+                "Without an attack num_adversarial must be 0. "
+                f"Received: num_adversarial={self.num_adversarial}"
+            )
+        for name in ("adversarial_weight", "delay", "auxiliary_weight"):
+            if getattr(self, name) < 0:
+                raise ValueError(
+                    f"{name} must not be negative. "
+                    f"Received: {name}={getattr(self, name)}"
+                )
+        if self.num_adversarial == self.minibatch and not self.adversarial_weight:
+            raise ValueError(
+                "With num_adversarial equal to minibatch nothing else has a weight. "
+                f"Received: adversarial_weight={self.adversarial_weight}"
+            )
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                "label_smoothing must be in [0, 1). "
+                f"Received: label_smoothing={self.label_smoothing}"
+            )
+
+    @property
+    def attack_passes(self) -> float:
+        """Of the attack's steps, the share k / m that a pass of the batch would be."""
+        return (
+            getattr(self.attack, "num_steps", 1) * self.num_adversarial / self.minibatch
+        )
+
+    def initial_state(self, batch_shape: tuple[int, ...]) -> Any:
+        """Returns no state; refuses a batch that cannot be mixed.
+
+        Raises:
+          ValueError: k / m of a replica's images is not a whole number.
+        """
+        if batch_shape[0] * self.num_adversarial % self.minibatch:
+            raise ValueError(
+                f"A replica replaces {self.num_adversarial} of every {self.minibatch} "
+                "images, which must be a whole number; change --strategy or batch_size."
+                f" Received: {batch_shape[0]} images a replica"
+            )
+        return ()
+
+    def train_step(self, batch: Any, state: Any, seed: Any) -> tuple[Any, Any]:
+        """One pass of the loop of Alg. 1; its lines are not numbered in the paper.
+
+        Crafting runs batch norm in inference mode, so it moves no statistic. The mixed
+        batch then makes one forward pass, and its statistics are those of the mixture.
+        """
+        images, labels = self._adversarial_first(*batch)
+        k = images.shape[0] * self.num_adversarial // self.minibatch
+
+        def craft() -> Any:  # X_adv_1 .. X_adv_k, from the current network
+            attack = self._with_epsilons(images[:k], seed)
+            return attack(self._logits, images[:k], labels[:k], seed=seed)
+
+        started = self.optimizer.iterations >= self.delay
+        adv_images = ops.cond(started, craft, lambda: images[:k]) if k else images[:k]
+        mixed = ops.concatenate([adv_images, images[k:]])
+        clean_weights = ops.ones(images.shape[0] - k)
+        adv_weights = ops.where(started, self.adversarial_weight, ops.ones(k))
+        weights = ops.concatenate([adv_weights, clean_weights])
+
+        def loss() -> Any:  # (sum_clean L + lambda sum_adv L) / (m - k + lambda k)
+            logits, example_losses = self._forward(mixed, labels, seed)
+            weighted = self.mean(weights * example_losses) / ops.mean(weights)
+            return weighted + self.l2_penalty(), logits
+
+        (value, logits), g_theta = backend.value_and_gradients(loss, self.theta)
+        self.optimizer.apply(g_theta, self.theta)
+        return self.metrics(value, logits, labels), state
+
+    def _forward(self, images: Any, labels: Any, seed: Any) -> tuple[Any, Any]:
+        """Returns logits, and losses [B] of the main and the auxiliary head."""
+        dropout_seed = backend.fold(seed, _DROPOUT_STREAM)
+        heads = self.network.heads(images, training=True, seed=dropout_seed)
+        smoothing = self.label_smoothing
+        example_losses, *auxiliary = (
+            losses.smoothed_cross_entropy(labels, logits, smoothing) for logits in heads
+        )
+        for head in auxiliary:
+            example_losses += self.auxiliary_weight * head
+        return heads[0], example_losses
+
+    def _logits(self, images: Any) -> Any:
+        return self.network(images, training=False)
+
+    def _adversarial_first(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        """Returns the batch with the images to be replaced in front.
+
+        They are spread evenly over the batch, so that they are the same ones however
+        the batch is split over replicas.
+        """
+        position = np.arange(images.shape[0])
+        k, m = self.num_adversarial, self.minibatch
+        chosen = (position + 1) * k // m > position * k // m
+        order = np.concatenate([position[chosen], position[~chosen]])
+        return ops.take(images, order, axis=0), ops.take(labels, order, axis=0)
+
+    def _with_epsilons(self, images: Any, seed: Any) -> Any:
+        """Returns the attack with one epsilon for each image."""
+        if not self.random_epsilon:
+            return self.attack
+        epsilons = random_epsilons(images, seed, largest=self.attack.epsilon)
+        return dataclasses.replace(self.attack, epsilon=epsilons)
+
+
+def random_epsilons(images: Any, seed: Any, *, largest: float) -> Any:
+    """Draws |N(0, largest / 2)| truncated to [0, largest], for every image by itself.
+
+    With 16 this is the paper's |N(0, 8)| in [0, 16] (Sec. 3): a normal draw that is cut
+    at two standard deviations.
+
+    Args:
+      images: float32 [B, H, W, C]; the draw follows from the seed and the image.
+      seed: int or int64 scalar.
+      largest: in pixels of 255.
+
+    Returns:
+      float32 [B], pixels of 255.
+    """
+    draws = backend.uniform(
+        (images.shape[0],),
+        backend.fold(seed, _EPSILON_STREAM),
+        keys=backend.example_keys(images),
+    )
+    within = math.erf(2.0 / math.sqrt(2.0))  # P(|z| <= 2) of a standard normal z
+    normal = math.sqrt(2.0) * ops.erfinv(draws * within)  # |z|, given |z| <= 2
+    return largest / 2.0 * normal
