@@ -17,11 +17,19 @@ from collections.abc import Sequence
 from absl import flags
 
 from common import cli, recipe
-from common.results import claims, comparison, generated, packages, regression, text
+from common.results import (
+    claims,
+    comparison,
+    generated,
+    packages,
+    regression,
+    studies,
+    text,
+)
 from common.results.report import write_report
 
 ROOT = pathlib.Path(__file__).parent
-PAPERS = ("free_at",)
+PAPERS = ("kurakin2017", "free_at")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -68,7 +76,7 @@ def _reproduce(paper: recipe.Paper, values: flags.FlagValues) -> int:
     if values.run:
         begin = time.perf_counter()
         session = cli.open_session(paper, values)
-        cli.run_all(session, list(paper.recipes_at(scale)))
+        cli.run_all(session, paper.run_names(scale))
         print(f"{paper.name}: {(time.perf_counter() - begin) / 60:.1f} minutes")
     cells = comparison.compare(paper, scale, workdir)
     judged = claims.check_claims(paper, scale, workdir)
@@ -86,7 +94,9 @@ def _report(papers: Sequence[recipe.Paper], values: flags.FlagValues) -> int:
     if values.keep:
         records = pathlib.Path(values.keep)
         for paper in papers:
-            generated.keep(paper, values.scale, pathlib.Path(values.workdir), records)
+            workdir = pathlib.Path(values.workdir)
+            generated.keep(paper, values.scale, workdir, records)
+            studies.keep(workdir, paper.name, records)
         for path in generated.readmes(ROOT, PAPERS):
             generated.refresh(path, records)
     index = write_report(papers, values.scale, values.workdir, values.report)

@@ -15,6 +15,7 @@ from absl import flags, logging
 
 from common import recipe as recipes
 from common import runs
+from common.evaluation import folders, foreign, study
 from common.results import claims, comparison, text
 from common.training import cost, errors, learner, strategy
 
@@ -33,6 +34,12 @@ Commands:
   evaluate R [E ...]   evaluate a trained recipe, by default as the tables need it
   table T              train and evaluate what a table needs, and compare
   claims               the paper's statements, judged by what has been measured
+  study IMAGES C ...   the paper's attacks on Keras classifiers C that are trained
+                       already, and what they transfer, on a folder of photographs
+                       (FOLDER, or FOLDER?split=FOLDER_IN_IT)
+
+  A classifier C is model.keras?pixels=tf (or unit, raw), or a network of
+  keras.applications with a file of its weights: MobileNetV2:weights.h5?image_size=224
 
 Flags:
 {flags}
@@ -55,6 +62,13 @@ def define_flags() -> flags.FlagValues:
     define(flags.DEFINE_integer, "seed", None, "short for --set seed=")
     define(
         flags.DEFINE_multi_string, "set", [], "override a field: --set method.epsilon=4"
+    )
+    define(
+        flags.DEFINE_string,
+        "weights",
+        "",
+        "to evaluate: a file of released ones, or raw for those of the last update "
+        "where the recipe averages",
     )
     define(
         flags.DEFINE_boolean,
@@ -118,20 +132,34 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
         data_dir=values.data_dir,
         precision=values.precision,
         overrides=tuple(overrides),
+        weights=values.weights,
     )
 
 
 def run_all(session: runs.Session, names: Sequence[str]) -> None:
-    """Trains and evaluates recipes, one after the other; what is done is kept.
+    """Trains recipes, then evaluates them; what is done is kept.
+
+    Transfer evaluations ask for a second network: that is trained as well.
 
     Raises:
       ValueError: there are overrides; such runs are compared with nothing.
     """
     _refuse_overrides(session)
-    for number, name in enumerate(names, start=1):
-        print(f"[{number}/{len(names)}] {session.paper.name} {name}", flush=True)
-        runs.train(session, name)
-        runs.evaluate(session, name)
+    paper, scale = session.paper, session.scale
+    known = paper.evaluations_at(scale)
+    names = list(dict.fromkeys(paper.run_name(scale, name) for name in names))
+    targets = (
+        paper.run_name(scale, known[key].target)
+        for name in names
+        for key in paper.needed_evaluations(scale, name)
+        if known[key].target
+    )
+    trained = list(dict.fromkeys([*names, *targets]))
+    for act, some in ((runs.train, trained), (runs.evaluate, names)):
+        for number, name in enumerate(some, start=1):
+            title = f"{act.__name__} {number}/{len(some)}"
+            print(f"[{title}] {paper.name} {name}", flush=True)
+            act(session, name)
 
 
 def _list(session: runs.Session) -> int:
@@ -186,6 +214,29 @@ def _claims(session: runs.Session) -> int:
     return claims.exit_status(judged, session.scale)
 
 
+def _study(session: runs.Session, images: str, *classifiers: str) -> int:
+    if not classifiers:
+        raise ValueError("study needs one or more classifiers. Received: none")
+    found = [foreign.classifier(spec) for spec in classifiers]
+    folder, _, split = images.partition("?split=")
+    photographs = folders.photographs(
+        folder, max(c.image_size for c in found), split=split
+    )
+    evaluations = session.paper.evaluations_at("paper")
+    shown = [e.attack for e in evaluations.values() if e.target]
+    attacks = {
+        name: e.attack for name, e in evaluations.items() if e.attack and not e.target
+    }
+    study.study(
+        found,
+        photographs,
+        attacks,
+        session.workdir / session.paper.name / "study",
+        transfers=[name for name, attack in attacks.items() if attack in shown],
+    )
+    return GOOD
+
+
 def _refuse_overrides(session: runs.Session) -> None:
     if session.overrides:
         raise ValueError(
@@ -217,4 +268,5 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": _evaluate,
     "table": _table,
     "claims": _claims,
+    "study": _study,
 }

@@ -7,13 +7,14 @@ import pathlib
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 from keras import ops
 
-from common import attacks, data
+from common import attacks, data, runs
 from common import recipe as recipes
 from common.results.claims import Claim, Difference
-from common.training import Method, optimizers, schedules
+from common.training import Method, optimizers, schedules, strategy
 
 ATTACK = attacks.PGD(epsilon=40.0, step_size=10.0, num_steps=2)
 
@@ -100,3 +101,53 @@ def tiny_paper(tiny_recipe: recipes.Recipe, tmp_path: pathlib.Path) -> recipes.P
         claims=(claim,),
         reported=reported,
     )
+
+
+@pytest.fixture
+def open_session(tiny_paper, tmp_path):
+    """Returns a function: overrides -> a session in a folder of its own."""
+
+    def opened(*overrides, paper=tiny_paper, **fields):
+        return runs.Session(
+            paper,
+            "digits",
+            tmp_path / "runs",
+            strategy.make("one_device"),
+            overrides=("num_steps=3", *overrides),
+            **fields,
+        )
+
+    return opened
+
+
+@pytest.fixture
+def with_twins(tiny_paper):
+    """Returns the paper with an equal recipe, an averaged one, and transfers."""
+    plain = tiny_paper.recipe("digits", "plain")
+    by_name = {
+        "plain": plain,
+        "same": plain,
+        "averaged": dataclasses.replace(plain, average=0.9, seed=1),
+    }
+    attack = tiny_paper.evaluations_at("digits")["pgd_2"].attack
+    shown = recipes.Evaluation(attack, seed=3, target="averaged", num_images=60)
+    known = {**tiny_paper.evaluations_at("digits"), "pgd_2_to_averaged": shown}
+    rows = recipes.grid({"same": "same"}, {"to": "pgd_2_to_averaged"})
+    return dataclasses.replace(
+        tiny_paper,
+        recipes={"digits": by_name},
+        evaluations={"digits": known},
+        tables=(*tiny_paper.tables, recipes.Table("transfer", "Transfer", rows)),
+    )
+
+
+@pytest.fixture
+def released(monkeypatch):
+    """Returns the source that is noted for released weights, which set ones."""
+
+    def load(path, network):
+        for variable in network.variables:
+            variable.assign(np.ones(variable.shape))
+        return {"file": path, "sha256": {"data": "0"}}
+
+    monkeypatch.setattr("common.training.imported.load", load)

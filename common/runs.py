@@ -2,63 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import json
 import pathlib
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from common import evaluation, overrides
+from common import evaluation
 from common import recipe as recipes
 from common.evaluation import examples
-from common.training import RunError, checkpoint, learner, loop, manifest, strategy
+from common.session import Session
+from common.training import RunError, loop, manifest, strategy
+
+__all__ = ["Session", "evaluate", "train"]
 
 NUM_EXAMPLES = 8  # images shown in the report
 BATCH_SIZE = 250  # images evaluated at a time
 
 
-@dataclasses.dataclass(frozen=True)
-class Session:
-    """Where and how the commands run: the flags, as values.
-
-    Attributes:
-      paper: whose recipes.
-      scale: of the recipes.
-      workdir: all runs lie below it.
-      distribution: a strategy.
-      data_dir: of TFDS, or None for its default.
-      precision: of the computation.
-      overrides: `field=value` assignments to the recipe; they name a run of their own.
-    """
-
-    paper: recipes.Paper
-    scale: str
-    workdir: pathlib.Path
-    distribution: Any
-    data_dir: str | None = None
-    precision: str = "float32"
-    overrides: tuple[str, ...] = ()
-
-    def recipe(self, name: str) -> recipes.Recipe:
-        """Returns the recipe with the overrides applied."""
-        recipe = self.paper.recipe(self.scale, name)
-        return overrides.override(recipe, self.overrides)
-
-    def run_dir(self, name: str) -> pathlib.Path:
-        """Returns the folder of a run; overrides are part of its name."""
-        suffix = "".join(f"@{assignment}" for assignment in self.overrides)
-        folder = re.sub(r"[^\w@=.,+-]", "_", name + suffix)
-        return self.workdir / self.paper.name / self.scale / folder
-
-    @property
-    def is_chief(self) -> bool:
-        """Whether this worker writes the records."""
-        return strategy.worker(self.distribution)[0] == 0
-
-
 def train(session: Session, name: str) -> None:
-    """Trains a recipe; goes on where it stopped, and does nothing when it is done."""
+    """Trains a recipe; goes on where it stopped, and does nothing when it is done.
+
+    Raises:
+      ValueError: the session is about released weights.
+    """
+    if session.weights:
+        raise ValueError(
+            "--weights says what to evaluate; train without it. "
+            f"Received: --weights={session.weights}"
+        )
     loop.train(
         session.recipe(name),
         session.run_dir(name),
@@ -68,105 +40,138 @@ def train(session: Session, name: str) -> None:
         notes={
             "paper": session.paper.name,
             "scale": session.scale,
-            "name": name,
+            "name": session.paper.run_name(session.scale, name),
             "overrides": list(session.overrides),
         },
     )
 
 
 def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> None:
-    """Evaluates a trained recipe on the whole test set; keeps records that fit.
+    """Evaluates a trained recipe as tables and claims need; keeps records that fit.
 
     Under several workers the chief evaluates alone, on its first device.
 
     Args:
       session: where.
       name: of the recipe.
-      evaluations: names; those that tables and claims need by default.
+      evaluations: names; those that tables and claims need by default, without
+        transfers where the weights are released ones.
 
     Raises:
-      ValueError: unknown evaluation.
-      RunError: the recipe is not trained to its end, or the folder is of another.
+      ValueError: unknown evaluation, or a transfer of released weights.
+      RunError: the recipe or the target of a transfer is not trained to its end, or
+        the folder is of another.
     """
-    known = session.paper.evaluations_at(session.scale)
-    names = tuple(evaluations) or session.paper.needed_evaluations(session.scale, name)
-    wanted = {e: recipes.lookup(known, e, "evaluation") for e in names}
-    num_steps, run_dir = session.recipe(name).num_steps, session.run_dir(name)
     missing = {
-        e: value
-        for e, value in wanted.items()
-        if not _is_done(_record_path(run_dir, e), value, num_steps, session.precision)
+        key: value
+        for key, value in _wanted(session, name, tuple(evaluations)).items()
+        if not _is_done(session, name, _path(session, name, key), value)
     }
     if not missing or not session.is_chief:
         return
-    logits_fn = _load_logits_fn(session, name)
-    for evaluation_name, value in missing.items():
-        print(f"{session.paper.name} {name}: {evaluation_name}", flush=True)
-        record = _evaluate(session, name, logits_fn, value)
+    judges = functools.cache(lambda recipe: _judges(session, recipe))
+    for key, value in missing.items():
+        print(f"{session.paper.name} {name}: {key}", flush=True)
+        record = _evaluate(session, name, value, judges)
         low, high = record.interval
+        of = f"right at {value.target}" if value.target else "right"
         print(
-            f"\n{record.accuracy:.2f} % of {record.total} [{low:.2f}, {high:.2f}]",
+            f"\n{record.accuracy:.2f} % of {record.total} {of} [{low:.2f}, {high:.2f}]",
             flush=True,
         )
-        record.notes["evaluation"] = evaluation_name
-        record.save(_record_path(run_dir, evaluation_name))
-    attacks = [value.attack for value in wanted.values() if value.attack]
-    if attacks:
+        record.notes["evaluation"] = key
+        record.save(_path(session, name, key))
+    attacks = [v.attack for v in missing.values() if v.attack and not v.target]
+    if attacks and not session.weights:
         examples.save(
-            run_dir / "examples.npz",
-            logits_fn,
-            _test_batches(session, name, NUM_EXAMPLES),
+            session.run_dir(name) / "examples.npz",
+            judges(name).logits_fn,
+            session.recipe(name).dataset.test_batches(
+                batch_size=NUM_EXAMPLES, data_dir=session.data_dir
+            ),
             attacks[0],
         )
 
 
-def _load_logits_fn(session: Session, name: str) -> Callable[[Any], Any]:
-    """Returns the trained network, batch norm in inference mode."""
-    recipe = session.recipe(name)
-    manifest.check(session.run_dir(name), recipe=recipes.to_dict(recipe))
-    built = learner.build(recipe, session.distribution, session.precision)
-    checkpoint.load(
-        session.run_dir(name) / "checkpoints",
-        built.network.variables,
-        recipe.num_steps,
+def _wanted(
+    session: Session, name: str, asked: tuple[str, ...]
+) -> Mapping[str, recipes.Evaluation]:
+    known = session.paper.evaluations_at(session.scale)
+    names = asked or session.paper.needed_evaluations(session.scale, name)
+    wanted = {key: recipes.lookup(known, key, "evaluation") for key in names}
+    transfers = [key for key, value in wanted.items() if value.target]
+    if not session.has_released_weights or not transfers:
+        return wanted
+    if asked:
+        raise ValueError(
+            "A transfer needs two trained networks; --weights names one. "
+            f"Received: {transfers[0]}"
+        )
+    return {key: value for key, value in wanted.items() if not value.target}
+
+
+def _judges(session: Session, name: str) -> evaluation.Judges:
+    """Returns the judges of a recipe's network, batch norm in inference mode."""
+    network = session.network(name)
+    one_machine = strategy.worker(session.distribution)[1] == 1
+    return evaluation.Judges(
+        lambda images: network(images, training=False),
+        session.distribution if one_machine else None,
     )
-    return lambda images: built.network(images, training=False)
 
 
 def _evaluate(
-    session: Session, name: str, logits_fn: Any, value: recipes.Evaluation
-) -> evaluation.Record:
-    one_machine = strategy.worker(session.distribution)[1] == 1
-    record = evaluation.evaluate(
-        logits_fn,
-        _test_batches(session, name, BATCH_SIZE),
-        value.attack,
-        seed=value.seed,
-        distribution=session.distribution if one_machine else None,
-        progress=True,
-    )
+    session: Session, name: str, value: recipes.Evaluation, judges: Any
+) -> Any:
     recipe = session.recipe(name)
-    if record.total != recipe.dataset.num_test:
+    dataset, notes = recipe.dataset, {}
+    positions = None
+    if value.num_images:
+        positions = evaluation.sample(dataset.num_test, value.num_images, value.seed)
+        notes["num_images"] = value.num_images
+    batches = dataset.test_batches(
+        batch_size=BATCH_SIZE, data_dir=session.data_dir, indices=positions
+    )
+    source = judges(name)
+    how = {"seed": value.seed, "progress": True}
+    if value.target:
+        target = judges(value.target)
+        notes["target"] = value.target
+        record = evaluation.transfer(
+            source.logits_fn,
+            target.logits_fn,
+            batches,
+            value.attack,
+            judges=(source, target),
+            **how,
+        )
+    else:
+        record = evaluation.evaluate(
+            source.logits_fn,
+            batches,
+            value.attack,
+            distribution=source.distribution,
+            judges=source,
+            **how,
+        )
+    expected = value.num_images or dataset.num_test
+    if record.total != expected:
         raise RunError(
-            f"{name} was evaluated on another number of images than its test set has, "
-            f"{recipe.dataset.num_test}. Received: total={record.total}"
+            f"{name} was evaluated on another number of images than the {expected} of "
+            f"its test set. Received: total={record.total}"
         )
     record.notes.update(
+        notes,
         recipe=name,
-        step=recipe.num_steps,
+        step=session.step(name),
         precision=session.precision,
         **manifest.environment(),
     )
     return record
 
 
-def _test_batches(session: Session, name: str, batch_size: int) -> Any:
-    dataset = session.recipe(name).dataset
-    return dataset.test_batches(batch_size=batch_size, data_dir=session.data_dir)
-
-
 def _is_done(
-    path: pathlib.Path, value: recipes.Evaluation, step: int, precision: str
+    session: Session, name: str, path: pathlib.Path, value: recipes.Evaluation
 ) -> bool:
     """Whether the record is there, of this attack, seed, updates and precision."""
     if not path.exists():
@@ -175,11 +180,13 @@ def _is_done(
     expected = {
         "attack": recipes.to_dict(value.attack),
         "seed": value.seed,
-        "step": step,
-        "precision": precision,
+        "step": session.step(name),
+        "precision": session.precision,
+        "target": value.target or None,
+        "num_images": value.num_images or None,
     }
     return all(found.get(key) == part for key, part in expected.items())
 
 
-def _record_path(run_dir: pathlib.Path, name: str) -> pathlib.Path:
-    return run_dir / "evaluations" / f"{name}.json"
+def _path(session: Session, name: str, key: str) -> pathlib.Path:
+    return session.records_dir(name) / f"{key}.json"

@@ -12,23 +12,6 @@ from common.results import measured
 from common.training import errors, manifest, strategy
 
 
-@pytest.fixture
-def open_session(tiny_paper, tmp_path):
-    """Returns a function: overrides -> a session in a folder of its own."""
-
-    def opened(*overrides, paper=tiny_paper, **fields):
-        return runs.Session(
-            paper,
-            "digits",
-            tmp_path / "runs",
-            strategy.make("one_device"),
-            overrides=("num_steps=3", *overrides),
-            **fields,
-        )
-
-    return opened
-
-
 def records(session, name):
     folder = session.run_dir(name) / "evaluations"
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
@@ -46,21 +29,6 @@ def evaluated(monkeypatch):
 
     monkeypatch.setattr(evaluation, "evaluate", spy)
     return seen
-
-
-def test_a_run_lies_in_workdir_paper_scale_recipe(open_session, tmp_path):
-    session = dataclasses.replace(open_session(), overrides=())
-    assert session.run_dir("plain") == tmp_path / "runs" / "tiny" / "digits" / "plain"
-
-
-def test_overrides_change_the_recipe_and_name_a_folder_of_their_own(open_session):
-    session = open_session("method.rate=0.5", "schedule.boundaries=[7]")
-    recipe = session.recipe("plain")
-    assert (recipe.num_steps, recipe.method.rate) == (3, 0.5)
-    assert recipe.schedule.boundaries == (7,)
-    name = session.run_dir("plain").name
-    assert name == "plain@num_steps=3@method.rate=0.5@schedule.boundaries=_7_"
-    assert name != open_session("method.rate=0.6").run_dir("plain").name
 
 
 def test_train_notes_what_was_asked_for(open_session):
@@ -120,11 +88,11 @@ def test_the_network_that_is_evaluated_is_the_trained_one(open_session):
     runs.train(session, "plain")
     runs.evaluate(session, "plain", ("clean",))
     assert records(session, "plain")["clean"]["accuracy"] > 50
-    logits_fn = runs._load_logits_fn(session, "plain")
+    network = session.network("plain")
     images, labels = next(
         iter(session.recipe("plain").dataset.test_batches(batch_size=500))
     )
-    correct = np.argmax(logits_fn(images), -1) == labels.numpy()
+    correct = np.argmax(network(images), -1) == labels.numpy()
     survived = measured.Run(session.run_dir("plain")).survived("clean")
     np.testing.assert_array_equal(survived, correct)
 
@@ -177,3 +145,79 @@ def test_records_carry_the_environment_of_the_evaluation(open_session, monkeypat
     monkeypatch.setattr(manifest, "environment", lambda: {"hardware": "an abacus"})
     runs.evaluate(session, "plain", ("clean",))
     assert records(session, "plain")["clean"]["hardware"] == "an abacus"
+
+
+def test_equal_recipes_are_trained_and_evaluated_once(
+    open_session, with_twins, evaluated
+):
+    session = open_session(paper=with_twins)
+    assert session.run_dir("same") == session.run_dir("plain")
+    runs.train(session, "same")
+    manifest_file = session.run_dir("plain") / "recipe.json"
+    assert json.loads(manifest_file.read_text())["name"] == "plain"
+    for name in ("plain", "same"):
+        runs.evaluate(session, name, ("clean",))
+    assert len(evaluated) == 1
+
+
+def test_a_transfer_is_judged_by_the_target_on_images_drawn_by_the_seed(
+    open_session, with_twins
+):
+    session = open_session(paper=with_twins)
+    for name in ("plain", "averaged"):
+        runs.train(session, name)
+    runs.evaluate(session, "plain", ("pgd_2_to_averaged",))
+    record = records(session, "plain")["pgd_2_to_averaged"]
+    assert (record["target"], record["num_images"]) == ("averaged", 60)
+    assert record["total"] == 60 and record["seed"] == 3
+
+    source, target = (session.network(name) for name in ("plain", "averaged"))
+    positions = evaluation.sample(500, 60, 3)
+    images, labels = (
+        np.concatenate(part)
+        for part in zip(
+            *session.recipe("plain")
+            .dataset.test_batches(batch_size=500)
+            .as_numpy_iterator(),
+            strict=True,
+        )
+    )
+    images, labels = images[positions], labels[positions]
+    attack = with_twins.evaluations_at("digits")["pgd_2_to_averaged"].attack
+    adv_images = attack(source, images, labels, seed=3)
+    survived = np.argmax(target(adv_images), -1) == labels
+    run = measured.Run(session.run_dir("plain"))
+    np.testing.assert_array_equal(run.survived("pgd_2_to_averaged"), survived)
+
+
+def test_with_weights_nothing_is_trained(open_session):
+    with pytest.raises(ValueError, match="train without it"):
+        runs.train(open_session(weights="raw"), "plain")
+
+
+def test_released_weights_are_evaluated_and_noted(open_session, with_twins, released):
+    session = open_session(paper=with_twins, weights="released.ckpt")
+    runs.evaluate(session, "same")
+    found = records(session, "plain")
+    assert set(found) == {"clean", "pgd_2"}  # no transfer, which needs two networks
+    assert found["clean"]["step"] is None
+    record = json.loads((session.run_dir("plain") / "recipe.json").read_text())
+    assert record["weights"]["file"] == "released.ckpt"
+    ones = session.network("plain").trainable_variables[0].numpy()
+    np.testing.assert_array_equal(ones, np.ones_like(ones))
+    with pytest.raises(ValueError, match="Received: pgd_2_to_averaged"):
+        runs.evaluate(session, "plain", ("pgd_2_to_averaged",))
+    trained = dataclasses.replace(session, weights="")
+    for command in (runs.train, lambda *args: runs.evaluate(*args, ("clean",))):
+        with pytest.raises(errors.RunError, match=r"weights.*released\.ckpt"):
+            (trained.run_dir("plain") / "evaluations" / "clean.json").unlink(
+                missing_ok=True
+            )
+            command(trained, "plain")
+
+
+def test_released_weights_do_not_enter_the_folder_of_a_training(open_session, released):
+    session = open_session()
+    runs.train(session, "plain")
+    with pytest.raises(errors.RunError, match=r"weights"):
+        runs.evaluate(dataclasses.replace(session, weights="released.ckpt"), "plain")

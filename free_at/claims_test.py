@@ -18,16 +18,6 @@ def test_a_claim_is_about_recipes_and_evaluations_of_every_scale(claim):
                     assert evaluation in presets.EVALUATIONS[scale]
 
 
-@pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.name)
-def test_a_claim_states_margin_and_source(claim):
-    assert claim.statement.endswith(".")
-    assert claim.source
-    assert claim.comparisons
-    for comparison in claim.comparisons:
-        margins = (comparison.at_least, comparison.at_most)
-        assert sum(margin is not None for margin in margins) == 1
-
-
 def test_the_long_attacks_are_asked_of_one_network():
     long = {"pgd_100", "cw_100", "pgd_20_restarts_10"}
     asked = {
@@ -37,8 +27,3 @@ def test_the_long_attacks_are_asked_of_one_network():
         if evaluation in long
     }
     assert asked == {"cifar10_free_8"}
-
-
-def test_names_are_unique():
-    names = [claim.name for claim in claims.CLAIMS]
-    assert len(set(names)) == len(names)

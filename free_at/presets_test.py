@@ -1,15 +1,10 @@
 """Tests of the recipes and evaluations of the Free paper."""
 
 import dataclasses
-import io
 import itertools
-import json
-import pathlib
-import tokenize
 
 import pytest
 
-from common import recipe as recipes
 from free_at import presets
 from free_at.algorithm import FreeTraining, NaturalTraining, PGDTraining
 
@@ -47,19 +42,6 @@ def test_imagenet_updates_and_drops(num_replays, passes, updates, drops):
     assert recipe.schedule.boundaries == drops
     # A third drop would come at or after the end.
     assert 3 * drops[0] >= updates
-
-
-@pytest.mark.parametrize(("scale", "name"), ALL)
-def test_a_recipe_is_json(scale, name):
-    record = recipes.to_dict(presets.RECIPES[scale][name])
-    assert json.loads(json.dumps(record)) == record
-
-
-@pytest.mark.parametrize("scale", presets.EVALUATIONS)
-def test_an_evaluation_is_json(scale):
-    for evaluation in presets.EVALUATIONS[scale].values():
-        record = recipes.to_dict(evaluation)
-        assert json.loads(json.dumps(record)) == record
 
 
 def test_paper_scale_has_every_recipe_of_the_tables():
@@ -160,26 +142,3 @@ def test_the_probe_attacks_with_the_radius_of_training(scale, name):
     if recipe.probe and not isinstance(recipe.method, NaturalTraining):
         assert recipe.probe.epsilon == recipe.method.epsilon
         assert recipe.probe.num_steps < 10
-
-
-def test_every_number_at_paper_scale_cites_its_source():
-    source = pathlib.Path(presets.__file__).read_text().split("SMALL_NAMES")[0]
-    lines = source.splitlines()
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    rows = {token.start[0] for token in tokens if token.type == tokenize.NUMBER}
-    assert len(rows) > 30
-    assert not [lines[row - 1] for row in sorted(rows) if not is_cited(lines, row)]
-
-
-def is_cited(lines, row):
-    """A comment at the line's end, or a line of comment above it, as far indented."""
-    line = lines[row - 1]
-    if "#" in line:
-        return True
-    indent = line[: len(line) - len(line.lstrip())]
-    for above in reversed(lines[: row - 1]):
-        if not above.startswith(indent) or not above.strip():
-            return False
-        if above.startswith(indent + "#"):
-            return True
-    return False

@@ -117,19 +117,15 @@ TABLES = (
     ),
 )
 
-PAPER_MAP = (  # part of the paper, object, test
-    ("Alg. 1", "free_at.algorithm.FreeTraining", "free_at/algorithm_test.py"),
-    ("K-PGD baseline", "free_at.algorithm.PGDTraining", "free_at/algorithm_test.py"),
-    (
-        "natural baseline",
-        "free_at.algorithm.NaturalTraining",
-        "free_at/algorithm_test.py",
-    ),
-    ("WRN-32-10", "common.models.WideResNet", "common/models/wide_resnet_test.py"),
-    ("ResNet-50, 101, 152", "common.models.ResNet", "common/models/resnet_test.py"),
-    ("PGD-K, CW-K, restarts", "common.attacks.PGD", "common/attacks/pgd_test.py"),
-    ("setup, CIFAR and ImageNet", "free_at.presets.RECIPES", "free_at/presets_test.py"),
-    ("attacks of the tables", "free_at.presets.EVALUATIONS", "free_at/presets_test.py"),
-    ("tables and figure", "free_at.tables.TABLES", "free_at/tables_test.py"),
-    ("statements of the text", "free_at.claims.CLAIMS", "free_at/claims_test.py"),
+PAPER_MAP = (  # part of the paper, object; its test stands beside its module
+    ("Alg. 1", "free_at.algorithm.FreeTraining"),
+    ("K-PGD baseline", "free_at.algorithm.PGDTraining"),
+    ("natural baseline", "free_at.algorithm.NaturalTraining"),
+    ("WRN-32-10", "common.models.wide_resnet.WideResNet"),
+    ("ResNet-50, 101, 152", "common.models.resnet.ResNet"),
+    ("PGD-K, CW-K, restarts", "common.attacks.pgd.PGD"),
+    ("setup, CIFAR and ImageNet", "free_at.presets.RECIPES"),
+    ("attacks of the tables", "free_at.presets.EVALUATIONS"),
+    ("tables and figure", "free_at.tables.TABLES"),
+    ("statements of the text", "free_at.claims.CLAIMS"),
 )

@@ -1,10 +1,7 @@
 """Tests of the Free paper's tables, reported numbers and map."""
 
 import csv
-import importlib
 import pathlib
-
-import pytest
 
 from common.recipe import TRAINING_TIME
 from free_at import presets, tables
@@ -87,17 +84,3 @@ def test_figure_columns_end_with_epsilon():
         epsilon = cell.column.split("eps=")[1]
         if cell.row != "natural":
             assert cell.recipe.endswith(f"_eps{epsilon}")
-
-
-@pytest.mark.parametrize("row", tables.PAPER_MAP, ids=lambda row: row[0])
-def test_the_paper_map_names_what_exists(row):
-    _, path, test = row
-    module, _, name = path.rpartition(".")
-    assert hasattr(importlib.import_module(module), name)
-    assert (ROOT / test).is_file()
-
-
-def test_the_readme_shows_the_paper_map():
-    readme = (ROOT / "free_at" / "README.md").read_text().splitlines()
-    for part, path, test in tables.PAPER_MAP:
-        assert f"| {part} | `{path}` | `{test}` |" in readme

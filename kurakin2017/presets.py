@@ -34,7 +34,7 @@ BASELINE = Recipe(
     dataset=data.ImageNet(image_size=299, preprocessing="inception"),
     network=models.InceptionV3(),  # paper; SLIM: batch norm, dropout, auxiliary head
     method=MixedTraining(
-        num_adversarial=0,
+        num_adversarial=0,  # paper: no adversarial image
         minibatch=32,  # paper: m = 32 on each of 50 machines
         label_smoothing=0.1,  # SLIM; the authors' evaluation script
         auxiliary_weight=0.4,  # SLIM; the authors' evaluation script
@@ -141,14 +141,14 @@ def recipes(
         "deeper_step_ll": on(trained(), blocks=deeper),
         "leak_step_ll": slower(trained()),
         "leak_fgsm": slower(crafted["fgsm"]),
-        "baseline_seed1": dataclasses.replace(baseline, seed=1),
+        "baseline_seed1": dataclasses.replace(baseline, seed=1),  # B: another seed
         "elu_baseline": on(baseline, activation="elu"),
         "v4_baseline": dataclasses.replace(baseline, network=inception_v4),
         "one_step_none": shorter(baseline),
         **{f"one_step_{name}": shorter(crafted[name]) for name in ONE_STEP},
         **{name: on(trained(), activation=name) for name in ACTIVATIONS},
         "k_0": baseline,
-        **{f"k_{k}": trained(num_adversarial=k) for k in SHARES[1:]},
+        **{f"k_{k}": trained(num_adversarial=k) for k in SHARES[1:]},  # without 0
         **{
             f"width_{rho:g}_{name}": on(recipe, width=rho * network.width)
             for rho in RHOS

@@ -1,203 +1,19 @@
-"""The tables and figures of Kurakin et al. (2017): which run and attack is which cell.
+"""The tables and figures of Kurakin et al. (2017): title, cells, plot.
 
 Row and column headings are those of `reported.csv`. `PAPER_MAP` says where each part of
 the paper stands in this package; the README shows it.
-
-Every scale has its own radii, in pixels of 255, and shows the columns that it has: 2 to
-16 as in the paper, or larger ones where images are coarser.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from common.recipe import Cell, Table, grid
-from kurakin2017 import presets
-
-EPSILONS = (2, 4, 8, 16, 32, 64)  # of all scales
-TITLES = {  # attack -> its name in the paper
-    "fgsm": "FGSM",
-    "fgsm_pred": "fast with predicted class",
-    "fast_entropy": "fast entropy",
-    "step_rnd": "step rnd.",
-    "step_ll": "step l.l.",
-    "fast_grad_l2": "fast grad. L2",
-    "fast_grad_linf": "fast grad. Linf",
-    "random_sign": "sign of random perturbation",
-    "random_normal": "random normal perturbation",
-    "iter_basic": "iter. basic",
-    "iter_ll": "iter. l.l.",
-}
-ACTIVATION_TITLES = {
-    "step_ll": "relu",
-    "relu6": "relu6",
-    "relu_decay_0.001": "ReluDecay 0.001",
-    "relu_decay_0.01": "ReluDecay 0.01",
-    "relu_decay_0.1": "ReluDecay 0.1",
-    "tanh": "tanh",
-}
-
-
-def columns(attack: str) -> dict[str, str]:
-    """Returns column heading to evaluation name: clean, then every radius."""
-    attacked = {f"eps={epsilon}": f"{attack}_eps{epsilon}" for epsilon in EPSILONS}
-    return {"clean": "clean", **attacked}
-
-
-def both_metrics(rows: Mapping[str, str], attack: str) -> tuple[Cell, ...]:
-    """Returns the cells of rows that are given top-1 and top-5, in turns.
-
-    Args:
-      rows: row heading to recipe name.
-      attack: of every column.
-    """
-    return tuple(
-        cell
-        for row, recipe in rows.items()
-        for kind, metric in (("top-1", "accuracy"), ("top-5", "top5"))
-        for cell in grid({f"{row}, {kind}": recipe}, columns(attack), metric=metric)
-    )
-
-
-def table_2() -> tuple[Cell, ...]:
-    """Returns the cells of Table 2: two attacks, each on both networks."""
-    return tuple(
-        cell
-        for attack in ("iter_ll", "iter_basic")
-        for cell in both_metrics(
-            {
-                f"{TITLES[attack]}, adv. training": "step_ll",
-                f"{TITLES[attack]}, baseline": "baseline",
-            },
-            attack,
-        )
-    )
-
-
-def table_3() -> tuple[Cell, ...]:
-    """Returns the cells of Table 3: each network under the attack of its training."""
-    return both_metrics({"step l.l.": "leak_step_ll"}, "step_ll") + both_metrics(
-        {"FGSM": "leak_fgsm"}, "fgsm"
-    )
-
-
-def leaks() -> tuple[Cell, ...]:
-    """Returns the share of labels that leak: right with the label, wrong without."""
-    rows = {"step l.l.": "leak_step_ll", "FGSM": "leak_fgsm"}
-    return tuple(
-        Cell(
-            f"{row}, against {TITLES[other]}",
-            f"eps={epsilon}",
-            recipe,
-            f"fgsm_eps{epsilon}",
-            metric="leaked",
-            other=f"{other}_eps{epsilon}",
-        )
-        for row, recipe in rows.items()
-        for other in ("fgsm_pred", "step_ll")
-        for epsilon in EPSILONS
-    )
-
-
-def matrix(metrics: Mapping[str, str]) -> tuple[Cell, ...]:
-    """Returns the transfers from every source to every target, at epsilon 16.
-
-    Args:
-      metrics: `top-1` and `top-5` to the metric of their rows.
-    """
-    return tuple(
-        Cell(
-            f"{source}, {kind}",
-            f"{TITLES[attack]} to {target}",
-            recipe,
-            f"{attack}_eps16_to_{target}",
-            metric=metric,
-        )
-        for kind, metric in metrics.items()
-        for source, recipe in presets.MODELS.items()
-        for attack in presets.TRANSFERRED
-        for target in presets.MODELS
-    )
-
-
-def transfer_curves(metric: str) -> tuple[Cell, ...]:
-    """Returns a metric of the transfer from A to B against epsilon."""
-    return tuple(
-        Cell(
-            TITLES[attack],
-            f"eps={epsilon}",
-            presets.MODELS["A"],
-            f"{attack}_eps{epsilon}_to_B",
-            metric=metric,
-        )
-        for attack in presets.TRANSFERRED
-        for epsilon in EPSILONS
-    )
-
-
-def table_5() -> tuple[Cell, ...]:
-    """Returns the cells of Table 5: two rows are evaluated with step l.l., as there."""
-    order = ("fgsm", "fgsm_pred", "fast_entropy", "step_rnd", "step_ll")
-    order += ("fast_grad_l2", "fast_grad_linf", "random_sign", "random_normal")
-    trained = {TITLES[name]: f"one_step_{name}" for name in order}
-    return tuple(
-        cell
-        for row, recipe in {"none": "one_step_none", **trained}.items()
-        for cell in grid(
-            {row: recipe}, columns("step_ll" if "fast grad" in row else "fgsm")
-        )
-    )
-
-
-def table_7() -> tuple[Cell, ...]:
-    """Returns the cells of Table 7: every activation under three attacks."""
-    return tuple(
-        cell
-        for attack in ("step_ll", "iter_ll", "iter_basic")
-        for cell in grid(
-            {
-                f"{TITLES[attack]}, {title}": recipe
-                for recipe, title in ACTIVATION_TITLES.items()
-            },
-            columns(attack),
-        )
-    )
-
-
-def capacity(metric: str) -> tuple[Cell, ...]:
-    """Returns robustness ratios against rho, with and without adversarial training."""
-    kinds = {"adv. training": "step_ll", "baseline": "baseline"}
-    return tuple(
-        Cell(
-            f"{TITLES[attack]} eps={epsilon}, {kind}",
-            f"rho={rho:g}",
-            f"width_{rho:g}_{name}",
-            f"{attack}_eps{epsilon}",
-            metric=metric,
-            other="clean",
-        )
-        for kind, name in kinds.items()
-        for attack in ("step_ll", "fgsm", "iter_ll")
-        for epsilon in (4, 16)
-        for rho in presets.RHOS
-    )
-
-
-def figure_3() -> tuple[Cell, ...]:
-    """Returns the network trained with step l.l. under every one-step method."""
-    return tuple(
-        cell
-        for attack in presets.ONE_STEP
-        for cell in grid({TITLES[attack]: "step_ll"}, columns(attack))
-        if cell.column != "clean"
-    )
-
+from common.recipe import Table, grid
+from kurakin2017 import cells, presets
 
 TABLES = (
     Table(
         "table1",
         "Table 1. Adversarial training with step l.l. under step l.l.: accuracy, %",
-        both_metrics(
+        cells.both_metrics(
             {
                 "baseline": "baseline",
                 "adv. training": "step_ll",
@@ -211,123 +27,123 @@ TABLES = (
         "table2",
         "Table 2. The network trained with step l.l. under iterative attacks: "
         "accuracy, %",
-        table_2(),
+        cells.table_2(),
     ),
     Table(
         "table3",
         "Table 3. Label leaking, each network under its own attack: accuracy, %",
-        table_3(),
+        cells.table_3(),
     ),
     Table(
         "leaks",
         "Labels that leak: right under FGSM, wrong under the same attack without the "
         "label, %",
-        leaks(),
+        cells.leaks(),
         plot="epsilon",
     ),
     Table(
         "table4",
         "Table 4. Transfer rate at epsilon 16, %",
-        matrix({"top-1": "transfer", "top-5": "transfer_top5"}),
+        cells.matrix({"top-1": "transfer", "top-5": "transfer_top5"}),
     ),
     Table(
         "table5",
         "Table 5. One-step methods to train with, under FGSM (fast grad.: step l.l.): "
         "accuracy, %",
-        table_5(),
+        cells.table_5(),
         plot="epsilon",
     ),
     Table(
         "table6",
         "Table 6. Error of the target on all transferred images at epsilon 16, %",
-        matrix({"top-1": "target_error", "top-5": "target_error_top5"}),
+        cells.matrix({"top-1": "target_error", "top-5": "target_error_top5"}),
     ),
     Table(
         "table7",
         "Table 7. Activations, adversarial training with step l.l.: accuracy, %",
-        table_7(),
+        cells.table_7(),
     ),
     Table(
         "table8",
         "Table 8. k adversarial images of 32, under step l.l.: accuracy, %",
-        grid({f"k={k}": f"k_{k}" for k in presets.SHARES}, columns("step_ll")),
+        grid({f"k={k}": f"k_{k}" for k in presets.SHARES}, cells.columns("step_ll")),
         plot="epsilon",
+    ),
+    Table(
+        "delay",
+        "Adversarial training that starts after so many updates, under step l.l.: "
+        "accuracy, %",
+        grid(
+            {
+                "0": "delay_0k",
+                "10k": "step_ll",
+                "20k": "delay_20k",
+                "40k": "delay_40k",
+            },
+            cells.columns("step_ll"),
+        ),
+        plot="epsilon",
+    ),
+    Table(
+        "text",
+        "Undefended Inception v3 with ELU, Appendix D: accuracy, %",
+        tuple(
+            cell
+            for cell in cells.both_metrics({"ELU baseline": "elu_baseline"}, "step_ll")
+            if cell.column == "clean"
+        ),
     ),
     Table(
         "figure1",
         "Figure 1. Robustness ratio (top-1) against the width factor rho",
-        capacity("ratio"),
+        cells.capacity("ratio"),
         plot="width",
     ),
     Table(
         "figure2",
         "Figure 2. Transfer rate from A to B against epsilon, %",
-        transfer_curves("transfer"),
+        cells.transfer_curves("transfer"),
         plot="epsilon",
     ),
     Table(
         "figure3",
         "Figure 3. The network trained with step l.l. under one-step methods: "
         "accuracy, %",
-        figure_3(),
+        cells.figure_3(),
         plot="epsilon",
     ),
     Table(
         "figure4",
         "Figure 4. Robustness ratio (top-5) against the width factor rho",
-        capacity("ratio_top5"),
+        cells.capacity("ratio_top5"),
         plot="width",
     ),
     Table(
         "figure5",
         "Figure 5. Error of B on the images transferred from A against epsilon, %",
-        transfer_curves("target_error"),
+        cells.transfer_curves("target_error"),
         plot="epsilon",
     ),
 )
 
-PAPER_MAP = (  # part of the paper, object, test
-    (
-        "Alg. 1",
-        "kurakin2017.algorithm.MixedTraining",
-        "kurakin2017/algorithm_test.py",
-    ),
-    (
-        "law of epsilon, Sec. 3",
-        "kurakin2017.algorithm.random_epsilons",
-        "kurakin2017/algorithm_test.py",
-    ),
-    ("FGSM", "common.attacks.FGSM", "common/attacks/gradient_sign_test.py"),
-    ("step l.l.", "common.attacks.StepLL", "common/attacks/gradient_sign_test.py"),
-    ("iter. basic", "common.attacks.IterBasic", "common/attacks/iterated_test.py"),
-    ("iter. l.l.", "common.attacks.IterLL", "common/attacks/iterated_test.py"),
-    (
-        "Inception v3",
-        "common.models.InceptionV3",
-        "common/models/inception_v3_test.py",
-    ),
-    (
-        "Inception v4",
-        "common.models.InceptionV4",
-        "common/models/inception_v4_test.py",
-    ),
-    (
-        "RMSProp",
-        "common.training.optimizers.RMSProp",
-        "common/training/optimizers_test.py",
-    ),
-    (
-        "averaged weights",
-        "common.training.average.Average",
-        "common/training/average_test.py",
-    ),
-    ("transfer", "common.evaluation.transfer", "common/evaluation/transfer_test.py"),
-    ("setup", "kurakin2017.presets.RECIPES", "kurakin2017/presets_test.py"),
-    ("attacks", "kurakin2017.presets.EVALUATIONS", "kurakin2017/presets_test.py"),
-    ("tables and figures", "kurakin2017.tables.TABLES", "kurakin2017/tables_test.py"),
-    (
-        "statements of the text",
-        "kurakin2017.claims.CLAIMS",
-        "kurakin2017/claims_test.py",
-    ),
+PAPER_MAP = (  # part of the paper, object; its test stands beside its module
+    ("Alg. 1", "kurakin2017.algorithm.MixedTraining"),
+    ("law of epsilon, Sec. 3", "kurakin2017.algorithm.random_epsilons"),
+    ("FGSM, step l.l., step rnd.", "common.attacks.gradient_sign.StepLL"),
+    ("fast entropy, fast grad.", "common.attacks.fast_gradient.FastEntropy"),
+    ("random perturbations", "common.attacks.noise.RandomSign"),
+    ("iter. basic, iter. l.l.", "common.attacks.iterated.IterLL"),
+    ("Inception v3, width, depth", "common.models.inception_v3.InceptionV3"),
+    ("Inception v4", "common.models.inception_v4.InceptionV4"),
+    ("relu6, ReluDecay, ELU, tanh", "common.models.activations.ACTIVATIONS"),
+    ("RMSProp", "common.training.optimizers.RMSProp"),
+    ("averaged weights", "common.training.average.Average"),
+    ("released checkpoints", "common.training.imported.load"),
+    ("preprocessing", "common.data.crops.distorted_crop"),
+    ("transfer", "common.evaluation.transferability.transfer"),
+    ("label leaking, ratios", "common.results.metrics.METRICS"),
+    ("setup", "kurakin2017.presets.RECIPES"),
+    ("attacks of the tables", "kurakin2017.presets.EVALUATIONS"),
+    ("tables and figures", "kurakin2017.tables.TABLES"),
+    ("statements of the text", "kurakin2017.claims.CLAIMS"),
 )

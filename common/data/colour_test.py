@@ -113,8 +113,10 @@ def test_the_result_is_in_the_range_of_pixels(image, draw, contrast_first):
     assert np.isfinite(found).all() and found.min() >= 0 and found.max() <= 255
 
 
-def test_values_are_clipped_at_the_end_alone():
-    grey = np.full((1, 1, 3), 290.0)
-    darker = np.where(BRIGHTNESS, 0.0, UNCHANGED)
-    assert _distorted(grey, UNCHANGED).max() == 255
-    np.testing.assert_allclose(_distorted(grey, darker), 255)  # 258, not 255 - 32
+@pytest.mark.parametrize("contrast_first", [False, True])
+def test_values_are_clipped_at_the_end_alone(contrast_first):
+    greys = np.repeat([[[250.0], [100.0]]], 3, axis=2)
+    draws = [1.0, 0.5, 0.5, 0.0]  # brighter by 32, then half the contrast
+    found = _distorted(greys, draws, contrast_first)
+    expected = [[[244.5] * 3, [169.5] * 3]]  # 282 and 132 about their mean of 207
+    np.testing.assert_allclose(found, expected, atol=1e-3)

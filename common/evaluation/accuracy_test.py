@@ -252,19 +252,19 @@ def traced(counter):
 
 
 @pytest.mark.parametrize(
-    "attack_of",
+    ("attack_of", "epsilons"),
     [
-        attacks.FGSM,
-        lambda epsilon: attacks.IterBasic(epsilon, epsilon / 4, int(epsilon)),
-        lambda epsilon: attacks.PGD(epsilon, epsilon / 3, 3),
+        (attacks.FGSM, (2.0, 4.0, 8.0, 16.0)),
+        (lambda epsilon: attacks.IterBasic(epsilon), (4.0, 16.0)),
+        (lambda epsilon: attacks.PGD(epsilon, epsilon / 3, 3), (16.0, 40.0)),
     ],
 )
-def test_shared_judges_compile_once_and_change_no_bit(attack_of):
+def test_shared_judges_compile_once_and_change_no_bit(attack_of, epsilons):
     calls = []
     fn = traced(calls)
     judges = evaluation.Judges(fn)
     numbers = []
-    for epsilon in (2.0, 4.0, 8.0, 16.0):
+    for epsilon in epsilons:
         attack = attack_of(epsilon)
         before = len(calls)
         with_judges = evaluation.evaluate(
@@ -281,7 +281,7 @@ def test_shared_judges_compile_once_and_change_no_bit(attack_of):
         adv_images = attack(logits_fn, IMAGES, LABELS, seed=seed)
         np.testing.assert_array_equal(alone.survived, correct(adv_images))
     # The first traces the attack; the others only look at the first batch.
-    assert numbers[0] > 1 and numbers[1:] == [1, 1, 1]
+    assert numbers[0] > 1 and set(numbers[1:]) == {1}
 
 
 def test_judges_of_another_network_are_refused():

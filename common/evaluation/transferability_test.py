@@ -94,32 +94,42 @@ def right(logits_fn, images, count):
     return np.array([k in np.argsort(-row)[:count] for row, k in pairs])
 
 
+def judged(attack, seed, count):
+    """Whether source, source attacked, and target attacked are right."""
+    seed = pgd.restart_seed(seed, 0)
+    adv_images = attack(SOURCE, IMAGES, LABELS, seed=seed).numpy()
+    return (
+        right(SOURCE, IMAGES, count),
+        right(SOURCE, adv_images, count),
+        right(TARGET, adv_images, count),
+    )
+
+
 @pytest.mark.parametrize(
     ("attack", "batch_size"), [(attacks.FGSM(60.0), None), (ATTACK, 7)]
 )
 def test_counts_against_a_loop_by_top1_and_by_top5(attack, batch_size):
-    adv_images = attack(SOURCE, IMAGES, LABELS, seed=pgd.restart_seed(2, 0)).numpy()
     record = evaluation.transfer(
         SOURCE, TARGET, dataset_of(), attack, seed=2, batch_size=batch_size
     )
     for count, outcomes in ((1, record.top1), (5, record.top5)):
-        clean, adversarial, shown = (
-            right(logits_fn, images, count)
-            for logits_fn, images in (
-                (SOURCE, IMAGES),
-                (SOURCE, adv_images),
-                (TARGET, adv_images),
-            )
-        )
+        clean, adversarial, shown = judged(attack, 2, count)
         np.testing.assert_array_equal(outcomes.fooled, clean & ~adversarial)
         np.testing.assert_array_equal(outcomes.survived, shown)
         assert outcomes.transferred == (clean & ~adversarial & ~shown).sum()
-        # Not a test of nothing: other definitions have other counts.
-        both_clean = clean & right(TARGET, IMAGES, count)
-        variants = (~adversarial, clean & adversarial, both_clean & ~adversarial, clean)
-        for wrong in variants:
-            rate = (wrong & ~shown).sum() / wrong.sum()
-            assert rate != pytest.approx(outcomes.rate / 100)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_other_definitions_would_have_other_rates(count):
+    attack = attacks.FGSM(60.0)
+    record = evaluation.transfer(SOURCE, TARGET, dataset_of(), attack)
+    outcomes = record.top1 if count == 1 else record.top5
+    clean, adversarial, shown = judged(attack, 0, count)
+    both_clean = clean & right(TARGET, IMAGES, count)
+    for wrong in (~adversarial, clean, clean & adversarial, both_clean & ~adversarial):
+        rate = 100 * (wrong & ~shown).sum() / wrong.sum()
+        assert rate != pytest.approx(outcomes.rate)
+    assert outcomes.target_error != pytest.approx(outcomes.rate)
 
 
 def test_the_images_are_those_of_the_evaluation_of_the_source():

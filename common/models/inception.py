@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 MIN_FILTERS = 16
 
 
-class ConvNorm(keras.layers.Layer):
+class Composite(keras.layers.Layer):
+    """A layer made of others, which create their weights when they are first called."""
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Creates nothing; Keras's would trace all layers inside, at every depth."""
+
+
+class ConvNorm(Composite):
     """A convolution without bias, batch norm without factor, and the activation."""
 
     def __init__(
@@ -100,7 +107,7 @@ class MaxPool(keras.layers.Layer):
         return ops.max_pool(inputs, 3, strides=2, padding=self.padding)
 
 
-class Chain(keras.layers.Layer):
+class Chain(Composite):
     """Layers one after another; a step of several runs them side by side."""
 
     def __init__(self, name: str, *steps: Any) -> None:
@@ -121,7 +128,7 @@ class Chain(keras.layers.Layer):
         return inputs
 
 
-class Mixed(keras.layers.Layer):
+class Mixed(Composite):
     """A cell: branches side by side."""
 
     def __init__(self, name: str, *branches: list[Any]) -> None:
@@ -141,7 +148,7 @@ class Mixed(keras.layers.Layer):
         return _side_by_side(self.branches, inputs, training=training, branch=branch)
 
 
-class Classifier(keras.layers.Layer):
+class Classifier(Composite):
     """Logits of features at one position: float32 whatever the policy of the rest."""
 
     def __init__(
@@ -173,7 +180,7 @@ class Classifier(keras.layers.Layer):
         return ops.squeeze(self.layer(inputs), (1, 2))
 
 
-class AuxiliaryLogits(keras.layers.Layer):
+class AuxiliaryLogits(Composite):
     """The auxiliary head: logits of the middle grid's features."""
 
     def __init__(

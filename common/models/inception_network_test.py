@@ -9,8 +9,6 @@ import tensorflow as tf
 
 from common.models import InceptionV3, InceptionV4, activations, inception
 
-VERSIONS = pytest.mark.parametrize("version", [InceptionV3, InceptionV4])
-
 
 def pixels(*shape):
     return np.random.default_rng(1).uniform(0, 255, shape).astype("float32")
@@ -21,22 +19,46 @@ def small(version=InceptionV3, num_classes=10, **fields):
     return config.build(num_classes, 8, 1)
 
 
+@pytest.fixture(scope="module")
+def built():
+    """Returns one small network of each version."""
+    return {version: small(version) for version in (InceptionV3, InceptionV4)}
+
+
+@pytest.fixture(params=[InceptionV3, InceptionV4])
+def network(request, built):
+    """Returns a small network, which gets its weights back after the test."""
+    chosen = built[request.param]
+    before = chosen.get_weights()
+    yield chosen
+    chosen.set_weights(before)
+
+
+@pytest.fixture
+def network_v3(built):
+    """Returns the small Inception v3, which gets its weights back after the test."""
+    chosen = built[InceptionV3]
+    before = chosen.get_weights()
+    yield chosen
+    chosen.set_weights(before)
+
+
 def cells(network):
     """Returns the names below the network's own, in order and once each."""
     return list(dict.fromkeys(v.path.split("/")[1] for v in network.weights))
 
 
-@VERSIONS
 @pytest.mark.parametrize(
     ("image_size", "channels", "stem_stride", "sizes"),
     [
         (32, 3, 2, [16, 16, 8, 8, 4, 4]),
         (32, 3, 1, [32, 32, 16, 16, 8, 8]),
         (8, 1, 1, [8, 8, 4, 4, 2, 2]),
+        (74, 3, 3, [25, 25, 13, 13, 7, 7]),
     ],
 )
-def test_grids_of_the_small_form(version, image_size, channels, stem_stride, sizes):
-    config = version(width=0.25, blocks=(1, 1, 1), stem_stride=stem_stride)
+def test_grids_of_the_small_form(image_size, channels, stem_stride, sizes):
+    config = InceptionV3(width=0.25, blocks=(1, 1, 1), stem_stride=stem_stride)
     network = config.build(10, image_size, channels)
     features = pixels(2, image_size, image_size, channels)
     logits, auxiliary = network.heads(features)
@@ -48,24 +70,12 @@ def test_grids_of_the_small_form(version, image_size, channels, stem_stride, siz
         found.append(features.shape[1])
     assert found == sizes
     stem, *_ = network.weights
-    assert stem.path == f"{network.name}/Conv2d_1a_3x3/conv/kernel"
+    assert stem.path == "inception_v3/Conv2d_1a_3x3/conv/kernel"
     assert tuple(stem.shape) == (3, 3, channels, 16)
 
 
-@VERSIONS
-@pytest.mark.parametrize(("image_size", "large"), [(74, False), (75, True)])
-def test_the_form_depends_on_the_image_size(version, image_size, large):
-    network = version(width=0.25, blocks=(1, 1, 1)).build(10, image_size)
-    assert ("Conv2d_2a_3x3" in cells(network)) == large
-    features = pixels(1, image_size, image_size, 3)
-    for layer in (*network.trunk, *network.top):
-        features = layer(features)
-    assert features.shape[1] == (1 if large else 19)
-
-
-@VERSIONS
-def test_blocks_are_named_and_counted_by_grid(version):
-    assert cells(small(version)) == [
+def test_blocks_are_named_and_counted_by_grid(network):
+    assert cells(network) == [
         "Conv2d_1a_3x3",
         "Mixed_5b",
         "Mixed_6a",
@@ -75,61 +85,117 @@ def test_blocks_are_named_and_counted_by_grid(version):
         "Logits",
         "AuxLogits",
     ]
-    assert cells(small(version, blocks=(2, 1, 3)))[1:-2] == [
-        "Mixed_5b",
-        "Mixed_5c",
-        "Mixed_6a",
-        "Mixed_6b",
-        "Mixed_7a",
-        "Mixed_7b",
-        "Mixed_7c",
-        "Mixed_7d",
-    ]
 
 
-@VERSIONS
-def test_width_is_a_factor_of_all_filters_but_those_of_logits(version):
-    thin, wide = (
-        {
-            v.path: v.shape[-1]
-            for v in small(version, width=width, num_classes=7).weights
-            if v.name == "kernel"
-        }
-        for width in (0.25, 1.0)
-    )
-    assert thin.keys() == wide.keys()
-    for path, filters in wide.items():
-        is_logits = filters == 7
-        assert is_logits == (
-            path.split("/")[-2] == "dense" or "2b_1x1/c" in path or "1c_1x1/c" in path
-        )
-        assert thin[path] == (7 if is_logits else max(filters // 4, 16))
-
-
-@VERSIONS
-def test_pixels_are_scaled_to_plus_minus_one(version):
-    network = small(version)
-    seen = []
-    network.trunk[0].conv.call = lambda inputs: seen.append(inputs.numpy()) or inputs
-    with pytest.raises(Exception, match=r".*"):
-        network(np.array([0.0, 51.0, 255.0], "float32").reshape(1, 3, 1, 1))
-    np.testing.assert_allclose(seen[0].ravel(), [-1.0, -0.6, 1.0], atol=1e-6)
-
-
-@VERSIONS
-def test_auxiliary_logits_come_through_heads_only(version):
-    network, without = small(version), small(version, auxiliary=False)
+def test_layers_follow_one_another_on_pixels_scaled_to_plus_minus_one(network):
     images = pixels(3, 8, 8, 1)
-    logits, auxiliary = network.heads(images)
-    np.testing.assert_array_equal(network(images), logits)
+    features = images / 255.0 * 2.0 - 1.0
+    for layer in network.trunk:
+        features = layer(features)
+    auxiliary = network.auxiliary(features)
+    for layer in network.top:
+        features = layer(features)
+    pooled = features.numpy().mean((1, 2), keepdims=True)
+    logits = network.logits(pooled)
+    assert np.ptp(logits) > 0.01
+    for found, expected in zip(network.heads(images), (logits, auxiliary), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_auxiliary_logits_come_through_heads_only(network_v3):
+    images = pixels(3, 8, 8, 1)
+    logits, auxiliary = network_v3.heads(images)
+    np.testing.assert_array_equal(network_v3(images), logits)
     assert not np.allclose(auxiliary, logits)
+    without = small(auxiliary=False)
     assert len(without.heads(images)) == 1
-    assert cells(without) == cells(network)[:-1]
+    assert cells(without) == cells(network_v3)[:-1]
 
 
-@VERSIONS
-def test_the_call_spares_the_auxiliary_convolutions(version):
-    network = small(version)
+def test_the_activation_reaches_every_convolution(network_v3):
+    tanh = small(activation="tanh")
+    tanh.set_weights(network_v3.get_weights())
+    layers = [
+        layer
+        for layer in tanh._flatten_layers()
+        if isinstance(layer, inception.ConvNorm)
+    ]
+    assert len(layers) == sum(v.name == "beta" for v in tanh.weights)
+    assert {layer.activation for layer in layers} == {activations.get("tanh")}
+    images = pixels(2, 8, 8, 1)
+    for one, other in zip(tanh.heads(images), network_v3.heads(images), strict=True):
+        assert not np.allclose(one, other)
+
+
+def test_training_with_dropout_needs_a_seed(network):
+    before = network.get_weights()
+    with pytest.raises(ValueError, match=r"^inc.* needs a seed. Received: seed=None$"):
+        network.heads(pixels(2, 8, 8, 1), training=True)
+    with pytest.raises(ValueError, match=r"Received: seed=None"):
+        network(pixels(2, 8, 8, 1), training=True)
+    for old, new in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_dropout_is_between_the_pooled_features_and_the_logits(network_v3):
+    network = network_v3
+    (kernel,) = (v for v in network.logits.weights if v.name == "kernel")
+    kernel.assign(np.eye(512, 10)[None, None])  # logits are ten pooled features
+    images = pixels(64, 8, 8, 1)
+    dropped, auxiliary = network.heads(images, training=True, seed=3)
+    network.dropout = 0.0
+    expected, auxiliary_expected = network.heads(images, training=True)
+    np.testing.assert_array_equal(auxiliary, auxiliary_expected)
+    ratios = (dropped / expected).numpy()[expected.numpy() > 1e-3]
+    assert set(np.round(ratios, 4)) == {np.float32(0.0), np.float32(1.25)}
+    assert (ratios == 0).mean() == pytest.approx(0.2, abs=0.06)
+    network.dropout = 0.2
+    np.testing.assert_array_equal(network(images, seed=3), network(images))
+
+
+def test_mixed_precision_gives_float32_logits_of_unrounded_pixels():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    network = small()
+    assert {v.dtype for v in network.weights} == {"float32"}
+    assert network.trunk[0](pixels(1, 8, 8, 1)).dtype == "bfloat16"
+    flat = np.full((2, 8, 8, 1), 123.6, "float32")
+    # Variation below the spacing of bfloat16 at 123 still counts.
+    first, other = map(network.heads, (flat, flat + pixels(8, 8, 1) / 2550))
+    for one, two in zip(first, other, strict=True):
+        assert one.dtype == two.dtype == "float32"
+        assert np.isfinite(two).all()
+        assert not np.array_equal(one, two)
+
+
+def test_paths_are_unique_and_the_seed_decides_the_weights():
+    built = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        network = small()
+        built.append({v.path: v.numpy() for v in network.weights})
+        assert len(built[-1]) == len(network.weights)
+    assert list(built[0]) == list(built[1])
+    for path, value in built[0].items():
+        np.testing.assert_array_equal(value, built[1][path])
+    kernels = [v for path, v in built[0].items() if path.endswith("kernel")]
+    assert len({kernel.flat[0] for kernel in kernels}) == len(kernels)
+    for path, kernel in built[0].items():
+        if path.endswith("conv/kernel") and "Logits/" not in path:
+            expected = np.sqrt(2 / np.prod(kernel.shape[:3]))
+            assert kernel.std() == pytest.approx(expected, rel=0.15)
+            assert np.abs(kernel).max() < 2 * expected / 0.879 + 1e-6
+
+
+def test_momentum_is_the_share_of_old_statistics_that_stays(network_v3):
+    images = pixels(4, 8, 8, 1)
+    stem = network_v3.trunk[0]
+    batch = stem.conv(images / 255.0 * 2.0 - 1.0).numpy().mean((0, 1, 2))
+    network_v3(images, training=True, seed=1)
+    mean = stem.norm.weights[1]
+    np.testing.assert_allclose(mean, (1 - 0.9997) * batch, rtol=1e-2, atol=1e-7)
+
+
+def test_the_call_spares_the_auxiliary_convolutions(network):
     images = tf.constant(pixels(2, 8, 8, 1))
 
     def convolutions(fn):
@@ -144,9 +210,8 @@ def test_the_call_spares_the_auxiliary_convolutions(version):
     assert convolutions(network.heads) == convolutions(network) + auxiliary
 
 
-@VERSIONS
-def test_both_heads_train_every_weight_inside_a_function(version):
-    network = small(version)
+def test_both_heads_train_every_weight_inside_a_function(network_v3):
+    network = network_v3
     variables = [v.value for v in network.trainable_weights]
 
     @tf.function
@@ -160,9 +225,7 @@ def test_both_heads_train_every_weight_inside_a_function(version):
     assert all(np.abs(gradient).max() > 0 for gradient in found)
 
 
-@VERSIONS
-def test_training_moves_the_statistics_of_what_ran_and_inference_none(version):
-    network = small(version)
+def test_training_moves_the_statistics_of_what_ran_and_inference_none(network):
     images = pixels(4, 8, 8, 1)
 
     def moved(call):
@@ -182,74 +245,13 @@ def test_training_moves_the_statistics_of_what_ran_and_inference_none(version):
     assert moved(lambda: network.heads(images, training=True, seed=1)) == statistics
 
 
-def test_momentum_is_the_share_of_old_statistics_that_stays():
-    network = small(momentum=0.75)
-    network.heads(pixels(4, 8, 8, 1))
-    mean = network.trunk[0].norm.weights[1]
-    inputs = pixels(4, 8, 8, 1) / 255.0 * 2.0 - 1.0
-    batch = network.trunk[0].conv(inputs).numpy().mean((0, 1, 2))
-    network(pixels(4, 8, 8, 1), training=True, seed=1)
-    np.testing.assert_allclose(mean, 0.25 * batch, rtol=1e-3, atol=1e-6)
-
-
-@VERSIONS
-def test_a_branch_that_batch_norm_lacks_is_refused_by_name(version):
-    network = small(version)
+def test_a_branch_that_batch_norm_lacks_is_refused_by_name(network):
     for call in (network, network.heads):
         with pytest.raises(ValueError, match=r"Received: branch=adversarial"):
             call(pixels(1, 8, 8, 1), branch="adversarial")
 
 
-@VERSIONS
-def test_the_activation_reaches_every_convolution(version):
-    tanh, relu = (
-        small(version, blocks=(2, 2, 2), activation=name) for name in ("tanh", "relu")
-    )
-    for variable, value in zip(relu.weights, tanh.get_weights(), strict=True):
-        variable.assign(value)
-    layers = [
-        layer
-        for layer in tanh._flatten_layers()
-        if isinstance(layer, inception.ConvNorm)
-    ]
-    assert len(layers) == sum(v.name == "beta" for v in tanh.weights)
-    assert {layer.activation for layer in layers} == {activations.get("tanh")}
-    images = pixels(2, 8, 8, 1)
-    for one, other in zip(tanh.heads(images), relu.heads(images), strict=True):
-        assert not np.allclose(one, other)
-
-
-def test_training_with_dropout_needs_a_seed():
-    network = small()
-    before = network.get_weights()
-    for call in (network, network.heads):
-        with pytest.raises(ValueError, match=r"seed.*Received: seed=None") as error:
-            call(pixels(2, 8, 8, 1), training=True)
-        message = str(error.value).partition("\n\nArguments received")[0]
-        assert "\n" not in message.removeprefix("Exception encountered")
-    for old, new in zip(before, network.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
-    assert len(small(dropout=0.0).heads(pixels(2, 8, 8, 1), training=True)) == 2
-
-
-def test_dropout_is_between_the_pooled_features_and_the_logits():
-    network, whole = small(num_classes=512), small(num_classes=512, dropout=0.0)
-    (kernel,) = (v for v in network.logits.weights if v.name == "kernel")
-    kernel.assign(np.eye(512)[None, None])  # logits are the pooled features
-    whole.set_weights(network.get_weights())
-    images = pixels(16, 8, 8, 1)
-    dropped, auxiliary = network.heads(images, training=True, seed=3)
-    expected, auxiliary_expected = whole.heads(images, training=True)
-    np.testing.assert_array_equal(auxiliary, auxiliary_expected)
-    ratios = (dropped / expected).numpy()[expected.numpy() > 1e-3]
-    assert set(np.round(ratios, 4)) == {0.0, 1.25}
-    assert (ratios == 0).mean() == pytest.approx(0.2, abs=0.02)
-    np.testing.assert_array_equal(network(images, seed=3), network(images))
-
-
-@VERSIONS
-def test_an_image_loses_the_same_features_wherever_it_stands(version):
-    network = small(version)
+def test_an_image_loses_the_same_features_wherever_it_stands(network):
     images = pixels(6, 8, 8, 1)
     order = [3, 5, 0, 1, 4, 2]
     logits = network(images, training=True, seed=5).numpy()
@@ -259,49 +261,6 @@ def test_an_image_loses_the_same_features_wherever_it_stands(version):
     assert np.abs(other - logits).max() > 0.01 * np.ptp(logits)
 
 
-@VERSIONS
-def test_mixed_precision_gives_float32_logits_of_unrounded_pixels(version):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    network = version(width=0.25, blocks=(1, 1, 1)).build(10, 32)
-    assert {v.dtype for v in network.weights} == {"float32"}
-    flat = np.full((2, 32, 32, 3), 123.6, "float32")
-    # Variation below the spacing of bfloat16 at 123 still counts.
-    first, other = (
-        network.heads(images, training=True, seed=1)
-        for images in (flat, flat + pixels(32, 3) / 2550)
-    )
-    for one, two in zip(first, other, strict=True):
-        assert one.dtype == two.dtype == "float32"
-        assert np.isfinite(two).all()
-        assert not np.array_equal(one, two)
-
-
-@VERSIONS
-def test_paths_are_unique_and_the_seed_decides_the_weights(version):
-    built = []
-    for _ in range(2):
-        keras.utils.set_random_seed(0)
-        network = small(version)
-        built.append({v.path: v.numpy() for v in network.weights})
-        assert len(built[-1]) == len(network.weights)
-    assert list(built[0]) == list(built[1])
-    for path, value in built[0].items():
-        np.testing.assert_array_equal(value, built[1][path])
-    kernels = [v for path, v in built[0].items() if path.endswith("kernel")]
-    assert len({kernel.flat[0] for kernel in kernels}) == len(kernels)
-
-
-@VERSIONS
-def test_convolutions_start_with_variance_two_over_their_inputs(version):
-    for variable in small(version, width=0.5).weights:
-        if variable.path.split("/")[-2] != "conv" or "Logits/" in variable.path:
-            continue
-        kernel = variable.numpy()
-        expected = np.sqrt(2 / np.prod(kernel.shape[:3]))
-        assert kernel.std() == pytest.approx(expected, rel=0.15)
-        assert np.abs(kernel).max() < 2 * expected / 0.8796 + 1e-6
-
-
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -309,7 +268,7 @@ def test_convolutions_start_with_variance_two_over_their_inputs(version):
         ("blocks", (1, 1), "three numbers from 1 to 25. Received: blocks=(1, 1)"),
         ("blocks", (1, 0, 1), "Received: blocks=(1, 0, 1)"),
         ("blocks", (1, 26, 1), "Received: blocks=(1, 26, 1)"),
-        ("activation", "relu7", "Nearest: relu6"),
+        ("activation", "relu_6", "Nearest: relu6"),
         ("dropout", 1.0, "Received: dropout=1.0"),
         ("dropout", -0.1, "Received: dropout=-0.1"),
         ("momentum", 1.0, "Received: momentum=1.0"),

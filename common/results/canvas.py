@@ -66,7 +66,7 @@ def legend(figure: Figure, entries: Mapping[str, Artist], title: str = "") -> No
       entries: label to handle.
       title: above the entries.
     """
-    wide = 0.7 + 0.075 * max(len(label) for label in entries)  # inches of an entry
+    wide = 0.6 + 0.064 * max(len(label) for label in entries)  # inches of an entry
     columns = max(1, min(4, len(entries), int(figure.get_figwidth() / wide)))
     lines = -(-len(entries) // columns)
     figure.set_figheight(figure.get_figheight() + 0.19 * (lines - 1))

@@ -1,5 +1,7 @@
 """Figures come in two themes, the same bytes each time."""
 
+import pytest
+
 from common.results import canvas
 
 
@@ -32,3 +34,21 @@ def test_panels_are_as_many_as_asked_for():
 
 def test_colours_come_round():
     assert canvas.color(len(canvas.COLORS)) == canvas.color(0)
+
+
+def test_a_line_beyond_the_colours_has_another_marker():
+    styles = {(canvas.color(i), canvas.marker(i)) for i in range(40)}
+    assert len(styles) == 40
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_a_legend_of_long_names_stays_inside_the_figure(count):
+    figure, panels = canvas.panels(1, width=3.0, height=2.0)
+    for index in range(count):
+        panels[0].plot([0, 1], label=f"{index:02} with adversarial training, eps=16")
+    canvas.legend(figure, canvas.named([*panels, *panels]), "solid: measured")
+    figure.draw_without_rendering()
+    box = figure.legends[0].get_window_extent()
+    assert len(figure.legends[0].get_texts()) == count
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+    assert panels[0].get_window_extent().height > 0.5 * 2.0 * figure.dpi

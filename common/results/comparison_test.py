@@ -3,9 +3,10 @@ import math
 import sys
 import types
 
+import numpy as np
 import pytest
 
-from common import results
+from common import recipe, results
 from common.results import comparison
 
 
@@ -110,3 +111,68 @@ def test_a_paper_is_found_by_the_name_of_its_package(tmp_path, paper, monkeypatc
 def test_an_unknown_scale_names_the_nearest(tmp_path, paper):
     with pytest.raises(ValueError, match="Nearest: digits"):
         results.compare(paper, "digit", tmp_path)
+
+
+def one_cell(paper, tmp_path, metric, value, **cell):
+    """The paper with one table of one cell, and its reported number."""
+    wanted = recipe.Cell("plain", "shown", "natural", metric=metric, **cell)
+    path = tmp_path / "one.csv"
+    path.write_text(
+        "table,row,column,metric,value,source,confidence\n"
+        f"one,plain,shown,{metric},{value},Table 9,paper\n"
+    )
+    table = recipe.Table("one", "One", (wanted,))
+    return dataclasses.replace(paper, tables=(table,), reported=path)
+
+
+@pytest.mark.parametrize(
+    ("metric", "reported", "measured", "verdict"),
+    [
+        ("top5", 60, 60.0, "within"),
+        ("top5", 64, 60.0, "below"),
+        ("transfer", 62.5, 62.5, "within"),
+        ("transfer", 58, 62.5, "above"),
+        ("target_error", 75, 75.0, "within"),
+        ("transfer", 25, 62.5, "above"),
+    ],
+)
+def test_every_share_is_judged_by_its_own_count(
+    tmp_path, paper, write_run, outcomes, metric, reported, measured, verdict
+):
+    fooled = np.roll(outcomes(4000, 10_000), 1000)  # 1500 of these 4000 are right
+    record = {"survived": outcomes(2500, 10_000), "fooled": fooled}
+    write_run("natural", {"pgd_20": {**record, "top5": outcomes(6000, 10_000)}})
+    one = one_cell(paper, tmp_path, metric, reported, evaluation="pgd_20")
+    (found,) = results.compare(one, "paper", tmp_path / "runs")
+    assert (found.metric, found.measured, found.verdict) == (metric, measured, verdict)
+    assert found.total == (4000 if metric == "transfer" else 10_000)
+    assert f"{found.total} images" in found.tolerance_parts
+    assert "robust" in found.tolerance_parts
+    assert found.interval[0] < measured < found.interval[1]
+
+
+def test_a_ratio_is_shown_and_never_judged(tmp_path, paper, write_run, outcomes):
+    write_run("natural", {"pgd_20": outcomes(450), "clean": outcomes(900)})
+    one = one_cell(paper, tmp_path, "ratio", 0.9, evaluation="pgd_20", other="clean")
+    cells = results.compare(one, "paper", tmp_path / "runs")
+    assert (cells[0].measured, cells[0].reported) == (0.5, 0.9)
+    assert (cells[0].verdict, cells[0].tolerance) == ("shown only", None)
+    assert comparison.exit_status(cells) == 0
+
+
+def test_a_rate_among_no_images_is_not_judged(tmp_path, paper, write_run, outcomes):
+    record = {"survived": outcomes(5), "fooled": outcomes(0)}
+    write_run("natural", {"pgd_20": record})
+    one = one_cell(paper, tmp_path, "transfer", 50, evaluation="pgd_20")
+    cells = results.compare(one, "paper", tmp_path / "runs")
+    assert (cells[0].verdict, cells[0].interval) == ("no images", None)
+    assert comparison.exit_status(cells) == 0
+
+
+def test_a_cell_of_an_equal_recipe_reads_the_same_run(
+    tmp_path, alias, write_run, outcomes
+):
+    write_run("free_4", {"clean": outcomes(800)})
+    cells = results.compare(alias, "paper", tmp_path / "runs")
+    for row, table in (("hard <m=4>", "main"), ("m=4", "replays")):
+        assert cell(cells, row=row, table=table).measured == 80.0

@@ -83,12 +83,25 @@ def paper(tmp_path: pathlib.Path) -> Paper:
 
 
 @pytest.fixture
+def alias(paper: Paper) -> Paper:
+    """The paper with `m_4`, a recipe equal to `free_4`, in a table of its own."""
+    recipes = {**paper.recipes["paper"], "m_4": paper.recipes["paper"]["free_4"]}
+    table = Table("replays", "Replays", grid({"m=4": "m_4"}, COLUMNS))
+    scales = dict.fromkeys(paper.recipes, recipes)
+    return dataclasses.replace(paper, recipes=scales, tables=(*paper.tables, table))
+
+
+@pytest.fixture
 def write_run(tmp_path: pathlib.Path) -> Callable[..., pathlib.Path]:
-    """Returns a function that writes a run and returns its folder."""
+    """Returns a function that writes a run and returns its folder.
+
+    Outcomes are those of `survived`, or a dictionary of arrays and of what else the
+    record says.
+    """
 
     def write(
         name: str,
-        outcomes: dict[str, np.ndarray],
+        outcomes: dict[str, Any],
         *,
         workdir: str = "runs",
         scale: str = "paper",
@@ -113,19 +126,24 @@ def write_run(tmp_path: pathlib.Path) -> Callable[..., pathlib.Path]:
     return write
 
 
-def _write_evaluation(
-    path: pathlib.Path, name: str, survived: np.ndarray, step: int
-) -> None:
-    attack = ATTACKS[name]
+COUNTS = {"survived": "correct", "top5": "top5", "fooled": "eligible"}
+COUNTS |= {f"{name}_top5": f"{COUNTS[name]}_top5" for name in ("survived", "fooled")}
+
+
+def _write_evaluation(path: pathlib.Path, name: str, outcomes: Any, step: int) -> None:
+    parts = outcomes if isinstance(outcomes, dict) else {"survived": outcomes}
+    arrays = {k: v for k, v in parts.items() if isinstance(v, np.ndarray)}
+    attack = ATTACKS.get(name, PGD())
     fields = {"type": type(attack).__name__, **dataclasses.asdict(attack or PGD())}
     record = {
         "attack": fields if attack else None,
-        "correct": int(survived.sum()),
-        "total": len(survived),
+        "total": len(parts["survived"]),
         "step": step,
+        **{k: v for k, v in parts.items() if k not in arrays},
+        **{COUNTS[k]: int(v.sum()) for k, v in arrays.items()},
     }
     (path / "evaluations" / f"{name}.json").write_text(json.dumps(record))
-    np.savez(path / "evaluations" / f"{name}.npz", survived=survived)
+    np.savez(path / "evaluations" / f"{name}.npz", **arrays)
 
 
 @pytest.fixture

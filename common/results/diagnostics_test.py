@@ -96,3 +96,36 @@ def test_records_that_are_not_what_they_seem_are_named(tmp_path, write_run, outc
         "training has not reached its end",
         "clean was measured after 5 of 10 updates",
     ]
+
+
+def test_the_worst_of_a_family_speaks_for_all(tmp_path, write_run, outcomes):
+    counts = {"clean": 500, "pgd_20_eps2": 500, "pgd_20": 550, "pgd_100": 560}
+    write_run("free_4", {name: outcomes(n) for name, n in counts.items()})
+    leak, masking = diagnose(tmp_path)
+    assert leak[0] == "label leak"
+    assert leak[1].startswith("pgd_100 above clean (clean) by 6.00 points")
+    assert leak[1].endswith("; 1 more like it")
+    assert masking[1].startswith("pgd_100 above pgd_20_eps2 (less epsilon, num_steps)")
+
+
+def test_what_another_network_answers_is_no_sign_of_masking(
+    tmp_path, write_run, outcomes
+):
+    transfer = {"survived": outcomes(900), "target": "natural"}
+    counts = {"clean": outcomes(500), "pgd_20": outcomes(300)}
+    write_run("free_4", {**counts, "pgd_20_to_natural": transfer})
+    assert diagnose(tmp_path) == []
+
+
+def test_a_transfer_of_an_unfinished_network_is_named(tmp_path, write_run, outcomes):
+    transfer = {"survived": outcomes(900), "target": "natural"}
+    write_run("free_4", {"pgd_20_to_natural": transfer}, step=5)
+    ((kind, message),) = diagnose(tmp_path)
+    assert kind == "record"
+    assert message.startswith("pgd_20_to_natural was measured after 5 of 10")
+
+
+def test_drawn_images_are_not_compared_with_all(tmp_path, write_run, outcomes):
+    drawn = {"survived": outcomes(900), "num_images": 1000, "seed": 1}
+    write_run("free_4", {"clean": outcomes(500), "pgd_20": drawn})
+    assert diagnose(tmp_path) == []

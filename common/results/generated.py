@@ -1,7 +1,8 @@
 """Keeps the tables of README files equal to the records they are made from.
 
 A block stands between `<!-- generated: PAPER SCALE WHAT -->` and `<!-- end -->`, where
-WHAT is `table NAME`, `claims` or `times`. `refresh` writes every block of a file anew.
+WHAT is `table NAME`, `claims` or `times`. In place of a scale, `study` has `errors` and
+`transfers`. `refresh` writes every block of a file anew.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 from collections.abc import Iterable
 
 from common import recipe
-from common.results import markdown, measured, packages, times
+from common.results import markdown, measured, packages, studies, times
 
 _MARKER = re.compile(r"<!-- generated: (.*?) -->")
 _KEPT = ("recipe.json", "metrics.jsonl", "examples.npz", "evaluations/*")
@@ -46,6 +47,9 @@ def block(name: str, workdir: pathlib.Path) -> str:
       workdir: folder of the records.
     """
     paper, scale, what, *rest = name.split()
+    if scale == studies.STUDY:
+        kinds = {"errors": studies.errors, "transfers": studies.transfers}
+        return recipe.lookup(kinds, what, "generated block")(paper, workdir)
     kinds = {"table": _table, "claims": _claims, "times": _times}
     return recipe.lookup(kinds, what, "generated block")(paper, scale, workdir, *rest)
 

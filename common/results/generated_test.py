@@ -1,6 +1,8 @@
 """Kept records hold what tables need, and no weights."""
 
 import json
+import sys
+import types
 
 import pytest
 
@@ -41,3 +43,32 @@ def test_a_refreshed_file_does_not_change_again(workdir, tmp_path):
     path.write_text("a\n<!-- generated: free_at digits times -->\n<!-- end -->\nb\n")
     assert generated.refresh(path, workdir)
     assert not generated.refresh(path, workdir)
+
+
+def test_a_run_is_kept_and_timed_once(tmp_path, alias, write_run, monkeypatch):
+    package = types.ModuleType("fake")
+    package.PAPER = alias
+    monkeypatch.setitem(sys.modules, "fake", package)
+    for name in ("free_4", "m_4"):  # the latter left over
+        write_run(name, {}, minutes=2.0, hardware="CPU")
+    runs, records = tmp_path / "runs", tmp_path / "records"
+    generated.keep(alias, "paper", runs, records)
+    assert [p.name for p in (records / "fake" / "paper").iterdir()] == ["free_4"]
+    block = generated.block("fake paper times", runs)
+    assert "| free_4 | 10 | 2.00 |\n" in block
+    assert "m_4" not in block
+
+
+def test_times_without_natural_training_are_times_alone(
+    tmp_path, alias, write_run, monkeypatch
+):
+    package = types.ModuleType("fake")
+    package.PAPER = alias
+    monkeypatch.setitem(sys.modules, "fake", package)
+    write_run("free_4", {}, minutes=2.0, hardware="CPU")
+    runs = tmp_path / "runs"
+    assert generated.block("fake paper times", runs).startswith(
+        "| recipe | updates | minutes |\n| --- | --- | --- |\n"
+    )
+    write_run("natural", {}, minutes=4.0, hardware="CPU")
+    assert "| free_4 | 10 | 2.00 | 0.50 |" in generated.block("fake paper times", runs)

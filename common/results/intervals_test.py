@@ -1,4 +1,5 @@
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -101,3 +102,103 @@ def test_separate_difference_has_the_sign_of_left_minus_right():
 def test_pairs_of_different_images_are_refused():
     with pytest.raises(ValueError, match="3 and 2 images"):
         intervals.paired_difference(np.ones(3), np.ones(2))
+
+
+def correlated(seed, shares=(0.5, 0.7, 0.6, 0.8), total=4000):
+    """Two ratios on the same images, of rates that hang together."""
+    generator = np.random.default_rng(seed)
+    skill = generator.normal(size=total)
+    left, among_left, right, among_right = (
+        skill + generator.normal(size=total) < math.sqrt(2) * normal_quantile(share)
+        for share in shares
+    )
+    return intervals.Ratio(left, among_left), intervals.Ratio(right, among_right)
+
+
+def normal_quantile(share):
+    return statistics.NormalDist().inv_cdf(share)
+
+
+def test_a_ratio_among_its_own_images_is_a_rate():
+    among = np.arange(4000) < 2500
+    found = intervals.ratio(intervals.Ratio(np.arange(4000) < 1000, among))
+    assert found.value == 0.4
+    half = intervals.Z95 * math.sqrt(0.4 * 0.6 / 2500)
+    assert found[1:] == pytest.approx((0.4 - half, 0.4 + half), rel=1e-3)
+
+
+def test_the_interval_of_a_ratio_is_that_of_its_logarithm():
+    # Var log(a / b) = (a only + b only) / (a b) for two counts on the same images.
+    left, right = outcomes(20_000, 3000, 12_000, 15_000)
+    found = intervals.ratio(intervals.Ratio(left, right))
+    assert found.value == pytest.approx(23 / 32)
+    half = intervals.Z95 * found.value * math.sqrt(15_000 / (23_000 * 32_000))
+    assert found[1:] == pytest.approx(
+        (found.value - half, found.value + half), abs=1e-4
+    )
+
+
+def bootstrap(left, right):
+    """The percentile interval of 2,000 resamples of the images."""
+    generator = np.random.default_rng(0)
+    images = np.array([*left, *right], dtype=float)
+    sums = np.array(
+        [
+            images[:, generator.integers(images.shape[1], size=images.shape[1])].sum(1)
+            for _ in range(2000)
+        ]
+    )
+    values = sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
+    return np.quantile(values, [0.025, 0.975])
+
+
+def test_a_difference_of_ratios_agrees_with_a_paired_bootstrap():
+    left, right = correlated(0)
+    found = intervals.ratio_difference(left, right)
+    expected = left.counted.sum() / left.among.sum()
+    expected -= right.counted.sum() / right.among.sum()
+    assert found.value == pytest.approx(expected)
+    assert found[1:] == pytest.approx(bootstrap(left, right), abs=0.003)
+
+
+def test_a_difference_of_ratios_has_the_sign_of_left_minus_right():
+    left, right = correlated(1)
+    found = intervals.ratio_difference(left, right)
+    swapped = intervals.ratio_difference(right, left)
+    assert swapped == pytest.approx((-found.value, -found.high, -found.low))
+
+
+def test_what_both_ratios_share_narrows_their_difference():
+    left, _ = correlated(2)
+    flipped = np.arange(len(left.counted)) % 20 == 0
+    right = intervals.Ratio(left.counted ^ flipped, left.among)
+    shuffled = np.random.default_rng(0).permutation(len(flipped))
+    apart = intervals.Ratio(right.counted[shuffled], right.among[shuffled])
+    paired, unpaired = (intervals.ratio_difference(left, r) for r in (right, apart))
+    assert paired.value == pytest.approx(unpaired.value)
+    assert unpaired.high - unpaired.low > 2 * (paired.high - paired.low)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 0.95, 1.0])
+def test_ratios_of_few_images_keep_their_coverage(share):
+    generator = np.random.default_rng(0)
+    among = np.arange(200) < 40
+    other = np.roll(among, 40)
+    covered = np.zeros(2)
+    for _ in range(500):
+        left = intervals.Ratio(among & (generator.random(200) < share), among)
+        right = intervals.Ratio(other & (generator.random(200) < share), other)
+        one, two = intervals.ratio(left), intervals.ratio_difference(left, right)
+        covered += (one.low <= share <= one.high, two.low <= 0 <= two.high)
+        assert one.low <= one.value <= one.high
+        assert two.low < two.value < two.high
+    assert all(covered / 500 >= 0.93)
+
+
+def test_ratios_among_nothing_or_of_other_images_are_refused():
+    ones, none = np.ones(3, bool), np.zeros(3, bool)
+    with pytest.raises(ValueError, match="among=0"):
+        intervals.ratio(intervals.Ratio(ones, none))
+    pair = intervals.Ratio(ones, ones), intervals.Ratio(np.ones(2), np.ones(2))
+    with pytest.raises(ValueError, match=r"images=\[3, 3, 2, 2\]"):
+        intervals.ratio_difference(*pair)

@@ -1,5 +1,8 @@
+import dataclasses
+
 import pytest
 
+from common.recipe import Cell, Table
 from common.results import markdown
 
 
@@ -70,3 +73,17 @@ def test_a_missing_or_doubtful_block_is_refused_and_nothing_lost(tmp_path, conte
     with pytest.raises(ValueError, match="expected one block"):
         markdown.update_generated(path, "a", "new")
     assert path.read_text() == content
+
+
+def test_a_note_and_a_cell_without_images_are_shown(paper, runs, write_run, outcomes):
+    claim = dataclasses.replace(paper.claims[0], note="Few updates hide it.")
+    cell = Cell("plain", "to B", "natural", "pgd_20", metric="transfer")
+    noted = dataclasses.replace(
+        paper, claims=(claim,), tables=(*paper.tables, Table("one", "One", (cell,)))
+    )
+    block = markdown.markdown_claims(noted, "digits", runs)
+    assert "\n  - Few updates hide it.\n" in block
+    record = {"survived": outcomes(5), "fooled": outcomes(0)}
+    write_run("natural", {"pgd_20": record}, scale="digits")
+    table = markdown.markdown_table(noted, "digits", runs, "one")
+    assert "| plain | no images / no number |" in table

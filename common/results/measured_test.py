@@ -59,6 +59,13 @@ def test_half_written_json_is_an_error_that_names_the_file(
         _ = run.manifest, run.metrics, run.evaluation("clean")
 
 
+def test_every_count_is_at_most_the_total(tmp_path, write_run, outcomes):
+    record = {"survived": outcomes(5), "transferred": 1001}
+    write_run("free_4", {"clean": record})
+    with pytest.raises(ValueError, match="transferred=1001, total=1000"):
+        find(tmp_path).evaluation("clean")
+
+
 @pytest.mark.parametrize("counts", [(5, 4), (-1, 4), (0, 0), ("3", 4), (True, 4)])
 def test_impossible_counts_are_refused(tmp_path, write_run, outcomes, counts):
     path = write_run("free_4", {"clean": outcomes(800)}) / "evaluations/clean.json"
@@ -91,3 +98,64 @@ def test_a_missing_array_is_named(tmp_path):
     np.savez(tmp_path / "x.npz", other=np.ones(1))
     with pytest.raises(ValueError, match=r"expected an array clean\. Received: other"):
         measured.load_arrays(tmp_path / "x.npz", "clean")
+
+
+def test_equal_recipes_are_one_run(tmp_path, alias, write_run, outcomes):
+    write_run("free_4", {"clean": outcomes(800)})
+    write_run("m_4", {"clean": outcomes(1)})  # left over: not the run of a recipe
+    write_run("free_4@seed=1", {})
+    runs = measured.runs_of(alias, "paper", tmp_path / "runs")
+    assert list(runs) == ["free_4", "m_4"]
+    assert runs["m_4"] is runs["free_4"]
+    assert runs["m_4"].name == "free_4"
+    assert list(measured.distinct(runs)) == ["free_4"]
+
+
+def test_every_array_adds_up_to_a_count(tmp_path, write_run, outcomes):
+    arrays = {name: outcomes(i) for i, name in enumerate(measured.COUNTS)}
+    path = write_run("free_4", {"pgd_20": {**arrays, "target": "natural"}})
+    run = find(tmp_path)
+    assert run.evaluation("pgd_20").target == "natural"
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(run.outcomes("pgd_20", name), array)
+    np.savez(path / "evaluations" / "pgd_20.npz", **arrays | {"fooled": outcomes(9)})
+    with pytest.raises(ValueError, match=r"pgd_20.npz.*fooled of 9 of 1000"):
+        find(tmp_path).outcomes("pgd_20", "fooled")
+
+
+def test_a_file_is_read_once(tmp_path, write_run, outcomes):
+    path = write_run("free_4", {"clean": outcomes(800)})
+    run = find(tmp_path)
+    first = run.survived("clean")
+    for file in (path / "evaluations").iterdir():
+        file.unlink()
+    np.testing.assert_array_equal(run.survived("clean"), first)
+    assert run.evaluation("clean").correct == 800
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        ({}, {"seed": 1}, True),
+        ({"num_images": 0}, {"num_images": 0, "seed": 1}, True),
+        ({"num_images": 1000}, {"num_images": 1000}, True),
+        ({"num_images": 1000}, {"num_images": 1000, "seed": 1}, False),
+        ({"num_images": 1000}, {"seed": 1}, False),
+    ],
+)
+def test_drawn_images_are_the_same_by_their_seed(
+    tmp_path, write_run, outcomes, left, right, same
+):
+    write_run(
+        "free_4",
+        {
+            "clean": {"survived": outcomes(5), "seed": 0, **left},
+            "pgd_20": {"survived": outcomes(9), "seed": 0, **right},
+            "pgd_100": outcomes(5, 10),
+        },
+    )
+    clean, pgd, short = (
+        find(tmp_path).evaluation(n) for n in ("clean", "pgd_20", "pgd_100")
+    )
+    assert clean.same_images(pgd) == pgd.same_images(clean) == same
+    assert not clean.same_images(short)

@@ -86,7 +86,8 @@ def against_number(
                 with_reported=scale == "paper",
             )
         panel.set_ylim(bottom=-0.01 * panel.get_ylim()[1])
-    note = "; dashed: reported" if scale == "paper" else ""
+    known = scale == "paper" and any(c.reported is not None for _, c in drawn)
+    note = "; dashed: reported" if known else ""
     canvas.legend(figure, canvas.named(panels), f"solid: measured{note}")
     return figure
 

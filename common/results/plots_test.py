@@ -1,7 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from common import results
+from common.recipe import Cell, Table
 from common.results import canvas, plots
 
 
@@ -66,3 +69,58 @@ def test_nothing_measured_draws_nothing_and_writes_nothing(tmp_path, paper):
     assert plots.training_curves({}) is plots.probe_curves({}) is None
     assert canvas.save(lambda: None, tmp_path / "empty") is None
     assert not list(tmp_path.glob("empty*"))
+
+
+@pytest.fixture
+def widths(tmp_path, paper, write_run, outcomes):
+    """Ratios and transfer rates of two networks, in a table each."""
+    recipe = paper.recipes["paper"]["natural"]
+    names = ("w_0.5", "w_2")
+    recipes = {n: dataclasses.replace(recipe, seed=i) for i, n in enumerate(names)}
+    ratios = [
+        Cell("FGSM eps=4", f"rho={n[2:]}", n, "pgd_20", metric="ratio", other="clean")
+        for n in names
+    ]
+    mixed = [
+        Cell(f"A, {metric}", f"eps={eps}", "w_2", evaluation, metric=metric)
+        for metric in ("transfer", "transfer_top5")
+        for eps, evaluation in ((2, "pgd_20"), (16, "pgd_100"))
+    ]
+    for name, right in zip(names, (300, 600), strict=True):
+        transfer = {"survived": outcomes(500), "fooled": outcomes(800)}
+        transfer |= {f"{k}_top5": v for k, v in transfer.items()}
+        write_run(
+            name,
+            {
+                "clean": outcomes(1000),
+                "pgd_20": {**transfer, "survived": outcomes(right)},
+                "pgd_100": transfer,
+            },
+        )
+    tables = (Table("width", "", tuple(ratios)), Table("mixed", "", tuple(mixed)))
+    path = tmp_path / "none.csv"
+    path.write_text("table,row,column,metric,value,source,confidence\n")
+    fake = dataclasses.replace(
+        paper, recipes={"paper": recipes}, tables=tables, claims=(), reported=path
+    )
+    return results.compare(fake, "paper", tmp_path / "runs")
+
+
+def test_ratios_are_drawn_against_the_width(widths):
+    ratios = [cell for cell in widths if cell.table == "width"]
+    figure = plots.against_number(ratios, "paper", "width factor rho")
+    (panel,) = figure.axes
+    assert (panel.get_title(), panel.get_ylabel()) == ("", "robustness ratio")
+    assert panel.get_xlabel() == "width factor rho"
+    line = next(x for x in panel.lines if len(x.get_xdata()))
+    np.testing.assert_allclose(line.get_xydata(), [[0.5, 0.3], [2, 0.6]])
+    assert figure.legends[0].get_title().get_text() == "solid: measured"
+    assert plots.reported_and_measured(ratios, "paper") is None  # not in percent
+
+
+def test_each_metric_has_its_panel_and_label(widths):
+    mixed = [cell for cell in widths if cell.table == "mixed"]
+    figure = plots.against_number(mixed, "paper", "epsilon")
+    labels = [panel.get_ylabel() for panel in figure.axes]
+    assert labels == ["transfer rate, %", "top-5 transfer rate, %"]
+    assert len(plots.reported_and_measured(mixed, "paper").axes) == 2

@@ -128,10 +128,10 @@ def _judged(
 
 def _changed(after: Ratio | None, before: Ratio | None, unit: str) -> tuple[str, str]:
     """Returns the verdict and the evidence for it."""
-    if after is None or before is None or not (any(after.among) and any(before.among)):
+    if after is None or before is None or math.isnan(after.value + before.value):
         return comparison.SHOWN, ""
     sizes = len(after.among), len(before.among)
-    if sizes[0] == sizes[1] and all(after.among) and all(before.among):
+    if sizes[0] == sizes[1] and after.among.all() and before.among.all():
         test = intervals.mcnemar(after.counted, before.counted)
         chance = test.p_value >= 0.05
         verdict = comparison.side(test.gained - test.lost, math.inf if chance else 0)

@@ -1,7 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from common import results
+from common import recipe, results
 from common.results import regression
 
 
@@ -65,3 +67,55 @@ def test_what_one_side_lacks_is_not_run(tmp_path, paper, write_run, outcomes):
     cells, found = regressed(tmp_path, paper)
     assert found.verdict == "not run"
     assert regression.exit_status(cells) == 0
+
+
+def regress_one(tmp_path, paper, metric, **cell):
+    wanted = recipe.Cell("plain", "x", "natural", "pgd_20", metric=metric, **cell)
+    one = dataclasses.replace(paper, tables=(recipe.Table("one", "One", (wanted,)),))
+    (found,) = results.regress(one, "paper", tmp_path / "runs", tmp_path / "old")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("metric", "other", "words"),
+    [
+        ("top5", "", "0 images gained, 50 lost of 1000"),
+        ("transfer", "", "points ["),
+        ("target_error", "", "100 images gained, 0 lost of 1000"),
+        ("ratio", "clean", "-0.125 ["),
+    ],
+)
+def test_every_metric_is_tested_on_its_own_images(
+    tmp_path, paper, write_run, outcomes, metric, other, words
+):
+    for workdir, right in (("runs", 300), ("old", 400)):
+        record = {"survived": outcomes(right), "fooled": outcomes(600)}
+        record["top5"] = outcomes(500 + right // 2)
+        pair = {"pgd_20": record, "clean": outcomes(800)}
+        write_run("natural", pair, workdir=workdir)
+    found = regress_one(tmp_path, paper, metric, other=other)
+    higher = metric in ("transfer", "target_error")
+    assert found.verdict == ("above" if higher else "below")
+    assert words in found.evidence
+    assert regression.exit_status([found]) == 1
+
+
+def test_the_same_ratio_is_within_and_one_of_other_images_shown(
+    tmp_path, paper, write_run, outcomes
+):
+    for workdir in ("runs", "old"):
+        pair = {"pgd_20": outcomes(300), "clean": outcomes(800)}
+        write_run("natural", pair, workdir=workdir)
+    assert regress_one(tmp_path, paper, "ratio", other="clean").verdict == "within"
+    write_run("natural", {n: outcomes(90, 100) for n in pair})
+    found = regress_one(tmp_path, paper, "ratio", other="clean")
+    assert found.verdict == "shown only"
+    assert found.evidence == "on 100 and 1000 images"
+
+
+def test_minutes_are_shown(tmp_path, paper, write_run):
+    write_run("natural", {}, minutes=3.0)
+    write_run("natural", {}, minutes=2.0, workdir="old")
+    cells, _ = regressed(tmp_path, paper)
+    found = next(c for c in cells if c.metric == "minutes")
+    assert (found.baseline, found.measured, found.verdict) == (2.0, 3.0, "shown only")

@@ -1,6 +1,8 @@
+import dataclasses
 import html.parser
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -142,3 +144,17 @@ def test_a_broken_record_stops_the_report_and_is_named(tmp_path, paper, runs):
     path.write_text(json.dumps({"correct": 1})[:-3])
     with pytest.raises(ValueError, match=r"pgd_20\.json"):
         results.write_report([paper], "paper", runs, tmp_path / "report")
+
+
+def test_a_run_of_two_names_is_listed_once_and_a_note_shown(tmp_path, alias, runs):
+    for name in ("m_4", "free_4@seed=1"):  # left over, and with overrides
+        shutil.copytree(runs / "fake/paper/natural", runs / "fake/paper" / name)
+    claim = dataclasses.replace(alias.claims[0], note="Few <updates> hide it.")
+    noted = dataclasses.replace(alias, claims=(claim,))
+    index = results.write_report([noted], "paper", runs, tmp_path / "report")
+    text = " ".join(parse(index).text)
+    assert text.count("python -m fake train free_4 ") == 1
+    assert "python -m fake train free_4@seed=1 " in text
+    assert "train m_4" not in text
+    assert "Few <updates> hide it." in text
+    assert "Few <updates> hide it." in (index.parent / "report.md").read_text()

@@ -63,3 +63,41 @@ def test_a_number_that_fits_no_cell_is_refused(tmp_path, paper, old, new, messag
     path = write(tmp_path, (HEADER + GOOD).replace(old, new))
     with pytest.raises(ValueError, match=rf"list.csv:2: .*{message}"):
         reported.by_cell(dataclasses.replace(paper, reported=path))
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "rule"),
+    [
+        ("top5", "100.1", "percent from 0 to 100"),
+        ("transfer_top5", "-0.1", "percent from 0 to 100"),
+        ("leaked", "101", "percent from 0 to 100"),
+        ("ratio", "-0.1", "a ratio from 0"),
+        ("ratio", "inf", "a ratio from 0"),
+        ("minutes", "-1", "minutes from 0"),
+    ],
+)
+def test_every_metric_has_its_range(tmp_path, metric, value, rule):
+    line = f"main,plain,clean,{metric},{value},Table 9,paper\n"
+    with pytest.raises(ValueError, match=f"value must be {rule}. Received"):
+        reported.read(write(tmp_path, HEADER + line))
+
+
+def test_a_ratio_may_be_above_one(tmp_path):
+    line = "main,plain,clean,ratio,1.05,Figure 9,figure\n"
+    (record,) = reported.read(write(tmp_path, HEADER + line))
+    assert (record.metric, record.value) == ("ratio", 1.05)
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [
+        ("main,plain,clean,top5,95.0,Table 9,paper\n", "accuracy"),
+        ("main,plain,time (min),accuracy,9,Table 9,paper\n", "minutes"),
+    ],
+)
+def test_a_number_of_another_metric_than_its_cell_is_refused(
+    tmp_path, paper, line, metric
+):
+    path = write(tmp_path, HEADER + line)
+    with pytest.raises(ValueError, match=rf"list.csv:2: .*counts {metric}"):
+        reported.by_cell(dataclasses.replace(paper, reported=path))

@@ -38,3 +38,9 @@ def test_an_unverified_number_is_marked_in_its_cell():
 def test_a_scale_that_is_not_the_papers_says_so():
     assert "small" in sections.heading("Table 1", "small")
     assert sections.heading("Table 1", "paper") == "<h3>Table 1</h3>"
+
+
+def test_ratios_and_minutes_are_not_counted_among_verdicts():
+    cells = [cell(metric="top5"), cell(metric="ratio", verdict="shown only")]
+    text = sections.counts([*cells, cell(metric="minutes", verdict="shown")], [], 0)
+    assert "1 below" in text and "shown" not in text

@@ -1,3 +1,6 @@
+import dataclasses
+import math
+
 import pytest
 
 from common import results
@@ -74,3 +77,34 @@ def test_headings_keep_the_order_of_the_table_when_cells_are_missing(paper, cell
         ["plain", "hard <m=4>"],
         ["clean", "time (min)"],
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "total", "words"),
+    [
+        ("accuracy", 46.125, 10_000, "46.12"),
+        ("transfer", 46.125, 500, "46.1"),
+        ("ratio", 0.94712, 10_000, "0.947"),
+        ("ratio", 0.94712, 500, "0.95"),
+        ("minutes", 12.34, None, "12.3 min"),
+        ("transfer", math.nan, 0, "-"),
+    ],
+)
+def test_a_number_has_the_decimals_of_its_kind(cells, metric, value, total, words):
+    cell = dataclasses.replace(cells[0], metric=metric, measured=value, total=total)
+    assert text.measured(cell) == words
+
+
+def test_a_ratio_is_printed_without_a_unit(cells):
+    cell = dataclasses.replace(
+        cells[0], metric="ratio", measured=0.5, interval=(0.4, 0.6), printed="0.55"
+    )
+    assert text.interval(cell) == "[0.400, 0.600] of 10000"
+    assert text.reported(cell) == "0.55"
+
+
+def test_a_note_stands_below_the_numbers(tmp_path, paper):
+    claim = dataclasses.replace(paper.claims[0], note="Few updates hide it.")
+    noted = dataclasses.replace(paper, claims=(claim,))
+    printed = text.text_claims(results.check_claims(noted, "paper", tmp_path), "paper")
+    assert printed.endswith("\n  Few updates hide it.")

@@ -35,12 +35,13 @@ def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
     """Writes `recipe.json`, or refuses the folder of another recipe.
 
     Raises:
-      RunError: the folder holds a run with another recipe or precision; names the
-        first field that differs.
+      RunError: the folder holds a run with another recipe or precision, or with other
+        released weights; names the first field that differs.
     """
     path = run_dir / _NAME
     if path.exists():
-        check(run_dir, recipe=manifest["recipe"], precision=manifest["precision"])
+        keys = ("recipe", "precision", "weights")
+        check(run_dir, **{key: manifest.get(key) for key in keys})
         return
     run_dir.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")

@@ -1,0 +1,70 @@
+"""Tables of a study, from records written by hand."""
+
+import json
+
+import pytest
+
+from common.results import generated, studies
+
+IMAGES = {"folder": "photographs", "split": "held_out"}
+
+
+def write(folder, network, name, *, correct, total=50, **further):
+    path = folder / "paper" / "study" / network / "evaluations" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {
+        "correct": correct,
+        "total": total,
+        "images": IMAGES,
+        "network": {"spec": f"{network}:w.h5"},
+        **further,
+    }
+    path.write_text(json.dumps(record))
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    for network in ("A", "B"):
+        write(tmp_path, network, "clean", correct=40)
+        for epsilon, correct in ((16, 0), (2, 25)):
+            write(tmp_path, network, f"fgsm_eps{epsilon}", correct=correct)
+            write(tmp_path, network, f"step_ll_eps{epsilon}", correct=correct + 5)
+    transfer = {"target": "B", "eligible": 20, "rate": 35.0}
+    write(tmp_path, "A", "fgsm_eps16_to_B", correct=30, **transfer)
+    transfer = {"target": "B", "eligible": 0, "rate": None}
+    write(tmp_path, "A", "fgsm_eps2_to_B", correct=40, **transfer)
+    return tmp_path
+
+
+def test_errors_are_by_attack_and_growing_epsilon(workdir):
+    text = studies.errors("paper", workdir)
+    assert "**A**, error on 50 clean images: 20.0 [11.2, 33.0] %" in text
+    lines = text.splitlines()
+    assert lines[2] == "| | eps=2 | eps=16 |"
+    assert lines[3] == "| --- | --- | --- |"
+    assert lines[4] == "| fgsm | 50.0 [36.6, 63.4] | 100.0 [92.9, 100.0] |"
+    assert lines[5].startswith("| step_ll | 40.0 [")
+    command = "python -m paper study photographs?split=held_out 'A:w.h5' 'B:w.h5'"
+    assert lines[-1] == f"Made by `{command}`."
+
+
+def test_transfers_show_rate_count_and_error_of_the_target(workdir):
+    lines = studies.transfers("paper", workdir).splitlines()
+    assert lines[2] == "| A to B, fgsm | - (of 0); 20.0 | 35.0 (of 20); 40.0 |"
+
+
+def test_a_block_of_a_readme_names_them(workdir):
+    for what in ("errors", "transfers"):
+        text = generated.block(f"paper study {what}", workdir)
+        assert text == getattr(studies, what)("paper", workdir)
+    with pytest.raises(ValueError, match="Nearest: errors"):
+        generated.block("paper study error", workdir)
+
+
+def test_records_are_kept(workdir, tmp_path):
+    records = tmp_path / "records"
+    studies.keep(workdir, "paper", records)
+    assert studies.read(records, "paper") == studies.read(workdir, "paper")
+    studies.keep(records, "paper", records)  # onto itself changes nothing
+    studies.keep(workdir, "other", records)  # a paper without a study
+    assert studies.read(records, "other") == {}

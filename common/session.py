@@ -1,0 +1,101 @@
+"""Where and how the commands run, and the trained networks that lie there."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+from typing import Any
+
+import keras
+
+from common import overrides
+from common import recipe as recipes
+from common.training import imported, learner, manifest, strategy
+
+RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """The flags of the commands, as values.
+
+    Attributes:
+      paper: whose recipes.
+      scale: of the recipes.
+      workdir: all runs lie below it.
+      distribution: a strategy.
+      data_dir: of TFDS, or None for its default.
+      precision: of the computation.
+      overrides: `field=value` assignments to the recipe; they name a run of their own.
+      weights: what is evaluated: "" for the weights that the recipe says, `RAW`, or
+        the path of released ones, see `common.training.imported`.
+    """
+
+    paper: recipes.Paper
+    scale: str
+    workdir: pathlib.Path
+    distribution: Any
+    data_dir: str | None = None
+    precision: str = "float32"
+    overrides: tuple[str, ...] = ()
+    weights: str = ""
+
+    def recipe(self, name: str) -> recipes.Recipe:
+        """Returns the recipe with the overrides applied."""
+        recipe = self.paper.recipe(self.scale, name)
+        return overrides.override(recipe, self.overrides)
+
+    def run_dir(self, name: str) -> pathlib.Path:
+        """Returns the folder of a run; equal recipes share it, overrides name it."""
+        name = self.paper.run_name(self.scale, name)
+        suffix = "".join(f"@{assignment}" for assignment in self.overrides)
+        folder = re.sub(r"[^\w@=.,+-]", "_", name + suffix)
+        return self.workdir / self.paper.name / self.scale / folder
+
+    def records_dir(self, name: str) -> pathlib.Path:
+        """Returns the folder of a run's evaluations; raw weights have their own."""
+        suffix = f"_{RAW}" if self.weights == RAW else ""
+        return self.run_dir(name) / f"evaluations{suffix}"
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this worker writes the records."""
+        return strategy.worker(self.distribution)[0] == 0
+
+    @property
+    def has_released_weights(self) -> bool:
+        """Whether the weights come from a file, not from a run."""
+        return self.weights not in ("", RAW)
+
+    def step(self, name: str) -> int | None:
+        """Returns the updates behind the weights; None for released ones."""
+        return None if self.has_released_weights else self.recipe(name).num_steps
+
+    def network(self, name: str) -> keras.Model:
+        """Returns the network of a recipe with the weights that are to be evaluated.
+
+        Released weights are noted in the folder of the run, which must not hold another
+        training; so tables show them as what they are.
+
+        Raises:
+          RunError: the recipe is not trained to its end, or the folder is of another.
+          ValueError: released weights that do not fit.
+        """
+        recipe, run_dir = self.recipe(name), self.run_dir(name)
+        if self.has_released_weights:
+            built = learner.build(recipe, self.distribution, self.precision).network
+            source = imported.load(self.weights, built)
+            if self.is_chief:
+                record = {"recipe": recipes.to_dict(recipe), "weights": source}
+                manifest.check_or_write(
+                    run_dir,
+                    {**record, "precision": self.precision, **manifest.environment()},
+                )
+            return built
+        manifest.check(run_dir, recipe=recipes.to_dict(recipe), weights=None)
+        if self.weights == RAW:
+            recipe = dataclasses.replace(recipe, average=0.0)
+        return learner.load(
+            recipe, run_dir / "checkpoints", self.distribution, self.precision
+        )

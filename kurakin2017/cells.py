@@ -1,0 +1,190 @@
+"""The cells of the tables and figures: which run under which attack.
+
+Headings are the paper's. Every scale has its own radii, in pixels of 255, and shows the
+columns that it has: 2 to 16 as in the paper, or larger ones where images are coarser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from common.recipe import Cell, grid
+from kurakin2017 import presets
+
+EPSILONS = (2, 4, 8, 16, 32, 64)  # of all scales
+TITLES = {  # attack -> its name in the paper
+    "fgsm": "FGSM",
+    "fgsm_pred": "fast with predicted class",
+    "fast_entropy": "fast entropy",
+    "step_rnd": "step rnd.",
+    "step_ll": "step l.l.",
+    "fast_grad_l2": "fast grad. L2",
+    "fast_grad_linf": "fast grad. Linf",
+    "random_sign": "sign of random perturbation",
+    "random_normal": "random normal perturbation",
+    "iter_basic": "iter. basic",
+    "iter_ll": "iter. l.l.",
+}
+ACTIVATION_TITLES = {
+    "step_ll": "relu",
+    "relu6": "relu6",
+    "relu_decay_0.001": "ReluDecay 0.001",
+    "relu_decay_0.01": "ReluDecay 0.01",
+    "relu_decay_0.1": "ReluDecay 0.1",
+    "tanh": "tanh",
+}
+
+
+def columns(attack: str) -> dict[str, str]:
+    """Returns column heading to evaluation name: clean, then every radius."""
+    attacked = {f"eps={epsilon}": f"{attack}_eps{epsilon}" for epsilon in EPSILONS}
+    return {"clean": "clean", **attacked}
+
+
+def both_metrics(rows: Mapping[str, str], attack: str) -> tuple[Cell, ...]:
+    """Returns the cells of rows that are given top-1 and top-5, in turns.
+
+    Args:
+      rows: row heading to recipe name.
+      attack: of every column.
+    """
+    return tuple(
+        cell
+        for row, recipe in rows.items()
+        for kind, metric in (("top-1", "accuracy"), ("top-5", "top5"))
+        for cell in grid({f"{row}, {kind}": recipe}, columns(attack), metric=metric)
+    )
+
+
+def table_2() -> tuple[Cell, ...]:
+    """Returns the cells of Table 2: two attacks, each on both networks."""
+    return tuple(
+        cell
+        for attack in ("iter_ll", "iter_basic")
+        for cell in both_metrics(
+            {
+                f"{TITLES[attack]}, adv. training": "step_ll",
+                f"{TITLES[attack]}, baseline": "baseline",
+            },
+            attack,
+        )
+    )
+
+
+def table_3() -> tuple[Cell, ...]:
+    """Returns the cells of Table 3: each network under the attack of its training."""
+    return both_metrics({"step l.l.": "leak_step_ll"}, "step_ll") + both_metrics(
+        {"FGSM": "leak_fgsm"}, "fgsm"
+    )
+
+
+def leaks() -> tuple[Cell, ...]:
+    """Returns the share of labels that leak: right with the label, wrong without."""
+    rows = {"step l.l.": "leak_step_ll", "FGSM": "leak_fgsm"}
+    return tuple(
+        Cell(
+            f"{row}, against {TITLES[other]}",
+            f"eps={epsilon}",
+            recipe,
+            f"fgsm_eps{epsilon}",
+            metric="leaked",
+            other=f"{other}_eps{epsilon}",
+        )
+        for row, recipe in rows.items()
+        for other in ("fgsm_pred", "step_ll")
+        for epsilon in EPSILONS
+    )
+
+
+def matrix(metrics: Mapping[str, str]) -> tuple[Cell, ...]:
+    """Returns the transfers from every source to every target, at epsilon 16.
+
+    Args:
+      metrics: `top-1` and `top-5` to the metric of their rows.
+    """
+    return tuple(
+        Cell(
+            f"{source}, {kind}",
+            f"{TITLES[attack]} to {target}",
+            recipe,
+            f"{attack}_eps16_to_{target}",
+            metric=metric,
+        )
+        for kind, metric in metrics.items()
+        for source, recipe in presets.MODELS.items()
+        for attack in presets.TRANSFERRED
+        for target in presets.MODELS
+    )
+
+
+def transfer_curves(metric: str) -> tuple[Cell, ...]:
+    """Returns a metric of the transfer from A to B against epsilon."""
+    return tuple(
+        Cell(
+            TITLES[attack],
+            f"eps={epsilon}",
+            presets.MODELS["A"],
+            f"{attack}_eps{epsilon}_to_B",
+            metric=metric,
+        )
+        for attack in presets.TRANSFERRED
+        for epsilon in EPSILONS
+    )
+
+
+def table_5() -> tuple[Cell, ...]:
+    """Returns the cells of Table 5: two rows are evaluated with step l.l., as there."""
+    order = ("fgsm", "fgsm_pred", "fast_entropy", "step_rnd", "step_ll")
+    order += ("fast_grad_l2", "fast_grad_linf", "random_sign", "random_normal")
+    trained = {TITLES[name]: f"one_step_{name}" for name in order}
+    return tuple(
+        cell
+        for row, recipe in {"none": "one_step_none", **trained}.items()
+        for cell in grid(
+            {row: recipe}, columns("step_ll" if "fast grad" in row else "fgsm")
+        )
+    )
+
+
+def table_7() -> tuple[Cell, ...]:
+    """Returns the cells of Table 7: every activation under three attacks."""
+    return tuple(
+        cell
+        for attack in ("step_ll", "iter_ll", "iter_basic")
+        for cell in grid(
+            {
+                f"{TITLES[attack]}, {title}": recipe
+                for recipe, title in ACTIVATION_TITLES.items()
+            },
+            columns(attack),
+        )
+    )
+
+
+def capacity(metric: str) -> tuple[Cell, ...]:
+    """Returns robustness ratios against rho, with and without adversarial training."""
+    kinds = {"adv. training": "step_ll", "baseline": "baseline"}
+    return tuple(
+        Cell(
+            f"{TITLES[attack]} eps={epsilon}, {kind}",
+            f"rho={rho:g}",
+            f"width_{rho:g}_{name}",
+            f"{attack}_eps{epsilon}",
+            metric=metric,
+            other="clean",
+        )
+        for kind, name in kinds.items()
+        for attack in ("step_ll", "fgsm", "iter_ll")
+        for epsilon in (4, 16)
+        for rho in presets.RHOS
+    )
+
+
+def figure_3() -> tuple[Cell, ...]:
+    """Returns the network trained with step l.l. under every one-step method."""
+    return tuple(
+        cell
+        for attack in presets.ONE_STEP
+        for cell in grid({TITLES[attack]: "step_ll"}, columns(attack))
+        if cell.column != "clean"
+    )

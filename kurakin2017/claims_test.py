@@ -1,0 +1,34 @@
+"""The claims of Kurakin et al. (2017): what they ask for, and where."""
+
+from kurakin2017 import PAPER, claims
+
+
+def needs_of(claim, scale):
+    known = PAPER.recipes_at(scale), PAPER.evaluations_at(scale)
+    return all(r in known[0] and e in known[1] for r, e in claim.needs)
+
+
+def test_every_claim_can_be_judged_on_digits_and_where_it_is_expected():
+    for claim in claims.CLAIMS:
+        for scale in {"digits", *claim.expected_at}:
+            assert needs_of(claim, scale), (claim.name, scale)
+
+
+def test_the_trained_rows_of_scale_small_answer_their_claims():
+    judged = {claim.name for claim in claims.CLAIMS if needs_of(claim, "small")}
+    assert judged >= {
+        "labels_leak",
+        "labels_of_few_classes_do_not_leak",
+        "step_ll_resists_every_one_step_method",
+        "random_noise_gives_nothing",
+        "no_robustness_to_iterative_attacks",
+        "clean_accuracy_falls_slightly",
+        "more_adversarial_images_trade_clean_accuracy",
+        "weak_attacks_transfer_best",
+    }
+
+
+def test_a_claim_that_is_not_expected_somewhere_says_why():
+    for claim in claims.CLAIMS:
+        if set(claim.expected_at) != {"paper", "small", "digits"}:
+            assert claim.note.endswith(".")

@@ -1,0 +1,113 @@
+"""The recipes and evaluations of Kurakin et al. (2017)."""
+
+import dataclasses
+
+import pytest
+
+from common import attacks
+from kurakin2017 import presets
+
+
+def test_the_paper_trains_1600_images_an_update_half_of_them_adversarial():
+    recipe = presets.PAPER["step_ll"]
+    method = recipe.method
+    assert recipe.batch_size == 50 * method.minibatch == 1_600
+    assert (method.num_adversarial, method.adversarial_weight) == (16, 0.3)
+    assert (method.attack, method.delay) == (attacks.StepLL(16.0), 10_000)
+    epochs = recipe.num_steps * recipe.batch_size / 1_281_167
+    assert epochs == pytest.approx(187, abs=0.5)
+    drops = recipe.num_steps // recipe.schedule.every
+    assert recipe.schedule.every * recipe.batch_size / 1_281_167 == pytest.approx(
+        2.0, abs=1e-3
+    )
+    assert drops == 93
+    assert 0.045 * 0.94**drops == pytest.approx(1.4e-4, abs=5e-6)
+
+
+@pytest.mark.parametrize("scale", ["small", "digits"])
+def test_other_scales_keep_proportions_and_method(scale):
+    for name, recipe in presets.RECIPES[scale].items():
+        paper = presets.PAPER[name]
+        drops = recipe.num_steps / recipe.schedule.every
+        paper_drops = presets.BASELINE.num_steps / paper.schedule.every
+        assert drops == pytest.approx(paper_drops, rel=0.16)
+        for field in ("optimizer", "l2", "average", "seed"):
+            assert getattr(recipe, field) == getattr(paper, field)
+        share = recipe.method.delay / recipe.num_steps
+        paper_share = paper.method.delay / presets.BASELINE.num_steps
+        if recipe.method.num_adversarial:
+            assert share == pytest.approx(paper_share, rel=0.05)
+            attack = dataclasses.replace(
+                recipe.method.attack, epsilon=paper.method.attack.epsilon
+            )
+            if name != "iter_ll":
+                assert attack == paper.method.attack
+        same = {"attack": None, "delay": 0, "num_adversarial": 0}
+        assert dataclasses.replace(recipe.method, **same) == dataclasses.replace(
+            paper.method, **same
+        )
+
+
+def test_recipes_that_the_paper_trains_apart_are_one_run_where_lengths_are_equal():
+    small = presets.SMALL
+    assert small["baseline"] == small["one_step_none"] == small["k_0"]
+    assert small["step_ll"] == small["one_step_step_ll"] == small["k_16"]
+    assert small["leak_fgsm"] == small["one_step_fgsm"]
+    paper = presets.PAPER
+    assert paper["one_step_none"].num_steps == 90_000
+    assert paper["leak_fgsm"].schedule.rate == 0.0225
+    assert paper["baseline"] == paper["k_0"] == paper["width_1_baseline"]
+    assert paper["step_ll"] == paper["k_16"] == paper["width_1_step_ll"]
+
+
+def test_what_differs_is_what_the_name_says():
+    paper, base = presets.PAPER, presets.BASELINE
+    for rho in (0.5, 1.5, 2.0):
+        wide = paper[f"width_{rho:g}_step_ll"]
+        assert wide.network == dataclasses.replace(base.network, width=rho)
+        assert wide.method == presets.STEP_LL
+    assert paper["deeper_step_ll"].network.blocks == (3, 6, 2)
+    assert paper["tanh"].network.activation == "tanh"
+    assert [paper[f"k_{k}"].method.num_adversarial for k in presets.SHARES] == [
+        *(0, 4, 8, 16, 24, 32)
+    ]
+    delays = [paper[f"delay_{k}k"].method.delay for k in (0, 20, 40)]
+    assert delays == [0, 20_000, 40_000]
+    assert not paper["fixed_epsilon"].method.random_epsilon
+    assert type(paper["v4_baseline"].network).__name__ == "InceptionV4"
+    for name, attack in presets.ONE_STEP.items():
+        method = paper[f"one_step_{name}"].method
+        assert method == dataclasses.replace(presets.STEP_LL, attack=attack(16.0))
+
+
+@pytest.mark.parametrize("name", presets.RECIPES["digits"])
+def test_digits_train_with_four_times_the_radius(name):
+    attack = presets.DIGITS[name].method.attack
+    assert attack is None or attack.epsilon == 64.0
+
+
+def test_iterations_are_those_of_the_paper_in_units_of_alpha():
+    for scale, unit in (("paper", 1.0), ("small", 1.0), ("digits", 4.0)):
+        evaluations = presets.EVALUATIONS[scale]
+        for epsilon, num_steps in zip((2, 4, 8, 16), (3, 5, 10, 20), strict=True):
+            for name in ("iter_basic", "iter_ll"):
+                attack = evaluations[f"{name}_eps{int(epsilon * unit)}"].attack
+                assert attack.num_steps == num_steps
+                assert attack.step_size == unit
+                assert attack.epsilon == epsilon * unit
+    trained = presets.DIGITS["iter_ll"].method.attack
+    assert (trained.num_steps, trained.step_size) == (20, 4.0)
+
+
+def test_eleven_attacks_at_every_radius_and_1000_images_of_transfer():
+    evaluations = presets.EVALUATIONS["paper"]
+    plain = [e for e in evaluations.values() if not e.target and e.attack]
+    assert len(plain) == 11 * 4
+    assert len({type(e.attack) for e in plain}) == 11
+    transfers = [e for e in evaluations.values() if e.target]
+    assert len(transfers) == 3 * 4 * 4
+    assert {e.num_images for e in transfers} == {1_000}
+    for name, evaluation in evaluations.items():
+        if evaluation.attack:
+            epsilon = float(name.split("_eps")[1].split("_")[0])
+            assert evaluation.attack.epsilon == epsilon

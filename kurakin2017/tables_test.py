@@ -1,0 +1,92 @@
+"""The tables and figures of Kurakin et al. (2017)."""
+
+import collections
+
+from common.results import reported
+from kurakin2017 import PAPER, presets, tables
+
+
+def by_name(name):
+    return next(table for table in tables.TABLES if table.name == name)
+
+
+def test_all_tables_and_figures_are_there():
+    names = {table.name for table in tables.TABLES}
+    assert names == {
+        *(f"table{number}" for number in range(1, 9)),
+        *(f"figure{number}" for number in range(1, 6)),
+        *("leaks", "delay", "text"),
+    }
+
+
+def test_as_many_numbers_are_reported_as_the_tables_print():
+    counts = collections.Counter(
+        record.table for record in reported.read(PAPER.reported)
+    )
+    assert counts == {
+        "table1": 8 * 5,
+        "table2": 8 * 5,
+        "table3": 4 * 5,
+        "table4": 8 * 12,
+        "table5": 10 * 5,
+        "table7": 18 * 5,
+        "table8": 6 * 5,
+        "text": 2,
+    }
+    for name, count in counts.items():
+        assert len(PAPER.cells("paper", by_name(name))) == count
+
+
+def test_the_numbers_of_the_tables_are_marked_as_remembered():
+    for record in reported.read(PAPER.reported):
+        remembered = record.source.startswith("memory")
+        assert remembered == (record.table != "text")
+        assert record.confidence == ("unverified" if remembered else "paper")
+
+
+def test_a_row_is_evaluated_with_the_attack_of_its_table():
+    cells = {(c.row, c.column): c for c in by_name("table5").cells}
+    assert cells["FGSM", "eps=8"].evaluation == "fgsm_eps8"
+    assert cells["step l.l.", "eps=8"].evaluation == "fgsm_eps8"
+    assert cells["fast grad. L2", "eps=8"].evaluation == "step_ll_eps8"
+    assert cells["none", "clean"].recipe == "one_step_none"
+    cells = {(c.row, c.column): c for c in by_name("table3").cells}
+    assert cells["FGSM, top-5", "eps=4"].evaluation == "fgsm_eps4"
+    assert cells["step l.l., top-1", "eps=4"].evaluation == "step_ll_eps4"
+    cells = {(c.row, c.column): c for c in by_name("table7").cells}
+    assert cells["iter. basic, tanh", "eps=2"].evaluation == "iter_basic_eps2"
+
+
+def test_top_5_rows_count_the_five_largest():
+    for name, metrics in (
+        ("table1", {"accuracy", "top5"}),
+        ("table4", {"transfer", "transfer_top5"}),
+        ("table6", {"target_error", "target_error_top5"}),
+    ):
+        cells = by_name(name).cells
+        assert {cell.metric for cell in cells} == metrics
+        for cell in cells:
+            assert cell.row.endswith("top-5") == cell.metric.endswith("top5")
+
+
+def test_a_transfer_goes_from_the_row_to_the_column():
+    for cell in by_name("table4").cells:
+        assert cell.recipe == presets.MODELS[cell.row[0]]
+        target = presets.EVALUATIONS["paper"][cell.evaluation].target
+        assert target == presets.MODELS[cell.column[-1]]
+
+
+def test_ratios_and_leaks_relate_two_evaluations_of_one_network():
+    for cell in by_name("figure1").cells:
+        assert (cell.metric, cell.other) == ("ratio", "clean")
+        assert f"rho={cell.recipe.split('_')[1]}" == cell.column
+    for cell in by_name("leaks").cells:
+        assert cell.evaluation.startswith("fgsm_eps")
+        assert cell.other.split("_eps")[1] == cell.evaluation.split("_eps")[1]
+
+
+def test_every_scale_shows_its_own_radii():
+    cells = PAPER.cells("digits", by_name("figure3"))
+    assert {cell.column for cell in cells} == {f"eps={e}" for e in (8, 16, 32, 64)}
+    cells = PAPER.cells("small", by_name("figure3"))
+    assert {cell.column for cell in cells} == {f"eps={e}" for e in (2, 4, 8, 16)}
