@@ -13,7 +13,7 @@ from common import backend
 from common.attacks import losses
 from common.training.method import Method
 
-_EPSILON_STREAM, _DROPOUT_STREAM = 1, 2  # of the seed; the attack takes it as it is
+_EPSILON_STREAM, _DROPOUT_STREAM, _ATTACK_STREAM = 1, 2, 3  # of the update's seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +110,8 @@ class MixedTraining(Method):
 
         def craft() -> Any:  # X_adv_1 .. X_adv_k, from the current network
             attack = self._with_epsilons(images[:k], seed)
-            return attack(self._logits, images[:k], labels[:k], seed=seed)
+            attack_seed = backend.fold(seed, _ATTACK_STREAM)
+            return attack(self._logits, images[:k], labels[:k], seed=attack_seed)
 
         started = self.optimizer.iterations >= self.delay
         adv_images = ops.cond(started, craft, lambda: images[:k]) if k else images[:k]

@@ -388,9 +388,27 @@ def test_the_cost_of_crafting_is_the_share_of_the_batch():
     assert iterated.attack_passes == 20
 
 
-def test_seeds_of_epsilon_and_of_the_attack_are_apart():
-    images, _ = minibatch(count=64)
-    keys = backend.example_keys(tf.constant(images))
-    attack_draw = backend.uniform((64,), 7, keys=keys).numpy()
-    epsilons = algorithm.random_epsilons(tf.constant(images), 7, largest=16.0).numpy()
-    assert abs(np.corrcoef(attack_draw, epsilons)[0, 1]) < 0.4
+@dataclasses.dataclass(frozen=True)
+class Spy:
+    """An attack that writes what it is given into a list."""
+
+    epsilon: float
+    seen: list = dataclasses.field(default_factory=list, compare=False)
+
+    def __call__(self, logits_fn, images, labels, *, seed):
+        self.seen.append((images, self.epsilon, seed))
+        return images
+
+
+@pytest.mark.parametrize("attack_stream", [1, 2, 3])
+def test_epsilon_says_nothing_about_what_the_attack_draws(attack_stream):
+    """Attacks fold streams into their seed, for targets and noise, by the image too."""
+    count = 600
+    spy = Spy(16.0)
+    method = dataclasses.replace(STEP_LL, attack=spy, num_adversarial=32, delay=0)
+    step(bound(method), minibatch(count=count - count % 32), seed=7)
+    images, epsilons, seed = spy.seen[-1]
+    keys = backend.example_keys(images)
+    draws = backend.uniform(keys.shape, backend.fold(seed, attack_stream), keys=keys)
+    assert len(np.unique(epsilons)) > count / 2
+    assert abs(np.corrcoef(draws, epsilons)[0, 1]) < 0.15
