@@ -123,37 +123,16 @@ def _judges(session: Session, name: str) -> evaluation.Judges:
 def _evaluate(
     session: Session, name: str, value: recipes.Evaluation, judges: Any
 ) -> Any:
-    recipe = session.recipe(name)
-    dataset, notes = recipe.dataset, {}
-    positions = None
-    if value.num_images:
-        positions = evaluation.sample(dataset.num_test, value.num_images, value.seed)
-        notes["num_images"] = value.num_images
+    dataset = session.recipe(name).dataset
+    positions = (
+        evaluation.sample(dataset.num_test, value.num_images, value.seed)
+        if value.num_images
+        else None
+    )
     batches = dataset.test_batches(
         batch_size=BATCH_SIZE, data_dir=session.data_dir, indices=positions
     )
-    source = judges(name)
-    how = {"seed": value.seed, "progress": True}
-    if value.target:
-        target = judges(value.target)
-        notes["target"] = value.target
-        record = evaluation.transfer(
-            source.logits_fn,
-            target.logits_fn,
-            batches,
-            value.attack,
-            judges=(source, target),
-            **how,
-        )
-    else:
-        record = evaluation.evaluate(
-            source.logits_fn,
-            batches,
-            value.attack,
-            distribution=source.distribution,
-            judges=source,
-            **how,
-        )
+    record = _judged(value, batches, judges(name), judges)
     expected = value.num_images or dataset.num_test
     if record.total != expected:
         raise RunError(
@@ -161,13 +140,40 @@ def _evaluate(
             f"its test set. Received: total={record.total}"
         )
     record.notes.update(
-        notes,
         recipe=name,
         step=session.step(name),
         precision=session.precision,
+        target=value.target or None,
+        num_images=value.num_images or None,
         **manifest.environment(),
     )
     return record
+
+
+def _judged(
+    value: recipes.Evaluation, batches: Any, source: evaluation.Judges, judges: Any
+) -> Any:
+    """Returns the record of the source, or of what it transfers to the target."""
+    if not value.target:
+        return evaluation.evaluate(
+            source.logits_fn,
+            batches,
+            value.attack,
+            seed=value.seed,
+            distribution=source.distribution,
+            progress=True,
+            judges=source,
+        )
+    target = judges(value.target)
+    return evaluation.transfer(
+        source.logits_fn,
+        target.logits_fn,
+        batches,
+        value.attack,
+        seed=value.seed,
+        progress=True,
+        judges=(source, target),
+    )
 
 
 def _is_done(

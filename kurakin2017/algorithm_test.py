@@ -1,72 +1,16 @@
 """Alg. 1 against NumPy twins on a linear softmax model, and its edges."""
 
 import dataclasses
-import math
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, backend
+from common import attacks
 from common.training import optimizers
-from kurakin2017 import algorithm
 from kurakin2017.algorithm import MixedTraining
-from tests import linear, twins
-
-EPSILON, RATE, L2 = 8.0, 0.05, 0.02
-M, K = 8, 4
-CHOSEN = np.arange(1, M, 2)  # every second image, since k / m is 1 / 2
-STEP_LL = MixedTraining(attacks.StepLL(16.0))
-FIXED = MixedTraining(
-    attacks.StepLL(EPSILON),
-    num_adversarial=K,
-    minibatch=M,
-    random_epsilon=False,
-    delay=0,
-    label_smoothing=0.0,
-)
-
-
-class Heads(linear.Linear):
-    """The linear model; its auxiliary head, if asked for, is a layer of its own."""
-
-    def __init__(self, norm=False, auxiliary=False):
-        super().__init__(norm)
-        self.auxiliary = keras.layers.Dense(twins.CLASSES) if auxiliary else None
-        self.calls = []
-
-    def call(self, images, training=False):
-        self.calls.append((images, training, None))
-        return super().call(images, training=training)
-
-    def heads(self, images, training=False, seed=None):
-        self.calls.append((images, training, seed))
-        logits = super().call(images, training=training)
-        if not self.auxiliary:
-            return (logits,)
-        flat = tf.reshape(images, [-1, twins.PIXELS]) / linear.UNIT
-        return logits, self.auxiliary(flat)
-
-
-def bound(method, *, l2=L2, num_replicas=1, **network):
-    keras.utils.set_random_seed(0)
-    network = Heads(**network)
-    network.heads(tf.zeros([1, *twins.IMAGE]))
-    network.calls.clear()
-    optimizer = optimizers.Momentum(0.9).build(RATE)
-    return method.build(network, optimizer, l2=l2, num_replicas=num_replicas)
-
-
-def minibatch(seed=0, count=M):
-    images, labels = twins.batch(count, seed=seed)
-    return np.clip(images * 1.2 - 25, 0, 255).astype(np.float32), labels
-
-
-def step(trained, batch, seed=0):
-    metrics, state = trained.train_step(tuple(map(tf.constant, batch)), (), seed)
-    assert state == ()
-    return metrics
+from tests import linear, mixing, twins
 
 
 class Twin:
@@ -85,7 +29,7 @@ class Twin:
         logits = self.logits(images)
         target = np.eye(twins.CLASSES)[logits.argmin(-1)]
         gradient = (twins.softmax(logits) - target) @ self.weights[0].T
-        steps = EPSILON * np.sign(gradient).reshape(images.shape)
+        steps = mixing.EPSILON * np.sign(gradient).reshape(images.shape)
         return np.clip(images - steps, 0, 255)
 
     def update(self, images, labels):
@@ -107,7 +51,7 @@ class Twin:
         gradients = [flat.T @ residual + method.l2 * kernel, residual.sum(0)]
         for i, gradient in enumerate(gradients):
             self.velocities[i] = 0.9 * self.velocities[i] + gradient
-            self.weights[i] = self.weights[i] - RATE * self.velocities[i]
+            self.weights[i] = self.weights[i] - mixing.RATE * self.velocities[i]
         return loss, 100 * (logits.argmax(-1) == labels).mean()
 
 
@@ -115,13 +59,13 @@ class Twin:
 @pytest.mark.parametrize("weight", [0.3, 1.0, 0.0])
 def test_three_updates_agree_with_numpy(weight, smoothing):
     method = dataclasses.replace(
-        FIXED, adversarial_weight=weight, label_smoothing=smoothing
+        mixing.FIXED, adversarial_weight=weight, label_smoothing=smoothing
     )
-    trained = bound(method)
+    trained = mixing.bound(method)
     twin = Twin(trained)
     for seed in range(3):
-        batch = minibatch(seed)
-        metrics = step(trained, batch)
+        batch = mixing.minibatch(seed)
+        metrics = mixing.step(trained, batch)
         expected = twin.update(*batch)
         found = (float(metrics["loss"]), float(metrics["accuracy"]))
         np.testing.assert_allclose(found, expected, rtol=1e-5)
@@ -145,20 +89,20 @@ class Table(keras.Model):
 
 
 def example_weights(method, count, num_replicas=1):
-    """The factor of every example's loss, read from one step of plain descent."""
+    """The factor of every example's loss, read from one mixing.step of plain descent."""
     network = Table(count)
     network(tf.zeros([1, *twins.IMAGE]))
     network.table.assign(tf.zeros([count, twins.CLASSES]))
     optimizer = optimizers.Momentum(0.0).build(1.0)
     trained = method.build(network, optimizer, l2=0.0, num_replicas=num_replicas)
-    images, labels = minibatch(count=count)
-    step(trained, (images, np.zeros_like(labels)))
-    # d loss / d logit of the label is weight * (1 / K - 1) at equal logits.
+    images, labels = mixing.minibatch(count=count)
+    mixing.step(trained, (images, np.zeros_like(labels)))
+    # d loss / d logit of the label is weight * (1 / mixing.K - 1) at equal logits.
     return network.table.numpy()[:, 0] / (1 - 1 / twins.CLASSES)
 
 
 def test_the_weights_of_the_paper_and_their_totals():
-    method = dataclasses.replace(STEP_LL, delay=0, label_smoothing=0.0)
+    method = dataclasses.replace(mixing.STEP_LL, delay=0, label_smoothing=0.0)
     weights = example_weights(method, 32)
     adversarial, clean = weights[:16], weights[16:]
     np.testing.assert_allclose(clean, 0.048077, atol=5e-7)
@@ -173,7 +117,7 @@ def test_the_weights_sum_to_one_and_stand_in_the_ratio_lambda(k, weight):
     if k == 32 and weight == 0.0:
         return  # nothing is left to learn from; refused, see below
     method = dataclasses.replace(
-        STEP_LL,
+        mixing.STEP_LL,
         delay=0,
         num_adversarial=k,
         adversarial_weight=weight,
@@ -188,85 +132,76 @@ def test_the_weights_sum_to_one_and_stand_in_the_ratio_lambda(k, weight):
 
 
 def test_a_replica_gives_its_share():
-    method = dataclasses.replace(STEP_LL, delay=0, label_smoothing=0.0)
+    method = dataclasses.replace(mixing.STEP_LL, delay=0, label_smoothing=0.0)
     one = example_weights(method, 32)
     np.testing.assert_allclose(example_weights(method, 32, 5), one / 5, atol=1e-7)
 
 
-def mixed_batch(method, batch, seed=0, **network):
-    """The images of the training pass, back in the order of the batch."""
-    trained = bound(method, **network)
-    step(trained, batch, seed)
-    images = np.asarray(trained.network.calls[-1][0])
-    position = np.arange(len(images))
-    k, m = method.num_adversarial, method.minibatch
-    chosen = (position + 1) * k // m > position * k // m
-    order = np.concatenate([position[chosen], position[~chosen]])
-    result = np.empty_like(images)
-    result[order] = images
-    return result, chosen
-
-
 def test_k_of_every_m_images_are_replaced_and_the_others_kept():
-    images, labels = minibatch(count=2 * M)
-    mixed, chosen = mixed_batch(FIXED, (images, labels))
-    assert len(mixed) == 2 * M and chosen.sum() == 2 * K
-    np.testing.assert_array_equal(np.flatnonzero(chosen)[:K], CHOSEN)
+    images, labels = mixing.minibatch(count=2 * mixing.M)
+    mixed, chosen = mixing.mixed_batch(mixing.FIXED, (images, labels))
+    assert len(mixed) == 2 * mixing.M and chosen.sum() == 2 * mixing.K
+    np.testing.assert_array_equal(np.flatnonzero(chosen)[: mixing.K], mixing.CHOSEN)
     np.testing.assert_array_equal(mixed[~chosen], images[~chosen])
     moved = np.abs(mixed - images).max(axis=(1, 2, 3))
-    np.testing.assert_allclose(moved[chosen], EPSILON, atol=1e-4)
+    np.testing.assert_allclose(moved[chosen], mixing.EPSILON, atol=1e-4)
 
 
-@pytest.mark.parametrize(("k", "changed"), [(0, 0), (M, M), (2, 2), (3, 3)])
+@pytest.mark.parametrize(
+    ("k", "changed"), [(0, 0), (mixing.M, mixing.M), (2, 2), (3, 3)]
+)
 def test_as_many_images_as_k_change(k, changed):
-    batch = minibatch()
-    method = dataclasses.replace(FIXED, num_adversarial=k)
-    mixed, _ = mixed_batch(method, batch)
+    batch = mixing.minibatch()
+    method = dataclasses.replace(mixing.FIXED, num_adversarial=k)
+    mixed, _ = mixing.mixed_batch(method, batch)
     assert (mixed != batch[0]).any(axis=(1, 2, 3)).sum() == changed
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.7])
 def test_all_adversarial_does_not_depend_on_lambda(weight):
-    batch = minibatch()
-    method = dataclasses.replace(FIXED, num_adversarial=M)
-    reference = bound(method)
-    expected = step(reference, batch)
+    batch = mixing.minibatch()
+    method = dataclasses.replace(mixing.FIXED, num_adversarial=mixing.M)
+    reference = mixing.bound(method)
+    expected = mixing.step(reference, batch)
     if weight == 0.0:
         with pytest.raises(ValueError, match="adversarial_weight=0"):
             dataclasses.replace(method, adversarial_weight=weight)
         return
-    trained = bound(dataclasses.replace(method, adversarial_weight=weight))
-    found = step(trained, batch)
+    trained = mixing.bound(dataclasses.replace(method, adversarial_weight=weight))
+    found = mixing.step(trained, batch)
     assert float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-6)
 
 
 @pytest.mark.parametrize("change", [{"num_adversarial": 0}, {"adversarial_weight": 1}])
 def test_without_adversaries_or_with_equal_weights_it_is_the_plain_mean(change):
-    batch = minibatch()
-    method = dataclasses.replace(FIXED, **change)
-    trained = bound(method)
-    plain = bound(method)
-    mixed, _ = mixed_batch(method, batch)
+    batch = mixing.minibatch()
+    method = dataclasses.replace(mixing.FIXED, **change)
+    trained = mixing.bound(method)
+    plain = mixing.bound(method)
+    mixed, _ = mixing.mixed_batch(method, batch)
     expected = plain.descend(tf.constant(mixed), tf.constant(batch[1]))
-    found = step(trained, batch)
+    found = mixing.step(trained, batch)
     assert float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-6)
     for a, b in zip(trained.theta, plain.theta, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6)
 
 
 def test_the_delay_counts_updates_and_starts_with_the_plain_mean():
-    method = dataclasses.replace(FIXED, delay=2)
-    trained, plain = bound(method), bound(dataclasses.replace(FIXED, num_adversarial=0))
+    method = dataclasses.replace(mixing.FIXED, delay=2)
+    trained, plain = (
+        mixing.bound(method),
+        mixing.bound(CLEAN),
+    )
     for update in range(3):
-        batch = minibatch(update)
-        found, expected = step(trained, batch), step(plain, batch)
+        batch = mixing.minibatch(update)
+        found, expected = mixing.step(trained, batch), mixing.step(plain, batch)
         same = float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-6)
         assert same == (update < 2)
 
 
 def test_crafting_is_in_inference_mode_and_moves_no_statistic():
-    images, labels = minibatch()
-    trained = bound(FIXED, norm=True)
+    images, labels = mixing.minibatch()
+    trained = mixing.bound(mixing.FIXED, norm=True)
     before = [v.numpy() for v in trained.network.norm.non_trainable_variables]
     attack = trained._with_epsilons(tf.constant(images), 0)
     attack(trained._logits, tf.constant(images), tf.constant(labels), seed=0)
@@ -275,91 +210,59 @@ def test_crafting_is_in_inference_mode_and_moves_no_statistic():
     ):
         np.testing.assert_array_equal(variable.numpy(), value)
     trained.network.calls.clear()
-    step(trained, (images, labels))
+    mixing.step(trained, (images, labels))
     modes = [training for _, training, _ in trained.network.calls]
     assert modes[-1] is True and modes[:-1] and not any(modes[:-1])
     # One pass over the mixture: its statistics are those of all m images.
-    mixed = np.asarray(trained.network.calls[-1][0]).reshape(M, -1) / linear.UNIT
+    mixed = np.asarray(trained.network.calls[-1][0]).reshape(mixing.M, -1) / linear.UNIT
     mean = trained.network.norm.non_trainable_variables[0]
-    np.testing.assert_allclose(mean.numpy(), 0.1 * mixed.mean(0), atol=1e-5)
+    np.testing.assert_allclose(mean.numpy(), 0.1 * mixing.mean(0), atol=1e-5)
 
 
 def test_the_attack_gradient_does_not_reach_the_weights():
     """A step with crafted images equals one on the same images as constants."""
-    batch = minibatch()
-    trained = bound(FIXED)
-    mixed, chosen = mixed_batch(FIXED, batch)
-    constant = bound(dataclasses.replace(FIXED, num_adversarial=0))
-    metrics = step(trained, batch)
-    step(constant, (mixed[chosen], batch[1][chosen]))
+    batch = mixing.minibatch()
+    trained = mixing.bound(mixing.FIXED)
+    mixed, chosen = mixing.mixed_batch(mixing.FIXED, batch)
+    constant = mixing.bound(dataclasses.replace(mixing.FIXED, num_adversarial=0))
+    metrics = mixing.step(trained, batch)
+    mixing.step(constant, (mixed[chosen], batch[1][chosen]))
     assert np.isfinite(float(metrics["loss"]))
-    twin = Twin(bound(FIXED))
+    twin = Twin(mixing.bound(mixing.FIXED))
     twin.update(*batch)
     kernel = trained.network.dense.kernel.numpy()
     np.testing.assert_allclose(kernel, twin.weights[0], atol=1e-5)
 
 
 def test_the_auxiliary_head_counts_with_its_weight():
-    batch = minibatch()
+    batch = mixing.minibatch()
     losses = {}
     for weight in (0.0, 0.4, 1.0):
-        method = dataclasses.replace(FIXED, auxiliary_weight=weight)
-        losses[weight] = float(step(bound(method, auxiliary=True), batch)["loss"])
+        method = dataclasses.replace(mixing.FIXED, auxiliary_weight=weight)
+        losses[weight] = float(
+            mixing.step(mixing.bound(method, auxiliary=True), batch)["loss"]
+        )
     share = (losses[0.4] - losses[0.0]) / (losses[1.0] - losses[0.0])
     assert losses[1.0] > losses[0.0] and share == pytest.approx(0.4, rel=1e-4)
 
 
 def test_dropout_gets_a_seed_that_changes_with_the_update():
-    trained = bound(FIXED)
+    trained = mixing.bound(mixing.FIXED)
     for seed in (0, 1):
-        step(trained, minibatch(), seed)
+        mixing.step(trained, mixing.minibatch(), seed)
     seeds = [int(s) for _, training, s in trained.network.calls if training]
     assert len(set(seeds)) == 2
 
 
-def test_the_law_of_epsilon():
-    images = tf.random.stateless_uniform([20_000, 1, 1, 4], [0, 1], 0.0, 255.0)
-    draw = tf.function(lambda seed: algorithm.random_epsilons(images, seed, largest=16))
-    epsilons = draw(tf.constant(3)).numpy()
-    assert epsilons.shape == (20_000,)
-    assert epsilons.min() >= 0 and 15.8 < epsilons.max() <= 16.0
-    phi = math.exp(-2) / math.sqrt(2 * math.pi)
-    inside = math.erf(2 / math.sqrt(2))
-    mean = 16 * (1 / math.sqrt(2 * math.pi) - phi) / inside  # of |z| * 8, |z| <= 2
-    assert mean == pytest.approx(5.78, abs=0.005)
-    assert epsilons.mean() == pytest.approx(mean, abs=0.1)
-    share = math.erf(1 / math.sqrt(2)) / inside
-    assert share == pytest.approx(0.715, abs=5e-4)
-    assert np.mean(epsilons <= 8) == pytest.approx(share, abs=0.013)
-    another = draw(tf.constant(4)).numpy()
-    assert abs(np.corrcoef(epsilons, another)[0, 1]) < 0.03
-
-
-def test_every_image_has_its_own_epsilon_in_whatever_batch():
-    images, labels = minibatch()
-    method = dataclasses.replace(FIXED, random_epsilon=True)
-    mixed, chosen = mixed_batch(method, (images, labels), seed=5)
-    moved = np.abs(mixed - images).max(axis=(1, 2, 3))[chosen]
-    epsilons = algorithm.random_epsilons(
-        tf.constant(images[chosen]), 5, largest=EPSILON
-    )
-    np.testing.assert_allclose(moved, epsilons, atol=1e-4)
-    assert len(np.unique(moved.round(3))) == K
-    turned = algorithm.random_epsilons(
-        tf.constant(images[chosen][::-1].copy()), 5, largest=EPSILON
-    )
-    np.testing.assert_array_equal(np.asarray(turned)[::-1], epsilons)
-
-
 @pytest.mark.parametrize(("images", "replicas"), [(32, 1), (16, 2), (96, 3), (2, 16)])
 def test_a_replica_may_hold_any_even_share(images, replicas):
-    assert STEP_LL.initial_state((images, 8, 8, 1)) == ()
+    assert mixing.STEP_LL.initial_state((images, 8, 8, 1)) == ()
 
 
 @pytest.mark.parametrize("images", [1, 3, 33])
 def test_a_replica_that_cannot_replace_its_share_is_refused(images):
     with pytest.raises(ValueError, match=f"16 of every 32 .*{images} images a replica"):
-        STEP_LL.initial_state((images, 8, 8, 1))
+        mixing.STEP_LL.initial_state((images, 8, 8, 1))
 
 
 @pytest.mark.parametrize(
@@ -377,38 +280,12 @@ def test_a_replica_that_cannot_replace_its_share_is_refused(images):
 )
 def test_impossible_settings_are_refused_in_one_line(change, message):
     with pytest.raises(ValueError, match=r"^[^\n]+$") as error:
-        dataclasses.replace(STEP_LL, **change)
+        dataclasses.replace(mixing.STEP_LL, **change)
     assert message in str(error.value)
 
 
 def test_the_cost_of_crafting_is_the_share_of_the_batch():
-    assert STEP_LL.attack_passes == 0.5
+    assert mixing.STEP_LL.attack_passes == 0.5
     assert MixedTraining(num_adversarial=0).attack_passes == 0
     iterated = MixedTraining(attacks.IterLL(16.0), num_adversarial=32)
     assert iterated.attack_passes == 20
-
-
-@dataclasses.dataclass(frozen=True)
-class Spy:
-    """An attack that writes what it is given into a list."""
-
-    epsilon: float
-    seen: list = dataclasses.field(default_factory=list, compare=False)
-
-    def __call__(self, logits_fn, images, labels, *, seed):
-        self.seen.append((images, self.epsilon, seed))
-        return images
-
-
-@pytest.mark.parametrize("attack_stream", [1, 2, 3])
-def test_epsilon_says_nothing_about_what_the_attack_draws(attack_stream):
-    """Attacks fold streams into their seed, for targets and noise, by the image too."""
-    count = 600
-    spy = Spy(16.0)
-    method = dataclasses.replace(STEP_LL, attack=spy, num_adversarial=32, delay=0)
-    step(bound(method), minibatch(count=count - count % 32), seed=7)
-    images, epsilons, seed = spy.seen[-1]
-    keys = backend.example_keys(images)
-    draws = backend.uniform(keys.shape, backend.fold(seed, attack_stream), keys=keys)
-    assert len(np.unique(epsilons)) > count / 2
-    assert abs(np.corrcoef(draws, epsilons)[0, 1]) < 0.15

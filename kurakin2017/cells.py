@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from common.recipe import Cell, grid
-from kurakin2017 import presets
+from kurakin2017 import presets, variants
 
 EPSILONS = (2, 4, 8, 16, 32, 64)  # of all scales
 TITLES = {  # attack -> its name in the paper
@@ -134,9 +134,7 @@ def transfer_curves(metric: str) -> tuple[Cell, ...]:
 
 def table_5() -> tuple[Cell, ...]:
     """Returns the cells of Table 5: two rows are evaluated with step l.l., as there."""
-    order = ("fgsm", "fgsm_pred", "fast_entropy", "step_rnd", "step_ll")
-    order += ("fast_grad_l2", "fast_grad_linf", "random_sign", "random_normal")
-    trained = {TITLES[name]: f"one_step_{name}" for name in order}
+    trained = {TITLES[name]: f"one_step_{name}" for name in variants.ONE_STEP}
     return tuple(
         cell
         for row, recipe in {"none": "one_step_none", **trained}.items()
@@ -176,7 +174,7 @@ def capacity(metric: str) -> tuple[Cell, ...]:
         for kind, name in kinds.items()
         for attack in ("step_ll", "fgsm", "iter_ll")
         for epsilon in (4, 16)
-        for rho in presets.RHOS
+        for rho in variants.RHOS
     )
 
 
@@ -184,7 +182,7 @@ def figure_3() -> tuple[Cell, ...]:
     """Returns the network trained with step l.l. under every one-step method."""
     return tuple(
         cell
-        for attack in presets.ONE_STEP
+        for attack in variants.ONE_STEP
         for cell in grid({TITLES[attack]: "step_ll"}, columns(attack))
         if cell.column != "clean"
     )

@@ -15,11 +15,11 @@ from common.results.claims import (
     RatioDifference,
     TransferDifference,
 )
-from kurakin2017 import presets
+from kurakin2017 import presets, variants
 
 BASELINE, STEP_LL = "baseline", "step_ll"
 LEAK_FGSM = "leak_fgsm"
-ONE_STEP_AT_16 = tuple(f"{name}_eps16" for name in presets.ONE_STEP)
+ONE_STEP_AT_16 = tuple(f"{name}_eps16" for name in variants.ONE_STEP)
 SIZE = "Larger images or networks than here are part of the statement."
 
 

@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from common import attacks, data, models
 from common.recipe import Evaluation, Recipe
 from common.training import optimizers, schedules
+from kurakin2017 import variants
 from kurakin2017.algorithm import MixedTraining
 
 EPSILONS = (2, 4, 8, 16)  # memory, Tables 1 to 8
-LARGEST = 16.0  # paper, Sec. 3: epsilon is drawn from [0, 16]
-RHOS = (0.5, 1.0, 1.5, 2.0)  # paper, Sec. 4: from 0.5 to 2; the grid is ours
 
 BASELINE = Recipe(
     # paper: ImageNet; SLIM: 299 x 299, distorted crops and colours, 87.5 % of the test
@@ -55,28 +53,16 @@ BASELINE = Recipe(
 )
 
 STEP_LL = MixedTraining(
-    attack=attacks.StepLL(epsilon=LARGEST),  # paper, Sec. 3: least likely class
+    attack=attacks.StepLL(variants.LARGEST),  # paper, Sec. 3: least likely class
     num_adversarial=16,  # paper: k = 16
     minibatch=32,  # paper: m = 32
     adversarial_weight=0.3,  # paper: lambda
     random_epsilon=True,  # paper, Sec. 3: for every training example
-    delay=10_000,  # paper: of 0, 10k, 20k, 40k
+    delay=variants.DELAY,
     label_smoothing=0.1,  # SLIM
     auxiliary_weight=0.4,  # SLIM
 )
 
-ONE_STEP = {  # paper, Sec. 4 and Table 5: one-step methods, by the names of their runs
-    "fgsm": attacks.FGSM,
-    "fgsm_pred": attacks.FGSMPredicted,
-    "fast_entropy": attacks.FastEntropy,
-    "step_rnd": attacks.StepRandom,
-    "step_ll": attacks.StepLL,
-    "fast_grad_l2": attacks.FastGradL2,
-    "fast_grad_linf": attacks.FastGradLinf,
-    "random_sign": attacks.RandomSign,
-    "random_normal": attacks.RandomTruncatedNormal,
-}
-ITERATIVE = {"iter_basic": attacks.IterBasic, "iter_ll": attacks.IterLL}
 TRANSFERRED = ("fgsm", "iter_basic", "iter_ll")  # paper: Tables 4 and 6
 MODELS = {  # memory, Table 4: which letter is which; paper: which networks
     "A": "baseline",
@@ -84,112 +70,6 @@ MODELS = {  # memory, Table 4: which letter is which; paper: which networks
     "C": "elu_baseline",
     "D": "v4_baseline",
 }
-
-ACTIVATIONS = ("relu6", "relu_decay_0.001", "relu_decay_0.01", "relu_decay_0.1", "tanh")
-SHARES = (0, 4, 8, 16, 24, 32)  # k of Table 8
-DELAYS = (0, 20_000, 40_000)  # paper, beside the 10k of all others
-
-
-def attack(name: str, epsilon: float, unit: float) -> Any:
-    """Returns one of the eleven attacks.
-
-    Args:
-      name: a key of `ONE_STEP` or `ITERATIVE`.
-      epsilon: in pixels of 255.
-      unit: alpha, the step of the iterative ones: 1 in the paper, which takes
-        min(epsilon + 4, 1.25 epsilon) steps for an epsilon in this unit.
-    """
-    if name in ONE_STEP:
-        return ONE_STEP[name](epsilon)
-    num_steps = ITERATIVE[name](epsilon / unit).num_steps
-    return ITERATIVE[name](epsilon, step_size=unit, num_steps=num_steps)
-
-
-def recipes(
-    baseline: Recipe, step_ll: MixedTraining, *, inception_v4: models.InceptionV4
-) -> dict[str, Recipe]:
-    """Returns the recipes of a scale.
-
-    Args:
-      baseline: training on clean images.
-      step_ll: the method of adversarial training.
-      inception_v4: the other network of the transfer study.
-    """
-    network, largest = baseline.network, step_ll.attack.epsilon
-    first, middle, last = network.blocks
-
-    def trained(**changes: Any) -> Recipe:
-        """Adversarial training, with changes to the method."""
-        return dataclasses.replace(
-            baseline, method=dataclasses.replace(step_ll, **changes)
-        )
-
-    def on(recipe: Recipe, **changes: Any) -> Recipe:
-        """The recipe with changes to the network."""
-        changed = dataclasses.replace(network, **changes)
-        return dataclasses.replace(recipe, network=changed)
-
-    crafted = {
-        name: trained(attack=attack(name, largest, largest / LARGEST))
-        for name in (*ONE_STEP, "iter_ll")
-    }
-    deeper = (first, middle + 2, last)  # paper: two more blocks; which: ours
-    return {
-        "baseline": baseline,
-        "step_ll": trained(),
-        "deeper_baseline": on(baseline, blocks=deeper),
-        "deeper_step_ll": on(trained(), blocks=deeper),
-        "leak_step_ll": slower(trained()),
-        "leak_fgsm": slower(crafted["fgsm"]),
-        "baseline_seed1": dataclasses.replace(baseline, seed=1),  # B: another seed
-        "elu_baseline": on(baseline, activation="elu"),
-        "v4_baseline": dataclasses.replace(baseline, network=inception_v4),
-        "one_step_none": shorter(baseline),
-        **{f"one_step_{name}": shorter(crafted[name]) for name in ONE_STEP},
-        **{name: on(trained(), activation=name) for name in ACTIVATIONS},
-        "k_0": baseline,
-        **{f"k_{k}": trained(num_adversarial=k) for k in SHARES[1:]},  # without 0
-        **{
-            f"width_{rho:g}_{name}": on(recipe, width=rho * network.width)
-            for rho in RHOS
-            for name, recipe in (("baseline", baseline), ("step_ll", trained()))
-        },
-        "fixed_epsilon": trained(random_epsilon=False),  # paper; at which: ours
-        "iter_ll": crafted["iter_ll"],  # paper: tried without benefit
-        **{
-            f"delay_{delay // 1_000}k": trained(
-                delay=delay * step_ll.delay // STEP_LL.delay
-            )
-            for delay in DELAYS
-        },
-    }
-
-
-def slower(recipe: Recipe) -> Recipe:
-    """Returns the recipe at half of the rate, as for the label leaking study."""
-    rate = recipe.schedule.rate / 2  # memory, Table 3: 0.0225
-    schedule = dataclasses.replace(recipe.schedule, rate=rate)
-    return dataclasses.replace(recipe, schedule=schedule)
-
-
-def shorter(recipe: Recipe) -> Recipe:
-    """Returns the recipe cut at 3/5, as the comparison of one-step methods."""
-    return dataclasses.replace(
-        recipe,
-        num_steps=recipe.num_steps * 3 // 5,  # memory, Table 5: 90k of 150k
-    )
-
-
-def scaled(
-    found: Mapping[str, Recipe], baseline: Recipe, names: tuple[str, ...]
-) -> dict[str, Recipe]:
-    """Returns the named recipes, all at the baseline's schedule and length.
-
-    At scales where a run takes minutes, what differs is the subject of a table alone,
-    and many recipes become equal.
-    """
-    same = {"schedule": baseline.schedule, "num_steps": baseline.num_steps}
-    return {name: dataclasses.replace(found[name], **same) for name in names}
 
 
 def evaluations(
@@ -208,8 +88,8 @@ def evaluations(
       transferred: test images of a transfer; all if 0.
     """
     crafted = {
-        (name, epsilon): attack(name, float(epsilon), unit)
-        for name in (*ONE_STEP, *ITERATIVE)
+        (name, epsilon): variants.attack(name, float(epsilon), unit)
+        for name in (*variants.ONE_STEP, *variants.ITERATIVE)
         for epsilon in epsilons
     }
     return {
@@ -229,7 +109,7 @@ def evaluations(
     }
 
 
-PAPER = recipes(BASELINE, STEP_LL, inception_v4=models.InceptionV4())
+PAPER = variants.recipes(BASELINE, STEP_LL, inception_v4=models.InceptionV4())
 
 SMALL_STEPS = 2_400  # CIFAR-10 with a network for two CPU cores; all numbers are ours
 SMALL_BASELINE = dataclasses.replace(
@@ -253,8 +133,8 @@ SMALL_NAMES = (  # in the order in which they are trained
     *("one_step_random_sign", "k_0", "k_8", "k_16", "k_32"),
 )
 SMALL_STEP_LL = dataclasses.replace(STEP_LL, delay=SMALL_STEPS // 15)  # as 10k of 150k
-SMALL = scaled(
-    recipes(SMALL_BASELINE, SMALL_STEP_LL, inception_v4=models.InceptionV4()),
+SMALL = variants.scaled(
+    variants.recipes(SMALL_BASELINE, SMALL_STEP_LL, inception_v4=models.InceptionV4()),
     SMALL_BASELINE,
     SMALL_NAMES,
 )
@@ -280,8 +160,8 @@ DIGITS_NAMES = (
     *("relu_decay_0.1", "tanh", "width_0.5_step_ll", "width_1_step_ll"),
     *("width_2_step_ll", "fixed_epsilon", "iter_ll", "delay_0k", "delay_40k"),
 )
-DIGITS = scaled(
-    recipes(
+DIGITS = variants.scaled(
+    variants.recipes(
         DIGITS_BASELINE,
         DIGITS_STEP_LL,
         inception_v4=models.InceptionV4(width=0.25, blocks=(1, 1, 1), momentum=0.9),

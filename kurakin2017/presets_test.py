@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from common import attacks
-from kurakin2017 import presets
+from kurakin2017 import presets, variants
 
 
 def test_the_paper_trains_1600_images_an_update_half_of_them_adversarial():
@@ -68,14 +68,14 @@ def test_what_differs_is_what_the_name_says():
         assert wide.method == presets.STEP_LL
     assert paper["deeper_step_ll"].network.blocks == (3, 6, 2)
     assert paper["tanh"].network.activation == "tanh"
-    assert [paper[f"k_{k}"].method.num_adversarial for k in presets.SHARES] == [
+    assert [paper[f"k_{k}"].method.num_adversarial for k in variants.SHARES] == [
         *(0, 4, 8, 16, 24, 32)
     ]
     delays = [paper[f"delay_{k}k"].method.delay for k in (0, 20, 40)]
     assert delays == [0, 20_000, 40_000]
     assert not paper["fixed_epsilon"].method.random_epsilon
     assert type(paper["v4_baseline"].network).__name__ == "InceptionV4"
-    for name, attack in presets.ONE_STEP.items():
+    for name, attack in variants.ONE_STEP.items():
         method = paper[f"one_step_{name}"].method
         assert method == dataclasses.replace(presets.STEP_LL, attack=attack(16.0))
 

@@ -7,7 +7,7 @@ the paper stands in this package; the README shows it.
 from __future__ import annotations
 
 from common.recipe import Table, grid
-from kurakin2017 import cells, presets
+from kurakin2017 import cells, variants
 
 TABLES = (
     Table(
@@ -66,7 +66,7 @@ TABLES = (
     Table(
         "table8",
         "Table 8. k adversarial images of 32, under step l.l.: accuracy, %",
-        grid({f"k={k}": f"k_{k}" for k in presets.SHARES}, cells.columns("step_ll")),
+        grid({f"k={k}": f"k_{k}" for k in variants.SHARES}, cells.columns("step_ll")),
         plot="epsilon",
     ),
     Table(

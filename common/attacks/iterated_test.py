@@ -70,9 +70,9 @@ def test_the_class_is_the_clean_image_s_though_the_network_changes_its_mind(sour
 
 @pytest.mark.parametrize("kind", [attacks.IterBasic, attacks.IterLL])
 @pytest.mark.parametrize(
-    # min(epsilon + 4, 1.25 epsilon), rounded up: 2.5, 5, 10, 20, 21 and 36.
+    # min(epsilon + 4, 1.25 epsilon), rounded up: 2.5, 5, 10, 12.5, 20, 21 and 36.
     ("epsilon", "num_steps"),
-    [(2, 3), (4, 5), (8, 10), (16.0, 20), (17, 21), (32, 36)],
+    [(2, 3), (4, 5), (8, 10), (10, 13), (16.0, 20), (17, 21), (32, 36)],
 )
 def test_the_default_steps_are_those_of_the_paper(kind, epsilon, num_steps):
     attack = kind(epsilon)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -205,105 +204,6 @@ def test_two_replicas_count_what_one_does(two_replicas):
         logits_fn, batches(), ATTACK, seed=3, batch_size=15, distribution=two_replicas
     )
     np.testing.assert_array_equal(one.survived, two.survived)
-
-
-def ranks(images, labels=LABELS):
-    """How many classes have a larger logit than the label."""
-    answers = logits_fn(tf.constant(images)).numpy()
-    return (answers > answers[np.arange(len(labels)), labels][:, None]).sum(-1)
-
-
-@pytest.mark.parametrize("attack", [None, attacks.FGSM(60.0), ONE_START])
-def test_top5_counts_the_labels_among_the_five_largest_logits(attack):
-    images = IMAGES
-    if attack:
-        seed = pgd.restart_seed(4, 0)
-        images = attack(logits_fn, IMAGES, LABELS, seed=seed)
-    found = ranks(images)
-    record = evaluation.evaluate(logits_fn, batches(40, 50), attack, seed=4)
-    np.testing.assert_array_equal(record.top5, found < 5)
-    np.testing.assert_array_equal(record.survived, found < 1)
-    # Not a test of nothing: among four or six would be other images.
-    if attack:
-        assert (found < 4).sum() < record.top5.sum() < (found < 6).sum()
-
-
-def test_there_is_no_top5_under_restarts_or_with_five_classes():
-    assert evaluation.evaluate(logits_fn, batches(), ATTACK).top5 is None
-
-    def five(images):
-        return logits_fn(images)[:, :5]
-
-    few = LABELS < 5
-    dataset = batches(images=IMAGES[few], labels=LABELS[few])
-    assert evaluation.evaluate(five, dataset).top5 is None
-    six = evaluation.evaluate(lambda x: logits_fn(x)[:, :6], dataset)
-    assert six.top5.dtype == bool and len(six.top5) == few.sum()
-
-
-def traced(counter):
-    """The network, counting how often it is traced with a batch of any size."""
-
-    def counted(images):
-        counter.append(images.shape)
-        return logits_fn(images)
-
-    return counted
-
-
-@pytest.mark.parametrize(
-    ("attack_of", "epsilons"),
-    [
-        (attacks.FGSM, (2.0, 4.0, 8.0, 16.0)),
-        (lambda epsilon: attacks.IterBasic(epsilon), (4.0, 16.0)),
-        (lambda epsilon: attacks.PGD(epsilon, epsilon / 3, 3), (16.0, 40.0)),
-    ],
-)
-def test_shared_judges_compile_once_and_change_no_bit(attack_of, epsilons):
-    calls = []
-    fn = traced(calls)
-    judges = evaluation.Judges(fn)
-    numbers = []
-    for epsilon in epsilons:
-        attack = attack_of(epsilon)
-        before = len(calls)
-        with_judges = evaluation.evaluate(
-            fn, batches(45, 45), attack, seed=int(epsilon), judges=judges
-        )
-        numbers.append(len(calls) - before)
-        alone = evaluation.evaluate(
-            logits_fn, batches(45, 45), attack, seed=int(epsilon)
-        )
-        np.testing.assert_array_equal(with_judges.survived, alone.survived)
-        np.testing.assert_array_equal(with_judges.top5, alone.top5)
-        assert with_judges.attack == alone.attack
-        seed = pgd.restart_seed(int(epsilon), 0)
-        adv_images = attack(logits_fn, IMAGES, LABELS, seed=seed)
-        np.testing.assert_array_equal(alone.survived, correct(adv_images))
-    # The first traces the attack; the others only look at the first batch.
-    assert numbers[0] > 1 and set(numbers[1:]) == {1}
-
-
-def test_judges_of_another_network_are_refused():
-    judges = evaluation.Judges(not_a_number)
-    with pytest.raises(ValueError, match="same logits_fn") as caught:
-        evaluation.evaluate(logits_fn, batches(), judges=judges)
-    assert "\n" not in str(caught.value)
-
-
-def test_gradient_free_attacks_need_no_pass():
-    @dataclasses.dataclass(frozen=True)
-    class Brighter:
-        epsilon: float
-        num_steps: ClassVar[int] = 0
-
-        def __call__(self, logits_fn, images, labels, *, seed=0):
-            return tf.clip_by_value(images + self.epsilon, 0.0, 255.0)
-
-    record = evaluation.evaluate(logits_fn, batches(), Brighter(30.0))
-    assert record.passes == 0
-    brighter = np.clip(IMAGES + np.float32(30.0), 0, 255)
-    np.testing.assert_array_equal(record.survived, correct(brighter))
 
 
 def count_traces(*sizes):

@@ -190,6 +190,7 @@ def _logits_fn(
     def logits_fn(images: Any) -> Any:
         images = tf.convert_to_tensor(images, tf.float32)
         if images.shape[1:3] != (image_size, image_size):
+            # Without antialiasing, which XLA does not compile.
             images = tf.image.resize(images, (image_size, image_size))
         return tf.cast(network(preprocess(images), training=False), tf.float32)
 

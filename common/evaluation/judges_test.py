@@ -1,16 +1,22 @@
-"""What judges compile, count and refuse, below what evaluations test."""
+"""What judges compile, count and refuse, alone and within evaluations."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks
+from common import attacks, evaluation
+from common.attacks import pgd
 from common.evaluation import judges as judging
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 2, 2, 3)).astype(np.float32)
 BATCH = judging.Batch(IMAGES, np.arange(6, dtype=np.int32), np.zeros(6, np.int64))
+
+
+MANY = np.random.default_rng(2).integers(0, 256, (60, 2, 2, 3)).astype(np.float32)
+LABELS = (np.arange(60) % 7).astype(np.int32)
 
 
 def constant(*rows):
@@ -116,3 +122,96 @@ def test_a_dataclass_without_numbers_is_an_attack():
 
     (pieces,) = judging.Judges(linear)(Negative(), BATCH, 0).pieces
     np.testing.assert_array_equal(pieces, 255.0 - IMAGES)
+
+
+def dataset(classes=7):
+    few = np.less(LABELS, classes)
+    pairs = (MANY[few], LABELS[few])
+    return tf.data.Dataset.from_tensor_slices(pairs).batch(30)
+
+
+def ranks(images):
+    """How many classes have a larger logit than the label."""
+    logits = linear(tf.constant(images)).numpy()
+    return (logits > logits[np.arange(60), LABELS][:, None]).sum(-1)
+
+
+def attacked(attack, seed):
+    return attack(linear, MANY, LABELS, seed=pgd.restart_seed(seed, 0))
+
+
+@pytest.mark.parametrize(
+    "attack", [None, attacks.FGSM(30.0), attacks.PGD(30.0, 10.0, 2)]
+)
+def test_top5_counts_the_labels_among_the_five_largest_logits(attack):
+    found = ranks(attacked(attack, 4) if attack else MANY)
+    record = evaluation.evaluate(linear, dataset(), attack, seed=4)
+    np.testing.assert_array_equal(record.top5, found < 5)
+    np.testing.assert_array_equal(record.survived, found < 1)
+    # Not a test of nothing: among four or six would be other images.
+    assert (found < 4).sum() < record.top5.sum() < (found < 6).sum()
+
+
+def test_there_is_no_top5_under_restarts_or_with_five_classes():
+    attack = attacks.PGD(30.0, 10.0, 2, num_restarts=2)
+    assert evaluation.evaluate(linear, dataset(), attack).top5 is None
+    five, six = (
+        evaluation.evaluate(lambda x, k=k: linear(x)[:, :k], dataset(classes=5))
+        for k in (5, 6)
+    )
+    assert five.top5 is None
+    assert six.top5.dtype == bool and six.top5.shape == six.survived.shape
+
+
+@pytest.mark.parametrize(
+    ("attack_of", "epsilons"),
+    [
+        (attacks.FGSM, (2.0, 4.0, 8.0, 16.0)),
+        (attacks.IterBasic, (4.0, 16.0)),
+        (lambda epsilon: attacks.PGD(epsilon, epsilon / 3, 3), (16.0, 40.0)),
+    ],
+)
+def test_shared_judges_compile_once_and_change_no_bit(attack_of, epsilons):
+    calls, numbers = [], []
+
+    def counted(images):
+        calls.append(images.shape)
+        return linear(images)
+
+    judges = evaluation.Judges(counted)
+    for epsilon in epsilons:
+        attack, seed, before = attack_of(epsilon), int(epsilon), len(calls)
+        shared = evaluation.evaluate(
+            counted, dataset(), attack, seed=seed, judges=judges
+        )
+        numbers.append(len(calls) - before)
+        alone = evaluation.evaluate(linear, dataset(), attack, seed=seed)
+        for record in (shared, alone):
+            found = ranks(attacked(attack, seed))
+            np.testing.assert_array_equal(record.survived, found < 1)
+            np.testing.assert_array_equal(record.top5, found < 5)
+        assert (shared.attack, shared.passes) == (alone.attack, alone.passes)
+    # The first traces the attack; the others only look at the first batch.
+    assert numbers[0] > 1 and set(numbers[1:]) == {1}
+
+
+def test_judges_of_another_network_are_refused():
+    judges = evaluation.Judges(constant([0] * 7))
+    with pytest.raises(ValueError, match="same logits_fn") as caught:
+        evaluation.evaluate(linear, dataset(), judges=judges)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_attack_says_that_it_needs_no_pass():
+    @dataclasses.dataclass(frozen=True)
+    class Brighter:
+        epsilon: float
+        num_steps: ClassVar[int] = 0
+
+        def __call__(self, logits_fn, images, labels, *, seed):
+            return tf.clip_by_value(images + self.epsilon, 0.0, 255.0)
+
+    record = evaluation.evaluate(linear, dataset(), Brighter(30.0))
+    assert record.passes == 0
+    found = ranks(np.clip(MANY + np.float32(30.0), 0, 255))
+    np.testing.assert_array_equal(record.survived, found < 1)

@@ -48,8 +48,8 @@ def block(name: str, workdir: pathlib.Path) -> str:
     """
     paper, scale, what, *rest = name.split()
     if scale == studies.STUDY:
-        kinds = {"errors": studies.errors, "transfers": studies.transfers}
-        return recipe.lookup(kinds, what, "generated block")(paper, workdir)
+        made = {"errors": studies.errors, "transfers": studies.transfers}
+        return recipe.lookup(made, what, "generated block")(paper, workdir)
     kinds = {"table": _table, "claims": _claims, "times": _times}
     return recipe.lookup(kinds, what, "generated block")(paper, scale, workdir, *rest)
 

@@ -41,6 +41,7 @@ class Average:
         Args:
           updates: how many updates the network had, with the last; an integer.
         """
+        # 1 - d, of which float32 would keep three digits at d = 0.9999.
         rate = ops.maximum(
             1.0 - self._decay, 9.0 / (10.0 + ops.cast(updates, "float32"))
         )

@@ -41,7 +41,7 @@ def describe(recipe: recipes.Recipe) -> str:
         "updates": f"{recipe.num_steps:,} of {recipe.batch_size} images",
         "minibatches": f"{minibatches:,}, each used {method.num_replays} times",
         "passes over the data": f"{epochs:.1f}",
-        "passes per update": f"1, and {method.attack_passes} of the attack",
+        "passes per update": f"1, and {method.attack_passes:g} of the attack",
         "forward pass": f"{forward / 1e9:.3f} GFLOP an image",
         "training": f"{flops / 1e15:.3f} PFLOP",
         "estimate here": f"{flops / rate / 3600:.2f} hours at {rate / 1e9:.0f} GFLOP/s "

@@ -61,8 +61,8 @@ class Method:
         return 1
 
     @property
-    def attack_passes(self) -> int:
-        """Forward-and-backward passes per update that only craft images."""
+    def attack_passes(self) -> float:
+        """Forward-and-backward passes of a batch per update that only craft images."""
         return 0
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> Any:

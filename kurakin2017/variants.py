@@ -1,0 +1,140 @@
+"""Every recipe of Kurakin et al. (2017) as a change to two of them.
+
+A scale has a baseline and a method of adversarial training; `recipes` makes the others
+of them. Sources as in `presets`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from common import attacks
+from common.recipe import Recipe
+
+# paper, Sec. 4 and Table 5: one-step methods, by the names of their runs
+ONE_STEP: dict[str, Any] = {
+    "fgsm": attacks.FGSM,
+    "fgsm_pred": attacks.FGSMPredicted,
+    "fast_entropy": attacks.FastEntropy,
+    "step_rnd": attacks.StepRandom,
+    "step_ll": attacks.StepLL,
+    "fast_grad_l2": attacks.FastGradL2,
+    "fast_grad_linf": attacks.FastGradLinf,
+    "random_sign": attacks.RandomSign,
+    "random_normal": attacks.RandomTruncatedNormal,
+}
+ITERATIVE: dict[str, Any] = {"iter_basic": attacks.IterBasic, "iter_ll": attacks.IterLL}
+LARGEST = 16.0  # paper, Sec. 3: epsilon is drawn from [0, 16]
+DELAY = 10_000  # paper: of 0, 10k, 20k, 40k
+DELAYS = (0, 20_000, 40_000)  # paper: the others
+RHOS = (0.5, 1.0, 1.5, 2.0)  # paper, Sec. 4: from 0.5 to 2; the grid is ours
+SHARES = (0, 4, 8, 16, 24, 32)  # memory, Table 8: k
+ACTIVATIONS = ("relu6", "relu_decay_0.001", "relu_decay_0.01", "relu_decay_0.1", "tanh")
+
+
+def attack(name: str, epsilon: float, unit: float) -> Any:
+    """Returns one of the eleven attacks.
+
+    Args:
+      name: a key of `ONE_STEP` or `ITERATIVE`.
+      epsilon: in pixels of 255.
+      unit: alpha, the step of the iterative ones: 1 in the paper, which takes
+        min(epsilon + 4, 1.25 epsilon) steps for an epsilon in this unit.
+    """
+    if name in ONE_STEP:
+        return ONE_STEP[name](epsilon)
+    num_steps = ITERATIVE[name](epsilon / unit).num_steps
+    return ITERATIVE[name](epsilon, step_size=unit, num_steps=num_steps)
+
+
+def recipes(baseline: Recipe, step_ll: Any, *, inception_v4: Any) -> dict[str, Recipe]:
+    """Returns the recipes of a scale.
+
+    Args:
+      baseline: training on clean images.
+      step_ll: the method of adversarial training.
+      inception_v4: the other network of the transfer study.
+    """
+
+    def trained(**changes: Any) -> Recipe:
+        """Adversarial training, with changes to the method."""
+        method = dataclasses.replace(step_ll, **changes)
+        return dataclasses.replace(baseline, method=method)
+
+    largest = step_ll.attack.epsilon
+    crafted = {
+        name: trained(attack=attack(name, largest, largest / LARGEST))
+        for name in (*ONE_STEP, "iter_ll")
+    }
+    delays = {
+        f"delay_{delay // 1_000}k": trained(delay=delay * step_ll.delay // DELAY)
+        for delay in DELAYS
+    }
+    return {
+        "baseline": baseline,
+        "step_ll": trained(),
+        "leak_step_ll": slower(trained()),
+        "leak_fgsm": slower(crafted["fgsm"]),
+        "one_step_none": shorter(baseline),
+        **{f"one_step_{name}": shorter(crafted[name]) for name in ONE_STEP},
+        "k_0": baseline,
+        **{f"k_{k}": trained(num_adversarial=k) for k in SHARES if k},
+        "fixed_epsilon": trained(random_epsilon=False),  # paper; at which: ours
+        "iter_ll": crafted["iter_ll"],  # paper: tried without benefit
+        **delays,
+        "baseline_seed1": dataclasses.replace(baseline, seed=1),  # B: another seed
+        "v4_baseline": dataclasses.replace(baseline, network=inception_v4),
+        **_with_other_networks(baseline, trained()),
+    }
+
+
+def _with_other_networks(baseline: Recipe, step_ll: Recipe) -> dict[str, Recipe]:
+    """Returns the two trainings on deeper and wider networks, and activations."""
+    network = baseline.network
+    first, middle, last = network.blocks
+    deeper = (first, middle + 2, last)  # paper: two more blocks; which: ours
+
+    def on(recipe: Recipe, **changes: Any) -> Recipe:
+        changed = dataclasses.replace(network, **changes)
+        return dataclasses.replace(recipe, network=changed)
+
+    return {
+        "deeper_baseline": on(baseline, blocks=deeper),
+        "deeper_step_ll": on(step_ll, blocks=deeper),
+        "elu_baseline": on(baseline, activation="elu"),
+        **{name: on(step_ll, activation=name) for name in ACTIVATIONS},
+        **{
+            f"width_{rho:g}_{name}": on(recipe, width=rho * network.width)
+            for rho in RHOS
+            for name, recipe in (("baseline", baseline), ("step_ll", step_ll))
+        },
+    }
+
+
+def slower(recipe: Recipe) -> Recipe:
+    """Returns the recipe at half of the rate, as for the label leaking study."""
+    rate = recipe.schedule.rate / 2  # memory, Table 3: 0.0225
+    schedule = dataclasses.replace(recipe.schedule, rate=rate)
+    return dataclasses.replace(recipe, schedule=schedule)
+
+
+def shorter(recipe: Recipe) -> Recipe:
+    """Returns the recipe cut at 3/5, as the comparison of one-step methods."""
+    return dataclasses.replace(
+        recipe,
+        num_steps=recipe.num_steps * 3 // 5,  # memory, Table 5: 90k of 150k
+    )
+
+
+def scaled(
+    found: Mapping[str, Recipe], baseline: Recipe, names: tuple[str, ...]
+) -> dict[str, Recipe]:
+    """Returns the named recipes, all at the baseline's schedule and length.
+
+    At scales where a run takes minutes, what differs is the subject of a table alone,
+    and many recipes become equal.
+    """
+    same = {"schedule": baseline.schedule, "num_steps": baseline.num_steps}
+    return {name: dataclasses.replace(found[name], **same) for name in names}
