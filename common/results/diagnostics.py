@@ -127,7 +127,10 @@ def _records(run: measured.Run) -> Iterator[tuple[str, str]]:
     overrides = [f"--set {item}" for item in run.manifest.get("overrides") or ()]
     if overrides:
         yield "record", f"trained with {' '.join(overrides)}, not as the recipe says"
-    if run.training_minutes is None:
+    released = run.manifest.get("weights")
+    if released:
+        yield "record", f"has the weights of {released['file']}, not trained here"
+    elif run.training_minutes is None:
         yield "record", "training has not reached its end"
     num_steps = (run.manifest.get("recipe") or {}).get("num_steps")
     for record in _evaluations(run, transfers=True):

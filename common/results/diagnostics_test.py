@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from common.results import diagnostics, measured
@@ -129,3 +131,12 @@ def test_drawn_images_are_not_compared_with_all(tmp_path, write_run, outcomes):
     drawn = {"survived": outcomes(900), "num_images": 1000, "seed": 1}
     write_run("free_4", {"clean": outcomes(500), "pgd_20": drawn})
     assert diagnose(tmp_path) == []
+
+
+def test_released_weights_are_named(tmp_path, write_run, outcomes):
+    write_run("free_4", {"clean": outcomes(800)}, minutes=None)
+    path = next(tmp_path.glob("**/recipe.json"))
+    manifest = {**json.loads(path.read_text()), "weights": {"file": "model.ckpt"}}
+    path.write_text(json.dumps(manifest))
+    messages = [message for kind, message in diagnose(tmp_path) if kind == "record"]
+    assert messages == ["has the weights of model.ckpt, not trained here"]
