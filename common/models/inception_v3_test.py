@@ -139,18 +139,22 @@ def test_forward_pass_agrees_with_keras_applications(full, image_size):
 
 def test_the_deeper_network_has_two_more_of_the_widest_middle_blocks():
     base, deeper = (
-        sizes(InceptionV3(width=0.25, blocks=blocks).build(10, 8))
-        for blocks in ((1, 4, 1), (1, 6, 1))
+        {
+            layer.name: [
+                (conv.name, conv.conv.filters, conv.conv.kernel_size)
+                for conv in convolutions(layer)
+            ]
+            for layer in (*parts.trunk, *parts.top)
+        }
+        for parts in (
+            InceptionV3(blocks=blocks).parts(10, large=True)
+            for blocks in ((3, 4, 2), (3, 6, 2))
+        )
     )
-    new = {path: shape for path, shape in deeper.items() if path not in base}
-    assert {path.partition("/")[0] for path in new} == {"Mixed_6f", "Mixed_6g"}
-    assert base.items() <= deeper.items()
-    for name in ("Mixed_6f", "Mixed_6g"):
-        assert {
-            path.replace(name, "Mixed_6e"): shape
-            for path, shape in new.items()
-            if path.startswith(name)
-        } == {p: shape for p, shape in base.items() if p.startswith("Mixed_6e")}
+    assert sum(map(len, base.values())) == 94
+    widest = base["Mixed_6e"]
+    assert deeper == {**base, "Mixed_6f": widest, "Mixed_6g": widest}
+    assert list(deeper)[-6:-2] == ["Mixed_6e", "Mixed_6f", "Mixed_6g", "Mixed_7a"]
 
 
 def test_width_is_a_factor_of_all_filters_but_those_of_logits():
@@ -173,7 +177,7 @@ def test_width_is_a_factor_of_all_filters_but_those_of_logits():
 
 
 def test_heads_start_small():
-    network = InceptionV3(blocks=(1, 1, 1)).build(10, 32)
+    network = InceptionV3(width=0.25, blocks=(1, 1, 1)).build(10, 32)
     kernels = {
         v.path.split("/")[-3]: v.numpy()
         for layer in (network.logits, network.auxiliary)
@@ -182,10 +186,10 @@ def test_heads_start_small():
     }
     # Normal within two deviations, by which the deviation is 0.8796 of the nominal.
     for name, stddev in {
-        "Conv2d_1c_1x1": np.sqrt(2 / 2048),
-        "Conv2d_1b_1x1": np.sqrt(2 / 768),
+        "Conv2d_1c_1x1": np.sqrt(2 / 512),
+        "Conv2d_1b_1x1": np.sqrt(2 / 192),
         "Conv2d_2a_4x4": 0.01 * 0.8796,
         "Conv2d_2b_1x1": 0.001 * 0.8796,
     }.items():
-        assert kernels[name].std() == pytest.approx(stddev, rel=0.03)
-        assert np.abs(kernels[name]).max() <= 2 * stddev / 0.8795
+        assert kernels[name].std() == pytest.approx(stddev, rel=0.08)
+        assert np.abs(kernels[name]).max() < 2 * stddev / 0.879

@@ -183,8 +183,8 @@ def test_parameter_count():
 
 
 def test_logits_start_uniform_by_inputs_and_outputs():
-    network = InceptionV4(blocks=(1, 1, 1)).build(10, 8)
-    for layer, inputs in ((network.logits, 1536), (network.auxiliary, 768)):
+    network = InceptionV4(width=0.25, blocks=(1, 1, 1)).build(10, 8)
+    for layer, inputs in ((network.logits, 384), (network.auxiliary, 192)):
         (kernel,) = (v for v in layer.weights if "dense/kernel" in v.path)
         bound = np.sqrt(6 / (inputs + 10))
         assert 0.99 * bound < np.abs(kernel).max() <= bound
