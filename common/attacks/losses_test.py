@@ -97,3 +97,12 @@ def test_the_entropy_of_a_certain_network_has_a_finite_gradient():
     np.testing.assert_allclose(
         tape.gradient(total, logits), np.zeros((2, 3)), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_smoothed_cross_entropy_is_to_the_mixed_target(smoothing):
+    target = (1 - smoothing) * np.eye(3)[LABELS] + smoothing / 3
+    expected = (target * (log_sum_exp(LOGITS)[:, None] - LOGITS)).sum(-1)
+    found = losses.smoothed_cross_entropy(LABELS, tf.constant(LOGITS), smoothing)
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -27,6 +27,7 @@ class RandomSign:
     """
 
     epsilon: Any
+    num_steps: ClassVar[int] = 0  # passes through the network
 
     def __post_init__(self) -> None:
         checks.check_epsilon(self.epsilon)
@@ -62,6 +63,7 @@ class RandomTruncatedNormal:
     """
 
     epsilon: Any
+    num_steps: ClassVar[int] = 0  # passes through the network
 
     def __post_init__(self) -> None:
         checks.check_epsilon(self.epsilon)

@@ -14,7 +14,7 @@ LOSSES = {"cross_entropy": losses.cross_entropy, "margin": losses.margin}
 # Where the class comes from, and the sign of the loss there: -1 makes it a target.
 SOURCES = {"true": 1.0, "predicted": 1.0, "least_likely": -1.0, "random": -1.0}
 _DECIDED = {"predicted": ops.argmax, "least_likely": ops.argmin}
-_TARGET_STREAM = 1  # keeps the draw of targets apart from the draw of starts
+_TARGET_STREAM = -1  # of the seed; restarts count up from 0
 
 
 def objective(

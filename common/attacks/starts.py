@@ -13,7 +13,7 @@ from keras import ops
 
 from common import backend
 
-_SIGN_STREAM, _NORMAL_STREAM = 2, 3  # 1 is the stream of random targets
+_SIGN_STREAM, _NORMAL_STREAM = -2, -3  # -1 is the stream of random targets
 
 
 def uniform_linf(images: Any, epsilon: Any, seed: Any) -> Any:
