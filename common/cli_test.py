@@ -71,7 +71,7 @@ def test_table_trains_evaluates_and_compares(run, scale, expected):
     # The reported numbers of the tiny paper are far off, and judged at its scale only.
     status, out, errors = run("table", "main", f"--scale={scale}", TINY[1])
     assert (status, errors) == (expected, [])
-    assert "[1/1] tiny plain" in out
+    assert "[train 1/1] tiny plain" in out and "[evaluate 1/1] tiny plain" in out
     assert ("above" in out, "below" in out) == (scale == "paper", scale == "paper")
     again, compared, _ = run("table", "main", f"--scale={scale}", TINY[1])
     assert again == expected
