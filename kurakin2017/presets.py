@@ -144,15 +144,15 @@ DIGITS_BASELINE = dataclasses.replace(
     SMALL_BASELINE,
     dataset=data.Digits(),
     network=models.InceptionV3(width=0.25, blocks=(1, 1, 1), momentum=0.9),
-    schedule=schedules.ExponentialDecay(rate=0.045, factor=0.94, every=3),
+    schedule=schedules.ExponentialDecay(rate=0.045, factor=0.94, every=2),
     batch_size=64,  # two machines
-    num_steps=240,
+    num_steps=180,
     probe=attacks.PGD(epsilon=32.0, step_size=8.0, num_steps=5),
-    probe_every=120,
-    checkpoint_every=120,
+    probe_every=90,
+    checkpoint_every=90,
 )
 DIGITS_STEP_LL = dataclasses.replace(
-    STEP_LL, attack=attacks.StepLL(DIGITS_LARGEST), delay=240 // 15
+    STEP_LL, attack=attacks.StepLL(DIGITS_LARGEST), delay=180 // 15
 )
 DIGITS_NAMES = (
     *SMALL_NAMES,
