@@ -67,11 +67,9 @@ def transfers(paper: str, workdir: pathlib.Path) -> str:
         for name, record in records.items()
         if record.get("target")
     }
-    table = _table(
-        shown,
-        _transfer,
-        row=_pair,
-    )
+    if not shown:
+        return _made_by(paper, {})
+    table = _table(shown, _transfer, row=_pair)
     return (
         f"{table}\n\nEach cell: transfer rate, % (of how many images that fooled the "
         "source); error of the target on all adversarial images, %. "
@@ -124,6 +122,8 @@ def _transfer(record: Record) -> str:
 
 
 def _made_by(paper: str, found: dict[str, dict[str, Record]]) -> str:
+    if not found:
+        return f"Not run yet; see `python -m {paper} --help`, command `study`."
     records = [r for records in found.values() for r in records.values()]
     images = " ".join(
         dict.fromkeys(

@@ -68,3 +68,8 @@ def test_records_are_kept(workdir, tmp_path):
     studies.keep(records, "paper", records)  # onto itself changes nothing
     studies.keep(workdir, "other", records)  # a paper without a study
     assert studies.read(records, "other") == {}
+
+
+def test_a_study_that_was_not_run_says_so(tmp_path):
+    for block in (studies.errors, studies.transfers):
+        assert block("paper", tmp_path).startswith("Not run yet")
