@@ -83,7 +83,7 @@ def random_batch(data, count, seed=0):
 
 
 def one_step_evaluations(paper, name):
-    """Returns the kinds of attack of the recipe's columns, cut to one step and start."""
+    """Returns the kinds of attack of its columns, cut to one step and one start."""
     found = packages.find(paper)
     known = found.evaluations_at("paper")
     kinds = {}
