@@ -2,37 +2,13 @@
 
 import dataclasses
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import attacks, overrides, recipe
-from common.training import method, optimizers, schedules
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    width: int = 2
-    scale: float = 1.5
-    activation: str = "relu"
-    drops: tuple[int, ...] = (1, 2)
-    frozen: bool = False
-    limit: Any = None
-
-
-PARTS = recipe.Recipe(
-    dataset=Part(),
-    network=Part(width=4),
-    method=method.Method(),
-    optimizer=optimizers.Momentum(0.9),
-    schedule=schedules.PiecewiseConstant((10, 20), (0.1, 0.01, 0.001)),
-    batch_size=8,
-    num_steps=30,
-    l2=2e-4,
-    probe=attacks.PGD(8.0, 2.0, 5),
-)
+from common import overrides, recipe
+from tests.parts import PARTS, Part
 
 
 @pytest.mark.parametrize(

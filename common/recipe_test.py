@@ -2,35 +2,12 @@
 
 import dataclasses
 import pathlib
-from typing import Any
 
 import pytest
 
 from common import attacks, recipe
-from common.training import method, optimizers, schedules
+from tests.parts import PARTS, Part
 
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    width: int = 2
-    scale: float = 1.5
-    activation: str = "relu"
-    drops: tuple[int, ...] = (1, 2)
-    frozen: bool = False
-    limit: Any = None
-
-
-PARTS = recipe.Recipe(
-    dataset=Part(),
-    network=Part(width=4),
-    method=method.Method(),
-    optimizer=optimizers.Momentum(0.9),
-    schedule=schedules.PiecewiseConstant((10, 20), (0.1, 0.01, 0.001)),
-    batch_size=8,
-    num_steps=30,
-    l2=2e-4,
-    probe=attacks.PGD(8.0, 2.0, 5),
-)
 OTHER = dataclasses.replace(PARTS, seed=1)
 DEEP = dataclasses.replace(PARTS, network=Part(width=8))
 

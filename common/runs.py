@@ -62,14 +62,17 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
       RunError: the recipe or the target of a transfer is not trained to its end, or
         the folder is of another.
     """
+    wanted = _wanted(session, name, tuple(evaluations))
+    judges = functools.cache(lambda recipe: _judges(session, recipe))
+    if session.has_released_weights:
+        judges(name)  # refuses the folder of other weights, even if nothing is missing
     missing = {
         key: value
-        for key, value in _wanted(session, name, tuple(evaluations)).items()
+        for key, value in wanted.items()
         if not _is_done(session, name, _path(session, name, key), value)
     }
     if not missing or not session.is_chief:
         return
-    judges = functools.cache(lambda recipe: _judges(session, recipe))
     for key, value in missing.items():
         print(f"{session.paper.name} {name}: {key}", flush=True)
         record = _evaluate(session, name, value, judges)

@@ -221,3 +221,13 @@ def test_released_weights_do_not_enter_the_folder_of_a_training(open_session, re
     runs.train(session, "plain")
     with pytest.raises(errors.RunError, match=r"weights"):
         runs.evaluate(dataclasses.replace(session, weights="released.ckpt"), "plain")
+
+
+def test_records_of_other_released_weights_are_not_taken_for_these(
+    open_session, released
+):
+    session = open_session(weights="released.ckpt")
+    runs.evaluate(session, "plain")
+    runs.evaluate(session, "plain")  # the same again is done
+    with pytest.raises(errors.RunError, match=r"weights\.file.*other\.ckpt"):
+        runs.evaluate(dataclasses.replace(session, weights="other.ckpt"), "plain")

@@ -6,32 +6,20 @@ authors' released evaluation code does.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from keras import ops
 
-from common.attacks import ascent, checks, losses, objective, steps
+from common.attacks import ascent, checks, losses, steps
+from common.attacks.one_step import OneStep, Radius
 
 
-@dataclasses.dataclass(frozen=True)
-class FastEntropy:
+class FastEntropy(Radius):
     """One sign step of length epsilon up the entropy of the predicted distribution.
 
     The paper describes it in words; that the step is FGSM's is how we read them.
-
-    Attributes:
-      epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
-
-    Raises:
-      ValueError: epsilon outside (0.05, 64], when the attack is built.
     """
-
-    epsilon: Any
-
-    def __post_init__(self) -> None:
-        checks.check_epsilon(self.epsilon)
 
     def __call__(
         self,
@@ -50,64 +38,20 @@ class FastEntropy:
         return ascent.one_step(ascended, images, self.epsilon)
 
 
-@dataclasses.dataclass(frozen=True)
-class FastGradL2:
+class FastGradL2(OneStep):
     """The gradient of the cross-entropy at the true label, at L2 norm epsilon.
 
-    Attributes:
-      epsilon: L2 norm of each image's perturbation in pixels of 255, which no pixel
-        exceeds: a number, or float32 [B] or [B, 1, 1, 1].
-
-    Raises:
-      ValueError: epsilon outside (0.05, 64], when the attack is built.
+    The norm is that of each image's perturbation in pixels of 255, so that no pixel
+    moves by more than epsilon.
     """
 
-    epsilon: Any
-
-    def __post_init__(self) -> None:
-        checks.check_epsilon(self.epsilon)
-
-    def __call__(
-        self,
-        logits_fn: Callable[[Any], Any],
-        images: Any,
-        labels: Any,
-        *,
-        seed: Any = 0,
-    ) -> Any:
-        """Returns adversarial images [B, H, W, C] in [0, 255]; the seed has no use."""
-        images = checks.checked_images(images)
-        ascended = objective.objective(logits_fn, images, labels)
-        return ascent.one_step(ascended, images, self.epsilon, steps.along_l2)
+    step = staticmethod(steps.along_l2)
 
 
-@dataclasses.dataclass(frozen=True)
-class FastGradLinf:
+class FastGradLinf(OneStep):
     """The gradient of the cross-entropy at the true label, at L-infinity norm epsilon.
 
     Unlike FGSM, it moves only the pixel of the largest derivative by epsilon.
-
-    Attributes:
-      epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
-
-    Raises:
-      ValueError: epsilon outside (0.05, 64], when the attack is built.
     """
 
-    epsilon: Any
-
-    def __post_init__(self) -> None:
-        checks.check_epsilon(self.epsilon)
-
-    def __call__(
-        self,
-        logits_fn: Callable[[Any], Any],
-        images: Any,
-        labels: Any,
-        *,
-        seed: Any = 0,
-    ) -> Any:
-        """Returns adversarial images [B, H, W, C] in [0, 255]; the seed has no use."""
-        images = checks.checked_images(images)
-        ascended = objective.objective(logits_fn, images, labels)
-        return ascent.one_step(ascended, images, self.epsilon, steps.along_linf)
+    step = staticmethod(steps.along_linf)

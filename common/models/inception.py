@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from common.models.inception_network import Inception
 
 # Slim's least number of filters, so that thin networks keep their bottlenecks open.
-# Kurakin's width factors, 0.5 and up, do not meet it: the fewest filters are 32.
+# Kurakin's width factors, 0.5 and up, do not meet it: the fewest filters are 32. The
+# quarter of the small scales does, in the narrowest convolutions.
 MIN_FILTERS = 16
 
 

@@ -8,6 +8,7 @@ about another seed.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ Answer = tuple[str, str]  # verdict, and the numbers behind it
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(abc.ABC):
     """A number against one bound.
 
     Attributes:
@@ -46,17 +47,17 @@ class Comparison:
             )
 
     @property
+    @abc.abstractmethod
     def needs(self) -> tuple[Pair, ...]:
         """The (recipe, evaluation) pairs that are compared."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def check(self, runs: Runs) -> Answer:
         """Returns the verdict and a line with the numbers behind it.
 
         Args:
           runs: recipe name to run, as `measured.runs_of` gives them.
         """
-        raise NotImplementedError
 
     def verdict(self, low: float, high: float) -> str:
         """Returns the verdict on an interval."""
@@ -86,13 +87,13 @@ class Paired(Comparison):
     unit: ClassVar[str] = " points"
 
     @property
+    @abc.abstractmethod
     def title(self) -> str:
         """What is compared, in names of recipes and evaluations."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def estimate(self, runs: Runs) -> Estimate | None:
         """Returns the number and its interval, or None without an image to count."""
-        raise NotImplementedError
 
     def check(self, runs: Runs) -> Answer:
         """Returns the verdict and a line with the number and its interval."""

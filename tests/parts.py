@@ -1,0 +1,32 @@
+"""A recipe of made-up parts, for the tests of recipes and of their overrides."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from common import attacks, recipe
+from common.training import method, optimizers, schedules
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    width: int = 2
+    scale: float = 1.5
+    activation: str = "relu"
+    drops: tuple[int, ...] = (1, 2)
+    frozen: bool = False
+    limit: Any = None
+
+
+PARTS = recipe.Recipe(
+    dataset=Part(),
+    network=Part(width=4),
+    method=method.Method(),
+    optimizer=optimizers.Momentum(0.9),
+    schedule=schedules.PiecewiseConstant((10, 20), (0.1, 0.01, 0.001)),
+    batch_size=8,
+    num_steps=30,
+    l2=2e-4,
+    probe=attacks.PGD(8.0, 2.0, 5),
+)
