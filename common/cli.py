@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import logging as python_logging
+import math
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
@@ -71,6 +72,13 @@ def define_flags() -> flags.FlagValues:
         "where the recipe averages",
     )
     define(
+        flags.DEFINE_string,
+        "branch",
+        "",
+        "of batch norm, to evaluate: in place of the one that each evaluation says, "
+        "with records in a folder of their own",
+    )
+    define(
         flags.DEFINE_boolean,
         "deterministic",
         False,
@@ -133,6 +141,7 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
         precision=values.precision,
         overrides=tuple(overrides),
         weights=values.weights,
+        branch=values.branch,
     )
 
 
@@ -165,11 +174,22 @@ def run_all(session: runs.Session, names: Sequence[str]) -> None:
 def _list(session: runs.Session) -> int:
     paper, scale = session.paper, session.scale
     print(f"{paper.title}\nscale {scale}")
-    print("recipes:", *paper.recipes_at(scale), sep="\n  ")
-    print("evaluations:", *paper.evaluations_at(scale), sep="\n  ")
-    tables = [t.name for t in paper.tables if paper.cells(scale, t)]
-    print("tables:", *tables, sep="\n  ")
+    kinds = {
+        "recipes": list(paper.recipes_at(scale)),
+        "evaluations": list(paper.evaluations_at(scale)),
+        "tables": [t.name for t in paper.tables if paper.cells(scale, t)],
+    }
+    for kind, names in kinds.items():
+        print(f"{kind} ({len(names)}):", *_columns(names), sep="\n  ")
     return GOOD
+
+
+def _columns(names: Sequence[str], width: int = 78) -> list[str]:
+    """Returns the lines of a list in columns, each read from top to bottom."""
+    cell = max(map(len, names), default=0) + 2
+    num_lines = math.ceil(len(names) / max(1, width // cell))
+    rows = (names[line::num_lines] for line in range(num_lines))
+    return ["".join(name.ljust(cell) for name in row).rstrip() for row in rows]
 
 
 def _cost(session: runs.Session, name: str) -> int:

@@ -1,5 +1,6 @@
 """The commands, run in this process on a tiny paper."""
 
+import dataclasses
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import re
 import pytest
 
 from common import cli
+from common import recipe as recipes
 from common.results import claims, text
 
 TINY = ("--set=num_steps=3", "--strategy=one_device")
@@ -33,9 +35,35 @@ def run_dir(tmp_path):
 def test_list_names_recipes_evaluations_and_tables(run):
     status, out, errors = run("list")
     assert (status, errors) == (cli.GOOD, [])
-    for line in ("A paper that nobody wrote", "scale digits", "  plain", "  replayed"):
-        assert line in out.splitlines()
-    assert out.index("evaluations:\n  clean\n  pgd_2") < out.index("tables:\n  main")
+    assert out.splitlines() == [
+        "A paper that nobody wrote",
+        "scale digits",
+        "recipes (2):",
+        "  plain     replayed",
+        "evaluations (2):",
+        "  clean  pgd_2",
+        "tables (1):",
+        "  main",
+    ]
+
+
+def test_many_names_are_listed_in_columns_from_top_to_bottom(run, tiny_paper):
+    plain = tiny_paper.recipe("digits", "plain")
+    names = [f"a_recipe_with_a_name_{n}" for n in range(61)]
+    many = dataclasses.replace(
+        tiny_paper,
+        recipes={"digits": dict.fromkeys(names, plain)},
+        evaluations={"digits": {"pgd_" + 90 * "x": recipes.Evaluation()}},
+    )
+    _, out, _ = run("list", paper=many)
+    lines = out[out.index("recipes (61):") : out.index("evaluations (1)")].splitlines()
+    assert len(lines) == 1 + 21 and max(map(len, lines)) < 80
+    columns = zip(*(line.split() for line in lines[1:20]), strict=True)
+    found = [name for column in columns for name in column]
+    assert found == [*names[:19], *names[21:40], *names[42:61]]
+    assert {name for line in lines[1:] for name in line.split()} == set(names)
+    assert "  pgd_" + 90 * "x" in out.splitlines()
+    assert out.endswith("tables (0):\n")
 
 
 def test_cost_says_what_a_recipe_takes(run):
@@ -111,6 +139,7 @@ def test_help_shows_commands_and_flags(run):
     for flag in ("scale", "workdir", "data_dir", "strategy", "precision", "seed"):
         assert f"--{flag}:" in out
     assert "--set:" in out
+    assert "--branch: of batch norm" in out
     assert "--[no]deterministic:" in out
 
 
@@ -136,6 +165,8 @@ def test_no_command_shows_the_help_and_is_usage(run):
         (["train", "plain", "--strategy=mirored"], "Nearest: mirrored"),
         (["train", "plain", "--precision=float16"], "Nearest: float32"),
         (["train", "plain", "--seed=one"], "--seed=one"),
+        (["train", "plain", "--branch=clean"], "train without it.*--branch=clean"),
+        (["table", "main", "--branch=clean"], "train without it.*--branch=clean"),
         (["train", "plain", "--seed=-1"], "Received: seed=-1"),
         (["table", "main", "--set=l2=0"], "as they are.*Received: l2=0"),
         (["claims", "--seed=1"], "Received: seed=1"),
@@ -195,3 +226,6 @@ def test_the_session_holds_the_flags(tiny_paper):
     assert session.overrides == ("l2=0", "num_steps=5", "seed=2")
     assert (session.data_dir, session.scale) == ("/data", "digits")
     assert (session.precision, os.fspath(session.workdir)) == ("float32", "runs")
+    assert (session.weights, session.branch) == ("", "")
+    values(["tiny", "--branch=adversarial"])
+    assert cli.open_session(tiny_paper, values).branch == "adversarial"

@@ -1,4 +1,9 @@
-"""Recipes changed field by field from the command line, and what differs in two."""
+"""Recipes changed field by field from the command line, and what differs in two.
+
+Recipes and attacks get fields over time. The default of a field that comes later is
+what was done before it; so a record without it is that of a value which has it at its
+default, and `completed` fills it in before the two are compared.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from common import recipe as recipes
+
+ABSENT = "(no such field)"
 
 
 def override(recipe: Any, assignments: Iterable[str]) -> Any:
@@ -34,12 +41,43 @@ def first_difference(left: Any, right: Any, path: str = "") -> str | None:
     if isinstance(left, dict) and isinstance(right, dict):
         for key in dict.fromkeys([*left, *right]):
             found = first_difference(
-                left.get(key), right.get(key), f"{path}.{key}".strip(".")
+                left.get(key, ABSENT),
+                right.get(key, ABSENT),
+                f"{path}.{key}".strip("."),
             )
             if found:
                 return found
         return None
     return None if left == right else f"{path}: {left} != {right}"
+
+
+def completed(record: Any, value: Any) -> Any:
+    """Returns a record with the fields of `value` that came after it, at any depth.
+
+    Args:
+      record: JSON values, as `recipe.to_dict` gave them when the record was written.
+      value: what is here; a field that the record lacks is filled in where it is at its
+        default here, and stays absent where it is not.
+    """
+    lists = isinstance(record, list) and isinstance(value, tuple | list)
+    if lists and len(record) == len(value):
+        return [completed(*pair) for pair in zip(record, value, strict=True)]
+    if not (isinstance(record, dict) and dataclasses.is_dataclass(value)):
+        return record
+    filled = dict(record)
+    for field in dataclasses.fields(value):
+        here = getattr(value, field.name)
+        if field.name in record:
+            filled[field.name] = completed(record[field.name], here)
+        elif here == _default(field):
+            filled[field.name] = recipes.to_dict(here)
+    return filled
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is dataclasses.MISSING:
+        return field.default
+    return field.default_factory()
 
 
 def _replace(part: Any, path: list[str], text: str, assignment: str) -> Any:

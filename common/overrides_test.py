@@ -11,6 +11,29 @@ from common import overrides, recipe
 from tests.parts import PARTS, Part
 
 
+@dataclasses.dataclass(frozen=True)
+class Deep:
+    """Parts within parts, alone and in a tuple, that came over time."""
+
+    depth: int
+    width: int = 2
+    part: Part = PARTS.dataset
+    parts: tuple[Part, ...] = ()
+    names: tuple[str, ...] = dataclasses.field(default_factory=lambda: ("clean",))
+    again: Part | None = None
+
+
+VALUES = st.builds(
+    Deep,
+    depth=st.integers(0, 1),
+    width=st.integers(1, 3),
+    part=(PART := st.builds(Part, st.integers(1, 3), st.sampled_from([1.5, 2.0]))),
+    parts=st.lists(PART, max_size=2).map(tuple),
+    names=st.sampled_from([("clean",), ("clean", "adversarial")]),
+    again=st.none() | PART,
+)
+
+
 @pytest.mark.parametrize(
     ("assignment", "path", "value"),
     [
@@ -109,8 +132,10 @@ def test_to_dict_reads_back_from_json_and_through_override(
         ({"a": 1}, {"a": 1}, None),
         ({"a": 1}, {"a": 2}, "a: 1 != 2"),
         ({"a": {"b": 1, "c": 3}}, {"a": {"b": 1, "c": 4}}, "a.c: 3 != 4"),
-        ({"a": 1}, {}, "a: 1 != None"),
-        ({}, {"b": 2}, "b: None != 2"),
+        ({"a": 1}, {}, "a: 1 != (no such field)"),
+        ({}, {"b": 2}, "b: (no such field) != 2"),
+        ({"a": None}, {}, "a: None != (no such field)"),
+        ({}, {"b": None}, "b: (no such field) != None"),
         ({"a": 1, "b": 2}, {"b": 3, "a": 4}, "a: 1 != 4"),
         ({"a": [1, 2]}, {"a": [1, 3]}, "a: [1, 2] != [1, 3]"),
         ({"a": {"b": 1}}, {"a": 1}, "a: {'b': 1} != 1"),
@@ -118,3 +143,84 @@ def test_to_dict_reads_back_from_json_and_through_override(
 )
 def test_the_first_difference_is_named_by_its_path(left, right, difference):
     assert overrides.first_difference(left, right) == difference
+
+
+def fields_of(value):
+    """Yields the dictionary of each dataclass in a record, and the dataclass."""
+
+    def walk(value, record):
+        if dataclasses.is_dataclass(value):
+            yield record, value
+            for field in dataclasses.fields(value):
+                yield from walk(getattr(value, field.name), record[field.name])
+        if isinstance(value, tuple):
+            for item, part in zip(value, record, strict=True):
+                yield from walk(item, part)
+
+    record = recipe.to_dict(value)
+    return record, [
+        (entries, field, getattr(part, field.name) == default_of(field))
+        for entries, part in walk(value, record)
+        for field in dataclasses.fields(part)
+    ]
+
+
+def default_of(field):
+    return ("clean",) if field.name == "names" else field.default
+
+
+def same(record, value):
+    filled = overrides.completed(record, value)
+    found = overrides.first_difference(filled, recipe.to_dict(value))
+    assert (found is None) == (filled == recipe.to_dict(value))
+    return found is None
+
+
+@given(value=VALUES, data=st.data())
+def test_a_record_from_before_any_fields_at_their_defaults_is_of_the_value(value, data):
+    record, entries = fields_of(value)
+    defaults = [entry for entry in entries if entry[2]]
+    gone = data.draw(st.sets(st.integers(0, 30))) if defaults else ()
+    for index in gone:
+        if index < len(defaults):
+            defaults[index][0].pop(defaults[index][1].name, None)
+    before = json.dumps(record)
+    assert same(json.loads(before), value)
+    overrides.completed(record, value)
+    assert json.dumps(record) == before  # it is left as it was
+
+
+@given(value=VALUES, data=st.data())
+def test_a_record_without_a_field_that_is_not_at_its_default_differs(value, data):
+    record, entries = fields_of(value)
+    others = [entry for entry in entries if not entry[2]]
+    entries, field, _ = data.draw(st.sampled_from(others))  # depth is always among them
+    del entries[field.name]
+    assert not same(record, value)
+
+
+@given(value=VALUES, data=st.data(), left=st.none() | st.integers())
+def test_a_record_with_a_field_that_left_or_of_another_value_differs(value, data, left):
+    record, entries = fields_of(value)
+    entries, field, _ = data.draw(st.sampled_from(entries))
+    if data.draw(st.booleans()):
+        entries["synchronized"] = left
+    else:
+        entries[field.name] = "another"
+    assert not same(record, value)
+
+
+@pytest.mark.parametrize("record", [None, 3, [], [{}], {}, {"type": "Part"}])
+def test_what_is_no_record_of_the_value_is_not_made_one(record):
+    value = Deep(1, parts=(Part(7), Part()))
+    assert not same(record, value) and not same({"parts": record}, value)
+    assert overrides.completed(record, None) == record
+
+
+def test_the_record_of_another_class_differs_in_the_type():
+    record = recipe.to_dict(Part())
+    value = Deep(1)
+    found = overrides.first_difference(
+        overrides.completed(record, value), recipe.to_dict(value)
+    )
+    assert found == "type: Part != Deep"

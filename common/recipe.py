@@ -75,9 +75,11 @@ class Evaluation:
       attack: from `common.attacks`, or None for clean images.
       seed: of the attack.
       only: names of the recipes it is run on; every one if empty.
-      target: name of the recipe whose network is shown the adversarial images; the
-        attacked network itself if empty.
+      target: name of the recipe whose network is shown the adversarial images, through
+        its first branch; the attacked network itself if empty.
       num_images: test images, drawn without replacement by the seed; all if 0.
+      branch: of batch norm, through which the network is attacked and judged; the
+        network's first if empty.
     """
 
     attack: Any = None
@@ -85,6 +87,7 @@ class Evaluation:
     only: tuple[str, ...] = ()
     target: str = ""
     num_images: int = 0
+    branch: str = ""
 
     def covers(self, recipe: str) -> bool:
         """Whether it is run on the recipe of that name."""

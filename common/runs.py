@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from common import evaluation
+import keras
+
+from common import evaluation, overrides
 from common import recipe as recipes
-from common.evaluation import examples
+from common.evaluation import examples, plan
 from common.session import Session
 from common.training import RunError, loop, manifest, strategy
 
@@ -24,13 +27,14 @@ def train(session: Session, name: str) -> None:
     """Trains a recipe; goes on where it stopped, and does nothing when it is done.
 
     Raises:
-      ValueError: the session is about released weights.
+      ValueError: the session is about other weights or a branch to evaluate.
     """
-    if session.weights:
-        raise ValueError(
-            "--weights says what to evaluate; train without it. "
-            f"Received: --weights={session.weights}"
-        )
+    for flag in ("weights", "branch"):
+        if value := getattr(session, flag):
+            raise ValueError(
+                f"--{flag} says what to evaluate; train without it. "
+                f"Received: --{flag}={value}"
+            )
     loop.train(
         session.recipe(name),
         session.run_dir(name),
@@ -49,7 +53,9 @@ def train(session: Session, name: str) -> None:
 def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> None:
     """Evaluates a trained recipe as tables and claims need; keeps records that fit.
 
-    Under several workers the chief evaluates alone, on its first device.
+    Under several workers the chief evaluates alone, on its first device. Of attacks
+    that begin alike (see `evaluation.plan`) the longest is run, and what its steps find
+    on the way are the records of the others. A killed evaluation goes on where it was.
 
     Args:
       session: where.
@@ -58,14 +64,18 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
         transfers where the weights are released ones.
 
     Raises:
-      ValueError: unknown evaluation, or a transfer of released weights.
+      ValueError: unknown evaluation, a transfer of released weights, or a branch that
+        the network does not have.
       RunError: the recipe or the target of a transfer is not trained to its end, or
         the folder is of another.
     """
     wanted = _wanted(session, name, tuple(evaluations))
-    judges = functools.cache(lambda recipe: _judges(session, recipe))
+    network = functools.cache(session.network)
+    judges = functools.cache(
+        lambda recipe, branch: _judges(session, network(recipe), branch)
+    )
     if session.has_released_weights:
-        judges(name)  # refuses the folder of other weights, even if nothing is missing
+        network(name)  # refuses the folder of other weights, even if nothing is missing
     missing = {
         key: value
         for key, value in wanted.items()
@@ -73,26 +83,34 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
     }
     if not missing or not session.is_chief:
         return
-    for key, value in missing.items():
-        print(f"{session.paper.name} {name}: {key}", flush=True)
-        record = _evaluate(session, name, value, judges)
-        low, high = record.interval
-        of = f"right at {value.target}" if value.target else "right"
-        print(
-            f"\n{record.accuracy:.2f} % of {record.total} {of} [{low:.2f}, {high:.2f}]",
-            flush=True,
+    for value in missing.values():
+        judges(name, value.branch)  # refuses a branch before any work
+    for longest, *shorter in _begin_alike(missing):
+        print(f"{session.paper.name} {name}: {longest}", flush=True)
+        record = _evaluate(
+            session,
+            name,
+            missing[longest],
+            judges=judges,
+            progress_file=_path(session, name, longest).with_suffix(".progress.npz"),
         )
-        record.notes["evaluation"] = key
-        record.save(_path(session, name, key))
-    attacks = [v.attack for v in missing.values() if v.attack and not v.target]
-    if attacks and not session.weights:
+        print(f"\n{_told(record, missing[longest])}", flush=True)
+        record.notes["evaluation"] = longest
+        record.save(_path(session, name, longest))
+        for key in shorter:
+            part = record.beginning(missing[key].attack)
+            print(f"{key}: {_told(part, missing[key])}", flush=True)
+            part.notes.update(evaluation=key, beginning_of=longest)
+            part.save(_path(session, name, key))
+    shown = [v for v in missing.values() if v.attack and not v.target]
+    if shown and not (session.weights or session.branch):
         examples.save(
             session.run_dir(name) / "examples.npz",
-            judges(name).logits_fn,
+            judges(name, shown[0].branch).logits_fn,
             session.recipe(name).dataset.test_batches(
                 batch_size=NUM_EXAMPLES, data_dir=session.data_dir
             ),
-            attacks[0],
+            shown[0].attack,
         )
 
 
@@ -102,6 +120,11 @@ def _wanted(
     known = session.paper.evaluations_at(session.scale)
     names = asked or session.paper.needed_evaluations(session.scale, name)
     wanted = {key: recipes.lookup(known, key, "evaluation") for key in names}
+    if session.branch:
+        wanted = {
+            key: dataclasses.replace(value, branch=session.branch)
+            for key, value in wanted.items()
+        }
     transfers = [key for key, value in wanted.items() if value.target]
     if not session.has_released_weights or not transfers:
         return wanted
@@ -113,18 +136,52 @@ def _wanted(
     return {key: value for key, value in wanted.items() if not value.target}
 
 
-def _judges(session: Session, name: str) -> evaluation.Judges:
-    """Returns the judges of a recipe's network, batch norm in inference mode."""
-    network = session.network(name)
+def _begin_alike(missing: Mapping[str, recipes.Evaluation]) -> list[list[str]]:
+    """Returns the names of evaluations that one run answers, the longest first."""
+    groups: dict[Any, list[str]] = {}
+    for key, value in missing.items():
+        course = dataclasses.replace(value, attack=plan.course(value.attack), only=())
+        groups.setdefault(key if value.target else course, []).append(key)
+    return [
+        sorted(keys, key=lambda key: -plan.of(missing[key].attack).rounds)
+        for keys in groups.values()
+    ]
+
+
+def _told(record: Any, value: recipes.Evaluation) -> str:
+    """Returns what a record says, in a line."""
+    low, high = record.interval
+    of = f"right at {value.target}" if value.target else "right"
+    told = f"{record.accuracy:.2f} % of {record.total} {of} [{low:.2f}, {high:.2f}]"
+    if value.target or record.success is None:
+        return told
+    low, high = record.success_interval
+    return f"{told}, {record.success:.2f} % as the target [{low:.2f}, {high:.2f}]"
+
+
+def _judges(session: Session, network: keras.Model, branch: str) -> evaluation.Judges:
+    """Returns the judges of a branch of a network, batch norm in inference mode."""
+    branches = getattr(network, "branches", ("clean",))
+    if branch and branch not in branches:
+        raise ValueError(
+            f"branch must be one that the network has: {', '.join(branches)}. "
+            f"Received: branch={branch}"
+        )
+    mode = {"branch": branch or branches[0]} if hasattr(network, "branches") else {}
     one_machine = strategy.worker(session.distribution)[1] == 1
     return evaluation.Judges(
-        lambda images: network(images, training=False),
+        lambda images: network(images, training=False, **mode),
         session.distribution if one_machine else None,
     )
 
 
 def _evaluate(
-    session: Session, name: str, value: recipes.Evaluation, judges: Any
+    session: Session,
+    name: str,
+    value: recipes.Evaluation,
+    *,
+    judges: Any,
+    progress_file: pathlib.Path,
 ) -> Any:
     dataset = session.recipe(name).dataset
     positions = (
@@ -135,7 +192,14 @@ def _evaluate(
     batches = dataset.test_batches(
         batch_size=BATCH_SIZE, data_dir=session.data_dir, indices=positions
     )
-    record = _judged(value, batches, judges(name), judges)
+    record = _judged(
+        value,
+        batches,
+        judges(name, value.branch),
+        judges,
+        progress_file=progress_file,
+        progress_key=_identity(session, name, value),
+    )
     expected = value.num_images or dataset.num_test
     if record.total != expected:
         raise RunError(
@@ -148,13 +212,18 @@ def _evaluate(
         precision=session.precision,
         target=value.target or None,
         num_images=value.num_images or None,
+        branch=value.branch or None,
         **manifest.environment(),
     )
     return record
 
 
 def _judged(
-    value: recipes.Evaluation, batches: Any, source: evaluation.Judges, judges: Any
+    value: recipes.Evaluation,
+    batches: Any,
+    source: evaluation.Judges,
+    judges: Any,
+    **kept: Any,
 ) -> Any:
     """Returns the record of the source, or of what it transfers to the target."""
     if not value.target:
@@ -166,8 +235,9 @@ def _judged(
             distribution=source.distribution,
             progress=True,
             judges=source,
+            **kept,
         )
-    target = judges(value.target)
+    target = judges(value.target, "")
     return evaluation.transfer(
         source.logits_fn,
         target.logits_fn,
@@ -182,19 +252,27 @@ def _judged(
 def _is_done(
     session: Session, name: str, path: pathlib.Path, value: recipes.Evaluation
 ) -> bool:
-    """Whether the record is there, of this attack, seed, updates and precision."""
+    """Whether the record is there, and of this evaluation and network."""
     if not path.exists():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
-    expected = {
-        "attack": recipes.to_dict(value.attack),
+    expected = {"attack": value.attack, **_identity(session, name, value)}
+    return all(
+        overrides.completed(found.get(key), part) == recipes.to_dict(part)
+        for key, part in expected.items()
+    )
+
+
+def _identity(session: Session, name: str, value: recipes.Evaluation) -> dict[str, Any]:
+    """Returns what tells an evaluation of a run from others of the same attack."""
+    return {
         "seed": value.seed,
         "step": session.step(name),
         "precision": session.precision,
         "target": value.target or None,
         "num_images": value.num_images or None,
+        "branch": value.branch or None,
     }
-    return all(found.get(key) == part for key, part in expected.items())
 
 
 def _path(session: Session, name: str, key: str) -> pathlib.Path:

@@ -83,6 +83,25 @@ def test_a_record_that_fits_is_kept_and_another_is_made_again(open_session, eval
     assert evaluated[2:] == [evaluated[0], stronger]
 
 
+def test_a_record_from_before_a_field_is_kept_while_the_field_is_at_its_default(
+    open_session, evaluated
+):
+    session = open_session()
+    runs.train(session, "plain")
+    runs.evaluate(session, "plain", ("pgd_2",))
+    path = session.records_dir("plain") / "pgd_2.json"
+    record = json.loads(path.read_text())
+    del record["branch"], record["attack"]["random_start"]
+    path.write_text(json.dumps(record))
+    runs.evaluate(session, "plain", ("pgd_2",))
+    assert len(evaluated) == 1
+    still = dataclasses.replace(evaluated[0], random_start=False)
+    known = {"pgd_2": recipes.Evaluation(still)}
+    changed = dataclasses.replace(session.paper, evaluations={"digits": known})
+    runs.evaluate(open_session(paper=changed), "plain", ("pgd_2",))
+    assert evaluated[1:] == [still]
+
+
 def test_the_network_that_is_evaluated_is_the_trained_one(open_session):
     session = open_session("num_steps=40")
     runs.train(session, "plain")

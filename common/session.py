@@ -30,6 +30,7 @@ class Session:
       overrides: `field=value` assignments to the recipe; they name a run of their own.
       weights: what is evaluated: "" for the weights that the recipe says, `RAW`, or
         the path of released ones, see `common.training.imported`.
+      branch: of batch norm, for every evaluation; "" for the one that it says.
     """
 
     paper: recipes.Paper
@@ -40,6 +41,7 @@ class Session:
     precision: str = "float32"
     overrides: tuple[str, ...] = ()
     weights: str = ""
+    branch: str = ""
 
     def recipe(self, name: str) -> recipes.Recipe:
         """Returns the recipe with the overrides applied."""
@@ -54,9 +56,14 @@ class Session:
         return self.workdir / self.paper.name / self.scale / folder
 
     def records_dir(self, name: str) -> pathlib.Path:
-        """Returns the folder of a run's evaluations; raw weights have their own."""
-        suffix = f"_{RAW}" if self.weights == RAW else ""
-        return self.run_dir(name) / f"evaluations{suffix}"
+        """Returns the folder of a run's evaluations.
+
+        Raw weights and a branch that is asked for have their own, so that their records
+        are not taken for those of the tables.
+        """
+        raw = RAW if self.weights == RAW else ""
+        parts = ("evaluations", raw, self.branch)
+        return self.run_dir(name) / "_".join(part for part in parts if part)
 
     @property
     def is_chief(self) -> bool:
@@ -87,13 +94,13 @@ class Session:
             built = learner.build(recipe, self.distribution, self.precision).network
             source = imported.load(self.weights, built)
             if self.is_chief:
-                record = {"recipe": recipes.to_dict(recipe), "weights": source}
+                record = {"recipe": recipe, "weights": source}
                 manifest.check_or_write(
                     run_dir,
                     {**record, "precision": self.precision, **manifest.environment()},
                 )
             return built
-        manifest.check(run_dir, recipe=recipes.to_dict(recipe), weights=None)
+        manifest.check(run_dir, recipe=recipe, weights=None)
         if self.weights == RAW:
             recipe = dataclasses.replace(recipe, average=0.0)
         return learner.load(

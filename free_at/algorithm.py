@@ -1,4 +1,4 @@
-"""Free adversarial training, Shafahi et al. (2019), Alg. 1, and its two baselines."""
+"""Free adversarial training, Shafahi et al. (2019), Alg. 1, and its baseline 7-PGD."""
 
 from __future__ import annotations
 
@@ -52,16 +52,6 @@ class FreeTraining(Method):
         ascended = delta + steps.sign(g_delta, self.epsilon)  # l. 10
         delta = projections.linf(ascended, self.epsilon)  # l. 11
         return self.metrics(value, logits, labels), delta
-
-
-@dataclasses.dataclass(frozen=True)
-class NaturalTraining(Method):
-    """Training on clean images alone."""
-
-    def train_step(self, batch: Any, state: Any, seed: Any) -> tuple[Any, Any]:
-        """One descent of the mean loss."""
-        images, labels = batch
-        return self.descend(images, labels), state
 
 
 @dataclasses.dataclass(frozen=True)

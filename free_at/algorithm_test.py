@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from common import attacks, data, models
 from common.training import optimizers
-from free_at.algorithm import FreeTraining, NaturalTraining, PGDTraining
+from common.training.natural import NaturalTraining
+from free_at.algorithm import FreeTraining, PGDTraining
 from tests import linear, twins
 
 EPSILON, RATE, L2 = 8.0, 0.05, 0.02

@@ -20,7 +20,8 @@ import math
 from common import attacks, data, models
 from common.recipe import Evaluation, Recipe
 from common.training import optimizers, schedules
-from free_at.algorithm import FreeTraining, NaturalTraining, PGDTraining
+from common.training.natural import NaturalTraining
+from free_at.algorithm import FreeTraining, PGDTraining
 
 CIFAR10_NATURAL = Recipe(
     dataset=data.CIFAR10(padding=2),  # FREE-TF cifar10_input.py: 36 x 36, crop, flip

@@ -5,8 +5,9 @@ import itertools
 
 import pytest
 
+from common.training.natural import NaturalTraining
 from free_at import presets
-from free_at.algorithm import FreeTraining, NaturalTraining, PGDTraining
+from free_at.algorithm import FreeTraining, PGDTraining
 
 ALL = [(scale, name) for scale, named in presets.RECIPES.items() for name in named]
 CIFAR_IMAGES = 50_000

@@ -120,7 +120,7 @@ TABLES = (
 PAPER_MAP = (  # part of the paper, object; its test stands beside its module
     ("Alg. 1", "free_at.algorithm.FreeTraining"),
     ("K-PGD baseline", "free_at.algorithm.PGDTraining"),
-    ("natural baseline", "free_at.algorithm.NaturalTraining"),
+    ("natural baseline", "common.training.natural.NaturalTraining"),
     ("WRN-32-10", "common.models.wide_resnet.WideResNet"),
     ("ResNet-50, 101, 152", "common.models.resnet.ResNet"),
     ("PGD-K, CW-K, restarts", "common.attacks.pgd.PGD"),

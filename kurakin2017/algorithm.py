@@ -11,6 +11,7 @@ from keras import ops
 
 from common import backend
 from common.attacks import losses
+from common.training import subsets
 from common.training.method import Method
 
 _EPSILON_STREAM, _DROPOUT_STREAM, _ATTACK_STREAM = 1, 2, 3  # of the update's seed
@@ -72,11 +73,7 @@ class MixedTraining(Method):
                 "With num_adversarial equal to minibatch nothing else has a weight. "
                 f"Received: adversarial_weight={self.adversarial_weight}"
             )
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(
-                "label_smoothing must be in [0, 1). "
-                f"Received: label_smoothing={self.label_smoothing}"
-            )
+        self.check_smoothing(self.label_smoothing)
 
     @property
     def attack_passes(self) -> float:
@@ -150,10 +147,8 @@ class MixedTraining(Method):
         They are spread evenly over the batch, so that they are the same ones however
         the batch is split over replicas.
         """
-        position = np.arange(images.shape[0])
-        k, m = self.num_adversarial, self.minibatch
-        chosen = (position + 1) * k // m > position * k // m
-        order = np.concatenate([position[chosen], position[~chosen]])
+        chosen = subsets.evenly(images.shape[0], self.num_adversarial, self.minibatch)
+        order = np.argsort(~chosen, kind="stable")
         return ops.take(images, order, axis=0), ops.take(labels, order, axis=0)
 
     def _with_epsilons(self, images: Any, seed: Any) -> Any:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from common.models import normalization
+from common.models import batch_norm
 from tests import twins
 
 UNIT = 64.0  # the model divides pixels by it
@@ -17,7 +17,7 @@ class Linear(keras.Model):
 
     def __init__(self, norm=False):
         super().__init__(name="linear")
-        self.norm = normalization.BatchNorm(name="norm") if norm else None
+        self.norm = batch_norm.BatchNorm(name="norm") if norm else None
         self.dense = keras.layers.Dense(twins.CLASSES)
 
     def call(self, images, training=False):
@@ -50,14 +50,16 @@ class Twin:
         self.weights = [np.float64(v) for v in trained.network.network.dense.variables]
         self.velocities = [np.zeros_like(w) for w in self.weights]
 
-    def passes(self, images, labels):
+    def passes(self, images, labels, smoothing=0.0):
         """Returns loss, percent correct, and the gradients of kernel, bias, images."""
         kernel, bias = self.weights
         flat = images.reshape(len(images), -1) / UNIT
         softmax = twins.softmax(flat @ kernel + bias)
-        loss = -np.log(softmax[np.arange(len(labels)), labels]).mean()
+        targets = (1 - smoothing) * np.eye(twins.CLASSES)[labels]
+        targets = targets + smoothing / twins.CLASSES
+        loss = -(targets * np.log(softmax)).sum(-1).mean()
         loss += self.l2 / 2 * (kernel**2).sum()
-        residual = (softmax - np.eye(twins.CLASSES)[labels]) / len(images)
+        residual = (softmax - targets) / len(images)
         gradients = [flat.T @ residual + self.l2 * kernel, residual.sum(0)]
         g_images = (residual @ kernel.T / UNIT).reshape(images.shape)
         accuracy = 100 * (softmax.argmax(-1) == labels).mean()

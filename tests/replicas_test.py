@@ -21,7 +21,7 @@ NETWORKS = {
     "none": small_paper.Network("none"),
     "synchronized": small_paper.Network("synchronized"),
 }
-WIDE = models.WideResNet(depth=8, width=1, synchronized=True)
+WIDE = models.WideResNet(depth=8, width=1, norm=models.norms.Batch(synchronized=True))
 
 
 def trained(

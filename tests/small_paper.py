@@ -11,9 +11,10 @@ import numpy as np
 from keras import ops
 
 from common import data, recipe
-from common.models import layers, normalization
+from common.models import batch_norm, layers, normalization
 from common.training import checkpoint, metrics, optimizers, schedules
-from free_at.algorithm import FreeTraining, NaturalTraining, PGDTraining
+from common.training.natural import NaturalTraining
+from free_at.algorithm import FreeTraining, PGDTraining
 
 EPSILON = 40.0
 
@@ -37,9 +38,7 @@ class _Model(keras.Model):
             layers.convolution(8, 3, strides=2, name=f"conv{i}") for i in (1, 2)
         ]
         self.norms = [
-            normalization.BatchNorm(
-                synchronized=norm == "synchronized", name=f"norm{i}"
-            )
+            batch_norm.BatchNorm(synchronized=norm == "synchronized", name=f"norm{i}")
             for i in (1, 2)
             if norm != "none"
         ]

@@ -22,6 +22,8 @@ def smoothed_cross_entropy(labels: Any, logits: Any, smoothing: float) -> Any:
 
     The label keeps the rest, 1 - smoothing + smoothing / K (Szegedy 2016, Sec. 7).
     """
+    if not smoothing:
+        return cross_entropy(labels, logits)
     log_probabilities = ops.log_softmax(ops.cast(logits, "float32"))
     uniform = -ops.mean(log_probabilities, axis=-1)
     return (1 - smoothing) * cross_entropy(labels, logits) + smoothing * uniform

@@ -44,11 +44,46 @@ def objective(
         forward pass; otherwise it does so here, in one more.
       seed: of the random classes: int, or int64 [B].
     """
-    example_loss, sign = LOSSES[loss], SOURCES[source]
+    choose = chooser(
+        logits_fn, images, labels, source=source, one_step=one_step, seed=seed
+    )
+    return at_class(choose, logits_fn, source=source, loss=loss)
+
+
+def chooser(
+    logits_fn: Callable[[Any], Any],
+    images: Any,
+    labels: Any,
+    *,
+    source: str,
+    one_step: bool = False,
+    seed: Any = 0,
+) -> Callable[[Any], Any]:
+    """Returns logits [B, K] -> int [B], the class of the loss.
+
+    Arguments as for `objective`; the logits are those of the adversarial images.
+    """
     if source in _DECIDED:
-        choose = _decided(_DECIDED[source], logits_fn, images, one_step=one_step)
-    else:
-        choose = _given(source, images, labels, seed=seed)
+        return _decided(_DECIDED[source], logits_fn, images, one_step=one_step)
+    return _given(source, images, labels, seed=seed)
+
+
+def at_class(
+    choose: Callable[[Any], Any],
+    logits_fn: Callable[[Any], Any],
+    *,
+    source: str,
+    loss: str,
+) -> Callable[[Any], Any]:
+    """Returns `objective` at the classes that a `chooser` has chosen.
+
+    Args:
+      choose: logits [B, K] -> the class of the loss [B].
+      logits_fn: as for `objective`.
+      source: as for `objective`.
+      loss: as for `objective`.
+    """
+    example_loss, sign = LOSSES[loss], SOURCES[source]
 
     def ascended(adv_images: Any) -> Any:
         logits = logits_fn(adv_images)

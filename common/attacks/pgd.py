@@ -1,4 +1,8 @@
-"""Projected gradient descent (Madry et al., 2018), with restarts."""
+"""Projected gradient descent (Madry et al., 2018), with restarts and in pieces.
+
+A restart is `chooser` once, `start` once, and then `proceed` for its steps, all at once
+or some at a time: an evaluation looks at the images in between.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from common.attacks import (
 
 # The value of `targeted` -> where the class of the loss comes from.
 TARGETED = {"no": "true", "random": "random", "least_likely": "least_likely"}
+_COIN_STREAM = -4  # of the seed; random targets and the laws of starts have -1 to -3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +39,10 @@ class PGD:
       loss: `cross_entropy`, or `margin` for the Carlini-Wagner loss at confidence 0.
       targeted: `no`, `random` (uniform over the wrong classes) or `least_likely`.
       num_restarts: starts tried; an image keeps the first that fools the network.
+      clean_start: probability that a call starts at the images, in [0, 1). One coin
+        for the whole call, which the seed tosses; so a call takes one seed.
+      reaching: take steps of at least epsilon / num_steps, so that they reach the
+        boundary of the ball.
 
     Raises:
       ValueError: a value out of range, when the attack is built; images outside
@@ -47,6 +56,8 @@ class PGD:
     loss: str = "cross_entropy"
     targeted: str = "no"
     num_restarts: int = 1
+    clean_start: float = 0.0
+    reaching: bool = False
 
     def __post_init__(self) -> None:
         checks.check_epsilon(self.epsilon)
@@ -63,6 +74,33 @@ class PGD:
                 "Restarts from one fixed start repeat each other: set "
                 f"random_start=True. Received: num_restarts={self.num_restarts}"
             )
+        if not 0.0 <= self.clean_start < 1.0:
+            raise ValueError(
+                "clean_start is a probability in [0, 1); random_start=False starts at "
+                f"the images always. Received: clean_start={self.clean_start}"
+            )
+        if self.clean_start and (not self.random_start or self.num_restarts > 1):
+            raise ValueError(
+                "clean_start chooses between two kinds of one start: set "
+                "random_start=True and num_restarts=1. Received: "
+                f"clean_start={self.clean_start}, random_start={self.random_start}, "
+                f"num_restarts={self.num_restarts}"
+            )
+
+    @property
+    def is_targeted(self) -> bool:
+        """Whether the attack leads to a class, rather than away from the label."""
+        return self.targeted != "no"
+
+    @property
+    def length(self) -> Any:
+        """Pixels of a step as it is taken: a number, or a tensor; can be per image."""
+        if not self.reaching:
+            return self.step_size
+        steps_across = ops.cast(self.num_steps, "float32")
+        return ops.maximum(
+            self.step_size, checks.per_image(self.epsilon) / steps_across
+        )
 
     def __call__(
         self,
@@ -107,26 +145,79 @@ class PGD:
           labels: as for the call.
           seed: also int64 [B], one for each image.
         """
-        epsilon = checks.per_image(self.epsilon)
-        project = projections.ball(images, epsilon, projections.linf)
-        start = images
-        if self.random_start:
-            start = project(images + starts.uniform_linf(images, epsilon, seed))
-        ascended = objective.objective(
-            logits_fn,
-            images,
-            labels,
-            source=TARGETED[self.targeted],
-            loss=self.loss,
-            seed=seed,
+        choose = self.chooser(logits_fn, images, labels, seed=seed)
+        start = self.start(images, seed=seed)
+        return self.proceed(
+            logits_fn, start, images=images, choose=choose, num_steps=self.num_steps
         )
+
+    def chooser(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
+    ) -> Callable[[Any], Any]:
+        """Returns logits [B, K] -> int [B]: the target; untargeted, the label.
+
+        Arguments as for `restart`. The logits say how many classes there are.
+        """
+        return objective.chooser(
+            logits_fn, images, labels, source=TARGETED[self.targeted], seed=seed
+        )
+
+    def start(self, images: Any, *, seed: Any) -> Any:
+        """Returns where a restart begins.
+
+        Args:
+          images: as for the call.
+          seed: as for `restart`; with `clean_start`, a scalar.
+
+        Raises:
+          ValueError: a seed for each image, but one coin for all.
+        """
+        if not self.random_start:
+            return images
+        noise = starts.uniform_linf(images, checks.per_image(self.epsilon), seed)
+        noisy = self._project(images)(images + noise)
+        if not self.clean_start:
+            return noisy
+        seed = backend.fold(seed, _COIN_STREAM)
+        if len(seed.shape):
+            raise ValueError(
+                "clean_start is one coin for all images of a call, and an evaluation "
+                "has a seed for each: set clean_start=0. "
+                f"Received: clean_start={self.clean_start}"
+            )
+        return ops.where(backend.uniform((), seed) < self.clean_start, images, noisy)
+
+    def proceed(
+        self,
+        logits_fn: Callable[[Any], Any],
+        adv_images: Any,
+        *,
+        images: Any,
+        choose: Callable[[Any], Any],
+        num_steps: Any,
+    ) -> Any:
+        """Returns the adversarial images some steps further on.
+
+        Args:
+          logits_fn: as for the call.
+          adv_images: of `start`, or what this method has returned for the same images.
+          images: as for the call.
+          choose: of `chooser`, for the same images and seed.
+          num_steps: int, or an integer tensor; the attack's own or fewer.
+        """
+        source = TARGETED[self.targeted]
+        length = self.length
         return ascent.ascend(
-            ascended,
-            start,
-            step=lambda gradient: steps.sign(gradient, self.step_size),
-            project=project,
-            num_steps=self.num_steps,
+            objective.at_class(choose, logits_fn, source=source, loss=self.loss),
+            adv_images,
+            step=lambda gradient: steps.sign(gradient, length),
+            project=self._project(images),
+            num_steps=num_steps,
         )
+
+    def _project(self, images: Any) -> Callable[[Any], Any]:
+        epsilon = checks.per_image(self.epsilon)
+        return projections.ball(images, epsilon, projections.linf)
 
 
 def restart_seed(seed: Any, index: Any) -> Any:

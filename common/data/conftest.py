@@ -1,9 +1,43 @@
-"""Fixtures: datasets as TFDS prepares them."""
+"""Fixtures: image folders, and datasets as TFDS prepares them."""
 
 import os
 
+import numpy as np
 import pytest
+import sklearn
 import tensorflow as tf
+
+_PHOTOGRAPHS = os.path.join(os.path.dirname(sklearn.__file__), "datasets", "images")
+
+
+def _pieces(count):
+    """Returns `count` different JPEGs cut from the photographs of scikit-learn."""
+    rng = np.random.default_rng(0)
+    images = []
+    for name in ("china.jpg", "flower.jpg"):
+        with open(os.path.join(_PHOTOGRAPHS, name), "rb") as file:
+            images.append(tf.io.decode_jpeg(file.read()).numpy())
+    encoded = []
+    for i in range(count):
+        (top, left), (height, width) = rng.integers(0, 200, 2), rng.integers(40, 90, 2)
+        piece = images[i % 2][top : top + height, left : left + width]
+        encoded.append(tf.io.encode_jpeg(piece).numpy())
+    return encoded
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An image folder with 3 classes, 4 training and 3 test photographs each."""
+    pieces = iter(_pieces(21))
+    for split, count in (("train", 4), ("val", 3)):
+        for name in ("n02", "n01", "n10"):
+            (tmp_path / split / name).mkdir(parents=True)
+            for i in range(count):
+                path = tmp_path / split / name / f"{name}_{i}.JPEG"
+                path.write_bytes(next(pieces))
+    (tmp_path / "val" / "n01" / "readme.txt").write_text("not a photograph")
+    (tmp_path / "train" / ".hidden").mkdir()
+    return tmp_path
 
 
 @pytest.fixture

@@ -9,18 +9,22 @@ torchvision rounds to integers.
 no antialiasing. Differs: no ground-truth boxes, which TFDS lacks, so that the object is
 the whole image; a draw per example instead of the number of a reader's thread; pixels
 are sampled at their centres, as TensorFlow 2 does, not at their corners.
+
+`object_crop` and `central_square` are those of the public code of adversarial logit
+pairing, which makes its ImageNet 64x64 of full-size photographs with them. Differs: no
+ground-truth boxes, and pixels at their centres, as above; values that the bicubic
+resizing brought out of range are clipped.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from common.data import colour
+from common.data import bicubic, colour, decoding
 
 _ATTEMPTS = 10  # as torchvision: then the largest central crop of allowed aspect
 _AREA = (0.08, 1.0)  # share of the image
@@ -32,6 +36,7 @@ NUM_DRAWS = 4 * _ATTEMPTS + 1  # random numbers per training crop
 _THREADS = ("bilinear", "nearest", "bicubic", "area")
 _CENTRE = 0.875  # share of the height and of the width
 NUM_DISTORTED_DRAWS = 4 + colour.NUM_DRAWS  # random numbers per distorted crop
+NUM_OBJECT_DRAWS = 3  # random numbers per crop of an object
 
 
 def random_resized_crop(encoded: Any, draws: Any, image_size: int) -> Any:
@@ -45,8 +50,8 @@ def random_resized_crop(encoded: Any, draws: Any, image_size: int) -> Any:
     Returns:
       float32 [image_size, image_size, 3] in [0, 255].
     """
-    crop = _decoded_crop(encoded, functools.partial(crop_window, draws=draws[1:]))
-    resized = _resized(crop, [image_size, image_size])
+    window = crop_window(decoding.shape(encoded), draws[1:])
+    resized = _resized(decoding.crop(encoded, window), [image_size, image_size])
     return tf.where(draws[0] < 0.5, tf.reverse(resized, [1]), resized)
 
 
@@ -61,7 +66,7 @@ def central_crop(encoded: Any, resize: int, image_size: int) -> Any:
     Returns:
       float32 [image_size, image_size, 3] in [0, 255].
     """
-    image = _decoded(encoded)
+    image = decoding.image(encoded)
     shape = tf.shape(image)[:2]
     # Integer division, as torchvision: the longer side is rounded down.
     resized = _resized(image, shape * resize // tf.reduce_min(shape))
@@ -83,8 +88,8 @@ def distorted_crop(encoded: Any, draws: Any, image_size: int) -> Any:
     Returns:
       float32 [image_size, image_size, 3] in [0, 255].
     """
-    window = functools.partial(distorted_window, draws=draws[:2])
-    crop = tf.cast(_decoded_crop(encoded, window), tf.float32)
+    window = distorted_window(decoding.shape(encoded), draws[:2])
+    crop = tf.cast(decoding.crop(encoded, window), tf.float32)
     thread = tf.cast(draws[3] * len(_THREADS), tf.int32)
     shape = [image_size, image_size]
     resized = tf.switch_case(
@@ -108,20 +113,57 @@ def central_fraction(encoded: Any, image_size: int) -> Any:
     Returns:
       float32 [image_size, image_size, 3] in [0, 255].
     """
-    centre = tf.image.central_crop(_decoded(encoded), _CENTRE)
+    centre = tf.image.central_crop(decoding.image(encoded), _CENTRE)
     return tf.image.resize(centre, [image_size, image_size])
 
 
-def distorted_window(shape: Any, draws: Any) -> Any:
+def object_crop(encoded: Any, draws: Any, image_size: int) -> Any:
+    """Returns a crop of random area, aspect and place, perhaps flipped.
+
+    Args:
+      encoded: string scalar, a JPEG or PNG.
+      draws: float32 [NUM_OBJECT_DRAWS] in [0, 1).
+      image_size: side of the result, in pixels.
+
+    Returns:
+      float32 [image_size, image_size, 3] in [0, 255].
+    """
+    shape = decoding.shape(encoded)
+    window = distorted_window(shape, draws[:2], smallest=0.08, attempts=10)
+    resized = _squared(decoding.crop(encoded, window), image_size)
+    return tf.where(draws[2] < 0.5, tf.reverse(resized, [1]), resized)
+
+
+def central_square(encoded: Any, image_size: int) -> Any:
+    """Returns the central square of 87.5% of the shorter side, resized.
+
+    Args:
+      encoded: string scalar, a JPEG or PNG.
+      image_size: side of the result, in pixels.
+
+    Returns:
+      float32 [image_size, image_size, 3] in [0, 255].
+    """
+    shape = decoding.shape(encoded)
+    side = tf.cast(_CENTRE * tf.cast(tf.reduce_min(shape), tf.float32), tf.int32)
+    window = tf.concat([(shape - side + 1) // 2, [side, side]], axis=0)
+    return _squared(decoding.crop(encoded, window), image_size)
+
+
+def distorted_window(
+    shape: Any, draws: Any, *, smallest: float = 0.05, attempts: int = 100
+) -> Any:
     """Returns a window of aspect 0.75 to 1.33 with at least a tenth of the image.
 
-    The area is asked to be 5% to 100% of the image and the window to cover at least
-    10% of the object. The object is the whole image, so that areas below 10% never
-    pass. After 100 attempts that do not fit, the window is the whole image.
+    The area is asked to be from `smallest` to 100% of the image and the window to cover
+    at least 10% of the object. The object is the whole image, so that areas below 10%
+    never pass. After `attempts` that do not fit, the window is the whole image.
 
     Args:
       shape: int32 [2], height and width of the image.
       draws: float32 [2] in [0, 1): the seed of the attempts.
+      smallest: share of the image.
+      attempts: how many.
 
     Returns:
       int32 [4]: top, left, height, width.
@@ -132,8 +174,8 @@ def distorted_window(shape: Any, draws: Any) -> Any:
         seed=tf.cast(draws * 2**23, tf.int32),  # all the bits that a draw has
         min_object_covered=0.1,
         aspect_ratio_range=(0.75, 1.33),
-        area_range=(0.05, 1.0),
-        max_attempts=100,
+        area_range=(smallest, 1.0),
+        max_attempts=attempts,
     )
     return tf.concat([begin[:2], size[:2]], axis=0)
 
@@ -176,35 +218,9 @@ def _largest_window(height: Any, width: Any) -> Any:
     return tf.stack([top, left, crop_height, crop_width])
 
 
-def _decoded_crop(encoded: Any, window: Callable[[Any], Any]) -> Any:
-    # The header gives the size, so that only the crop is decoded.
-    return tf.cond(
-        _is_jpeg(encoded),
-        lambda: tf.image.decode_and_crop_jpeg(
-            encoded,
-            window(tf.image.extract_jpeg_shape(encoded)[:2]),
-            channels=3,
-            dct_method="INTEGER_ACCURATE",
-        ),
-        lambda: _cut(_decoded(encoded), window),
-    )
-
-
-def _cut(image: Any, window: Callable[[Any], Any]) -> Any:
-    top, left, height, width = tf.unstack(window(tf.shape(image)[:2]))
-    return image[top : top + height, left : left + width]
-
-
-def _decoded(encoded: Any) -> Any:
-    return tf.cond(
-        _is_jpeg(encoded),
-        lambda: tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_png(encoded, 3),
-    )
-
-
-def _is_jpeg(encoded: Any) -> Any:
-    return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+def _squared(image: Any, image_size: int) -> Any:
+    resized = bicubic.resized(image, [image_size, image_size])
+    return tf.ensure_shape(resized, [image_size, image_size, 3])
 
 
 def _resized(image: Any, shape: Any) -> Any:

@@ -9,7 +9,7 @@ import sklearn
 import tensorflow as tf
 from PIL import Image
 
-from common.data import colour, crops
+from common.data import bicubic, colour, crops
 
 _PHOTOGRAPHS = os.path.join(os.path.dirname(sklearn.__file__), "datasets", "images")
 
@@ -250,3 +250,39 @@ def test_the_central_fraction_is_seven_eighths_of_each_side():
     found = crops.central_fraction(_ramp(160, 240), 32).numpy()
     assert abs(found[..., 0].max() - found[..., 0].min() - 140 * 31 / 32) < 0.01
     assert abs(found[..., 1].max() - found[..., 1].min() - 210 * 31 / 32) < 0.01
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_crop_of_an_object_is_its_window_resized_then_flipped(flip):
+    image, shape = _noise(90, 120), tf.constant([90, 120])
+    draws = tf.constant([0.3, 0.6, 0.25 if flip else 0.75])
+    found = crops.object_crop(tf.io.encode_png(image), draws, 16).numpy()
+    top, left, height, width = crops.distorted_window(
+        shape, draws[:2], smallest=0.08, attempts=10
+    ).numpy()
+    resized = bicubic.resized(image[top : top + height, left : left + width], [16, 16])
+    assert found.shape == (16, 16, 3) and found.dtype == np.float32
+    np.testing.assert_allclose(found, resized[:, :: -1 if flip else 1], atol=1e-3)
+
+
+def test_fewer_attempts_take_more_images_whole():
+    shape = tf.constant([30, 120])  # few of the windows fit
+    whole = {
+        attempts: sum(
+            int(crops.distorted_window(shape, draw, attempts=attempts)[3]) == 120
+            for draw in tf.random.stateless_uniform([40, 2], seed=[0, 0])
+        )
+        for attempts in (1, 100)
+    }
+    assert whole[1] > whole[100] + 5
+
+
+@pytest.mark.parametrize(("height", "width"), [(200, 240), (240, 201), (64, 64)])
+def test_the_central_square_is_seven_eighths_of_the_shorter_side(height, width):
+    image = np.asarray(Image.open(io.BytesIO(_ramp(height, width))))
+    side = int(0.875 * min(height, width))
+    top, left = (height - side + 1) // 2, (width - side + 1) // 2
+    square = image[top : top + side, left : left + side]
+    found = crops.central_square(_ramp(height, width), 32).numpy()
+    assert found.shape == (32, 32, 3) and found.dtype == np.float32
+    np.testing.assert_allclose(found, bicubic.resized(square, [32, 32]), atol=1e-3)

@@ -10,11 +10,21 @@ import numpy as np
 import tensorflow as tf
 
 from common import recipe
-from common.data import crops, photographs, pipeline, tfds_files
+from common.data import crops, photographs, pipeline, tensorpack_crops, tfds_files
 
 _TRAINING = {  # preprocessing: crop, random numbers that it takes
     "torchvision": (crops.random_resized_crop, crops.NUM_DRAWS),
     "inception": (crops.distorted_crop, crops.NUM_DISTORTED_DRAWS),
+    "tensorpack": (tensorpack_crops.jittered_crop, tensorpack_crops.NUM_DRAWS),
+    "alp": (crops.object_crop, crops.NUM_OBJECT_DRAWS),
+}
+_RESIZED = {  # preprocessing: test crop that takes `resize`
+    "torchvision": crops.central_crop,
+    "tensorpack": tensorpack_crops.central_crop,
+}
+_CENTRAL = {  # preprocessing: test crop without it
+    "inception": crops.central_fraction,
+    "alp": crops.central_square,
 }
 
 
@@ -22,8 +32,8 @@ _TRAINING = {  # preprocessing: crop, random numbers that it takes
 class ImageNet:
     """ImageNet, or any folder of photographs in the same layout.
 
-    The test set is the validation split. `preprocessing` is one of two protocols (see
-    `common.data.crops`):
+    The test set is the validation split. `preprocessing` is one of four protocols (see
+    `common.data.crops` and `common.data.tensorpack_crops`):
 
     `torchvision`. Training: a random crop of 8% to 100% of the area and aspect 3/4 to
     4/3, resized, and a random flip. Test: the shorter side becomes `resize`, then the
@@ -33,13 +43,23 @@ class ImageNet:
     1.33, resized, a random flip and distorted colours. Test: the central 87.5% of
     height and of width, resized without regard to its aspect.
 
+    `tensorpack`, of the Feature Denoising code. Training: a random crop of 8% to 100%
+    of the area and aspect 0.75 to 1.333, resized as OpenCV does, brightness, contrast,
+    saturation and lighting in random order, and a random flip. Test: as `torchvision`,
+    resized as OpenCV does.
+
+    `alp`, of adversarial logit pairing, whose ImageNet 64x64 has image_size=64.
+    Training: a random crop of 10% to 100% of the area and aspect 0.75 to 1.33, resized
+    bicubically, and a random flip. Test: the central square of 87.5% of the shorter
+    side, resized.
+
     Attributes:
       image_size: side of the images, in pixels.
-      resize: shorter side before the centre crop of a test image, in pixels; of
-        `torchvision` alone, `inception` does without it.
+      resize: shorter side before the centre crop of a test image, in pixels;
+        `inception` and `alp` do without it.
       folder: a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG, where classes are
         numbered in the order of their names; empty for TFDS `imagenet2012`.
-      preprocessing: `torchvision` or `inception`.
+      preprocessing: `torchvision`, `inception`, `tensorpack` or `alp`.
     """
 
     image_size: int = 224
@@ -57,10 +77,10 @@ class ImageNet:
                 "ImageNet.image_size must be at least 1. Received: "
                 f"image_size={self.image_size}"
             )
-        if self.preprocessing == "torchvision" and self.image_size > self.resize:
+        if self.preprocessing in _RESIZED and self.image_size > self.resize:
             raise ValueError(
-                "ImageNet with preprocessing=torchvision needs image_size <= resize. "
-                f"Received: image_size={self.image_size}, resize={self.resize}"
+                f"ImageNet with preprocessing={self.preprocessing} needs image_size <= "
+                f"resize. Received: image_size={self.image_size}, resize={self.resize}"
             )
 
     @property
@@ -183,9 +203,10 @@ class ImageNet:
     ) -> tf.data.Dataset:
         def photograph(index: Any) -> tuple[Any, Any]:
             encoded, label = source.read(index)
-            if self.preprocessing == "inception":
-                return crops.central_fraction(encoded, self.image_size), label
-            return crops.central_crop(encoded, self.resize, self.image_size), label
+            if self.preprocessing in _RESIZED:
+                crop = _RESIZED[self.preprocessing]
+                return crop(encoded, self.resize, self.image_size), label
+            return _CENTRAL[self.preprocessing](encoded, self.image_size), label
 
         return pipeline.parallel(indices, photograph)
 

@@ -6,50 +6,27 @@ import shutil
 
 import numpy as np
 import pytest
-import sklearn
-import tensorflow as tf
 
 from common import data, recipe
-from common.data import crops, pipeline
+from common.data import crops, pipeline, tensorpack_crops
 
-_PHOTOGRAPHS = os.path.join(os.path.dirname(sklearn.__file__), "datasets", "images")
 _SAMPLE = os.path.join(
     os.path.dirname(os.environ.get("TFDS_DATA_DIR", "").rstrip("/")), "imagenet_sample"
 )
 
-
-def _pieces(count):
-    """Returns `count` different JPEGs cut from the photographs of scikit-learn."""
-    rng = np.random.default_rng(0)
-    images = []
-    for name in ("china.jpg", "flower.jpg"):
-        with open(os.path.join(_PHOTOGRAPHS, name), "rb") as file:
-            images.append(tf.io.decode_jpeg(file.read()).numpy())
-    encoded = []
-    for i in range(count):
-        (top, left), (height, width) = rng.integers(0, 200, 2), rng.integers(40, 90, 2)
-        piece = images[i % 2][top : top + height, left : left + width]
-        encoded.append(tf.io.encode_jpeg(piece).numpy())
-    return encoded
+_CROPS = {
+    "torchvision": (crops.random_resized_crop, 41),
+    "inception": (crops.distorted_crop, 8),
+    "tensorpack": (tensorpack_crops.jittered_crop, 43),
+    "alp": (crops.object_crop, 3),
+}
+_ALL = pytest.mark.parametrize("preprocessing", list(_CROPS))
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """An image folder with 3 classes, 4 training and 3 test photographs each."""
-    pieces = iter(_pieces(21))
-    for split, count in (("train", 4), ("val", 3)):
-        for name in ("n02", "n01", "n10"):
-            (tmp_path / split / name).mkdir(parents=True)
-            for i in range(count):
-                path = tmp_path / split / name / f"{name}_{i}.JPEG"
-                path.write_bytes(next(pieces))
-    (tmp_path / "val" / "n01" / "readme.txt").write_text("not a photograph")
-    (tmp_path / "train" / ".hidden").mkdir()
-    return tmp_path
-
-
-def _dataset(folder):
-    return data.ImageNet(image_size=24, resize=32, folder=str(folder))
+def _dataset(folder, preprocessing="torchvision"):
+    return data.ImageNet(
+        image_size=24, resize=32, folder=str(folder), preprocessing=preprocessing
+    )
 
 
 def _collected(dataset):
@@ -113,9 +90,22 @@ def test_test_batches_know_their_number(folder):
     assert len(list(_dataset(folder).test_batches(batch_size=4))) == 3
 
 
-@pytest.mark.parametrize(("workers", "replicas"), [(1, 1), (1, 2), (2, 1), (2, 2)])
-def test_every_layout_sees_the_same_pixels_bit_for_bit(folder, workers, replicas):
-    dataset = _dataset(folder)
+@pytest.mark.parametrize(
+    ("workers", "replicas", "preprocessing"),
+    [
+        (1, 1, "torchvision"),
+        (1, 2, "torchvision"),
+        (2, 1, "torchvision"),
+        (2, 2, "torchvision"),
+        (2, 2, "inception"),
+        (2, 2, "tensorpack"),
+        (2, 2, "alp"),
+    ],
+)
+def test_every_layout_sees_the_same_pixels_bit_for_bit(
+    folder, workers, replicas, preprocessing
+):
+    dataset = _dataset(folder, preprocessing)
     whole = _take(dataset, 3)
     parts = [
         _take(dataset, 3 * replicas, shard=(worker, workers), replicas=replicas)
@@ -128,9 +118,11 @@ def test_every_layout_sees_the_same_pixels_bit_for_bit(folder, workers, replicas
             np.testing.assert_array_equal(batch[i], union)
 
 
-def test_start_equals_skipping_and_reads_nothing_before(folder):
-    third = _take(_dataset(folder), 3, batch_size=4)[2]
-    stream = _dataset(folder).train_batches(batch_size=4, seed=1, start=2)
+@_ALL
+def test_start_equals_skipping_and_reads_nothing_before(folder, preprocessing):
+    dataset = _dataset(folder, preprocessing)
+    third = _take(dataset, 3, batch_size=4)[2]
+    stream = dataset.train_batches(batch_size=4, seed=1, start=2)
     files = sorted(glob.glob(str(folder / "train" / "*" / "*.JPEG")))
     consumed = pipeline.index_stream(12, batch_size=4, seed=1).take(2)
     for _, indices in consumed.as_numpy_iterator():
@@ -146,8 +138,11 @@ def test_an_epoch_holds_every_photograph_once(folder):
         assert np.bincount(labels).tolist() == [4, 4, 4]
 
 
-def test_types_and_shapes_are_static(folder):
-    spec = _dataset(folder).train_batches(batch_size=8, seed=0).element_spec
+@_ALL
+def test_types_and_shapes_are_static(folder, preprocessing):
+    spec = (
+        _dataset(folder, preprocessing).train_batches(batch_size=8, seed=0).element_spec
+    )
     assert (spec[0].shape, spec[0].dtype.name) == ((8, 24, 24, 3), "float32")
     assert (spec[1].shape, spec[1].dtype.name) == ((8,), "int32")
 
@@ -181,9 +176,10 @@ def test_missing_records_say_where_and_what_to_do(tmp_path):
         data.ImageNet().test_batches(batch_size=2, data_dir=str(tmp_path))
 
 
-def test_a_crop_larger_than_the_resized_image_is_refused():
-    with pytest.raises(ValueError, match="image_size=299, resize=256"):
-        data.ImageNet(image_size=299)
+@pytest.mark.parametrize("preprocessing", ["torchvision", "tensorpack"])
+def test_a_crop_larger_than_the_resized_image_is_refused(preprocessing):
+    with pytest.raises(ValueError, match=f"{preprocessing}.*_size=299, resize=256"):
+        data.ImageNet(image_size=299, preprocessing=preprocessing)
 
 
 def test_records_give_the_same_crops_as_files(folder, write_tfds):
@@ -221,45 +217,48 @@ def test_records_give_the_same_crops_as_files(folder, write_tfds):
         data.ImageNet().train_batches(batch_size=2, seed=0, data_dir=root)
 
 
-def _inception(folder, image_size=24):
-    return data.ImageNet(
-        image_size=image_size, folder=str(folder), preprocessing="inception"
-    )
-
-
-def test_inception_photographs_are_the_distorted_crops_of_their_draws(folder):
-    images, labels = _take(_inception(folder), 2)[1]
-    positions = pipeline.index_stream(12, batch_size=8, seed=1, start=1)
+@_ALL
+@pytest.mark.parametrize("seed", [1, 2])
+def test_training_photographs_are_the_crops_of_their_draws(folder, preprocessing, seed):
+    images, labels = _take(_dataset(folder, preprocessing), 2, seed=seed)[1]
+    positions = pipeline.index_stream(12, batch_size=8, seed=seed, start=1)
     epochs, indices = next(iter(positions))
-    draws = pipeline.uniform(1, epochs, indices, crops.NUM_DISTORTED_DRAWS)
+    crop, num_draws = _CROPS[preprocessing]
+    draws = pipeline.uniform(seed, epochs, indices, num_draws)
     files = sorted(glob.glob(str(folder / "train" / "*" / "*.JPEG")))
     assert set(epochs.numpy()) == {0, 1}
     assert labels.tolist() == [index // 4 for index in indices.numpy()]
     for image, index, row in zip(images, indices, draws, strict=True):
         with open(files[index], "rb") as stream:
-            expected = crops.distorted_crop(stream.read(), row, 24)
+            expected = crop(stream.read(), row, 24)
         np.testing.assert_allclose(image, expected, atol=1e-3)
 
 
-def test_inception_pixels_are_the_same_in_every_layout(folder):
-    dataset = _inception(folder)
-    ((whole, _),) = _take(dataset, 1)
-    parts = [_take(dataset, 2, shard=(worker, 2), replicas=2) for worker in range(2)]
-    images = [images for part in parts for images, _ in part]
-    np.testing.assert_array_equal(whole, np.concatenate(images))
+@_ALL
+def test_test_photographs_are_its_central_crops(folder, preprocessing):
+    images, _ = _collected(_dataset(folder, preprocessing).test_batches(batch_size=4))
+    slices, labels = _dataset(folder, preprocessing).train_slice(3)
+    assert labels.tolist() == [0, 1, 2]
+    crop = {
+        "torchvision": lambda encoded: crops.central_crop(encoded, 32, 24),
+        "inception": lambda encoded: crops.central_fraction(encoded, 24),
+        "tensorpack": lambda encoded: tensorpack_crops.central_crop(encoded, 32, 24),
+        "alp": lambda encoded: crops.central_square(encoded, 24),
+    }[preprocessing]
+    tests = sorted(glob.glob(str(folder / "val" / "*" / "*.JPEG")))
+    training = sorted(glob.glob(str(folder / "train" / "*" / "*.JPEG")))[::4]
+    for image, file in zip([*images, *slices], [*tests, *training], strict=True):
+        with open(file, "rb") as stream:
+            np.testing.assert_allclose(image, crop(stream.read()), atol=1e-3)
 
 
 def test_inception_runs_at_its_own_size(folder):
-    dataset = _inception(folder, 299)  # larger than `resize`, which it does not use
+    # Larger than `resize`, which it does not use.
+    dataset = data.ImageNet(
+        image_size=299, folder=str(folder), preprocessing="inception"
+    )
     spec = dataset.train_batches(batch_size=4, seed=0).element_spec
     assert (spec[0].shape, spec[0].dtype.name) == ((4, 299, 299, 3), "float32")
-    images, labels = _collected(dataset.test_batches(batch_size=4))
-    assert labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-    files = sorted(glob.glob(str(folder / "val" / "*" / "*.JPEG")))
-    for image, file in zip(images, files, strict=True):
-        with open(file, "rb") as stream:
-            expected = crops.central_fraction(stream.read(), 299)
-        np.testing.assert_array_equal(image, expected)
     images, labels = dataset.train_slice(3)
     assert images.shape == (3, 299, 299, 3) and labels.tolist() == [0, 1, 2]
     ((images, labels),) = _take(dataset, 1, batch_size=4)
@@ -267,7 +266,7 @@ def test_inception_runs_at_its_own_size(folder):
     assert images.min() >= 0 and 50 < images.max() <= 255
 
 
-@pytest.mark.parametrize("preprocessing", ["torchvision", "inception"])
+@_ALL
 def test_an_image_size_below_one_is_refused(preprocessing):
     with pytest.raises(ValueError, match="image_size=0"):
         data.ImageNet(image_size=0, preprocessing=preprocessing)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import pathlib
 import time
 from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from common import recipe as recipes
 from common.evaluation import judges as judging
-from common.evaluation import record, stream
+from common.evaluation import plan as plans
+from common.evaluation import progress as on_disk
+from common.evaluation import record, stream, tally
 
 
 def evaluate(
@@ -25,14 +27,19 @@ def evaluate(
     distribution: tf.distribute.Strategy | None = None,
     progress: bool = False,
     judges: judging.Judges | None = None,
+    progress_file: pathlib.Path | None = None,
+    progress_key: Any = None,
 ) -> record.Record:
     """Counts the examples that a network classifies correctly under an attack.
 
-    An example survives if it is classified correctly at the end of every restart: the
-    successes of restarts are united. One that is broken leaves, and the next example
-    takes its place in the batch, so that later restarts cost only what is left. The
-    outcome is that of running every restart on everything, since each example's random
-    start follows from the seed and its own pixels.
+    An example survives if it is classified correctly at every judgement: at the end of
+    every restart, and for PGD of a multiple of 100 steps after every 100 of them. So
+    the successes of restarts and of chunks of steps are united. An example on which the
+    attack has reached its goal leaves, and the next takes its place in the batch, so
+    that later restarts and steps cost only what is left. The goal is a wrong class; of
+    a targeted PGD it is the target, and an example of another wrong class stays, since
+    both are counted. The outcome is that of running everything on everything, since
+    each example's random start and target follow from the seed and its own pixels.
 
     Args:
       logits_fn: images [B, H, W, C] in [0, 255] -> logits [B, K]; states the batch norm
@@ -46,43 +53,40 @@ def evaluate(
       progress: show a bar.
       judges: `Judges(logits_fn, distribution)` that earlier evaluations have used, so
         that what they compiled is used again; the record is the same without.
+      progress_file: where what is found is kept, about once a minute and after whole
+        batches; it is removed at the end. If the file is there, of the same attack,
+        seed, batch size and key, the evaluation goes on from it, to the same record
+        (the seconds add up). Any other file is replaced.
+      progress_key: JSON values that tell network and images from others, such as recipe
+        and step: the file of other weights is not to be taken for these.
 
     Raises:
       ValueError: no example, images outside [0, 255], labels outside the classes,
-        probabilities in place of logits, or judges of another network.
+        probabilities in place of logits, an attack with `clean_start`, or judges of
+        another network.
     """
     begin = time.perf_counter()
     judges = judging.of_network(judges, logits_fn, distribution)
     examples = stream.Examples(dataset, logits_fn)
     size = stream.divisible(batch_size or examples.first_size, judges.num_replicas)
-    num_restarts = getattr(attack, "num_restarts", 1)
+    plan = plans.of(attack)
+    found = tally.Tally(plan)
+    key = [recipes.to_dict(attack), seed, size, progress_key]
+    file = on_disk.File(progress_file, key, begin=begin)
     show = progress_bar() if progress else lambda *_: None
-    survived: dict[int, tuple[bool, bool]] = {}
-    pool: list[stream.Slot] = []
-    passes = 0
+    pool = file.load(examples, found)
     while True:
         pool += examples.take(size - len(pool))
         if not pool:
             break
         batch = stream.batch(pool, size, judges.num_replicas)
-        passes += len(batch.labels)
-        verdict = judges(attack, batch, seed)
-        for slot, *right in zip(pool, verdict.top1, verdict.top5, strict=False):
-            slot.restart += 1
-            if not right[0] or slot.restart == num_restarts:
-                survived[slot.index] = (right[0], right[1])
-        pool = [slot for slot in pool if slot.index not in survived]
-        show(sum(top1 for top1, _ in survived.values()), len(survived))
-    outcomes = np.array([survived[index] for index in range(examples.count)], bool)
-    has_top5 = examples.num_classes > 5 and num_restarts == 1
-    return record.Record(
-        outcomes[:, 0],
-        top5=outcomes[:, 1] if has_top5 else None,
-        attack=recipes.to_dict(attack),
-        seed=seed,
-        passes=passes * getattr(attack, "num_steps", 1) if attack else 0,
-        seconds=time.perf_counter() - begin,
-    )
+        verdict = judges(attack, batch, seed, num_steps=plan.num_steps)
+        pool = found.add(pool, batch, verdict)  # without those that are done
+        show(found.right, len(found.outcomes))
+        file.save(pool, found)
+    file.remove()
+    has_top5 = examples.num_classes > 5
+    return found.record(attack, has_top5=has_top5, seed=seed, seconds=file.seconds)
 
 
 def progress_bar() -> Callable[[int, int], None]:

@@ -14,7 +14,7 @@ from common.attacks import pgd
 
 # Fields of attacks that enter as tensors: another value does not compile again.
 _NUMBERS = {"epsilon": tf.float32, "step_size": tf.float32, "num_steps": tf.int32}
-_TOP1, _TOP5 = 1, 2  # bits of an outcome
+_TOP1, _TOP5, _HIT = 1, 2, 4  # bits of an outcome
 _NOT_FINITE = -1
 
 
@@ -25,11 +25,15 @@ class Batch(NamedTuple):
       images: float32 [B, H, W, C] in [0, 255].
       labels: int32 [B].
       restarts: int64 [B], the restart of the attack that each image is in.
+      rounds: int64 [B], the rounds of that restart behind it; see `plan`.
+      adv_images: float32 [B, H, W, C], what they ended with; not read after no round.
     """
 
     images: Any
     labels: Any
     restarts: Any
+    rounds: Any
+    adv_images: Any
 
 
 class Verdict(NamedTuple):
@@ -38,12 +42,19 @@ class Verdict(NamedTuple):
     Attributes:
       top1: bool [B], the label has the largest logit.
       top5: bool [B], it is among the five largest; False with five classes or fewer.
+      hit: bool [B], the attack's target has the largest logit; False without one.
       pieces: the images that were judged, a tensor per replica.
     """
 
     top1: np.ndarray
     top5: np.ndarray
+    hit: np.ndarray
     pieces: tuple[Any, ...]
+
+    @property
+    def images(self) -> np.ndarray:
+        """The images that were judged: float32 [B, H, W, C]."""
+        return np.concatenate([piece.numpy() for piece in self.pieces])
 
 
 class Judges:
@@ -74,17 +85,20 @@ class Judges:
         """Replicas that share a batch, so what its size must divide by."""
         return self.distribution.num_replicas_in_sync if self.distribution else 1
 
-    def __call__(self, attack: Any, batch: Batch, seed: int) -> Verdict:
-        """Attacks the batch, one restart of each image, and judges it.
+    def __call__(
+        self, attack: Any, batch: Batch, seed: int, *, num_steps: int | None = None
+    ) -> Verdict:
+        """Attacks the batch, one restart of each image or a round, and judges it.
 
         Args:
           attack: from `common.attacks`, or None to judge the images as they are.
           batch: NumPy arrays or tensors; B divides by the replicas.
           seed: of the attack.
+          num_steps: that PGD takes before it is judged; all of its steps by default.
 
         Raises:
-          ValueError: the logits of an image are not finite, or a field of the attack
-            has a value per image.
+          ValueError: the logits of an image are not finite, a field of the attack has a
+            value per image, or chance decides on the start for all images at once.
         """
         kind, numbers = _split(attack)
         if kind not in self._compiled:
@@ -94,14 +108,18 @@ class Judges:
                 if self.num_replicas > 1
                 else compiled
             )
-        tensors = [tf.convert_to_tensor(part) for part in batch]
+        if num_steps is not None:
+            num_steps = tf.constant(num_steps, tf.int32)
         images, outcomes = self._compiled[kind](
-            *tensors, seed=backend.fold(seed), numbers=numbers
+            Batch(*map(tf.convert_to_tensor, batch)),
+            seed=backend.fold(seed),
+            numbers=numbers,
+            num_steps=numbers.get("num_steps") if num_steps is None else num_steps,
         )
         outcomes = np.concatenate([part.numpy() for part in self._pieces(outcomes)])
         _check(outcomes)
-        top1, top5 = (outcomes & bit > 0 for bit in (_TOP1, _TOP5))
-        return Verdict(top1, top5, self._pieces(images))
+        top1, top5, hit = (outcomes & bit > 0 for bit in (_TOP1, _TOP5, _HIT))
+        return Verdict(top1, top5, hit, self._pieces(images))
 
     def _pieces(self, parts: Any) -> tuple[Any, ...]:
         if self.distribution is None or self.num_replicas == 1:
@@ -139,6 +157,11 @@ def _split(attack: Any) -> tuple[Any, dict[str, Any]]:
         for name, dtype in _NUMBERS.items()
         if isinstance(fields.get(name), (int, float))
     }
+    if fields.get("clean_start"):
+        raise ValueError(
+            "Evaluation starts every image by itself: set clean_start=0. "
+            f"Received: clean_start={fields['clean_start']}"
+        )
     fields.pop("num_restarts", None)  # a judge runs one at a time
     kind = (type(attack), *numbers, *fields.items())
     try:
@@ -152,29 +175,46 @@ def _split(attack: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _compile(logits_fn: Callable[[Any], Any], attack: Any) -> Callable[..., Any]:
-    """Returns (images, labels, restarts, seed, numbers) -> images judged, outcomes.
+    """Returns (batch, seed, numbers, num_steps) -> images judged, outcomes.
 
-    An outcome is int8 [B]: the bits `_TOP1` and `_TOP5`, or `_NOT_FINITE` where the
-    network has no answer.
+    An outcome is int8 [B]: the bits `_TOP1`, `_TOP5` and `_HIT`, or `_NOT_FINITE` where
+    the network has no answer.
     """
     if getattr(attack, "num_restarts", 1) > 1:
         attack = dataclasses.replace(attack, num_restarts=1)
 
-    def judge(
-        images: Any, labels: Any, restarts: Any, *, seed: Any, numbers: Any
-    ) -> tuple[Any, Any]:
-        if attack is not None:
-            one = dataclasses.replace(attack, **numbers) if numbers else attack
-            seeds = pgd.restart_seed(seed, restarts)
-            images = one(logits_fn, images, labels, seed=seeds)
+    def judge(batch: Batch, *, seed: Any, numbers: Any, num_steps: Any) -> Any:
+        one = dataclasses.replace(attack, **numbers) if numbers else attack
+        seeds = pgd.restart_seed(seed, batch.restarts)
+        images, choose = _attacked(one, logits_fn, batch, seed=seeds, steps=num_steps)
         logits = logits_fn(images)
-        outcomes = _TOP1 * _among_largest(1, labels, logits)
+        outcomes = _TOP1 * _among_largest(1, batch.labels, logits)
         if logits.shape[-1] > 5:
-            outcomes += _TOP5 * _among_largest(5, labels, logits)
+            outcomes += _TOP5 * _among_largest(5, batch.labels, logits)
+        if choose is not None:
+            outcomes += _HIT * _among_largest(1, choose(logits), logits)
         finite = tf.reduce_all(tf.math.is_finite(logits), -1)
         return images, tf.where(finite, outcomes, _NOT_FINITE)
 
     return backend.compiled(judge)
+
+
+def _attacked(
+    attack: Any, logits_fn: Callable[[Any], Any], batch: Batch, *, seed: Any, steps: Any
+) -> tuple[Any, Callable[[Any], Any] | None]:
+    """Returns the images after a round, and logits -> the target if there is one."""
+    images, labels = batch.images, batch.labels
+    if attack is None:
+        return images, None
+    if not isinstance(attack, pgd.PGD):
+        return attack(logits_fn, images, labels, seed=seed), None
+    choose = attack.chooser(logits_fn, images, labels, seed=seed)
+    is_first = (batch.rounds == 0)[:, None, None, None]
+    reached = tf.where(is_first, attack.start(images, seed=seed), batch.adv_images)
+    adv_images = attack.proceed(
+        logits_fn, reached, images=images, choose=choose, num_steps=steps
+    )
+    return adv_images, choose if attack.is_targeted else None
 
 
 def _shared(
@@ -183,13 +223,13 @@ def _shared(
     """Returns `compiled` with every replica at its part of the batch."""
 
     @tf.function(reduce_retracing=True)
-    def shared(*batch: Any, seed: Any, numbers: Any) -> Any:
+    def shared(batch: Batch, **numbers: Any) -> Any:
         def piece() -> Any:
             context = tf.distribute.get_replica_context()
-            size = tf.shape(batch[1])[0] // context.num_replicas_in_sync
+            size = tf.shape(batch.labels)[0] // context.num_replicas_in_sync
             start = context.replica_id_in_sync_group * size
-            parts = (part[start : start + size] for part in batch)
-            return compiled(*parts, seed=seed, numbers=numbers)
+            parts = Batch(*(part[start : start + size] for part in batch))
+            return compiled(parts, **numbers)
 
         return distribution.run(piece)
 

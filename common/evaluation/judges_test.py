@@ -12,7 +12,8 @@ from common.attacks import pgd
 from common.evaluation import judges as judging
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 2, 2, 3)).astype(np.float32)
-BATCH = judging.Batch(IMAGES, np.arange(6, dtype=np.int32), np.zeros(6, np.int64))
+NONE = np.zeros(6, np.int64)
+BATCH = judging.Batch(IMAGES, np.arange(6, dtype=np.int32), NONE, NONE, IMAGES)
 
 
 MANY = np.random.default_rng(2).integers(0, 256, (60, 2, 2, 3)).astype(np.float32)

@@ -6,11 +6,15 @@ import dataclasses
 import json
 import os
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from common import recipe as recipes
+from common.evaluation import plan as plans
 from common.results import intervals
+
+NEVER = np.iinfo(np.int64).max  # for a round that did not come
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,14 +22,17 @@ class Record:
     """How many examples of a test set a network classifies correctly.
 
     Attributes:
-      survived: bool [total], in the order of the dataset: correct in every restart.
+      survived: bool [total], in the order of the dataset: correct at every judgement.
       attack: the attack as JSON values, or None for clean images.
       seed: of the attack.
       passes: images that went through a forward and a backward pass of the attack.
       seconds: that the evaluation took, with what it had to compile.
       notes: further entries of the JSON file, such as recipe and versions.
       top5: bool [total]: the label is among the five largest logits; None where the
-        network has no more than five classes, and under restarts.
+        network has no more than five classes, and where examples are judged again.
+      hit: bool [total]: classified as the attack's target at some judgement; None where
+        the attack says none.
+      findings: what the rounds of the attack found, for `beginning`.
     """
 
     survived: np.ndarray
@@ -35,6 +42,8 @@ class Record:
     seconds: float = 0.0
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
     top5: np.ndarray | None = None
+    hit: np.ndarray | None = None
+    findings: Findings | None = None
 
     @property
     def correct(self) -> int:
@@ -56,6 +65,39 @@ class Record:
         """Wilson's 95 % interval of the accuracy, in percent."""
         return intervals.wilson(self.correct, self.total)
 
+    @property
+    def success(self) -> float | None:
+        """Percent of all examples classified as the attack's target; None as `hit`."""
+        return None if self.hit is None else 100.0 * int(self.hit.sum()) / self.total
+
+    @property
+    def success_interval(self) -> tuple[float, float] | None:
+        """Wilson's 95 % interval of the success, in percent; None as `hit`."""
+        if self.hit is None:
+            return None
+        return intervals.wilson(int(self.hit.sum()), self.total)
+
+    def beginning(self, attack: Any) -> Record:
+        """Returns the record of an attack whose steps are the first of this one's.
+
+        It counts what that attack finds alone. Its passes are those of its steps in
+        this evaluation; the seconds are this evaluation's.
+
+        Args:
+          attack: this record's with fewer steps, of one restart: see `plan.beginnings`.
+
+        Raises:
+          ValueError: the record was not made by an evaluation.
+        """
+        if self.findings is None:
+            raise ValueError(
+                "Only an evaluation knows the rounds of its attack. "
+                f"Received: findings=None for attack={self.attack}"
+            )
+        return self.findings.record(
+            attack, seed=self.seed, seconds=self.seconds, notes=dict(self.notes)
+        )
+
     def save(self, path: pathlib.Path) -> None:
         """Writes `path` (JSON) and the outcomes beside it (`.npz`), JSON last."""
         arrays: dict[str, Any] = {"survived": self.survived}
@@ -63,17 +105,85 @@ class Record:
         if self.top5 is not None:
             arrays["top5"] = self.top5
             counts["top5"] = int(self.top5.sum())
+        rates: dict[str, Any] = {
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+        }
+        if self.hit is not None and self.success_interval:
+            arrays["hit"] = self.hit
+            counts["hit"] = int(self.hit.sum())
+            rates["success"] = self.success
+            rates["success_interval"] = list(self.success_interval)
         content = {
             **self.notes,
             "attack": self.attack,
             "seed": self.seed,
             **counts,
-            "accuracy": self.accuracy,
-            "interval": list(self.interval),
+            **rates,
             "passes": self.passes,
             "seconds": self.seconds,
         }
         write(path, content, arrays)
+
+
+class Outcome(NamedTuple):
+    """What the rounds of an attack have found about one example.
+
+    Attributes:
+      lost: the first round of a restart that ended with a wrong class; NEVER if none.
+      hit: likewise, with the attack's target.
+      top5: whether the label was among the five largest logits after the first round.
+    """
+
+    lost: int = NEVER
+    hit: int = NEVER
+    top5: bool = False
+
+    def after(self, round: int, top1: bool, top5: bool, hit: bool) -> Outcome:
+        """Returns what is known after one more round, of that number."""
+        return Outcome(
+            min(self.lost, NEVER if top1 else round),
+            min(self.hit, round if hit else NEVER),
+            top5 if round == 1 else self.top5,
+        )
+
+
+UNKNOWN = Outcome()
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What the rounds of an attack have found about every example.
+
+    Attributes:
+      lost: int64 [total], as in `Outcome`.
+      hit: int64 [total], likewise.
+      top5: bool [total], likewise; None where there are no more than five classes.
+      passes: int64 [rounds], images that went through each round, over all restarts.
+    """
+
+    lost: np.ndarray
+    hit: np.ndarray
+    top5: np.ndarray | None
+    passes: np.ndarray
+
+    def record(self, attack: Any, **entries: Any) -> Record:
+        """Returns the record of the attack, or of one that begins like it.
+
+        Args:
+          attack: from `common.attacks`, or None for clean images.
+          **entries: of the record.
+        """
+        plan = plans.of(attack)
+        return Record(
+            self.lost > plan.rounds,
+            attack=recipes.to_dict(attack),
+            top5=self.top5 if plan.rounds * plan.restarts == 1 else None,
+            hit=self.hit <= plan.rounds if plan.is_targeted else None,
+            passes=int(self.passes[: plan.rounds].sum()) * plan.num_steps,
+            findings=self,
+            **entries,
+        )
 
 
 def write(path: pathlib.Path, content: dict[str, Any], arrays: dict[str, Any]) -> None:

@@ -10,17 +10,30 @@ import numpy as np
 import tensorflow as tf
 
 from common.data import checks
-from common.evaluation import judges, logits
+from common.evaluation import judges, logits, record
 
 
 @dataclasses.dataclass
 class Slot:
-    """An example in the batch, and the restart of the attack that it is in."""
+    """An example in the batch, and how far the attack on it has come.
+
+    Attributes:
+      index: in the dataset.
+      image: float32 [H, W, C] in [0, 255].
+      label: of the image.
+      restart: of the attack, that it is in.
+      round: rounds of the restart behind it, see `plan`.
+      adv_image: at their end; None at the beginning of a restart.
+      outcome: what all its rounds have found.
+    """
 
     index: int
     image: np.ndarray
     label: int
     restart: int = 0
+    round: int = 0
+    adv_image: np.ndarray | None = None
+    outcome: record.Outcome = record.UNKNOWN
 
 
 class Examples:
@@ -93,10 +106,13 @@ def batch(pool: list[Slot], size: int, replicas: int = 1) -> judges.Batch:
     fitting = [s for s in (size // 8, size // 4, size // 2) if s >= len(pool)]
     filled = next((s for s in fitting if s % replicas == 0), size)
     slots = pool + pool[:1] * (filled - len(pool))
+    reached = [s.image if s.adv_image is None else s.adv_image for s in slots]
     return judges.Batch(
         np.stack([slot.image for slot in slots]).astype(np.float32),
         np.array([slot.label for slot in slots], np.int32),
         np.array([slot.restart for slot in slots], np.int64),
+        np.array([slot.round for slot in slots], np.int64),
+        np.stack(reached).astype(np.float32),
     )
 
 

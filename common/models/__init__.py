@@ -8,6 +8,7 @@ The Inception networks have two more: `seed=`, which their dropout needs in trai
 and `network.heads(...)`, which returns the auxiliary logits as well.
 """
 
+from common.models import norms
 from common.models.inception_v3 import InceptionV3
 from common.models.inception_v4 import InceptionV4
 from common.models.resnet import ResNet
@@ -15,4 +16,4 @@ from common.models.wide_resnet import WideResNet
 
 MODELS = (InceptionV3, InceptionV4, ResNet, WideResNet)
 
-__all__ = ["MODELS", "InceptionV3", "InceptionV4", "ResNet", "WideResNet"]
+__all__ = ["MODELS", "InceptionV3", "InceptionV4", "ResNet", "WideResNet", "norms"]

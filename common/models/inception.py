@@ -18,7 +18,7 @@ from keras import ops
 from keras.initializers import Initializer
 
 from common import backend
-from common.models import activations, normalization
+from common.models import activations, batch_norm
 
 if TYPE_CHECKING:
     from common.models.inception_network import Inception
@@ -71,7 +71,7 @@ class ConvNorm(Composite):
             kernel_initializer=initializer or keras.initializers.HeNormal(),
             name="conv",
         )
-        self.norm = normalization.BatchNorm(
+        self.norm = batch_norm.BatchNorm(
             momentum=config.momentum,
             epsilon=1e-3,
             scale=False,

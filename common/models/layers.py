@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
+
+
+class Composite(keras.layers.Layer):
+    """A layer made of others, which create their weights when they are first called."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates nothing; Keras's would trace all layers inside, at every depth."""
 
 
 def convolution(
@@ -37,18 +46,32 @@ def classifier(
       scale: kernels are uniform within sqrt(3 * scale / inputs).
       bias_initializer: initial biases.
     """
-    return keras.layers.Dense(
-        num_classes,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            scale, mode="fan_in", distribution="uniform"
-        ),
-        bias_initializer=bias_initializer,
-        dtype="float32",
-        name="classifier",
+    kernel_initializer = keras.initializers.VarianceScaling(
+        scale, mode="fan_in", distribution="uniform"
     )
+    return _classifier(num_classes, kernel_initializer, bias_initializer)
+
+
+def normal_classifier(num_classes: int, *, stddev: float) -> keras.layers.Dense:
+    """Returns a `classifier` with kernels normal around 0, and biases of 0."""
+    kernel_initializer = keras.initializers.RandomNormal(stddev=stddev)
+    return _classifier(num_classes, kernel_initializer, keras.initializers.Zeros())
 
 
 def built(network: keras.Model, image_size: int, channels: int) -> keras.Model:
     """Returns the network after one call, which creates its weights."""
-    network(keras.ops.zeros((1, image_size, image_size, channels)))
+    images = keras.ops.zeros((1, image_size, image_size, channels))
+    network(images, branch=network.branches[0])
     return network
+
+
+def _classifier(
+    num_classes: int, kernel_initializer: Any, bias_initializer: Any
+) -> keras.layers.Dense:
+    return keras.layers.Dense(
+        num_classes,
+        kernel_initializer=kernel_initializer,
+        bias_initializer=bias_initializer,
+        dtype="float32",
+        name="classifier",
+    )

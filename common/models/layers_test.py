@@ -25,6 +25,59 @@ def test_the_classifier_starts_uniform_within_its_bound():
     assert not np.any(layer.bias)
 
 
-def test_built_networks_have_their_weights():
-    network = keras.Sequential([layers.convolution(2, 3, name="conv")])
-    assert layers.built(network, 8, 1).weights[0].shape == (3, 3, 1, 2)
+def test_the_normal_classifier_has_the_stated_deviation_and_no_bias():
+    layer = layers.normal_classifier(1000, stddev=0.01)
+    layer.build((None, 640))
+    np.testing.assert_allclose(np.std(layer.kernel), 0.01, rtol=0.01)
+    assert abs(np.mean(layer.kernel)) < 1e-4
+    assert np.abs(layer.kernel).max() > 0.03  # not truncated
+    assert not np.any(layer.bias)
+
+
+def test_classifiers_are_float32_whatever_the_policy():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    for layer in (
+        layers.classifier(2, scale=1.0, bias_initializer=keras.initializers.Zeros()),
+        layers.normal_classifier(2, stddev=0.01),
+    ):
+        assert layer(np.ones((1, 3), "float32")).dtype == "float32"
+        assert layer.name == "classifier"
+
+
+class Twice(layers.Composite):
+    """Counts how often its call is run."""
+
+    def __init__(self):
+        super().__init__(name="twice")
+        self.conv = layers.convolution(3, 1, name="conv")
+        self.calls = 0
+
+    def call(self, inputs):
+        self.calls += 1
+        return self.conv(self.conv(inputs))
+
+
+def test_a_composite_creates_its_weights_in_the_first_call_and_traces_none_before():
+    layer = Twice()
+    layer(np.ones((1, 2, 2, 3), "float32"))
+    assert layer.calls == 1
+    assert [v.path for v in layer.weights] == ["twice/conv/kernel"]
+
+
+class Branched(keras.Model):
+    """Knows which branch it was called with."""
+
+    def __init__(self):
+        super().__init__()
+        self.branches = ("first", "second")
+        self.conv = layers.convolution(2, 3, name="conv")
+
+    def call(self, images, training=False, branch="clean"):
+        if branch not in self.branches:
+            raise ValueError(branch)
+        return self.conv(images)
+
+
+def test_built_networks_have_their_weights_whatever_their_branches():
+    network = layers.built(Branched(), 8, 1)
+    assert network.weights[0].shape == (3, 3, 1, 2)

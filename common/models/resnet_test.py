@@ -2,27 +2,96 @@ import keras
 import numpy as np
 import pytest
 
+from common.data import imagenet
 from common.models import ResNet, normalization, resnet
+from common.training import cost
 
 
 def pixels(*shape):
     return np.random.default_rng(1).uniform(0, 255, shape).astype("float32")
 
 
+STAGES = {  # of the bottleneck networks
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+    200: (3, 24, 36, 3),
+    338: (3, 42, 64, 3),
+    518: (3, 66, 100, 3),
+    638: (3, 82, 124, 3),
+}
+
+
+def convolutions(stages):
+    """Yields (kernel size, inputs, outputs, height of the outputs) at 224 pixels."""
+    yield 7, 3, 64, 112
+    filters, size = 64, 56
+    for stage, num_blocks in enumerate(stages):
+        width = 64 * 2**stage
+        for index in range(num_blocks):
+            yield 1, filters, width, size
+            size //= 2 if stage and not index else 1
+            yield 3, width, width, size
+            yield 1, width, 4 * width, size
+            if not index:
+                yield 1, filters, 4 * width, size
+            filters = 4 * width
+
+
+def num_parameters(stages):
+    """Trainable scalars: kernels, gammas and betas, and the classifier of 1,000."""
+    layers = convolutions(stages)
+    return sum((k * k * i + 2) * o for k, i, o, _ in layers) + 2049 * 1000
+
+
+def multiply_adds(stages):
+    """Of kernels and classifier, and one of batch norm for each output."""
+    layers = convolutions(stages)
+    return sum((k * k * i + 1) * o * s * s for k, i, o, s in layers) + 2048 * 1000
+
+
 @pytest.mark.parametrize(
-    ("depth", "expected"),  # as published with torchvision's weights
+    ("depth", "expected"),  # to 152, as published with torchvision's weights
     [
         (18, 11_689_512),
         (34, 21_797_672),
         pytest.param(50, 25_557_032, marks=pytest.mark.slow),
         pytest.param(101, 44_549_160, marks=pytest.mark.slow),
         pytest.param(152, 60_192_808, marks=pytest.mark.slow),
+        pytest.param(200, 64_673_832, marks=pytest.mark.slow),
+        pytest.param(338, 100_996_136, marks=pytest.mark.slow),
+        pytest.param(518, 147_936_296, marks=pytest.mark.slow),
+        pytest.param(638, 179_229_736, marks=pytest.mark.slow),
     ],
 )
 def test_parameter_count(depth, expected):
     network = ResNet(depth=depth).build(1000, 224)
     counted = sum(int(np.prod(v.shape)) for v in network.trainable_weights)
     assert counted == expected
+    if depth in STAGES:
+        assert counted == num_parameters(STAGES[depth])
+
+
+@pytest.mark.parametrize(
+    ("depth", "reported"),  # Xie 2020, the depth figure, read off to 0.2
+    [(152, 11.6), (200, 15.1), (338, 25.2), (518, 38.3), (638, 47.1)],
+)
+def test_multiply_adds_are_the_papers(depth, reported):
+    assert multiply_adds(STAGES[depth]) / 1e9 == pytest.approx(reported, abs=0.2)
+
+
+def test_multiply_adds_are_those_that_the_costs_count():
+    network = ResNet(depth=50).build(1000, 224)
+    counted = cost._forward_flops(network, imagenet.ImageNet())
+    assert counted / 2 == pytest.approx(multiply_adds(STAGES[50]), rel=0.02)
+
+
+@pytest.mark.parametrize("depth", STAGES)
+def test_stages_are_as_long_as_the_depth_says(depth):
+    names = [block.name for block in resnet._blocks(ResNet(depth=depth))]
+    found = [sum(f"stage{s}_" in name for name in names) for s in (1, 2, 3, 4)]
+    assert tuple(found) == STAGES[depth]
+    assert len(names) == (depth - 2) // 3
 
 
 class NumpyResNet:
@@ -108,22 +177,24 @@ def test_the_stem_depends_on_the_image_size():
     assert sizes == {32: 3, 64: 3, 96: 7}
 
 
-def test_zero_gamma_makes_every_block_start_as_its_shortcut():
-    network = ResNet(depth=18, zero_gamma=True).build(10, 8)
-    for block in network.blocks:
-        *inner, last = [v for v in block.trainable_weights if v.name == "gamma"][:2]
-        assert all(v.numpy().all() for v in inner)
-        assert not last.numpy().any()
-    features = np.abs(pixels(2, 4, 4, 64))
-    np.testing.assert_allclose(network.blocks[0](features), features)
-
-
 def test_initial_scales():
     network = ResNet(depth=18).build(1000, 8)
     conv = network.blocks[-1].residual[1].conv.kernel.numpy()
     assert conv.std() == pytest.approx(np.sqrt(2 / (9 * 512)), rel=0.01)
     for variable in network.classifier.weights:
         assert 0.98 < np.abs(variable).max() * np.sqrt(512) <= 1.0
+
+
+def test_the_classifier_may_start_normal_around_biases_of_0():
+    layer = ResNet(depth=18, classifier_stddev=0.01).build(1000, 8).classifier
+    assert np.std(layer.kernel) == pytest.approx(0.01, rel=0.01)
+    assert not np.any(layer.bias)
+
+
+def test_images_are_normalised_as_the_recipe_says():
+    images = np.array([[[[0.0, 127.5, 255.0]]]], "float32")
+    network = ResNet(depth=18, normalization="symmetric").build(10, 8)
+    assert network.normalize(images).numpy().tolist() == [[[[-1.0, 0.0, 1.0]]]]
 
 
 def test_one_channel_needs_another_normalisation():
@@ -141,6 +212,8 @@ def test_one_channel_needs_another_normalisation():
         ("depth", 51, "Received: depth=51"),
         ("activation", "rel", "Nearest: relu"),
         ("normalization", "image_net", "Nearest: imagenet"),
+        ("denoise", "gauss", "Nearest: gaussian"),
+        ("classifier_stddev", -0.01, "Received: classifier_stddev=-0.01"),
     ],
 )
 def test_what_does_not_exist_is_refused_when_declared(field, value, message):

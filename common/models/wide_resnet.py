@@ -15,7 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.models import activations, layers, normalization
+from common.models import activations, batch_norm, layers, normalization, norms
 
 STEM_WIDTH = 16
 STAGE_WIDTHS = (16, 32, 64)  # times the width factor
@@ -32,14 +32,14 @@ class WideResNet:
       width: factor of the stages' widths 16, 32 and 64.
       activation: a name in `common.models.activations`.
       stem_stride: 1 as in the paper; 2 halves the images for small scales.
-      synchronized: batch norm uses the statistics of all replicas together.
+      norm: its normaliser, a part of `common.models.norms`.
     """
 
     depth: int = 32
     width: int = 10
     activation: str = "leaky_relu"
     stem_stride: int = 1
-    synchronized: bool = False
+    norm: Any = norms.DEFAULT
 
     def __post_init__(self) -> None:
         """Checks the fields.
@@ -74,7 +74,11 @@ class WideResNet:
 
 
 class Network(keras.Model):
-    """The `keras.Model` that a `WideResNet` describes."""
+    """The `keras.Model` that a `WideResNet` describes.
+
+    Attributes:
+      branches: names that a call may choose from.
+    """
 
     def __init__(self, config: WideResNet, num_classes: int) -> None:
         """Declares the layers.
@@ -85,6 +89,7 @@ class Network(keras.Model):
         """
         # No autocast: pixels would lose their last bits before standardisation.
         super().__init__(name="wide_resnet", autocast=False)
+        self.branches = config.norm.branches
         self.stem = layers.convolution(
             STEM_WIDTH, 3, strides=config.stem_stride, name="stem"
         )
@@ -95,13 +100,19 @@ class Network(keras.Model):
             num_classes, scale=1.0, bias_initializer=keras.initializers.Zeros()
         )
 
-    def call(self, images: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(
+        self,
+        images: Any,
+        training: Any = False,
+        branch: batch_norm.Branch = "clean",
+    ) -> Any:
         """Returns the logits of images.
 
         Args:
           images: float32 [B, H, W, C], pixels in [0, 255].
-          training: batch norm uses the batch, and moves its statistics.
-          branch: the branch of batch norm.
+          training: batch norm uses the batch, and moves its statistics; a bool, or a
+            bool scalar tensor.
+          branch: of batch norm, or the parts of the batch with theirs.
 
         Returns:
           float32 [B, num_classes].
@@ -119,12 +130,15 @@ class NormAct(keras.layers.Layer):
     def __init__(self, config: WideResNet, *, name: str) -> None:
         """Declares the layer of a network."""
         super().__init__(name=name)
-        self.norm = normalization.BatchNorm(
-            momentum=0.9, epsilon=1e-3, synchronized=config.synchronized, name="norm"
-        )
+        self.norm = config.norm.layer(epsilon=1e-3, name="norm")
         self.activation = activations.get(config.activation)
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(
+        self,
+        inputs: Any,
+        training: Any = False,
+        branch: batch_norm.Branch = "clean",
+    ) -> Any:
         """Returns the inputs' shape, normalised and rectified."""
         return self.activation(self.norm(inputs, training=training, branch=branch))
 
@@ -152,7 +166,12 @@ class Unit(keras.layers.Layer):
         self.norm_act2 = NormAct(config, name="norm_act2")
         self.conv2 = layers.convolution(filters, 3, name="conv2")
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(
+        self,
+        inputs: Any,
+        training: Any = False,
+        branch: batch_norm.Branch = "clean",
+    ) -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
         mode = {"training": training, "branch": branch}
         activated = self.norm_act1(inputs, **mode)

@@ -1,8 +1,9 @@
 """A paper's qualitative statements as checks with a margin fixed beforehand.
 
-A `Claim` lists comparisons, each of a kind from `common.results.margins`: differences
-of accuracies, of robustness ratios or of transfer rates on the same images, shares of
-leaked labels, and ratios of training times.
+A `Claim` lists comparisons, each of a kind from `common.results.margins` or
+`contrasts`: differences of accuracies, of robustness ratios or of transfer rates on the
+same images, differences of two such differences, shares of leaked labels, and ratios of
+training times.
 
     Claim(
         name="as_robust_as_pgd",
@@ -23,6 +24,7 @@ from collections.abc import Iterable, Mapping
 
 from common import recipe
 from common.results import measured, packages
+from common.results.contrasts import DifferenceOfDifferences
 from common.results.margins import (
     FAILS,
     HOLDS,
@@ -45,6 +47,7 @@ __all__ = [
     "Claim",
     "ClaimResult",
     "Difference",
+    "DifferenceOfDifferences",
     "Leaks",
     "RatioDifference",
     "TimeRatio",
@@ -63,7 +66,7 @@ class Claim:
       name: as on the command line.
       statement: the claim in a sentence.
       source: where the paper makes it.
-      comparisons: values of the kinds in `common.results.margins`; all must hold.
+      comparisons: of the kinds that this module names; all must hold.
       expected_at: scales at which the paper's effect is expected to show. Elsewhere
         the claim is checked and shown all the same, but does not count as outside.
       note: why it is expected where it is, shown with the answer.

@@ -126,7 +126,7 @@ def write_run(tmp_path: pathlib.Path) -> Callable[..., pathlib.Path]:
     return write
 
 
-COUNTS = {"survived": "correct", "top5": "top5", "fooled": "eligible"}
+COUNTS = {"survived": "correct", "top5": "top5", "hit": "hit", "fooled": "eligible"}
 COUNTS |= {f"{name}_top5": f"{COUNTS[name]}_top5" for name in ("survived", "fooled")}
 
 

@@ -113,6 +113,33 @@ def paired_difference(left: np.ndarray, right: np.ndarray) -> Estimate:
     )
 
 
+def difference_of_differences(
+    left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray]
+) -> Estimate:
+    """Returns one paired difference minus another, in points with its 95 % interval.
+
+    The normal interval of what each image adds, after one image is added to each kind
+    of disagreement of both sides, as `paired_difference` does for one.
+
+    Args:
+      left: two outcomes, bool [N], whose first minus second is one difference.
+      right: the same for the other, on the same images.
+
+    Raises:
+      ValueError: lengths differ or are 0.
+    """
+    for first, second in (left, right, (left[0], right[0])):
+        _disagreements(first, second)  # refuses other images
+    moves = sum(
+        sign * np.subtract(*np.asarray(side, float))
+        for sign, side in ((1, left), (-1, right))
+    )
+    seen = np.concatenate([moves, (1.0, -1.0, 1.0, -1.0)])
+    centre = float(np.mean(seen))
+    half = Z95 * float(np.std(seen)) / math.sqrt(len(seen))
+    return Estimate(float(np.mean(moves)), centre - half, centre + half).scaled(100)
+
+
 def separate_difference(left: tuple[int, int], right: tuple[int, int]) -> Estimate:
     """Returns `left - right` in points for outcomes on different images.
 

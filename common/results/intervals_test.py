@@ -104,6 +104,62 @@ def test_pairs_of_different_images_are_refused():
         intervals.paired_difference(np.ones(3), np.ones(2))
 
 
+def falls(seed, total, chances=(0.6, 0.5, 0.55, 0.5)):
+    """Four outcomes on the same images, of rates that hang together."""
+    skill = np.random.default_rng(seed).random(total)
+    noise = np.random.default_rng(seed + 1).normal(0, 0.1, (4, total))
+    a, b, c, d = (skill + n < p for n, p in zip(noise, chances, strict=True))
+    return (a, b), (c, d)
+
+
+def test_a_difference_of_differences_is_their_difference_and_has_its_sign():
+    left, right = falls(0, 4000)
+    found = intervals.difference_of_differences(left, right)
+    parts = [intervals.paired_difference(*side).value for side in (left, right)]
+    assert found.value == pytest.approx(parts[0] - parts[1])
+    assert 0 < found.low < found.value < found.high
+    swapped = intervals.difference_of_differences(right, left)
+    assert swapped == pytest.approx((-found.value, -found.high, -found.low))
+
+
+def test_a_difference_of_differences_of_known_counts():
+    # 300 images fall on the left alone, 100 on the right alone, 600 on both.
+    image = np.arange(10_000)
+    left = (image < 2000, (image < 2000) & (image >= 900))
+    right = (image < 2000, (image < 2000) & ((image < 300) | (image >= 1000)))
+    found = intervals.difference_of_differences(left, right)
+    assert found.value == pytest.approx(2.0)
+    half = 100 * intervals.Z95 * math.sqrt((0.04 - 0.02**2) / 10_000)
+    assert found[1:] == pytest.approx((2 - half, 2 + half), abs=0.01)
+
+
+def test_a_difference_from_none_is_that_of_pairs():
+    (left, right), _ = falls(2, 4000)
+    found = intervals.difference_of_differences((left, right), (left, left))
+    assert found == pytest.approx(intervals.paired_difference(left, right), abs=0.01)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.05, 0.3])
+def test_a_difference_of_few_disagreements_keeps_its_coverage(share):
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(500):
+        right, *fallen = generator.random((3, 200)) < [[0.5], [share], [share]]
+        sides = [(right, right & ~fell) for fell in fallen]
+        found = intervals.difference_of_differences(*sides)
+        assert found.low < found.value < found.high
+        covered += found.low <= 0 <= found.high
+    assert covered / 500 >= 0.93
+
+
+def test_differences_of_other_images_are_refused():
+    pair = np.ones(3, bool), np.zeros(3, bool)
+    with pytest.raises(ValueError, match="3 and 4 images"):
+        intervals.difference_of_differences(pair, (np.ones(4), np.ones(4)))
+    with pytest.raises(ValueError, match="3 and 4 images"):
+        intervals.difference_of_differences(pair, (np.ones(3), np.ones(4)))
+
+
 def correlated(seed, shares=(0.5, 0.7, 0.6, 0.8), total=4000):
     """Two ratios on the same images, of rates that hang together."""
     generator = np.random.default_rng(seed)

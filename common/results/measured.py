@@ -24,6 +24,7 @@ from common.results import intervals
 COUNTS = {  # array of outcomes -> the count of the record that it adds up to
     "survived": "correct",
     "top5": "top5",
+    "hit": "hit",
     "fooled": "eligible",
     "survived_top5": "correct_top5",
     "fooled_top5": "eligible_top5",

@@ -123,10 +123,11 @@ def _leaked(with_label: np.ndarray, without_label: np.ndarray) -> Ratio:
     return _share(with_label & ~without_label)
 
 
-SURVIVED, TOP5 = ("survived",), ("top5",)
+SURVIVED, TOP5, HIT = ("survived",), ("top5",), ("hit",)
 METRICS = {
     "accuracy": Metric("accuracy, %", "%", SURVIVED, (), _share),
     "top5": Metric("top-5 accuracy, %", "%", TOP5, (), _share),
+    "success": Metric("attack success, %", "%", HIT, (), _share),
     "ratio": Metric("robustness ratio", "", SURVIVED, SURVIVED),
     "ratio_top5": Metric("top-5 robustness ratio", "", TOP5, TOP5),
     "transfer": Metric(

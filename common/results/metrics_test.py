@@ -14,7 +14,7 @@ TOTAL = 60
 @pytest.fixture
 def arrays():
     generator = np.random.default_rng(0)
-    names = ("survived", "top5", "fooled", "survived_top5", "fooled_top5")
+    names = ("survived", "top5", "hit", "fooled", "survived_top5", "fooled_top5")
     return {
         evaluation: {name: generator.random(TOTAL) < share for name in names}
         for evaluation, share in (("pgd_20", 0.4), ("clean", 0.8))
@@ -50,6 +50,7 @@ def test_shares_are_counts_of_images_with_the_wilson_interval(run, arrays):
     expected = {
         "accuracy": share(found["survived"].count(True)),
         "top5": share(found["top5"].count(True)),
+        "success": share(found["hit"].count(True)),
         "target_error": share(found["survived"].count(False)),
         "target_error_top5": share(found["survived_top5"].count(False)),
         "transfer": transferred(found["fooled"], found["survived"]),
@@ -88,6 +89,7 @@ def test_what_was_not_run_is_none(tmp_path, write_run, outcomes):
     assert measure(run, "accuracy") is None
     assert measure(run, "ratio", other="clean") is None
     assert measure(run, "top5", "clean") is None  # five classes or less
+    assert measure(run, "success", "clean") is None  # no target
     assert measure(run, "transfer", "clean") is None
     assert measure(run, "accuracy", TRAINING_TIME) is None
 

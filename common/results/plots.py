@@ -19,6 +19,7 @@ from common.results.comparison import ComparedCell
 from common.results.metrics import METRICS
 
 STROKES = ("-", "--", ":", "-.")
+WIDE = 50  # abscissae whose largest is so many times the smallest are spaced by ratio
 
 
 def reported_and_measured(cells: Sequence[ComparedCell], scale: str) -> Figure | None:
@@ -50,7 +51,7 @@ def reported_and_measured(cells: Sequence[ComparedCell], scale: str) -> Figure |
 
 
 def against_number(
-    cells: Sequence[ComparedCell], scale: str, xlabel: str
+    cells: Sequence[ComparedCell], scale: str, xlabel: str, *, by_row: bool = False
 ) -> Figure | None:
     """Draws a metric against the number that the headings end with.
 
@@ -62,9 +63,11 @@ def against_number(
       cells: of one table.
       scale: reported numbers are drawn, dashed, at scale `paper` only.
       xlabel: what the number is.
+      by_row: the rows give the abscissa, whatever the columns end with.
     """
     cells = [cell for cell in cells if METRICS[cell.metric].arrays]
-    series = _series(cells, "column", "row") or _series(cells, "row", "column")
+    series = {} if by_row else _series(cells, "column", "row")
+    series = series or _series(cells, "row", "column")
     drawn = [c for lines in series.values() for line in lines.values() for c in line]
     if not any(_is_drawn(cell) for _, cell in drawn):
         return None
@@ -75,7 +78,7 @@ def against_number(
         panel.set_title(title)
         panel.set_xlabel(xlabel)
         panel.set_ylabel(label if label != above else "")  # said once for all
-        panel.set_xticks(sorted({x for line in lines.values() for x, _ in line}))
+        _set_abscissae(panel, sorted({x for line in lines.values() for x, _ in line}))
         above = label
         for name, line in lines.items():
             _draw_line(
@@ -242,6 +245,13 @@ def _draw_line(
         panel.plot(
             *zip(*known, strict=True), "--", alpha=0.6, fillstyle="none", **style
         )
+
+
+def _set_abscissae(panel: Axes, xs: Sequence[float]) -> None:
+    if xs[0] > 0 and xs[-1] >= WIDE * xs[0]:
+        panel.set_xscale("log")
+        panel.set_xticks([], minor=True)
+    panel.set_xticks(xs, [f"{x:g}" for x in xs])
 
 
 def _is_drawn(cell: ComparedCell) -> bool:

@@ -27,6 +27,33 @@ def test_the_number_at_the_end_of_a_heading_is_the_abscissa(cells):
     np.testing.assert_allclose(line.get_xydata(), [[2, 70], [4, 50]])
 
 
+def test_the_rows_give_the_abscissa_where_asked_for(cells):
+    sweep = [
+        dataclasses.replace(cell, row=f"clean={share}")
+        for cell in cells
+        if cell.table == "sweep"
+        for share in (20, 0, 100)
+    ]
+    (panel,) = plots.against_number(sweep, "digits", "share", by_row=True).axes
+    assert set(canvas.named([panel])) == {"PGD-20 eps=2", "PGD-20 eps=4"}
+    line = next(x for x in panel.lines if len(x.get_xdata()))
+    np.testing.assert_allclose(line.get_xydata(), [[0, 70], [20, 70], [100, 70]])
+    assert panel.get_xscale() == "linear"
+
+
+def test_steps_of_all_magnitudes_are_spaced_by_ratio(cells):
+    sweep = [cell for cell in cells if cell.table == "sweep"]
+    for steps, scale in (((10, 50, 200, 2000), "log"), ((10, 20, 50), "linear")):
+        columns = [
+            dataclasses.replace(sweep[-1], column=f"PGD-{number}") for number in steps
+        ]
+        (panel,) = plots.against_number(columns, "digits", "steps").axes
+        assert panel.get_xscale() == scale
+        labels = [label.get_text() for label in panel.get_xticklabels()]
+        assert labels == [f"{number}" for number in steps]
+        assert not list(panel.get_xticks(minor=True))
+
+
 def test_reported_numbers_are_drawn_at_the_papers_scale_only(cells):
     sweep = [cell for cell in cells if cell.table == "sweep"]
     lines = {

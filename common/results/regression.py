@@ -61,8 +61,15 @@ def regress(
     paper = packages.find(paper)
     new = measured.runs_of(paper, scale, workdir)
     old = measured.runs_of(paper, scale, baseline_workdir)
+    known = {recipe.TRAINING_TIME: recipe.Evaluation(), **paper.evaluations_at(scale)}
     return [
-        _regressed(table.name, cell, new.get(cell.recipe), old.get(cell.recipe))
+        _regressed(
+            table.name,
+            cell,
+            new.get(cell.recipe),
+            old.get(cell.recipe),
+            here=(paper.recipe(scale, cell.recipe), known[cell.evaluation].attack),
+        )
         for table in paper.tables
         for cell in paper.cells(scale, table)
     ]
@@ -79,7 +86,10 @@ def _regressed(
     cell: recipe.Cell,
     new: measured.Run | None,
     old: measured.Run | None,
+    *,
+    here: tuple[recipe.Recipe, Any],
 ) -> RegressedCell:
+    """Returns a cell; `here` are its recipe and attack, which complete the records."""
     regressed = RegressedCell(
         table=table,
         row=cell.row,
@@ -91,9 +101,8 @@ def _regressed(
     )
     if new is None or old is None:
         return regressed
-    note = _difference(
-        "recipes", old.manifest.get("recipe"), new.manifest.get("recipe")
-    )
+    made = (run.manifest.get("recipe") for run in (old, new))
+    note = _difference("recipes", *made, here=here[0])
     regressed = dataclasses.replace(regressed, note=note)
     metric = metrics.of(cell)
     before, after = (metric.measure(run, cell) for run in (old, new))
@@ -105,25 +114,25 @@ def _regressed(
         measured=after.number,
         verdict=comparison.SHOWN,
     )
-    return _judged(regressed, cell, old, new) if metric.arrays else regressed
+    if not metric.arrays:
+        return regressed
+    records = (run.evaluation(cell.evaluation) for run in (old, new))
+    attacks = (record.attack if record else None for record in records)
+    return dataclasses.replace(
+        _judged(regressed, cell, old, new),
+        note=note or _difference("attacks", *attacks, here=here[1]),
+    )
 
 
 def _judged(
     regressed: RegressedCell, cell: recipe.Cell, old: measured.Run, new: measured.Run
 ) -> RegressedCell:
-    """Adds the verdict, its evidence, and whether the attacks differ."""
+    """Adds the verdict and its evidence."""
     metric = metrics.of(cell)
     verdict, evidence = _changed(
         metric.images(new, cell), metric.images(old, cell), metric.unit
     )
-    records = (run.evaluation(cell.evaluation) for run in (old, new))
-    attacks = (record.attack if record else None for record in records)
-    return dataclasses.replace(
-        regressed,
-        verdict=verdict,
-        evidence=evidence,
-        note=regressed.note or _difference("attacks", *attacks),
-    )
+    return dataclasses.replace(regressed, verdict=verdict, evidence=evidence)
 
 
 def _changed(after: Ratio | None, before: Ratio | None, unit: str) -> tuple[str, str]:
@@ -156,6 +165,8 @@ def _changed(after: Ratio | None, before: Ratio | None, unit: str) -> tuple[str,
     )
 
 
-def _difference(what: str, old: Any, new: Any) -> str:
-    found = overrides.first_difference(old or {}, new or {})
+def _difference(what: str, old: Any, new: Any, *, here: Any) -> str:
+    """Returns a note of the first field in which two records of `here` differ."""
+    records = (overrides.completed(record or {}, here) for record in (old, new))
+    found = overrides.first_difference(*records)
     return f"{what} differ: {found}" if found else ""

@@ -62,6 +62,19 @@ def test_another_recipe_is_noted(tmp_path, paper, write_run, outcomes):
     assert found.note == "recipes differ: num_steps: 20 != 10"
 
 
+def test_a_field_that_came_between_two_runs_is_noted_unless_at_its_default(
+    tmp_path, paper, write_run, outcomes
+):
+    def note(**field):
+        for workdir, fields in (("runs", field), ("old", {})):
+            made = {"num_steps": 10, **fields}
+            write_run("natural", {"clean": outcomes(500)}, workdir=workdir, recipe=made)
+        return regressed(tmp_path, paper)[1].note
+
+    assert note(average=0.0) == ""
+    assert note(average=0.5) == "recipes differ: average: 0.0 != 0.5"
+
+
 def test_what_one_side_lacks_is_not_run(tmp_path, paper, write_run, outcomes):
     write_run("natural", {"clean": outcomes(500)})
     cells, found = regressed(tmp_path, paper)

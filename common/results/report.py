@@ -29,7 +29,10 @@ ABSCISSAE = {  # plot of a table -> what its headings end with
     "epsilon": "epsilon, pixels of 255",
     "steps": "attack steps",
     "width": "width factor rho",
+    "share": "clean images that are kept, %",
+    "depth": "layers",
 }
+BY_ROW = ("share", "depth")  # plots whose abscissa is in the rows' headings
 MANY_CELLS = 60  # a table beyond this opens on demand, below its figure
 
 
@@ -156,7 +159,10 @@ def _table(answers: Answers, table: recipe.Table, out_dir: pathlib.Path) -> str:
         what = ABSCISSAE[table.plot]
         label = METRICS[cells[0].metric].label.partition(",")[0].capitalize()
         line = stem.with_name(f"{stem.name}-{table.plot}")
-        drawn = canvas.save(lambda: plots.against_number(cells, scale, what), line)
+        by_row = table.plot in BY_ROW
+        drawn = canvas.save(
+            lambda: plots.against_number(cells, scale, what, by_row=by_row), line
+        )
         figures.append(page.figure(drawn, f"{label} against {what}: {table.title}"))
     if len(cells) > MANY_CELLS and any(figures):
         body = page.details(f"All {len(cells)} cells", "\n".join(numbers))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from common import results
+from common.results import plots, report
 
 VOID = {"meta", "img", "source", "br"}
 
@@ -121,6 +122,22 @@ def test_markdown_and_page_hold_the_same_rows(tmp_path, paper, runs):
     for words in ("| plain |", "| hard <m=4> |", "(unverified)", "**holds**"):
         assert words in text
     assert "nan" not in text
+
+
+@pytest.mark.parametrize("kind", report.ABSCISSAE)
+def test_a_plot_takes_its_number_from_rows_or_columns(
+    monkeypatch, tmp_path, paper, runs, kind
+):
+    seen = {}
+
+    def drawn(cells, scale, xlabel, *, by_row):
+        seen.update(xlabel=xlabel, by_row=by_row)
+
+    monkeypatch.setattr(plots, "against_number", drawn)
+    table = dataclasses.replace(paper.table("sweep"), plot=kind)
+    report._table(report._answers(paper, "digits", runs), table, tmp_path)
+    expected = kind in ("share", "depth")
+    assert seen == {"xlabel": report.ABSCISSAE[kind], "by_row": expected}
 
 
 def test_a_report_of_nothing_says_not_run(tmp_path, paper):

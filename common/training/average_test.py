@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from common import data
 from common import recipe as recipes
-from common.models import layers, normalization
+from common.models import batch_norm, layers
 from common.training import (
     Method,
     average,
@@ -44,7 +44,7 @@ class _Small(keras.Model):
     def __init__(self, synchronized, num_classes):
         super().__init__(name="small")
         self.dense = keras.layers.Dense(8, name="dense")
-        self.norm = normalization.BatchNorm(synchronized=synchronized, name="norm")
+        self.norm = batch_norm.BatchNorm(synchronized=synchronized, name="norm")
         self.classifier = keras.layers.Dense(num_classes, name="classifier")
         self.count = self.add_weight(
             shape=(), dtype="int64", name="count", trainable=False

@@ -228,7 +228,7 @@ def _manifest(
 ) -> dict[str, Any]:
     weights = learner.network.trainable_variables
     return {
-        "recipe": recipes.to_dict(recipe),
+        "recipe": recipe,
         "precision": precision,
         "strategy": type(learner.distribution).__name__,
         "replicas": learner.distribution.num_replicas_in_sync,

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from common import overrides
+from common import recipe as recipes
 from common.training import errors
 
 _NAME = "recipe.json"
@@ -34,6 +35,10 @@ def environment() -> dict[str, Any]:
 def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
     """Writes `recipe.json`, or refuses the folder of another recipe.
 
+    Args:
+      run_dir: the run's folder; made if it is not there.
+      manifest: JSON values, and the `Recipe` itself under `recipe`.
+
     Raises:
       RunError: the folder holds a run with another recipe or precision, or with other
         released weights; names the first field that differs.
@@ -45,12 +50,18 @@ def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
         return
     run_dir.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(manifest, indent=2, default=recipes.to_dict)
+    partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, path)
 
 
 def check(run_dir: pathlib.Path, **expected: Any) -> None:
-    """Refuses a folder whose `recipe.json` has other entries; none at all passes.
+    """Refuses a folder whose `recipe.json` has other entries; no file passes.
+
+    Args:
+      run_dir: the run's folder.
+      **expected: entries, JSON values or dataclasses; fields that came later than the
+        file make no difference while they are at their defaults.
 
     Raises:
       RunError: names the first field that differs.
@@ -65,7 +76,8 @@ def check(run_dir: pathlib.Path, **expected: Any) -> None:
             f"{path} is damaged; remove {run_dir} to start again. Received: {error}"
         ) from None
     for key, value in expected.items():
-        difference = overrides.first_difference(found.get(key), value, key)
+        entry = overrides.completed(found.get(key), value)
+        difference = overrides.first_difference(entry, recipes.to_dict(value), key)
         if difference:
             raise errors.RunError(
                 f"{run_dir} holds a run of another recipe (there != here). "

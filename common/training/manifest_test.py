@@ -1,5 +1,6 @@
 """The manifest of a run, and the folder of another recipe."""
 
+import dataclasses
 import json
 import platform
 import subprocess
@@ -7,7 +8,9 @@ import subprocess
 import pytest
 import tensorflow as tf
 
+from common import recipe as recipes
 from common.training import errors, manifest
+from tests.parts import PARTS
 
 MANIFEST = {
     "recipe": {"type": "Recipe", "method": {"epsilon": 8.0}, "seed": 0},
@@ -37,7 +40,7 @@ def test_it_is_written_once_and_kept(tmp_path):
         ),
         (
             {"recipe": {**MANIFEST["recipe"], "l2": 0.1}},
-            r"recipe\.l2: None != 0\.1",
+            r"recipe\.l2: \(no such field\) != 0\.1",
         ),
         ({"precision": "mixed_bfloat16"}, "precision: float32 != mixed_bfloat16"),
     ],
@@ -57,6 +60,32 @@ def test_an_evaluation_checks_the_recipe_alone(tmp_path):
     manifest.check(tmp_path, recipe=MANIFEST["recipe"])
     with pytest.raises(errors.RunError, match="seed: 0 != 1"):
         manifest.check(tmp_path, recipe={**MANIFEST["recipe"], "seed": 1})
+
+
+def test_a_recipe_is_written_as_json_and_known_again(tmp_path):
+    written = changed(recipe=PARTS)
+    manifest.check_or_write(tmp_path, written)
+    found = json.loads((tmp_path / "recipe.json").read_text())
+    assert found["recipe"] == recipes.to_dict(PARTS)
+    manifest.check_or_write(tmp_path, written)
+    manifest.check(tmp_path, recipe=PARTS)
+    other = dataclasses.replace(PARTS, l2=0.1)
+    with pytest.raises(errors.RunError, match=r"recipe\.l2: 0\.0002 != 0\.1"):
+        manifest.check_or_write(tmp_path, changed(recipe=other))
+
+
+def test_fields_that_came_after_a_run_do_not_make_it_another_at_their_defaults(
+    tmp_path,
+):
+    before = recipes.to_dict(PARTS)
+    del before["average"], before["network"]["drops"], before["probe"]["random_start"]
+    manifest.check_or_write(tmp_path, changed(recipe=before))
+    manifest.check_or_write(tmp_path, changed(recipe=PARTS))
+    manifest.check(tmp_path, recipe=PARTS)
+    network = dataclasses.replace(PARTS.network, drops=(3,))
+    message = r"recipe\.network\.drops: \(no such field\) != \[3\]"
+    with pytest.raises(errors.RunError, match=message):
+        manifest.check(tmp_path, recipe=dataclasses.replace(PARTS, network=network))
 
 
 def test_a_damaged_manifest_says_which_file_to_remove(tmp_path):

@@ -87,12 +87,24 @@ class Method:
         """
         raise TypeError(f"{type(self).__name__} does not define train_step.")
 
-    def descend(self, images: Any, labels: Any) -> dict[str, Any]:
+    @staticmethod
+    def check_smoothing(label_smoothing: float) -> None:
+        """Refuses a share of the label outside [0, 1) with a ValueError."""
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                "label_smoothing must be in [0, 1). "
+                f"Received: label_smoothing={label_smoothing}"
+            )
+
+    def descend(
+        self, images: Any, labels: Any, label_smoothing: float = 0.0
+    ) -> dict[str, Any]:
         """Updates the weights once on the mean cross-entropy of images as they are.
 
         Args:
           images: float32 [B, H, W, C] in [0, 255].
           labels: int32 [B].
+          label_smoothing: share of the label that is spread over all classes.
 
         Returns:
           `self.metrics(...)`.
@@ -100,7 +112,9 @@ class Method:
 
         def loss() -> Any:
             logits = self.network(images, training=True)
-            example_losses = losses.cross_entropy(labels, logits)
+            example_losses = losses.smoothed_cross_entropy(
+                labels, logits, label_smoothing
+            )
             return self.mean(example_losses) + self.l2_penalty(), logits
 
         (value, logits), g_theta = backend.value_and_gradients(loss, self.theta)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.models import normalization
+from common.models import batch_norm
 from common.training import method, optimizers
 from tests import twins
 
@@ -19,7 +19,7 @@ class Network(keras.Model):
 
     def __init__(self):
         super().__init__(name="network")
-        self.norm = normalization.BatchNorm(name="norm")
+        self.norm = batch_norm.BatchNorm(name="norm")
         self.dense = keras.layers.Dense(twins.CLASSES, bias_initializer="ones")
 
     def call(self, images, training=False):

@@ -29,17 +29,21 @@ class Probe:
         """Compiles the probe.
 
         Args:
-          network: pixels of 255 to logits; asked with `training=False`.
-          attack: a few steps of PGD.
+          network: pixels of 255 to logits; asked with `training=False`, and through
+            the last of its branches if it has any: the one of adversarial images.
+          attack: a few steps of PGD. What is counted is the true label, also where the
+            attack is targeted.
           data: images float32 [N, H, W, C] in [0, 255] and labels int32 [N].
           history: lines of the probe from before an interruption.
         """
         self._best = max((line["pgd_accuracy"] for line in history), default=0.0)
         self._data = tuple(tf.constant(part) for part in data)
         fgsm = attacks.FGSM(attack.epsilon)
+        branches = getattr(network, "branches", ())
+        mode = {"branch": branches[-1]} if branches else {}
 
         def logits_fn(x: Any) -> Any:
-            return network(x, training=False)
+            return network(x, training=False, **mode)
 
         def accuracies(images: Any, labels: Any) -> list[Any]:
             seen = [images, fgsm(logits_fn, images, labels)]

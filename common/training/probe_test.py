@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, data, evaluation, models
+from common.models import norms
 from common.training import probe
 
 ATTACK = attacks.PGD(epsilon=40.0, step_size=10.0, num_steps=3)
@@ -81,3 +82,57 @@ def test_its_accuracies_are_those_of_an_evaluation():
     assert make(network=network)() == found
     for value, variable in zip(before, network.variables, strict=True):
         np.testing.assert_array_equal(value, variable.numpy())
+
+
+def randomised(norm):
+    """Returns a network whose variables differ, also between branches."""
+    network = models.WideResNet(8, 1, stem_stride=2, norm=norm).build(10, 8, channels=1)
+    generator = np.random.default_rng(3)
+    for variable in network.variables:
+        if variable.name != "kernel":
+            variable.assign(generator.uniform(0.5, 1.5, variable.shape))
+    return network
+
+
+def test_a_mixture_is_probed_through_its_adversarial_branch():
+    network = randomised(norms.Batch(norms.MIXTURE))
+    before = [v.numpy() for v in network.variables]
+    found = make(network=network)()
+    images, labels = map(tf.constant, DATA)
+    by_branch = {}
+    for branch in norms.MIXTURE:
+
+        def logits_fn(x, branch=branch):
+            return network(x, training=False, branch=branch)
+
+        seen = [images, attacks.FGSM(ATTACK.epsilon)(logits_fn, images, labels)]
+        seen.append(ATTACK(logits_fn, images, labels, seed=0))
+        by_branch[branch] = [
+            100.0 * np.mean(np.argmax(logits_fn(x), -1) == labels) for x in seen
+        ]
+    assert list(found.values()) == pytest.approx(by_branch["adversarial"])
+    assert by_branch["adversarial"] != by_branch["clean"]
+    for value, variable in zip(before, network.variables, strict=True):
+        np.testing.assert_array_equal(value, variable.numpy())
+
+
+def test_a_targeted_probe_counts_the_true_label():
+    network = randomised(norms.Group(8))
+    images = tf.constant(DATA[0])
+    said = np.argmax(network(images), -1).astype(np.int32)  # so all is right at first
+    targeted = attacks.PGD(40.0, 10.0, num_steps=3, targeted="random")
+    found = probe.Probe(network, targeted, (DATA[0], said))()
+    adv_images = targeted(network, images, tf.constant(said), seed=0)
+    right = 100.0 * np.mean(np.argmax(network(adv_images), -1) == said)
+    assert found["clean_accuracy"] == 100.0
+    assert found["pgd_accuracy"] == pytest.approx(right)
+    assert 0 < right < 100
+
+
+def test_a_network_without_branches_is_asked_for_none():
+    def network(images, training):
+        assert training is False
+        return tf.one_hot(tf.zeros(len(images), tf.int32), 10)
+
+    share = 100.0 * np.mean(DATA[1] == 0)
+    assert make(network=network)() == pytest.approx(accuracies(share, share, share))

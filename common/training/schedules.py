@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import keras
+from keras import ops
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,3 +71,48 @@ class ExponentialDecay:
         return keras.optimizers.schedules.ExponentialDecay(
             self.rate, self.every, self.factor, staircase=True
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Warmup:
+    """Linear from `start` to the first rate of a schedule, and then that schedule.
+
+    The rate grows by the same amount at every update: it is `start` at update 0 and the
+    schedule's from update `num_steps` on. The schedule counts the updates of the
+    warm-up, too, so that its boundaries are where they would be without.
+
+    Source: Goyal 2017, Sec. 2.2.
+
+    Attributes:
+      schedule: a part of this module.
+      num_steps: updates of the warm-up.
+      start: the rate of the first update.
+    """
+
+    schedule: Any
+    num_steps: int
+    start: float
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 1:
+            raise ValueError(
+                f"num_steps must be at least 1. Received: num_steps={self.num_steps}"
+            )
+        if not 0.0 <= self.start < math.inf:
+            raise ValueError(f"start must be at least 0. Received: start={self.start}")
+
+    def build(self) -> keras.optimizers.schedules.LearningRateSchedule:
+        """Returns the Keras schedule."""
+        return _Warmup(self)
+
+
+class _Warmup(keras.optimizers.schedules.LearningRateSchedule):
+    def __init__(self, numbers: Warmup) -> None:
+        self.numbers = numbers
+        self.schedule = numbers.schedule.build()
+
+    def __call__(self, step: Any) -> Any:
+        start, num_steps = self.numbers.start, self.numbers.num_steps
+        share = ops.cast(step, "float32") / num_steps
+        warming = start + (self.schedule(0) - start) * share
+        return ops.where(share < 1.0, warming, self.schedule(step))

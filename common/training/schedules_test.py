@@ -1,10 +1,16 @@
 """Rates at and around the boundaries."""
 
+import dataclasses
+import json
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from common import overrides, recipe
 from common.training import optimizers, schedules
+from tests.parts import PARTS
 
 PAPER = schedules.PiecewiseConstant((40_000, 60_000), (0.1, 0.01, 0.001))
 
@@ -98,3 +104,122 @@ def test_every_stair_is_as_long_as_the_others(every):
 def test_bad_numbers_of_a_decay_are_refused_when_built(rate, factor, every, message):
     with pytest.raises(ValueError, match=message):
         schedules.ExponentialDecay(rate, factor, every)
+
+
+# As Goyal et al. for 4096 images: from 0.1 to 1.6 in 5 epochs of 313 updates.
+LARGE = schedules.Warmup(
+    schedules.PiecewiseConstant((10_955, 21_910), (1.6, 0.16, 0.016)),
+    num_steps=1_565,
+    start=0.1,
+)
+
+
+@pytest.mark.parametrize(
+    ("update", "rate"),
+    [
+        (0, 0.1),
+        (1, 0.1 + 1.5 / 1_565),
+        (313, 0.4),
+        (626, 0.7),
+        (1_564, 1.6 - 1.5 / 1_565),
+        (1_565, 1.6),
+        (1_566, 1.6),
+        (10_954, 1.6),
+        (10_955, 0.16),
+        (21_909, 0.16),
+        (21_910, 0.016),
+        (34_429, 0.016),
+    ],
+)
+def test_the_rate_warms_up_in_a_line_and_then_is_the_schedules(update, rate):
+    schedule = LARGE.build()
+    for step in (update, tf.constant(update, tf.int64), tf.Variable(update)):
+        assert float(schedule(step)) == pytest.approx(rate, rel=1e-6)
+
+
+@pytest.mark.parametrize("num_steps", [1, 7, 1_565, 200_180])
+@pytest.mark.parametrize(
+    "inner",
+    [
+        schedules.PiecewiseConstant((300_000,), (1.6, 0.16)),
+        schedules.ExponentialDecay(1.6, 0.94, every=300_000),
+    ],
+)
+def test_a_warmup_ends_exactly_with_the_schedule(inner, num_steps):
+    schedule = schedules.Warmup(inner, num_steps, start=0.0).build()
+    steps = np.unique(np.linspace(0, num_steps, 50).astype(int))
+    found = [float(schedule(int(step))) for step in steps]
+    np.testing.assert_allclose(found, 1.6 * steps / num_steps, rtol=1e-6)
+    for step in (num_steps, num_steps + 1, 299_999, 300_000, 300_001):
+        assert float(schedule(step)) == float(inner.build()(step))
+
+
+def test_a_warmup_aims_at_the_first_rate_even_if_the_schedule_falls_meanwhile():
+    halving = schedules.ExponentialDecay(1.0, 0.5, every=2)
+    schedule = schedules.Warmup(halving, num_steps=4, start=0.2).build()
+    found = [float(schedule(step)) for step in range(7)]
+    np.testing.assert_allclose(found, [0.2, 0.4, 0.6, 0.8, 0.25, 0.25, 0.125], 1e-6)
+
+
+def momentum_twin(rates, momentum=0.9):
+    """Returns the weights after updates with the gradient 1, from 0, in float64."""
+    weight, velocity, history = 0.0, 0.0, []
+    for rate in rates:
+        velocity = momentum * velocity + 1.0
+        weight -= rate * velocity
+        history.append(weight)
+    return history
+
+
+def test_replicas_warm_up_together_inside_a_compiled_step(two_replicas):
+    rates = [0.2, 0.3, 0.4, 0.5, 0.6, 0.06, 0.06]
+    schedule = schedules.Warmup(
+        schedules.PiecewiseConstant((5,), (0.6, 0.06)), num_steps=4, start=0.2
+    )
+    with two_replicas.scope():
+        variable = keras.Variable(0.0)
+        optimizer = optimizers.Momentum(0.9).build(schedule.build())
+        optimizer.build([variable])
+
+    @tf.function
+    def update():
+        two_replicas.run(lambda: optimizer.apply([tf.constant(0.5)], [variable]))
+
+    found = []
+    for _ in rates:
+        update()
+        found.append(float(variable.numpy()))
+    np.testing.assert_allclose(found, momentum_twin(rates), rtol=1e-5)
+    assert update.experimental_get_tracing_count() == 1
+
+
+def test_a_warmup_goes_to_json_and_its_numbers_are_overridden():
+    wanted = dataclasses.replace(PARTS, schedule=LARGE)
+    record = recipe.to_dict(wanted)["schedule"]
+    assert json.loads(json.dumps(record)) == record
+    assert (record["type"], record["num_steps"]) == ("Warmup", 1_565)
+    assert record["schedule"]["values"] == [1.6, 0.16, 0.016]
+    changed = overrides.override(
+        wanted,
+        [
+            "schedule.num_steps=4",
+            "schedule.start=0",
+            "schedule.schedule.values=[3,2,1]",
+        ],
+    ).schedule
+    assert (changed.num_steps, changed.start) == (4, 0.0)
+    assert [float(changed.build()(step)) for step in (0, 2, 4)] == [0.0, 1.5, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "start", "message"),
+    [
+        (0, 0.1, "num_steps must be at least 1. Received: num_steps=0"),
+        (5, -0.1, "start must be at least 0. Received: start=-0.1"),
+        (5, float("nan"), "Received: start=nan"),
+        (5, float("inf"), "Received: start=inf"),
+    ],
+)
+def test_bad_numbers_of_a_warmup_are_refused_when_built(num_steps, start, message):
+    with pytest.raises(ValueError, match=message):
+        schedules.Warmup(PAPER, num_steps, start)

@@ -1,0 +1,174 @@
+"""What PGD does only when asked: clean starts, longer steps, one piece at a time."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import attacks, backend
+from common.attacks import losses, pgd
+from tests import twins
+
+IMAGES, LABELS = twins.batch(8)
+NETWORK = twins.TinyNetwork()
+ATTACK = attacks.PGD(8.0, 2.0, 3)
+
+
+def made(attack, seed=0, images=IMAGES):
+    return attack(NETWORK, tf.constant(images), LABELS, seed=seed).numpy()
+
+
+def test_a_clean_start_is_the_run_without_random_start_and_the_others_are_not():
+    coined, noisy, clean = (
+        dataclasses.replace(ATTACK, **change)
+        for change in ({"clean_start": 0.5}, {}, {"random_start": False})
+    )
+    tossed = []
+    for seed in range(20):
+        found = made(coined, seed)
+        tossed.append(np.array_equal(found, made(clean, seed)))
+        assert tossed[-1] or np.array_equal(found, made(noisy, seed))
+        assert not np.array_equal(made(noisy, seed), made(clean, seed))
+    assert 0 < sum(tossed) < 20
+
+
+def clean_starts(attack, seeds):
+    """Which seeds begin at the image; the images are any."""
+    image = tf.constant(IMAGES[:1])
+
+    @tf.function
+    def is_clean(seed):
+        return tf.reduce_all(attack.start(image, seed=seed) == image)
+
+    return np.array([is_clean(backend.fold(seed)).numpy() for seed in seeds])
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.2, 4_000), (0.7, 1_000)])
+def test_the_coin_falls_as_often_as_it_says(share, count):
+    found = clean_starts(dataclasses.replace(ATTACK, clean_start=share), range(count))
+    deviation = math.sqrt(share * (1 - share) / count)
+    assert abs(found.mean() - share) < 4 * deviation  # beside it once in 16,000 trials
+
+
+def test_without_asking_no_start_is_clean():
+    assert ATTACK.clean_start == 0.0
+    assert not clean_starts(ATTACK, range(500)).any()
+
+
+def test_one_coin_is_for_all_images_and_all_batches():
+    coined = dataclasses.replace(ATTACK, clean_start=0.5)
+    for seed in range(12):
+        others = twins.batch(8, seed=seed)[0]
+        moved = [
+            (coined.start(tf.constant(images), seed=seed) != images).numpy()
+            for images in (IMAGES, others, others[:1])
+        ]
+        by_image = [part.any((1, 2, 3)) for part in moved]
+        assert len(np.unique(np.concatenate(by_image))) == 1
+
+
+def test_a_seed_for_each_image_has_no_coin():
+    seeds = tf.range(8, dtype=tf.int64)
+    ATTACK.restart(NETWORK, tf.constant(IMAGES), LABELS, seed=seeds)
+    coined = dataclasses.replace(ATTACK, clean_start=0.2)
+    with pytest.raises(
+        ValueError, match=r"clean_start=0\. .*clean_start=0\.2"
+    ) as caught:
+        coined.restart(NETWORK, tf.constant(IMAGES), LABELS, seed=seeds)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"clean_start": 1.0}, "clean_start=1.0"),
+        ({"clean_start": -0.1}, "clean_start=-0.1"),
+        ({"clean_start": 0.2, "random_start": False}, "random_start=True"),
+        ({"clean_start": 0.2, "num_restarts": 2}, "num_restarts=1"),
+    ],
+)
+def test_a_coin_that_decides_nothing_is_refused(values, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        dataclasses.replace(ATTACK, **values)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step_size", "num_steps", "length"),
+    [(1.0, 10, 1.6), (1.0, 30, 1.0), (1.0, 16, 1.0), (1.0, 1, 16.0), (2.5, 4, 4.0)],
+)
+@pytest.mark.parametrize("as_tensors", [False, True])
+def test_reaching_steps_get_to_the_boundary(step_size, num_steps, length, as_tensors):
+    numbers = (16.0, step_size, num_steps)
+    if as_tensors:
+        numbers = tuple(map(tf.constant, numbers))
+    asked = attacks.PGD(*numbers, random_start=False, reaching=True)
+    assert float(tf.squeeze(asked.length)) == pytest.approx(length)
+    images = np.clip(IMAGES, 30, 225)
+    twin = attacks.PGD(16.0, length, num_steps, random_start=False)
+    np.testing.assert_allclose(
+        made(asked, images=images), made(twin, images=images), atol=1e-4
+    )
+    not_asked = dataclasses.replace(asked, reaching=False)
+    assert not_asked.length is asked.step_size
+    one = dataclasses.replace(not_asked, num_steps=1)
+    moved = np.abs(made(one, images=images) - images).max()
+    assert moved == pytest.approx(step_size, abs=1e-4)
+
+
+def test_each_image_reaches_its_own_radius():
+    radii = np.array([1, 2, 4, 8, 16, 20, 30, 60], np.float32)
+    images = np.full_like(IMAGES, 127) + np.round(IMAGES / 50)
+    attack = attacks.PGD(
+        tf.constant(radii), 1.0, tf.constant(4), random_start=False, reaching=True
+    )
+    one = attack.proceed(
+        NETWORK,
+        tf.constant(images),
+        images=tf.constant(images),
+        choose=lambda _: LABELS,
+        num_steps=1,
+    )
+    found = np.abs(one - images).max((1, 2, 3))
+    np.testing.assert_allclose(found, np.maximum(1.0, radii / 4), atol=1e-4)
+
+
+@pytest.mark.parametrize("targeted", pgd.TARGETED)
+@pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
+@pytest.mark.parametrize("seed", [3, np.arange(8)])
+def test_pieces_are_the_whole_to_the_bit(targeted, loss, seed):
+    attack = attacks.PGD(20.0, 3.0, 7, loss=loss, targeted=targeted)
+    images, seed = tf.constant(IMAGES), tf.constant(seed, tf.int64)
+    whole = attack.restart(NETWORK, images, LABELS, seed=seed)
+    adv_images = attack.start(images, seed=seed)
+    for num_steps in (2, 4, 1):
+        adv_images = attack.proceed(
+            NETWORK,
+            adv_images,
+            images=images,
+            choose=attack.chooser(NETWORK, images, LABELS, seed=seed),
+            num_steps=num_steps,
+        )
+    np.testing.assert_array_equal(adv_images, whole)
+    assert np.abs(whole - IMAGES).max() > 19
+
+
+@pytest.mark.parametrize("targeted", ["random", "least_likely"])
+def test_the_target_is_that_of_the_steps(targeted):
+    attack = attacks.PGD(40.0, 4.0, 40, targeted=targeted)
+    images, labels = twins.batch(64)
+    choose = attack.chooser(NETWORK, tf.constant(images), labels, seed=5)
+    target = choose(tf.zeros([64, twins.CLASSES])).numpy()
+    adv_images = attack(NETWORK, tf.constant(images), labels, seed=5).numpy()
+    before, after = (
+        losses.cross_entropy(target, NETWORK.logits(x)).numpy()
+        for x in (images, adv_images)
+    )
+    assert (after < before).all()
+    assert attack.is_targeted and not ATTACK.is_targeted
+    if targeted == "random":
+        assert not (target == labels).any()
+        other = attack.chooser(NETWORK, tf.constant(images), labels, seed=6)
+        assert (other(tf.zeros([64, twins.CLASSES])).numpy() != target).mean() > 0.3

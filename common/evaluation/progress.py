@@ -1,0 +1,108 @@
+"""An evaluation on its way, on disk: a killed one goes on where it was.
+
+The file holds the outcomes of the examples that are done and, for those in the batch,
+how far the attack has come, with the adversarial images. The images themselves are read
+from the dataset again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import time
+from typing import Any
+
+import numpy as np
+
+from common.evaluation import record, stream, tally
+from common.results import measured
+
+EVERY = 60.0  # seconds between two writings at least
+
+
+class File:
+    """The progress of one evaluation."""
+
+    def __init__(self, path: pathlib.Path | None, key: Any, *, begin: float) -> None:
+        """Touches no file.
+
+        Args:
+          path: of the file; with None nothing is kept.
+          key: JSON values that tell this evaluation apart from every other.
+          begin: of the evaluation, by `time.perf_counter`.
+        """
+        self._path = path
+        self._partial = path and path.with_name(f"{path.name}.partial")
+        self._key = json.dumps(key, sort_keys=True, default=repr)
+        self._earlier = 0.0
+        self._begin = self._written = begin
+
+    @property
+    def seconds(self) -> float:
+        """That the evaluation has taken, with what it took before it was killed."""
+        return self._earlier + time.perf_counter() - self._begin
+
+    def load(self, examples: stream.Examples, found: tally.Tally) -> list[stream.Slot]:
+        """Returns the slots that were in the batch; none if there is no progress.
+
+        A file of another evaluation, and one that cannot be read, is passed over.
+
+        Args:
+          examples: of which nothing has been taken; what is done is read and dropped.
+          found: empty; takes what was found.
+        """
+        if self._path is None or not self._path.exists():
+            return []
+        try:
+            arrays = measured.load_arrays(self._path)
+        except ValueError:
+            return []
+        if str(arrays.get("key")) != self._key:
+            return []
+        self._earlier = float(arrays["seconds"])
+        found.passes += arrays["passes"]
+        for index, *outcome in arrays["done"].tolist():
+            found.outcomes[index] = record.Outcome(*outcome)
+        waiting = {row[0]: row[1:] for row in arrays["pool"].tolist()}
+        reached = iter(arrays["adv_images"])
+        pool = []
+        for _ in range(len(found.outcomes) + len(waiting)):
+            for slot in examples.take(1):  # all at once would not fit into memory
+                if slot.index in waiting:
+                    slot.restart, slot.round, *outcome = waiting[slot.index]
+                    slot.outcome = record.Outcome(*outcome)
+                    slot.adv_image = next(reached) if slot.round else None
+                    pool.append(slot)
+        return pool
+
+    def save(self, pool: list[stream.Slot], found: tally.Tally) -> None:
+        """Writes what was found, unless it did so a short while ago.
+
+        Args:
+          pool: the slots that go on.
+          found: so far.
+        """
+        now = time.perf_counter()
+        if not (self._path and self._partial) or now - self._written < EVERY:
+            return
+        self._written = now
+        done = [(index, *outcome) for index, outcome in found.outcomes.items()]
+        waiting = [(s.index, s.restart, s.round, *s.outcome) for s in pool]
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._partial.open("wb") as file:
+            np.savez(
+                file,
+                key=self._key,
+                seconds=self.seconds,
+                passes=found.passes,
+                done=np.array(done, np.int64).reshape(-1, 4),
+                pool=np.array(waiting, np.int64).reshape(-1, 6),
+                adv_images=np.array([s.adv_image for s in pool if s.round], np.float32),
+            )
+        os.replace(self._partial, self._path)
+
+    def remove(self) -> None:
+        """Removes the file, and what a kill while it was written has left."""
+        for path in filter(None, (self._path, self._partial)):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,215 @@
+"""A killed evaluation goes on where it was, to the same record."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from common import evaluation
+from common.evaluation import plan, progress, rounds_test, stream, tally
+
+ATTACKS = {"clean": None}
+ATTACKS |= {
+    name: rounds_test.in_tens(rounds_test.ATTACKS[name])
+    for name in ("untargeted", "random", "restarts")
+}
+TARGETED = ATTACKS["random"]
+SIZE = 13
+
+
+class Killed(Exception):
+    pass
+
+
+class Mortal(evaluation.Judges):
+    """Judges that die after some batches, and count those that they have judged."""
+
+    def __init__(self, life=10**9):
+        super().__init__(rounds_test.logits_fn)
+        self._compiled = rounds_test.JUDGES._compiled
+        self.life, self.seen = life, 0
+
+    def __call__(self, *args, **kwargs):
+        if self.seen == self.life:
+            raise Killed
+        self.seen += 1
+        return super().__call__(*args, **kwargs)
+
+
+@pytest.fixture(autouse=True)
+def after_every_batch(monkeypatch):
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    monkeypatch.setattr(plan, "CHUNK", 10)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "evaluations" / "pgd.progress.npz"
+
+
+def evaluate(attack, path, judges=None, *, seed=5, batch_size=SIZE, key="step 3"):
+    return rounds_test.evaluate(
+        attack,
+        seed=seed,
+        batch_size=batch_size,
+        judges=judges or Mortal(),
+        progress_file=path,
+        progress_key=key,
+    )
+
+
+def kill(attack, path, life):
+    with pytest.raises(Killed):
+        evaluate(attack, path, Mortal(life))
+
+
+def assert_same(record, expected):
+    for name in ("survived", "hit", "top5"):
+        np.testing.assert_array_equal(getattr(record, name), getattr(expected, name))
+    assert (record.passes, record.attack) == (expected.passes, expected.attack)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_killed_anywhere_it_gives_the_same_record(name, share, path):
+    whole = Mortal()
+    expected = evaluate(ATTACKS[name], None, whole)
+    life = max(1, int(share * whole.seen))
+    kill(ATTACKS[name], path, life)
+    assert path.exists()
+    rest = Mortal()
+    assert_same(evaluate(ATTACKS[name], path, rest), expected)
+    assert rest.seen == whole.seen - life  # nothing is judged again
+    assert list(path.parent.iterdir()) == []
+
+
+def test_killed_twice_it_still_gives_the_same_record(path):
+    expected = evaluate(TARGETED, None)
+    kill(TARGETED, path, 3)
+    kill(TARGETED, path, 4)
+    begin = time.perf_counter()
+    record = evaluate(TARGETED, path)
+    assert_same(record, expected)
+    assert record.seconds > time.perf_counter() - begin  # with those of before
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 6},
+        {"key": "step 4"},
+        {"key": {"step": 3}},
+        {"batch_size": SIZE + 1},
+        {"attack": ATTACKS["untargeted"]},
+    ],
+)
+def test_progress_of_another_evaluation_is_replaced(other, path):
+    attack = TARGETED
+    kill(attack, path, 6)
+    arguments = {"attack": attack, **other}
+    judges, fresh = Mortal(), Mortal()
+    record = evaluate(**arguments, path=path, judges=judges)
+    assert_same(record, evaluate(**arguments, path=None, judges=fresh))
+    assert judges.seen == fresh.seen
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("length", [0, 10, 0.5, -1])
+def test_a_truncated_file_is_passed_over(length, path):
+    expected = evaluate(TARGETED, None)
+    kill(TARGETED, path, 6)
+    content = path.read_bytes()
+    cut = int(length * len(content)) if isinstance(length, float) else length
+    path.write_bytes(content[:cut])
+    judges = Mortal()
+    assert_same(evaluate(TARGETED, path, judges), expected)
+    assert judges.seen > 6
+
+
+def test_a_kill_while_it_is_written_leaves_what_was_there(path, monkeypatch):
+    expected = evaluate(TARGETED, None)
+    kill(TARGETED, path, 4)
+    before = path.read_bytes()
+
+    def die(file, **arrays):
+        file.write(b"half of it")
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", die)
+        kill(TARGETED, path, 10**9)
+    assert path.read_bytes() == before
+    assert_same(evaluate(TARGETED, path), expected)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_it_is_written_once_in_a_while(path, monkeypatch):
+    monkeypatch.setattr(progress, "EVERY", 60.0)
+    found = tally.Tally(plan.of(None))
+    now = time.perf_counter()
+    progress.File(path, "key", begin=now).save([], found)
+    assert not path.exists()
+    file = progress.File(path, "key", begin=now - 61)
+    file.save([], found)
+    path.unlink()
+    file.save([], found)
+    assert not path.exists()
+    short = rounds_test.evaluate(None, progress_file=path)
+    assert short.total == rounds_test.COUNT and not path.exists()
+
+
+def test_without_a_path_nothing_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    evaluate(None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_done_is_read_and_dropped(path):
+    found = tally.Tally(plan.of(None))
+    found.outcomes = {index: stream.record.UNKNOWN for index in range(50)}
+    progress.File(path, "key", begin=0.0).save([], found)
+    examples = stream.Examples(rounds_test.DATASET, rounds_test.logits_fn)
+    pool = progress.File(path, "key", begin=0.0).load(
+        examples, tally.Tally(plan.of(None))
+    )
+    assert pool == []
+    assert [slot.index for slot in examples.take(2)] == [50, 51]
+
+
+CHILD = """
+import pathlib, sys, time
+from common.evaluation import plan, progress, progress_test
+
+class Slow(progress_test.Mortal):
+    def __call__(self, *args, **kwargs):
+        time.sleep(0.3)
+        return super().__call__(*args, **kwargs)
+
+progress.EVERY, plan.CHUNK = 0.0, 10
+progress_test.evaluate(progress_test.TARGETED, pathlib.Path(sys.argv[1]), Slow())
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_goes_on_in_the_next(path):
+    whole = Mortal()
+    expected = evaluate(TARGETED, None, whole)
+    root = pathlib.Path(__file__).parents[2]
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], cwd=root)
+    limit = time.monotonic() + 120
+    seen = set()  # writings, by their times
+    while len(seen) < 3 and child.poll() is None and time.monotonic() < limit:
+        if path.exists():
+            seen.add(path.stat().st_mtime_ns)
+        time.sleep(0.02)
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    rest = Mortal()
+    assert_same(evaluate(TARGETED, path, rest), expected)
+    assert rest.seen <= whole.seen - 3
+    assert list(path.parent.iterdir()) == []

@@ -1,0 +1,185 @@
+"""Evaluation in rounds, against an attack that is run on everything to its end."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import attacks, data, evaluation
+from common.attacks import pgd
+from common.evaluation import plan
+
+COUNT = 60
+STEPS = 300
+LONG = attacks.PGD(epsilon=45.0, step_size=0.12, num_steps=STEPS)
+TARGETED = dataclasses.replace(LONG, targeted="random", epsilon=60.0, step_size=0.4)
+ATTACKS = {
+    "untargeted": LONG,
+    "random": TARGETED,
+    "least_likely": dataclasses.replace(TARGETED, targeted="least_likely"),
+    "restarts": dataclasses.replace(TARGETED, num_restarts=2),
+}
+every_attack = pytest.mark.parametrize("name", ATTACKS)
+
+IMAGES, LABELS = next(data.Digits().test_batches(batch_size=COUNT).as_numpy_iterator())
+DATASET = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(25)
+
+
+def class_means():
+    images, labels = data.Digits().train_slice(data.Digits.num_train)
+    flat = images.reshape(len(images), -1) / 255.0
+    return np.stack([flat[labels == k].mean(0) for k in range(10)])
+
+
+MEANS = tf.constant(class_means(), tf.float32)
+
+
+def logits_fn(images):
+    flat = tf.reshape(images, [-1, 64]) / 255.0
+    return -tf.reduce_sum(tf.tanh(2 * (flat[:, None] - MEANS)) ** 2, -1)
+
+
+@tf.function
+def predictions(attack, seed, num_steps):
+    """The class and the target of every example after some steps of a start."""
+    attack = dataclasses.replace(attack, num_restarts=1, num_steps=num_steps)
+    adv_images = attack(logits_fn, tf.constant(IMAGES), LABELS, seed=seed)
+    logits = logits_fn(adv_images)
+    choose = attack.chooser(logits_fn, tf.constant(IMAGES), LABELS, seed=seed)
+    return tf.argmax(logits, -1, tf.int32), choose(logits)
+
+
+def judged(attack, seed):
+    """Right and hit after every 100 steps of each restart; bool [judgements, total]."""
+    found = []
+    for restart in range(attack.num_restarts):
+        folded = pgd.restart_seed(seed, restart)
+        every = plan.of(attack).num_steps
+        for num_steps in range(every, attack.num_steps + 1, every):
+            classes, target = predictions(attack, folded, tf.constant(num_steps))
+            found.append((classes == LABELS, classes == target))
+    return np.array(found).swapaxes(0, 1)
+
+
+@functools.cache
+def naive(attack, seed=0):
+    """Returns survived, hit and rounds of each example, each judged by itself."""
+    right, hit = judged(attack, seed)
+    goal = hit if attack.is_targeted else ~right
+    rounds = np.where(goal.any(0), goal.argmax(0) + 1, len(goal))
+    seen = np.arange(len(goal))[:, None] < rounds
+    return (right | ~seen).all(0), (hit & seen).any(0), rounds
+
+
+JUDGES = evaluation.Judges(logits_fn)
+
+
+def evaluate(attack, *, judges=JUDGES, **kwargs):
+    return evaluation.evaluate(logits_fn, DATASET, attack, judges=judges, **kwargs)
+
+
+@every_attack
+@pytest.mark.parametrize("batch_size", [7, 60])
+def test_it_equals_every_judgement_on_every_example(name, batch_size):
+    attack = ATTACKS[name]
+    survived, hit, rounds = naive(attack, seed=2)
+    record = evaluate(attack, seed=2, batch_size=batch_size)
+    np.testing.assert_array_equal(record.survived, survived)
+    if attack.is_targeted:
+        np.testing.assert_array_equal(record.hit, hit)
+    else:
+        assert record.hit is None
+    # Not a test of nothing: examples leave in each round, and some are left.
+    assert len(np.unique(rounds)) >= 3
+    assert 0 < survived.sum() < COUNT
+    if attack.is_targeted:
+        assert (~survived & ~hit).any() and hit.any()
+    needed = 100 * rounds.sum()
+    padding = 100 * batch_size * 3 * attack.num_restarts
+    assert needed <= record.passes <= needed + padding
+    assert record.top5 is None
+
+
+def in_tens(attack):
+    """A tenth of the steps, ten times as long."""
+    return dataclasses.replace(
+        attack, num_steps=attack.num_steps // 10, step_size=10 * attack.step_size
+    )
+
+
+@pytest.fixture
+def rounds_of_ten(monkeypatch):
+    """Sets rounds of ten steps: as many as in the other tests, in less time."""
+    monkeypatch.setattr(plan, "CHUNK", 10)
+
+
+def test_without_padding_the_passes_are_those_needed(rounds_of_ten):
+    for attack in map(in_tens, (LONG, TARGETED)):
+        _, _, rounds = naive(attack)
+        assert len(np.unique(rounds)) == 3
+        assert evaluate(attack, batch_size=1).passes == 10 * rounds.sum()
+
+
+def test_other_numbers_of_steps_are_judged_once_at_the_end():
+    attack = dataclasses.replace(TARGETED, num_steps=150)
+    (right,), (hit,) = judged(attack, 0)
+    record = evaluate(attack)
+    np.testing.assert_array_equal(record.survived, right)
+    np.testing.assert_array_equal(record.hit, hit)
+    assert record.passes == 150 * (25 + 25 + 12)  # 60, the last batch filled up
+    assert record.top5 is not None
+
+
+def test_a_targeted_restart_goes_on_until_the_target_is_hit():
+    attack = attacks.PGD(40.0, 12.0, 4, targeted="random", num_restarts=3)
+    survived, hit, rounds = naive(attack)
+    record = evaluate(attack, batch_size=1)
+    np.testing.assert_array_equal(record.hit, hit)
+    np.testing.assert_array_equal(record.survived, survived)
+    assert record.passes == 4 * rounds.sum()
+    _, every_hit = judged(attack, 0)
+    assert every_hit[0].sum() < hit.sum() < (~survived).sum()
+
+
+@pytest.mark.parametrize("name", ["untargeted", "random", "least_likely"])
+def test_shorter_attacks_are_beginnings_of_longer_ones(name):
+    long = evaluate(ATTACKS[name], seed=4, batch_size=11)
+    for num_steps in (100, 200, 300):
+        attack = dataclasses.replace(ATTACKS[name], num_steps=num_steps)
+        alone = evaluate(attack, seed=4, batch_size=11)
+        part = long.beginning(attack)
+        for array in ("survived", "hit", "top5"):
+            np.testing.assert_array_equal(getattr(part, array), getattr(alone, array))
+        assert part.attack == alone.attack
+        assert part.attack["num_steps"] == num_steps
+        assert 0 <= abs(part.passes - alone.passes) <= 100 * 11 * num_steps / 100
+    assert long.beginning(attack).passes == long.passes
+
+
+def test_the_passes_of_beginnings_are_those_needed_without_padding(rounds_of_ten):
+    long = evaluate(in_tens(LONG), batch_size=1)
+    for num_steps in (10, 20):
+        attack = dataclasses.replace(in_tens(LONG), num_steps=num_steps)
+        alone = evaluate(attack, batch_size=1)
+        assert long.beginning(attack).passes == alone.passes < long.passes
+
+
+def test_a_clean_start_is_refused_in_one_line():
+    attack = dataclasses.replace(LONG, clean_start=0.2)
+    with pytest.raises(
+        ValueError, match=r"clean_start=0\. .*clean_start=0\.2"
+    ) as caught:
+        evaluate(attack)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_replicas_go_the_same_rounds(two_replicas):
+    one = evaluate(TARGETED, seed=3)
+    judges = evaluation.Judges(logits_fn, two_replicas)
+    two = evaluate(
+        TARGETED, seed=3, batch_size=16, distribution=two_replicas, judges=judges
+    )
+    np.testing.assert_array_equal(one.survived, two.survived)
+    np.testing.assert_array_equal(one.hit, two.hit)

@@ -1,0 +1,100 @@
+"""When an example is done, and what is noted of each round."""
+
+import numpy as np
+import pytest
+
+from common import attacks
+from common.evaluation import judges, plan, record, stream, tally
+
+LONG = attacks.PGD(8.0, 1.0, 300)
+TARGETED = attacks.PGD(8.0, 1.0, 300, targeted="random")
+RESTARTS = attacks.PGD(8.0, 1.0, 20, num_restarts=2)
+IMAGE = np.zeros((1, 1, 1), np.float32)
+
+
+def verdict(*examples):
+    """What was found of each: right, and hit; its image says its place."""
+    top1, hit = (np.array(part, bool) for part in zip(*examples, strict=True))
+    images = np.arange(len(examples), dtype=np.float32).reshape(-1, 1, 1, 1)
+    return judges.Verdict(top1, ~hit, hit, (FakeTensor(images),))
+
+
+class FakeTensor:
+    def __init__(self, value):
+        self.value = value
+
+    def numpy(self):
+        return self.value
+
+
+def slots(count):
+    return [stream.Slot(index, IMAGE, 0) for index in range(count)]
+
+
+def add(found, pool, *examples):
+    return found.add(pool, stream.batch(pool, len(pool)), verdict(*examples))
+
+
+RIGHT, WRONG, HIT = (True, False), (False, False), (False, True)
+
+
+@pytest.mark.parametrize(
+    ("attack", "left"),
+    [
+        (None, []),
+        (attacks.FGSM(8.0), []),
+        (LONG, [0]),
+        (TARGETED, [0, 1]),
+        (RESTARTS, [0]),
+    ],
+)
+def test_an_example_leaves_at_the_goal_of_its_attack(attack, left):
+    found = tally.Tally(plan.of(attack))
+    pool = add(found, slots(3), RIGHT, WRONG, HIT)
+    assert [slot.index for slot in pool] == left
+    assert set(found.outcomes) == {0, 1, 2} - set(left)
+
+
+def test_a_slot_goes_from_round_to_round_with_its_images():
+    found = tally.Tally(plan.of(LONG))
+    first = add(found, slots(3), WRONG, RIGHT, RIGHT)
+    assert [(s.restart, s.round, int(s.adv_image.item())) for s in first] == [
+        (0, 1, 1),
+        (0, 1, 2),
+    ]
+    pool = add(found, first, RIGHT, RIGHT)
+    pool = add(found, pool, RIGHT, WRONG)
+    assert pool == []
+    lost = [found.outcomes[index].lost for index in range(3)]
+    assert lost == [1, record.NEVER, 3]
+    assert found.passes.tolist() == [3, 2, 2]
+    assert found.right == 1
+
+
+def test_a_restart_begins_anew():
+    attack = attacks.PGD(8.0, 1.0, 200, num_restarts=2)
+    found = tally.Tally(plan.of(attack))
+    pool = slots(1)
+    seen = []
+    while pool:
+        seen.append((pool[0].restart, pool[0].round, pool[0].adv_image is None))
+        pool = add(found, pool, RIGHT)
+    assert seen == [(0, 0, True), (0, 1, False), (1, 0, True), (1, 1, False)]
+    assert found.passes.tolist() == [2, 2]
+
+
+def test_the_record_is_in_the_order_of_the_dataset():
+    found = tally.Tally(plan.of(TARGETED))
+    pool = add(found, slots(3), WRONG, HIT, RIGHT)
+    pool = add(found, pool, HIT, RIGHT)
+    add(found, pool, RIGHT)
+    result = found.record(TARGETED, has_top5=True, seed=4, seconds=1.0)
+    assert result.survived.tolist() == [False, False, True]
+    assert result.hit.tolist() == [True, True, False]
+    assert (result.top5, result.passes, result.seed) == (None, 600, 4)
+    short = attacks.PGD(8.0, 1.0, 100, targeted="random")
+    part = result.beginning(short)
+    assert part.hit.tolist() == [False, True, False]
+    assert part.survived.tolist() == [False, False, True]
+    assert part.top5.tolist() == [True, False, True]
+    assert part.passes == 300

@@ -1,0 +1,116 @@
+"""Feature denoising: means over the whole feature map, inside a residual network.
+
+A `Denoise` block replaces nothing: it adds to its inputs a projection of *non-local
+means*, in which every position gets the mean of all positions, weighted by how similar
+their features are. The two kinds of `MEANS` differ in the weights.
+
+Source: Xie 2019, Sec. 4, and its code for what the text leaves open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras import ops
+
+from common.models import batch_norm, layers, residual
+
+if TYPE_CHECKING:
+    from common.models.resnet import ResNet
+
+
+class Gaussian(layers.Composite):
+    """Weights that are a softmax over the positions: they sum to 1.
+
+    Position i weighs position j by exp(theta(x_i) . phi(x_j) / sqrt(d)), where theta
+    and phi embed the features in d channels, half as many as there are. The weights
+    take 4 (H * W)^2 bytes an image: 39 MB at 56 x 56.
+    """
+
+    def __init__(self, channels: int, *, name: str) -> None:
+        """Declares the embeddings of features with so many channels."""
+        super().__init__(name=name)
+        self.theta = _embedding(channels // 2, name="theta")
+        self.phi = _embedding(channels // 2, name="phi")
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the inputs' shape."""
+        theta, phi = _positions(self.theta(inputs)), _positions(self.phi(inputs))
+        similarity = ops.matmul(theta, ops.transpose(phi, (0, 2, 1)))
+        similarity = ops.cast(similarity, "float32") * theta.shape[-1] ** -0.5
+        weights = ops.cast(ops.softmax(similarity), inputs.dtype)
+        means = ops.matmul(weights, _positions(inputs))
+        return ops.reshape(means, (-1, *inputs.shape[1:]))
+
+
+class DotProduct(keras.layers.Layer):
+    """Weights x_i . x_j / (H * W) of the features as they are, without an embedding."""
+
+    def __init__(self, channels: int, *, name: str) -> None:
+        """Declares the layer, which has no weights to learn."""
+        super().__init__(name=name)
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the inputs' shape."""
+        features = _positions(inputs)
+        _, positions, channels = features.shape
+        transposed = ops.transpose(features, (0, 2, 1)) / positions
+        # The same product in the order of the smaller square in the middle.
+        if channels > positions:
+            means = ops.matmul(ops.matmul(features, transposed), features)
+        else:
+            means = ops.matmul(features, ops.matmul(transposed, features))
+        return ops.reshape(means, (-1, *inputs.shape[1:]))
+
+
+MEANS: dict[str, Callable[..., Any]] = {"dot_product": DotProduct, "gaussian": Gaussian}
+
+
+class Denoise(layers.Composite):
+    """Adds a projection of the non-local means; at the start, nothing."""
+
+    def __init__(self, config: ResNet, channels: int, *, name: str) -> None:
+        """Declares the layers.
+
+        Args:
+          config: the network that the block belongs to.
+          channels: of the features.
+          name: name of the layer, unique in the network.
+        """
+        super().__init__(name=name)
+        self.filters = channels
+        self.means = MEANS[config.denoise](channels, name="means")
+        self.project = residual.ConvNorm(
+            config,
+            residual.Convolution(channels, 1),
+            gamma_initializer="zeros",
+            name="project",
+        )
+
+    def call(
+        self,
+        inputs: Any,
+        training: Any = False,
+        branch: batch_norm.Branch = "clean",
+    ) -> Any:
+        """Returns the inputs' shape, [B, H, W, channels]."""
+        means = self.means(inputs)
+        return inputs + self.project(means, training=training, branch=branch)
+
+
+def _embedding(channels: int, *, name: str) -> keras.layers.Conv2D:
+    return keras.layers.Conv2D(
+        channels,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name=name,
+    )
+
+
+def _positions(features: Any) -> Any:
+    """Returns [B, H, W, C] as [B, H * W, C]."""
+    _, height, width, channels = features.shape
+    return ops.reshape(features, (-1, height * width, channels))

@@ -1,0 +1,213 @@
+"""Feature denoising, against loops over positions and counts by hand."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from common.models import ResNet, denoising, norms
+from common.training import cost
+
+KINDS = tuple(denoising.MEANS)
+
+
+def features(*shape):
+    return np.random.default_rng(1).normal(size=shape).astype("float32")
+
+
+def randomised(layer, shape):
+    """Calls the layer once, then gives its variables values that all matter."""
+    layer(np.zeros(shape, "float32"))
+    generator = np.random.default_rng(2)
+    for variable in layer.weights:
+        low = 0.5 if variable.name.startswith("moving_variance") else -1.0
+        variable.assign(generator.uniform(low, 1.0, variable.shape))
+    return layer
+
+
+def block(kind, shape, **fields):
+    config = ResNet(denoise=kind, **fields)
+    return denoising.Denoise(config, shape[-1], name="denoise"), shape
+
+
+def numpy_means(inputs, kind, weights):
+    """Loops over images and pairs of positions."""
+    outputs = np.zeros(inputs.shape)
+    batch, height, width, channels = inputs.shape
+    places = [(i, j) for i in range(height) for j in range(width)]
+    for image in range(batch):
+        for here in places:
+            x = inputs[image][here].astype("float64")
+            shares = []
+            for there in places:
+                y = inputs[image][there].astype("float64")
+                if kind == "gaussian":
+                    x_in, y_in = x @ weights["theta"], y @ weights["phi"]
+                    shares.append(np.exp(x_in @ y_in / np.sqrt(channels // 2)))
+                else:
+                    shares.append(x @ y)
+            if kind == "gaussian":
+                shares = np.array(shares) / np.sum(shares)
+            else:
+                shares = np.array(shares) / len(places)
+            for share, there in zip(shares, places, strict=True):
+                outputs[image][here] += share * inputs[image][there]
+    return outputs
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (2, 2, 2, 6)])  # either order
+def test_a_block_agrees_with_loops_over_positions(kind, shape):
+    layer = randomised(*block(kind, shape))
+    weights = {
+        v.path.removeprefix("denoise/").removesuffix("/kernel"): np.squeeze(v)
+        for v in layer.weights
+    }
+    inner = {name: weights.get(f"means/{name}") for name in ("theta", "phi")}
+    inputs = features(*shape)
+    projected = numpy_means(inputs, kind, inner) @ weights["project/conv"]
+    mean, variance, gamma, beta = (
+        weights[f"project/norm/{part}"]
+        for part in ("moving_mean", "moving_variance", "gamma", "beta")
+    )
+    added = (projected - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+    assert np.ptp(added) > 0.1
+    np.testing.assert_allclose(layer(inputs), inputs + added, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shapes"),
+    [
+        ("dot_product", {"project/conv/kernel": (1, 1, 8, 8)}),
+        (
+            "gaussian",
+            {
+                "means/phi/kernel": (1, 1, 8, 4),
+                "means/theta/kernel": (1, 1, 8, 4),
+                "project/conv/kernel": (1, 1, 8, 8),
+            },
+        ),
+    ],
+)
+def test_what_each_kind_learns(kind, shapes):
+    layer = randomised(*block(kind, (2, 3, 3, 8)))
+    kernels = [v for v in layer.trainable_weights if v.name == "kernel"]
+    found = {v.path.removeprefix("denoise/"): tuple(v.shape) for v in kernels}
+    assert found == shapes
+
+
+def test_embeddings_start_small():
+    layer = denoising.Gaussian(256, name="means")
+    layer(features(1, 2, 2, 256))
+    for embedding in (layer.theta, layer.phi):
+        assert np.std(embedding.kernel) == pytest.approx(0.01, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_block_starts_as_the_identity_and_learns_at_once(kind):
+    layer, shape = block(kind, (2, 3, 3, 8))
+    inputs = tf.constant(features(*shape))
+    for training in (False, True):
+        np.testing.assert_array_equal(layer(inputs, training=training), inputs)
+    with tf.GradientTape() as tape:
+        loss = ops.sum(layer(inputs, training=True)[:, 0] ** 3)
+    (gamma,) = [v for v in layer.trainable_weights if v.name == "gamma"]
+    assert np.all(tape.gradient(loss, gamma.value))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_reach_the_inputs_and_every_weight(kind):
+    layer = randomised(*block(kind, (2, 3, 3, 8)))
+    inputs = tf.constant(features(2, 3, 3, 8))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = ops.sum(layer(inputs, training=True)[:, 0] ** 3)
+    variables = [v.value for v in layer.trainable_weights]
+    for gradient in tape.gradient(loss, [inputs, *variables]):
+        assert np.isfinite(gradient).all()
+        assert np.abs(gradient).max() > 1e-6
+
+
+def test_branches_and_training_reach_the_norm():
+    norm = norms.Batch(branches=norms.MIXTURE)
+    layer = randomised(*block("gaussian", (6, 3, 3, 8), norm=norm))
+    inputs = features(6, 3, 3, 8)
+    clean, adversarial = (layer(inputs, branch=name) for name in norms.MIXTURE)
+    assert not np.allclose(clean, adversarial)
+    parts = layer(inputs, branch=(("adversarial", 4), ("clean", 2)))
+    joined = np.concatenate([adversarial[:4], clean[4:]])
+    np.testing.assert_allclose(parts, joined, atol=1e-5)
+    before = {v.path: v.numpy() for v in layer.weights}
+    layer(inputs, training=True, branch="adversarial")
+    moved = [v.path for v in layer.weights if np.any(before[v.path] != v)]
+    assert sorted(moved) == [
+        f"denoise/project/norm/moving_{name}_adversarial"
+        for name in ("mean", "variance")
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mixed_precision_stays_near_float32(kind):
+    exact = randomised(*block(kind, (2, 4, 4, 8)))
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    layer, shape = block(kind, (2, 4, 4, 8))
+    inputs = features(*shape)
+    layer(inputs)
+    layer.set_weights(exact.get_weights())
+    outputs = layer(inputs)
+    assert outputs.dtype == "bfloat16"
+    assert {v.dtype for v in layer.weights} == {"float32"}
+    np.testing.assert_allclose(np.float32(outputs), exact(inputs), atol=0.1)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    """Small networks of either kind and of none, with equal weights otherwise."""
+    built = {}
+    for kind in ("", *KINDS):
+        keras.utils.set_random_seed(0)
+        built[kind] = ResNet(depth=18, denoise=kind).build(10, 32)
+    return built
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_network_denoises_after_the_last_block_of_every_stage(networks, kind):
+    names = [layer.name for layer in networks[kind].blocks]
+    assert names == [
+        f"stage{stage}_{name}"
+        for stage in (1, 2, 3, 4)
+        for name in ("block1", "block2", "denoise")
+    ]
+
+
+def test_kinds_start_as_the_plain_network_and_then_differ(networks):
+    images = 255 * np.random.default_rng(3).random((2, 32, 32, 3), "float32")
+    plain = {v.path: v for v in networks[""].weights}
+    logits = {}
+    for kind in KINDS:
+        for variable in networks[kind].weights:
+            if variable.path in plain:
+                variable.assign(plain[variable.path])
+        np.testing.assert_array_equal(networks[kind](images), networks[""](images))
+        for layer in networks[kind].blocks[2::3]:
+            layer.project.norm.trainable_weights[0].assign(np.ones(layer.filters))
+        logits[kind] = networks[kind](images)
+    assert not np.allclose(logits["gaussian"], logits["dot_product"], rtol=1e-3)
+
+
+def test_costs_count_the_products_of_a_block(networks):
+    shape = types.SimpleNamespace(image_size=32, channels=3)
+    counted = {kind: cost._forward_flops(networks[kind], shape) for kind in networks}
+    expected = dict.fromkeys(KINDS, 0)
+    for positions, channels in ((1024, 64), (256, 128), (64, 256), (16, 512)):
+        embeddings = project = positions * channels**2
+        square = positions**2 * channels
+        expected["gaussian"] += embeddings + project + square // 2 + square
+        cheaper = min(square, positions * channels**2)
+        expected["dot_product"] += project + 2 * cheaper
+    for kind, products in expected.items():
+        added = counted[kind] - counted[""]
+        assert added / 2 == pytest.approx(products, rel=0.05)

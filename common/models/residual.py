@@ -1,0 +1,152 @@
+"""The blocks that residual networks are made of.
+
+A block is a residual path of convolutions, each with its normaliser, and a shortcut.
+The path is a list of `Convolution` values, so another block is another function that
+returns one, such as `bottleneck`.
+
+Padding is PyTorch's: (k - 1) // 2 zeros on every side. TensorFlow's "same" puts fewer
+on the top and left when the stride is 2, which shifts the features by one pixel; with
+that, weights converted from PyTorch would not give the same logits. At stride 1 the
+two agree.
+
+Source: He 2016, with the stride in the 3x3 convolution ("version 1.5").
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from keras import ops
+
+from common.models import activations, batch_norm, layers
+
+if TYPE_CHECKING:
+    from common.models.resnet import ResNet
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution:
+    """A convolution of a block: output channels, kernel size, stride."""
+
+    filters: int
+    kernel_size: int
+    strides: int = 1
+
+
+class ConvNorm(layers.Composite):
+    """A convolution with PyTorch's padding, then the network's normaliser."""
+
+    def __init__(
+        self,
+        config: ResNet,
+        convolution: Convolution,
+        *,
+        gamma_initializer: str = "ones",
+        name: str,
+    ) -> None:
+        """Declares the layers of a network.
+
+        Args:
+          config: the network that the layer belongs to.
+          convolution: its size.
+          gamma_initializer: initial factor of the normaliser.
+          name: name of the layer, unique in its parent.
+        """
+        super().__init__(name=name)
+        self.kernel_size = convolution.kernel_size
+        self.padded = convolution.strides > 1 and convolution.kernel_size > 1
+        self.conv = layers.convolution(
+            convolution.filters,
+            convolution.kernel_size,
+            strides=convolution.strides,
+            padding="valid" if self.padded else "same",
+            name="conv",
+        )
+        self.norm = config.norm.layer(
+            epsilon=1e-5, gamma_initializer=gamma_initializer, name="norm"
+        )
+
+    def call(
+        self,
+        inputs: Any,
+        training: Any = False,
+        branch: batch_norm.Branch = "clean",
+    ) -> Any:
+        """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
+        if self.padded:
+            inputs = padded(inputs, self.kernel_size, 0.0)
+        return self.norm(self.conv(inputs), training=training, branch=branch)
+
+
+class Block(layers.Composite):
+    """A residual block: convolutions, a shortcut, and the activation of their sum."""
+
+    def __init__(
+        self,
+        config: ResNet,
+        convolutions: tuple[Convolution, ...],
+        *,
+        project: bool,
+        name: str,
+    ) -> None:
+        """Declares the layers.
+
+        Args:
+          config: the network that the block belongs to.
+          convolutions: of the residual path, in order.
+          project: whether a 1x1 convolution shapes the shortcut.
+          name: name of the layer, unique in the network.
+        """
+        super().__init__(name=name)
+        self.activation = activations.get(config.activation)
+        self.filters = convolutions[-1].filters
+        gammas = ["ones"] * len(convolutions)
+        if config.zero_gamma:
+            gammas[-1] = "zeros"
+        self.residual = [
+            ConvNorm(config, convolution, gamma_initializer=gamma, name=f"conv{index}")
+            for index, (convolution, gamma) in enumerate(
+                zip(convolutions, gammas, strict=True), start=1
+            )
+        ]
+        self.shortcut = None
+        if project:
+            strides = max(convolution.strides for convolution in convolutions)
+            projection = Convolution(self.filters, 1, strides)
+            self.shortcut = ConvNorm(config, projection, name="shortcut")
+
+    def call(
+        self,
+        inputs: Any,
+        training: Any = False,
+        branch: batch_norm.Branch = "clean",
+    ) -> Any:
+        """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
+        mode = {"training": training, "branch": branch}
+        features = inputs
+        for layer in self.residual[:-1]:
+            features = self.activation(layer(features, **mode))
+        features = self.residual[-1](features, **mode)
+        shortcut = self.shortcut(inputs, **mode) if self.shortcut else inputs
+        return self.activation(features + shortcut)
+
+
+def basic(width: int, strides: int) -> tuple[Convolution, ...]:
+    """Returns the path of two 3x3 convolutions, of depths 18 and 34."""
+    return Convolution(width, 3, strides), Convolution(width, 3)
+
+
+def bottleneck(width: int, strides: int) -> tuple[Convolution, ...]:
+    """Returns the path of the deeper networks: 1x1, 3x3, and 1x1 to four widths."""
+    return (
+        Convolution(width, 1),
+        Convolution(width, 3, strides),
+        Convolution(4 * width, 1),
+    )
+
+
+def padded(inputs: Any, kernel_size: int, value: float) -> Any:
+    """Returns features with PyTorch's padding of a kernel, of the given value."""
+    side = ((kernel_size - 1) // 2,) * 2
+    return ops.pad(inputs, ((0, 0), side, side, (0, 0)), constant_values=value)

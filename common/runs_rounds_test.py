@@ -1,0 +1,185 @@
+"""Evaluations on disk that are cut into rounds: shared, killed, and gone on with."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from common import attacks, evaluation, runs
+from common import recipe as recipes
+from common.evaluation import progress
+from common.results import measured
+
+LONG = attacks.PGD(epsilon=30.0, step_size=0.1, num_steps=300)
+TARGETED = dataclasses.replace(LONG, targeted="random", step_size=0.2)
+
+
+def of_steps(attack, **fields):
+    return {
+        f"{attack.targeted}_{steps}": recipes.Evaluation(
+            dataclasses.replace(attack, num_steps=steps), **fields
+        )
+        for steps in (100, 300, 200)
+    }
+
+
+@pytest.fixture
+def trained(open_session, tiny_paper):
+    """Returns a function: evaluations -> a session with a trained network."""
+
+    def opened(evaluations, **fields):
+        paper = dataclasses.replace(tiny_paper, evaluations={"digits": evaluations})
+        session = open_session("seed=2", paper=paper, **fields)
+        runs.train(session, "plain")
+        return session
+
+    return opened
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Returns the steps of the attacks that judges are asked for, one per batch."""
+    seen = []
+    judge = evaluation.Judges.__call__
+
+    def spy(self, attack, batch, seed, **kwargs):
+        seen.append(getattr(attack, "num_steps", 0))
+        return judge(self, attack, batch, seed, **kwargs)
+
+    monkeypatch.setattr(evaluation.Judges, "__call__", spy)
+    return seen
+
+
+def read(session, name):
+    path = session.records_dir("plain") / f"{name}.json"
+    return json.loads(path.read_text()), measured.load_arrays(path.with_suffix(".npz"))
+
+
+@pytest.mark.parametrize("attack", [LONG, TARGETED])
+def test_one_run_gives_the_records_that_each_would_give_alone(attack, trained, judged):
+    known = of_steps(attack)
+    session = trained(known)
+    shutil.copytree(session.run_dir("plain"), session.workdir / "copy")
+    runs.evaluate(session, "plain", tuple(known))
+    assert set(judged) == {300}
+    together = {name: read(session, name) for name in known}
+    shutil.rmtree(session.run_dir("plain"))
+    shutil.move(session.workdir / "copy", session.run_dir("plain"))
+    rights = []
+    for name, (record, arrays) in together.items():
+        runs.evaluate(session, "plain", (name,))
+        alone, alone_arrays = read(session, name)
+        assert arrays.keys() == alone_arrays.keys()
+        assert ("hit" in arrays) == (attack is TARGETED)
+        for array, values in arrays.items():
+            np.testing.assert_array_equal(values, alone_arrays[array])
+        longest = f"{attack.targeted}_300"
+        shared = None if name == longest else longest
+        assert record.pop("beginning_of", None) == shared
+        for changing in ("seconds", "passes"):
+            assert (record.pop(changing) > 0) and (alone.pop(changing) > 0)
+        assert record == alone
+        rights.append(record["hit"] if attack is TARGETED else -record["correct"])
+    assert rights[0] < rights[2] < rights[1]  # of 100, 200, 300 steps
+
+
+def test_what_is_there_is_not_run_for_what_is_missing(trained, judged):
+    known = of_steps(LONG)
+    session = trained(known)
+    runs.evaluate(session, "plain", tuple(known))
+    done = len(judged)
+    runs.evaluate(session, "plain", tuple(known))
+    assert len(judged) == done
+    (session.records_dir("plain") / "no_100.json").unlink()
+    runs.evaluate(session, "plain", tuple(known))
+    assert judged[done:] == [100, 100]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"num_images": 60}, {"attack": {"num_restarts": 2}}],
+)
+def test_what_does_not_begin_alike_is_run_by_itself(change, trained, judged):
+    other = dataclasses.replace(LONG, num_steps=100, **change.get("attack", {}))
+    known = {
+        "long": recipes.Evaluation(LONG),
+        "other": recipes.Evaluation(other, **{**change, "attack": other}),
+    }
+    known["other"] = dataclasses.replace(known["other"], attack=other)
+    session = trained(known)
+    runs.evaluate(session, "plain", tuple(known))
+    assert {100, 300} == set(judged)
+    assert "beginning_of" not in read(session, "other")[0]
+
+
+def test_recipes_that_an_evaluation_is_for_do_not_part_it(trained, judged):
+    known = of_steps(LONG)
+    known["no_100"] = dataclasses.replace(known["no_100"], only=("plain",))
+    session = trained(known)
+    runs.evaluate(session, "plain", tuple(known))
+    assert set(judged) == {300}
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture
+def kill(monkeypatch):
+    """Returns a function: session, name, life -> an evaluation killed in the middle."""
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    judge = evaluation.Judges.__call__
+
+    def killed(session, names, life):
+        lives = iter(range(life))
+
+        def mortal(self, *args, **kwargs):
+            if next(lives, None) is None:
+                raise Killed
+            return judge(self, *args, **kwargs)
+
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(evaluation.Judges, "__call__", mortal)
+            runs.evaluate(session, "plain", names)
+
+    return killed
+
+
+def test_a_killed_evaluation_goes_on_beside_its_record(trained, kill, judged, capsys):
+    known = of_steps(TARGETED)
+    session = trained(known)
+    shutil.copytree(session.run_dir("plain"), session.workdir / "copy")
+    runs.evaluate(session, "plain", tuple(known))
+    batches = len(judged)
+    expected = {name: read(session, name) for name in known}
+    shutil.rmtree(session.run_dir("plain"))
+    shutil.move(session.workdir / "copy", session.run_dir("plain"))
+
+    kill(session, tuple(known), 3)
+    folder = session.records_dir("plain")
+    assert [path.name for path in folder.iterdir()] == ["random_300.progress.npz"]
+    judged.clear()
+    capsys.readouterr()
+    runs.evaluate(session, "plain", tuple(known))
+    assert len(judged) == batches - 3
+    assert not list(folder.glob("*progress*"))
+    for name, (record, arrays) in expected.items():
+        found, found_arrays = read(session, name)
+        for array, values in arrays.items():
+            np.testing.assert_array_equal(found_arrays[array], values)
+        assert {**found, "seconds": 0} == {**record, "seconds": 0}
+    record = expected["random_300"][0]
+    told = f"{record['success']:.2f} % as the target ["
+    assert told in capsys.readouterr().out
+
+
+def test_progress_of_another_precision_is_not_gone_on_with(trained, kill, judged):
+    known = {"long": recipes.Evaluation(LONG)}
+    session = trained(known)
+    kill(session, ("long",), 3)
+    other = dataclasses.replace(session, precision="mixed_bfloat16")
+    judged.clear()
+    runs.evaluate(other, "plain", ("long",))
+    assert len(judged) >= 6  # two batches of 250, three rounds

@@ -1,0 +1,185 @@
+"""The tables and figures of Xie and Yuille (2020), and their neighbours' numbers.
+
+Row and column headings are those of `reported.csv`; columns are of all scales, and a
+scale shows those that it has. The last three tables are of earlier and later papers
+whose recipes are this one's with a part changed. `PAPER_MAP` says where each part of
+the paper stands in this package; the README shows it.
+"""
+
+from __future__ import annotations
+
+from common.recipe import Cell, Table, grid
+from intriguing_at import presets, variants
+
+ADV, MIXED, PAIRED = (
+    "100% adv + 0% clean",
+    "100% adv + 100% clean",
+    "100% adv + 100% clean, ALP",
+)
+SHARES = {
+    "clean=100": "mixed",
+    **{f"clean={s}": f"share_{s}" for s in reversed(variants.SHARES)},
+    "clean=0": "adversarial",
+}
+
+
+def columns(*steps: int, branch: str = "") -> dict[str, str]:
+    """Returns column heading to evaluation name: clean, then attacks of so many steps.
+
+    Args:
+      *steps: of the attacks.
+      branch: end of the evaluations' names, `_mbn_adv` for the adversarial branch.
+    """
+    attacked = {f"PGD-{number}": f"pgd_{number}{branch}" for number in steps}
+    return {"clean": f"clean{branch}", **attacked}
+
+
+def mixture() -> tuple[Cell, ...]:
+    """Returns the MBN table: each branch at what it is for, beside the specialist."""
+    attacked = columns(500, 2_000)
+    del attacked["clean"]
+    clean = {
+        "0% adv + 100% clean": "clean",
+        f"MBN_clean, {MIXED}": "mbn",
+        f"MBN_clean, {PAIRED}": "mbn_alp",
+    }
+    through_adv = {f"MBN_adv, {MIXED}": "mbn", f"MBN_adv, {PAIRED}": "mbn_alp"}
+    return (
+        *grid(clean, {"clean": "clean"}),
+        *grid({ADV: "adversarial"}, attacked),
+        *grid(through_adv, {c: f"{name}_mbn_adv" for c, name in attacked.items()}),
+    )
+
+
+def depth() -> tuple[Cell, ...]:
+    """Returns the depth figure: a row has one network for each kind of training."""
+    return tuple(
+        Cell(f"ResNet-{layers}", column, f"{kind}_{layers}", evaluation)
+        for layers in presets.DEPTHS
+        for column, kind, evaluation in (
+            ("PGD-2000", "consistent", "pgd_2000"),
+            ("clean", "clean", "clean"),
+        )
+    )
+
+
+def normalizers() -> tuple[Cell, ...]:
+    """Returns every normaliser with every strategy, each image through its branch."""
+    strategies = {ADV: "adversarial", MIXED: "mixed", PAIRED: "mixed_alp"}
+    shared = {f"BN, {title}": name for title, name in strategies.items()}
+    grouped = {f"GroupNorm, {title}": f"{n}_group" for title, n in strategies.items()}
+    separate = {f"MBN, {MIXED}": "mbn", f"MBN, {PAIRED}": "mbn_alp"}
+    plain = columns(10, 500, 2_000)
+    routed = {**columns(10, 500, 2_000, branch="_mbn_adv"), "clean": "clean"}
+    consistent = {f"BN as in testing, {ADV}": "consistent"}
+    return (
+        *grid({**shared, **consistent}, plain),
+        *grid(separate, routed),
+        *grid(grouped, plain),
+    )
+
+
+def ablation() -> tuple[Cell, ...]:
+    """Returns what the branches have of their own, each tested through both."""
+    parts = {
+        "statistics and affine": "mbn",
+        "affine": "mbn_shared_statistics",
+        "statistics": "mbn_shared_affine",
+    }
+    own = tuple(
+        cell
+        for part, name in parts.items()
+        for title, branch in (("MBN_clean", ""), ("MBN_adv", "_mbn_adv"))
+        for cell in grid({f"own {part}, {title}": name}, columns(500, branch=branch))
+    )
+    return (*grid({"own nothing": "mixed"}, columns(500)), *own)
+
+
+def success() -> tuple[Cell, ...]:
+    """Returns accuracy and success of the attack, as the Feature Denoising models."""
+    rows = {"ResNet-152": "adversarial", "ResNet-152 Denoise": "denoise"}
+    steps = (10, 100, 1_000)
+    succeeded = {f"PGD-{number} success": f"pgd_{number}" for number in steps}
+    return (
+        *grid(rows, columns(*steps, 2_000)),
+        *grid(rows, succeeded, metric="success"),
+    )
+
+
+TABLES = (
+    Table(
+        "clean_share",
+        "Figure 1. Percent of the clean images that are kept, one batch norm: "
+        "accuracy, %",
+        grid(SHARES, columns(500, 2_000)),
+        plot="share",
+    ),
+    Table(
+        "iterations",
+        "Attacks of more and more steps, one batch norm: accuracy, %",
+        grid(
+            {ADV: "adversarial", MIXED: "mixed", PAIRED: "mixed_alp"},
+            {f"PGD-{number}": f"pgd_{number}" for number in presets.STEPS},
+        ),
+        plot="steps",
+    ),
+    Table(
+        "mixture",
+        "Mixture batch norm (MBN) beside training on one kind of image: accuracy, %",
+        mixture(),
+    ),
+    Table(
+        "depth",
+        "Depth: adversarial training under attack, clean training on clean images: "
+        "accuracy, %",
+        depth(),
+        plot="depth",
+    ),
+    Table(
+        "normalizers",
+        "Batch norm, mixture batch norm and group norm: accuracy, %",
+        normalizers(),
+    ),
+    Table(
+        "ablation",
+        "What the two sets of mixture batch norm have of their own: accuracy, %",
+        ablation(),
+    ),
+    Table(
+        "success",
+        "Feature Denoising (Xie 2019): accuracy and success of the targeted attack, %",
+        success(),
+    ),
+    Table(
+        "alp",
+        "Adversarial logit pairing (Kannan 2018), ImageNet at 64 x 64: accuracy, %",
+        grid(
+            {"baseline": "alp_baseline", "ALP": "alp"},
+            {"clean": "clean", **{name: name for name in presets.ALP_EVALUATIONS}},
+        ),
+    ),
+    Table(
+        "advprop",
+        "AdvProp (Xie 2020), ResNet-50 on clean images: accuracy, %",
+        (
+            *grid({"standard": "resnet_50", "AdvProp": "advprop"}, {"clean": "clean"}),
+            Cell("AdvProp", "clean, MBN_adv", "advprop", "clean_mbn_adv"),
+        ),
+    ),
+)
+
+PAPER_MAP = (  # part of the paper, object; its test stands beside its module
+    ("training strategies, ALP", "intriguing_at.algorithm.AdversarialTraining"),
+    ("0% adv + 100% clean", "common.training.natural.NaturalTraining"),
+    ("mixture batch norm", "common.models.batch_norm.BatchNorm"),
+    ("GroupNorm", "common.models.norms.Group"),
+    ("ResNet-152 to ResNet-638", "common.models.resnet.ResNet"),
+    ("Feature Denoising", "common.models.denoising.Denoise"),
+    ("PGD-30, PGD-10 to PGD-2000", "common.attacks.pgd.PGD"),
+    ("accuracy under attack", "common.evaluation.accuracy.evaluate"),
+    ("attack success", "common.results.metrics.METRICS"),
+    ("setup", "intriguing_at.presets.RECIPES"),
+    ("attacks of the tables", "intriguing_at.presets.EVALUATIONS"),
+    ("tables and figures", "intriguing_at.tables.TABLES"),
+    ("statements of the text", "intriguing_at.claims.CLAIMS"),
+)

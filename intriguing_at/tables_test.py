@@ -1,0 +1,150 @@
+"""The tables and figures of Xie and Yuille (2020)."""
+
+import collections
+
+from common.results import report, reported
+from intriguing_at import PAPER, presets, tables, variants
+
+
+def by_name(name):
+    return next(table for table in tables.TABLES if table.name == name)
+
+
+def cells_of(name):
+    return {(c.row, c.column): c for c in by_name(name).cells}
+
+
+def test_every_table_has_a_plot_that_the_report_draws():
+    plots = {table.name: table.plot for table in tables.TABLES}
+    assert plots["clean_share"] == "share"
+    assert set(plots.values()) <= {"bars", *report.ABSCISSAE}
+
+
+def test_as_many_numbers_are_reported_as_are_known():
+    counts = collections.Counter(r.table for r in reported.read(PAPER.reported))
+    assert counts == {
+        "clean_share": 6 + 2 + 1,
+        "iterations": 3 * 6,
+        "mixture": 6 + 1,
+        "depth": 5 * 2,
+        "normalizers": 3 * 3 + 2 * 2 + 2,
+        "ablation": 2,
+        "success": 2 * 8,
+        "alp": 2 * 3,
+        "advprop": 2,
+    }
+
+
+def test_every_cell_of_the_figures_and_of_the_neighbours_has_its_number():
+    known = reported.by_cell(PAPER)
+    for name in ("iterations", "depth", "success", "alp"):
+        for row, column in cells_of(name):
+            assert (name, row, column) in known
+
+
+def test_a_number_stands_wherever_the_same_is_measured():
+    known = reported.by_cell(PAPER)
+    measured = collections.defaultdict(set)
+    for table in tables.TABLES:
+        for cell in table.cells:
+            number = known.get((table.name, cell.row, cell.column))
+            key = cell.recipe, cell.evaluation, cell.metric
+            measured[key].add(number.value if number else None)
+    for key, numbers in measured.items():
+        assert len(numbers) == 1 or None not in numbers, key
+        # Two sources of one number lie no further apart than the eye reads a figure.
+        assert max(n or 0 for n in numbers) - min(n or 0 for n in numbers) < 0.21, key
+
+
+def test_the_gains_that_the_abstract_and_the_tables_print_follow():
+    known = {k: record.value for k, record in reported.by_cell(PAPER).items()}
+
+    def gain(table, column, row, than):
+        return round(known[table, row, column] - known[table, than, column], 1)
+
+    assert gain("clean_share", "PGD-2000", "clean=0", "clean=100") == 18.3
+    through_adv = f"MBN_adv, {tables.MIXED}"
+    assert gain("mixture", "PGD-2000", through_adv, tables.ADV) == -0.9
+    assert gain("depth", "PGD-2000", "ResNet-638", "ResNet-152") == 4.5
+    paired = gain("iterations", "PGD-2000", tables.PAIRED, tables.MIXED)
+    assert paired == 2.1
+
+
+def test_confidence_is_that_of_the_source():
+    for record in reported.read(PAPER.reported):
+        if "README of a public port" in record.source or "student" in record.source:
+            assert record.confidence == "secondary"
+        elif "README" in record.source:
+            assert record.confidence == "author_code"
+        else:
+            assert record.confidence == "figure"
+            assert "printed" in record.source or "digitised" in record.source
+
+
+def test_the_share_in_the_heading_is_that_of_the_recipe():
+    for cell in by_name("clean_share").cells:
+        share = presets.PAPER[cell.recipe].method.clean_share
+        assert cell.row == f"clean={100 * share:g}"
+
+
+def test_the_steps_in_the_heading_are_those_of_the_attack():
+    for table in tables.TABLES:
+        for cell in table.cells:
+            if cell.column.startswith("PGD-"):
+                attack = presets.EVALUATIONS["paper"][cell.evaluation].attack
+                number = cell.column.removeprefix("PGD-").removesuffix(" success")
+                assert attack.num_steps == int(number)
+                assert (cell.metric == "success") == cell.column.endswith("success")
+
+
+def test_each_row_of_the_mixture_goes_through_the_branch_that_it_names():
+    for name in ("mixture", "ablation"):
+        for cell in by_name(name).cells:
+            evaluation = presets.EVALUATIONS["paper"][cell.evaluation]
+            through_adv = "MBN_adv" in cell.row
+            assert (evaluation.branch == "adversarial") == through_adv
+            if "MBN" in cell.row:
+                assert cell.recipe in variants.MIXTURES
+    for cell in by_name("normalizers").cells:
+        routed = cell.row.startswith("MBN") and cell.column != "clean"
+        assert cell.evaluation.endswith("_mbn_adv") == routed
+
+
+def test_the_ablation_names_what_is_not_shared():
+    for cell in by_name("ablation").cells:
+        norm = presets.PAPER[cell.recipe].network.norm
+        own = cell.row.partition(",")[0].removeprefix("own ")
+        parts = {"statistics": norm.share_statistics, "affine": norm.share_affine}
+        if len(norm.branches) == 1:
+            assert own == "nothing"
+        else:
+            kept = [part for part, is_shared in parts.items() if not is_shared]
+            assert own == " and ".join(kept)
+
+
+def test_a_depth_has_one_network_for_each_kind_of_training():
+    for cell in by_name("depth").cells:
+        recipe = presets.PAPER[cell.recipe]
+        assert cell.row == f"ResNet-{recipe.network.depth}"
+        kind = type(recipe.method).__name__
+        if cell.column == "clean":
+            assert kind == "NaturalTraining"
+        else:
+            assert kind == "AdversarialTraining"
+            assert (recipe.method.clean_share, bool(recipe.method.consistent_from)) == (
+                0.0,
+                True,
+            )
+
+
+def test_scale_small_shows_its_own_steps_and_strategies():
+    cells = PAPER.cells("small", by_name("iterations"))
+    assert {cell.column for cell in cells} == {"PGD-10", "PGD-100", "PGD-500"}
+    assert len(cells) == 9
+    rows = {cell.row for cell in PAPER.cells("small", by_name("clean_share"))}
+    assert rows == {"clean=100", "clean=20", "clean=0"}
+    shown = {t.name for t in tables.TABLES if PAPER.cells("small", t)}
+    assert shown == {
+        *("clean_share", "iterations", "mixture", "normalizers", "ablation"),
+        "success",
+    }

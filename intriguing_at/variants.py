@@ -1,0 +1,79 @@
+"""Every recipe of the paper's study as a change to one of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from common.models import norms
+from common.recipe import Recipe
+from common.training.natural import NaturalTraining
+from intriguing_at.algorithm import AdversarialTraining
+
+SHARES = (20, 40, 60, 80)  # figure 1: percent of clean images, besides 0 and 100
+PAIRING = 0.5  # public ALP code, its examples
+MIXTURE = norms.Batch(branches=norms.MIXTURE)
+MIXTURES = ("mbn", "mbn_alp", "mbn_shared_statistics", "mbn_shared_affine", "advprop")
+
+
+def strategies(
+    base: Recipe, group: norms.Group, consistent_from: int
+) -> dict[str, Any]:
+    """Returns the training strategies of the study, on one network.
+
+    Args:
+      base: training on adversarial images alone, "100% adv + 0% clean".
+      group: the group norm that takes the place of batch norm.
+      consistent_from: updates after which batch norm trains as it tests.
+    """
+
+    def on(recipe: Recipe, norm: Any) -> Recipe:
+        network = dataclasses.replace(recipe.network, norm=norm)
+        return dataclasses.replace(recipe, network=network)
+
+    def method(**changes: Any) -> Recipe:
+        changed = dataclasses.replace(base.method, **changes)
+        return dataclasses.replace(base, method=changed)
+
+    mixed = method(clean_share=1.0)
+    paired = method(clean_share=1.0, pairing_weight=PAIRING)
+    shared_statistics = dataclasses.replace(MIXTURE, share_statistics=True)
+    shared_affine = dataclasses.replace(MIXTURE, share_affine=True)
+    return {
+        "clean": clean(base),
+        "adversarial": base,
+        "mixed": mixed,
+        "mbn": on(mixed, MIXTURE),
+        "mixed_alp": paired,
+        "mbn_alp": on(paired, MIXTURE),
+        **{f"share_{share}": method(clean_share=share / 100) for share in SHARES},
+        "consistent": method(consistent_from=consistent_from),
+        "adversarial_group": on(base, group),
+        "mixed_group": on(mixed, group),
+        "mixed_alp_group": on(paired, group),
+        "mbn_shared_statistics": on(mixed, shared_statistics),
+        "mbn_shared_affine": on(mixed, shared_affine),
+    }
+
+
+def clean(base: Recipe) -> Recipe:
+    """Returns "0% adv + 100% clean" at the schedule and smoothing of another recipe."""
+    smoothing = base.method.label_smoothing
+    return dataclasses.replace(base, method=NaturalTraining(smoothing), probe=None)
+
+
+def at_depth(recipe: Recipe, depth: int) -> Recipe:
+    """Returns the recipe on a ResNet of another depth."""
+    network = dataclasses.replace(recipe.network, depth=depth)
+    return dataclasses.replace(recipe, network=network)
+
+
+def advprop(clean_recipe: Recipe, attack: Any) -> Recipe:
+    """Returns AdvProp: mixture batch norm, tested through the clean branch."""
+    network = dataclasses.replace(clean_recipe.network, norm=MIXTURE)
+    method = AdversarialTraining(
+        attack,
+        clean_share=1.0,
+        label_smoothing=clean_recipe.method.label_smoothing,
+    )
+    return dataclasses.replace(clean_recipe, network=network, method=method)
