@@ -30,7 +30,7 @@ class Replay(Method):
         return ops.zeros(())
 
     def train_step(self, batch: Any, state: Any, seed: Any) -> tuple[Any, Any]:
-        return self.descend(*batch), state + 1
+        return self.descend(*batch, seed), state + 1
 
 
 @dataclasses.dataclass(frozen=True)

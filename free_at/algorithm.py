@@ -86,4 +86,4 @@ class PGDTraining(Method):
         adv_images = attack(
             lambda x: self.network(x, training=False), images, labels, seed=seed
         )
-        return self.descend(adv_images, labels), state
+        return self.descend(adv_images, labels, seed), state

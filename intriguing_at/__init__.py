@@ -1,4 +1,4 @@
-"""Xie and Yuille, Intriguing Properties of Adversarial Training at Scale (ICLR 2020)."""
+"""Xie, Yuille, Intriguing Properties of Adversarial Training at Scale (ICLR 2020)."""
 
 import pathlib
 

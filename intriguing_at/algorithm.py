@@ -103,8 +103,9 @@ class AdversarialTraining(Method):
         weights = np.repeat(np.float32([1.0, self.clean_weight]), [n, r])
 
         def loss() -> Any:
-            logits = self.network(
+            logits = self.forward(
                 mixed_images,
+                seed,
                 training=self._by_batch(),
                 branch=((adversarial, n), (clean, r)) if r else adversarial,
             )

@@ -177,7 +177,7 @@ def test_without_adversaries_or_with_equal_weights_it_is_the_plain_mean(change):
     trained = mixing.bound(method)
     plain = mixing.bound(method)
     mixed, _ = mixing.mixed_batch(method, batch)
-    expected = plain.descend(tf.constant(mixed), tf.constant(batch[1]))
+    expected = plain.descend(tf.constant(mixed), tf.constant(batch[1]), 0)
     found = mixing.step(trained, batch)
     assert float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-6)
     for a, b in zip(trained.theta, plain.theta, strict=True):

@@ -125,13 +125,20 @@ class Parts:
 
 
 class Network(keras.Model):
-    """The `keras.Model` that an `Inception` describes."""
+    """The `keras.Model` that an `Inception` describes.
+
+    Attributes:
+      branches: names that a call may choose from.
+      draws: whether training needs a seed.
+    """
 
     def __init__(self, config: Inception, parts: Parts) -> None:
         """Takes over the layers of a network."""
         # No autocast: pixels would lose their last bits before they are scaled.
         super().__init__(name=parts.name, autocast=False)
+        self.branches = ("clean",)
         self.dropout = config.dropout
+        self.draws = config.dropout > 0
         self.trunk, self.top = parts.trunk, parts.top
         self.logits = parts.logits
         self.auxiliary = parts.auxiliary if config.auxiliary else None

@@ -147,7 +147,7 @@ class Plain(Method):
     """Training on the images as they are."""
 
     def train_step(self, batch, state, seed):
-        return self.descend(*batch), state
+        return self.descend(*batch, seed), state
 
 
 RECIPE = recipes.Recipe(

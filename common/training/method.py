@@ -12,6 +12,8 @@ from keras import ops
 from common import backend
 from common.attacks import losses
 
+_NETWORK_STREAM = 2  # of the update's seed; attacks draw from the seed itself
+
 
 @dataclasses.dataclass(frozen=True)
 class Method:
@@ -96,14 +98,30 @@ class Method:
                 f"Received: label_smoothing={label_smoothing}"
             )
 
+    def forward(self, images: Any, seed: Any, **mode: Any) -> Any:
+        """Returns the logits of a pass of the update.
+
+        A network that draws, such as one with dropout, says so in `network.draws`, and
+        gets a seed of its own.
+
+        Args:
+          images: float32 [B, H, W, C] in [0, 255].
+          seed: of the update.
+          **mode: further arguments of the network; `training` is True by default.
+        """
+        if getattr(self.network, "draws", False):
+            mode["seed"] = backend.fold(seed, _NETWORK_STREAM)
+        return self.network(images, **{"training": True, **mode})
+
     def descend(
-        self, images: Any, labels: Any, label_smoothing: float = 0.0
+        self, images: Any, labels: Any, seed: Any, *, label_smoothing: float = 0.0
     ) -> dict[str, Any]:
         """Updates the weights once on the mean cross-entropy of images as they are.
 
         Args:
           images: float32 [B, H, W, C] in [0, 255].
           labels: int32 [B].
+          seed: of the update.
           label_smoothing: share of the label that is spread over all classes.
 
         Returns:
@@ -111,7 +129,7 @@ class Method:
         """
 
         def loss() -> Any:
-            logits = self.network(images, training=True)
+            logits = self.forward(images, seed)
             example_losses = losses.smoothed_cross_entropy(
                 labels, logits, label_smoothing
             )

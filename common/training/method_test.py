@@ -121,7 +121,7 @@ def test_descent_is_the_hand_computed_step():
     softmax = twins.softmax(normal @ kernel + bias)
     residual = (softmax - np.eye(twins.CLASSES)[labels]) / 6
     cross_entropy = -np.log(softmax[np.arange(6), labels]).mean()
-    found = trained.descend(tf.constant(images), tf.constant(labels))
+    found = trained.descend(tf.constant(images), tf.constant(labels), 0)
     penalty = L2 / 2 * (kernel**2).sum()
     assert float(found["loss"]) == pytest.approx(cross_entropy + penalty, rel=1e-5)
     accuracy = 100 * (softmax.argmax(-1) == labels).mean()
@@ -159,7 +159,7 @@ def test_two_replicas_descend_as_one_does(two_replicas):
     images, labels = twins.batch(4)
     images, labels = np.tile(images, [2, 1, 1, 1]), np.tile(labels, 2)
     alone = bound()
-    alone.descend(tf.constant(images), tf.constant(labels))
+    alone.descend(tf.constant(images), tf.constant(labels), 0)
     with two_replicas.scope():
         shared = bound(num_replicas=2)
     # Equal halves, so that batch norm sees the same statistics on each replica.

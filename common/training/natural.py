@@ -24,4 +24,7 @@ class NaturalTraining(Method):
     def train_step(self, batch: Any, state: Any, seed: Any) -> tuple[Any, Any]:
         """One descent of the mean loss."""
         images, labels = batch
-        return self.descend(images, labels, self.label_smoothing), state
+        metrics = self.descend(
+            images, labels, seed, label_smoothing=self.label_smoothing
+        )
+        return metrics, state

@@ -1,0 +1,123 @@
+"""What the recipes and evaluations say, against the facts of the paper's setup."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from common.models import norms
+from common.recipe import Recipe
+from intriguing_at import presets, variants
+from intriguing_at.algorithm import AdversarialTraining
+
+SCALES = ("paper", "small", "digits")
+
+
+def adversarial(scale) -> Recipe:
+    return presets.RECIPES[scale]["adversarial"]
+
+
+def test_the_rate_warms_up_and_drops_at_the_passes_of_the_code():
+    schedule = presets.ADVERSARIAL.schedule.build()
+    passes = np.array([0, 2.5, 5, 34.99, 35, 69.99, 70, 94.99, 95, 109])
+    rates = [float(schedule(round(p * presets.MINIBATCHES))) for p in passes]
+    expected = [0.1, 0.85, 1.6, 1.6, 0.16, 0.16, 0.016, 0.016, 0.0016, 0.0016]
+    np.testing.assert_allclose(rates, expected, rtol=2e-3)
+    assert round(1_281_167 / presets.ADVERSARIAL.batch_size) == presets.MINIBATCHES
+    assert presets.ADVERSARIAL.num_steps == 34_430
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_drops_and_becomes_consistent_at_the_same_shares(scale):
+    recipe = adversarial(scale)
+    drops = getattr(recipe.schedule, "schedule", recipe.schedule).boundaries
+    shares = np.array(drops) / recipe.num_steps
+    np.testing.assert_allclose(shares, np.array([35, 70, 95]) / 110, atol=2e-3)
+    consistent = presets.RECIPES[scale]["consistent"].method.consistent_from
+    assert consistent / recipe.num_steps == pytest.approx(100 / 110, abs=2e-3)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_training_goes_as_far_as_the_papers(scale):
+    attack = adversarial(scale).method.attack
+    reach = float(attack.length) * attack.num_steps / attack.epsilon
+    assert reach == pytest.approx(30 / 16)
+    assert (attack.targeted, attack.clean_start, attack.random_start) == (
+        "random",
+        0.2,
+        True,
+    )
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_evaluations_never_start_clean_and_reach_the_radius(scale):
+    recipe = adversarial(scale)
+    for evaluation in presets.EVALUATIONS[scale].values():
+        if evaluation.attack is None or evaluation.attack.targeted != "random":
+            continue
+        attack = evaluation.attack
+        assert (attack.clean_start, attack.random_start) == (0.0, True)
+        assert attack.epsilon == recipe.method.attack.epsilon
+        length = max(1.0, attack.epsilon / attack.num_steps)
+        assert float(attack.length) == pytest.approx(length)
+
+
+def test_ten_steps_at_the_papers_radius_are_of_1_6():
+    evaluations = presets.EVALUATIONS["paper"]
+    lengths = {n: float(evaluations[f"pgd_{n}"].attack.length) for n in presets.STEPS}
+    assert lengths == pytest.approx({**dict.fromkeys(presets.STEPS, 1.0), 10: 1.6})
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_adversarial_branch_is_judged_where_there_is_one(scale):
+    recipes = presets.RECIPES[scale]
+    mixtures = {
+        name
+        for name, recipe in recipes.items()
+        if getattr(recipe.network, "norm", norms.DEFAULT).branches == norms.MIXTURE
+    }
+    assert mixtures == set(variants.MIXTURES) & set(recipes)
+    for name, evaluation in presets.EVALUATIONS[scale].items():
+        through = name.endswith("_mbn_adv")
+        assert evaluation.branch == ("adversarial" if through else "")
+        if through:
+            assert set(evaluation.only) == mixtures
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_study_differs_in_method_and_normaliser_alone(scale):
+    base = adversarial(scale)
+    for name, recipe in presets.RECIPES[scale].items():
+        if scale == "paper" and name not in presets.STUDY:
+            continue
+        network = dataclasses.replace(recipe.network, norm=base.network.norm)
+        same = dataclasses.replace(
+            recipe, network=network, method=base.method, probe=base.probe
+        )
+        assert same == base, name
+
+
+def test_the_depth_figure_has_every_depth_twice():
+    for depth in presets.DEPTHS:
+        clean, robust = (
+            presets.PAPER[f"{name}_{depth}"] for name in ("clean", "consistent")
+        )
+        assert clean.network == robust.network
+        assert clean.network.depth == depth
+        assert robust.method == presets.STUDY["consistent"].method
+
+
+def test_neighbours_are_the_studies_with_a_part_changed():
+    denoise = presets.PAPER["denoise"]
+    assert dataclasses.replace(
+        denoise, network=dataclasses.replace(denoise.network, denoise="")
+    ) == (presets.ADVERSARIAL)
+    advprop, standard = presets.PAPER["advprop"], presets.PAPER["resnet_50"]
+    assert advprop.network.norm == variants.MIXTURE
+    assert dataclasses.replace(advprop.network, norm=norms.DEFAULT) == standard.network
+    assert isinstance(advprop.method, AdversarialTraining)
+    assert (advprop.method.attack.epsilon, advprop.method.clean_share) == (1.0, 1.0)
+    assert advprop.method.label_smoothing == standard.method.label_smoothing == 0.0
+    alp = presets.PAPER["alp"].method
+    assert (alp.pairing_weight, alp.clean_share) == (0.5, 1.0)
+    assert alp.attack.targeted == "least_likely"
