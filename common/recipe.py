@@ -125,8 +125,9 @@ class Table:
       name: as in `reported.csv` and on the command line, such as `cifar10`.
       title: one line for the report.
       cells: every cell, row by row.
-      plot: `bars` (reported beside measured), `epsilon` or `steps` (accuracy against
-        the number that the column or row heading ends with).
+      plot: `bars` (reported beside measured), or what accuracy is drawn against, such
+        as `epsilon` or `steps`: the number that the headings of columns or rows end
+        with. See `common.results.plots`.
     """
 
     name: str

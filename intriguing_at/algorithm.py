@@ -28,7 +28,8 @@ class AdversarialTraining(Method):
 
     Attributes:
       attack: crafts the adversarial images, at hard labels.
-      clean_share: clean images that are trained on, as a share of the minibatch.
+      clean_share: of the images, that are trained on in clean form too; on each replica
+        the nearest whole number of them.
       clean_weight: of a clean image where an adversarial one has 1.
       pairing_weight: of the mean squared difference between the logits of a clean image
         and of its adversarial one.
@@ -75,10 +76,10 @@ class AdversarialTraining(Method):
         return self.attack.num_steps
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> Any:
-        """Returns no state; refuses a batch whose clean share is not whole.
+        """Returns no state; refuses a batch of whose clean images nothing is left.
 
         Raises:
-          ValueError: the share of a replica's images is not a whole number.
+          ValueError: the share of a replica's images rounds to none.
         """
         self._num_clean(batch_shape[0])
         return ()
@@ -100,7 +101,7 @@ class AdversarialTraining(Method):
         kept = np.flatnonzero(subsets.evenly(n, r, n))
         mixed_images = ops.concatenate([adv_images, ops.take(images, kept, axis=0)])
         mixed_labels = ops.concatenate([labels, ops.take(labels, kept, axis=0)])
-        weights = np.repeat(np.float32([1.0, self.clean_weight]), [n, r])
+        weights = np.repeat(np.array([1.0, self.clean_weight], np.float32), [n, r])
 
         def loss() -> Any:
             logits = self.forward(
@@ -124,14 +125,14 @@ class AdversarialTraining(Method):
 
     def _num_clean(self, num_images: int) -> int:
         """Returns how many of a replica's images are trained on in clean form."""
-        number = self.clean_share * num_images
-        if abs(number - round(number)) > 1e-6:
+        number = round(self.clean_share * num_images)
+        if self.clean_share and not number:
             raise ValueError(
-                f"A replica trains on {self.clean_share:.0%} of its clean images, "
-                "which must be a whole number; change --strategy or batch_size. "
-                f"Received: {num_images} images a replica"
+                f"A clean_share of {self.clean_share:g} is no image of a replica; "
+                f"change --strategy or batch_size. Received: {num_images} images a "
+                "replica"
             )
-        return round(number)
+        return number
 
     def _by_batch(self) -> Any:
         """Whether batch norm normalises by the batch, and not by moving statistics."""

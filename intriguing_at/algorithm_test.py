@@ -190,16 +190,30 @@ def test_impossible_settings_are_refused_in_one_line(changes, message):
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize(("share", "images"), [(0.2, 5), (0.6, 20), (0.07, 100)])
-def test_a_replica_may_hold_any_whole_share(share, images):
+@pytest.mark.parametrize(
+    ("share", "images", "kept"),
+    [
+        (0.2, 5, 1),
+        (0.2, 8, 2),
+        (0.2, 32, 6),
+        (0.8, 32, 26),
+        (0.2, 128, 26),
+        (0.0, 7, 0),
+    ],
+)
+def test_a_replica_keeps_the_nearest_whole_number_of_clean_images(share, images, kept):
     method = AdversarialTraining(mixture.PGD, share)
     assert method.initial_state((images, *twins.IMAGE)) == ()
+    trained = mixture.bound(method)
+    mixture.step(trained, mixture.minibatch(count=images))
+    assert len(trained.network.calls[-1][0]) == images + kept
 
 
-@pytest.mark.parametrize(("share", "images"), [(0.2, 8), (0.5, 5), (0.01, 99)])
-def test_a_share_that_a_replica_cannot_hold_is_refused(share, images):
+@pytest.mark.parametrize(("share", "images"), [(0.2, 2), (0.01, 32)])
+def test_a_share_of_which_nothing_is_left_is_refused(share, images):
     method = AdversarialTraining(mixture.PGD, share)
-    with pytest.raises(ValueError, match=f"{share:.0%} .*{images} images a replica"):
+    message = rf"clean_share of {share} is no image.* Received: {images} images a"
+    with pytest.raises(ValueError, match=message):
         method.initial_state((images, *twins.IMAGE))
 
 

@@ -1,4 +1,4 @@
-"""The commands of this paper: `python -m free_at --help`."""
+"""The commands of this paper: `python -m kurakin2017 --help`."""
 
 import sys
 
