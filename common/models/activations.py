@@ -1,4 +1,8 @@
-"""Activations by name, as recipes spell them."""
+"""Activations by name, as recipes spell them, and layers of them.
+
+A number behind the last underscore is the activation's parameter: `elu_1.6`. Where the
+parameter is learned, each layer has one of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import ops
 
 from common import recipe
+
+OWN, SMOOTH = "own", "smooth"  # derivatives of a backward pass
+_SHARPNESS = 10.0  # alpha of the Softplus whose derivative takes the place of ReLU's
 
 
 def leaky_relu(inputs: Any) -> Any:
@@ -16,7 +24,7 @@ def leaky_relu(inputs: Any) -> Any:
     return ops.leaky_relu(inputs, negative_slope=0.1)
 
 
-def relu_decay(inputs: Any, *, beta: float) -> Any:
+def relu_decay(inputs: Any, beta: float) -> Any:
     """ReLU that falls again: r / (1 + beta * r^2) with r = relu(x).
 
     It is largest, 1 / (2 * sqrt(beta)), at 1 / sqrt(beta).
@@ -27,22 +35,152 @@ def relu_decay(inputs: Any, *, beta: float) -> Any:
     return rectified / (1.0 + beta * ops.square(rectified))
 
 
+def parametric_softplus(inputs: Any, alpha: Any = _SHARPNESS) -> Any:
+    """Softplus that is ReLU in the limit: log(1 + exp(alpha * x)) / alpha.
+
+    Source: Xie 2020 (smooth adversarial training).
+    """
+    return ops.softplus(alpha * inputs) / alpha
+
+
+def smooth_relu(inputs: Any, beta: Any) -> Any:
+    """Returns x - log(1 + alpha * x) / alpha where x > 0, else 0; alpha = beta^2.
+
+    Of the magnitude, since the logarithm of what is negative would give NaN gradients
+    even where it is not selected. In float32, since it is a difference of near equals.
+
+    Source: Xie 2020 (smooth adversarial training), and its code.
+    """
+    alpha = ops.square(ops.cast(beta, "float32"))
+    exact = ops.cast(inputs, "float32")
+    reduced = exact - ops.log1p(alpha * ops.abs(exact)) / alpha
+    return ops.cast(ops.relu(reduced), inputs.dtype)
+
+
+@ops.custom_gradient
+def _relu_with_smooth_gradient(inputs: Any) -> Any:
+    """ReLU whose derivative is that of Parametric Softplus."""
+
+    def gradient(upstream: Any) -> Any:
+        return upstream * ops.sigmoid(_SHARPNESS * inputs)
+
+    return ops.relu(inputs), gradient
+
+
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "celu": ops.celu,
     "elu": ops.elu,
+    "gelu": functools.partial(ops.gelu, approximate=True),
+    "gelu_exact": functools.partial(ops.gelu, approximate=False),
     "leaky_relu": leaky_relu,
+    "mish": keras.activations.mish,
+    "parametric_softplus": parametric_softplus,
     "relu": ops.relu,
     "relu6": ops.relu6,
-    "relu_decay_0.001": functools.partial(relu_decay, beta=0.001),
-    "relu_decay_0.01": functools.partial(relu_decay, beta=0.01),
-    "relu_decay_0.1": functools.partial(relu_decay, beta=0.1),
+    "silu": ops.silu,
+    "softplus": ops.softplus,
     "tanh": ops.tanh,
+}
+NUMBERED: dict[str, Callable[..., Any]] = {
+    "celu": ops.celu,
+    "elu": ops.elu,
+    "parametric_softplus": parametric_softplus,
+    "relu_decay": relu_decay,
+}
+LEARNED: dict[str, tuple[Callable[..., Any], float]] = {  # and the parameter's start
+    "learned_softplus": (parametric_softplus, _SHARPNESS),
+    "smooth_relu": (smooth_relu, 20.0),
 }
 
 
 def get(name: str) -> Callable[[Any], Any]:
-    """Returns the activation of a name.
+    """Returns the activation of a name that has no weights.
 
     Raises:
-      ValueError: unknown name; the message names the nearest.
+      ValueError: unknown name, or a parameter that is not positive.
     """
+    family, _, number = name.rpartition("_")
+    if family in NUMBERED:
+        try:
+            parameter = float(number)
+        except ValueError:
+            parameter = 0.0
+        if parameter <= 0:
+            raise ValueError(
+                f"{family} takes a positive number behind it. "
+                f"Received: activation={name}"
+            )
+        return lambda inputs: NUMBERED[family](inputs, parameter)
     return recipe.lookup(ACTIVATIONS, name, "activation")
+
+
+def check(name: str) -> None:
+    """Refuses a name of which there is no layer, with a ValueError."""
+    if name not in LEARNED:
+        get(name)
+
+
+def check_backward(backward: str) -> None:
+    """Refuses a derivative other than `OWN` and `SMOOTH`, with a ValueError."""
+    recipe.lookup(dict.fromkeys((OWN, SMOOTH)), backward, "derivative of activations")
+
+
+def layer(activation: str, *, name: str) -> Activation:
+    """Returns a new layer of an activation, with a parameter of its own if it learns.
+
+    Args:
+      activation: its name.
+      name: of the layer, unique in its parent.
+    """
+    return Activation(activation, name=name)
+
+
+class Activation(keras.layers.Layer):
+    """An activation whose derivative may be another function's, pass by pass."""
+
+    def __init__(self, activation: str, *, name: str) -> None:
+        """Declares the layer; see `layer`."""
+        super().__init__(name=name)
+        check(activation)
+        self.activation = activation
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the parameter if it is learned: a float32 scalar, without decay."""
+        if self.activation in LEARNED:
+            _, start = LEARNED[self.activation]
+            self.parameter = self.add_weight(
+                shape=(),
+                name="parameter",
+                initializer=keras.initializers.Constant(start),
+                dtype="float32",
+                autocast=False,
+            )
+
+    def call(self, inputs: Any, backward: str = OWN) -> Any:
+        """Returns the activations.
+
+        Args:
+          inputs: float [...].
+          backward: fixed when a step is traced. `own`, or `smooth`: the derivative in
+            this pass is that of Parametric Softplus at alpha = 10, which only ReLU has.
+
+        Raises:
+          ValueError: a derivative that there is not.
+        """
+        check_backward(backward)
+        if backward == SMOOTH:
+            if self.activation != "relu":
+                raise ValueError(
+                    "Only activation=relu has a smooth derivative in its place. "
+                    f"Received: activation={self.activation}"
+                )
+            return _relu_with_smooth_gradient(inputs)
+        if self.activation in LEARNED:
+            function, _ = LEARNED[self.activation]
+            parameter = ops.cast(self.parameter, inputs.dtype)
+            return function(inputs, parameter)
+        return get(self.activation)(inputs)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """Returns the input's shape."""
+        return input_shape

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from common.models import batch_norm, layers, residual
+from common.models import activations, batch_norm, layers, residual
 
 if TYPE_CHECKING:
     from common.models.resnet import ResNet
@@ -94,8 +94,10 @@ class Denoise(layers.Composite):
         inputs: Any,
         training: Any = False,
         branch: batch_norm.Branch = "clean",
+        backward: str = activations.OWN,
     ) -> Any:
-        """Returns the inputs' shape, [B, H, W, channels]."""
+        """Returns the inputs' shape, [B, H, W, channels]; it has no activation."""
+        del backward
         means = self.means(inputs)
         return inputs + self.project(means, training=training, branch=branch)
 

@@ -99,7 +99,10 @@ class Block(layers.Composite):
           name: name of the layer, unique in the network.
         """
         super().__init__(name=name)
-        self.activation = activations.get(config.activation)
+        self.activations = [
+            activations.layer(config.activation, name=f"activation{index}")
+            for index, _ in enumerate(convolutions, start=1)
+        ]
         self.filters = convolutions[-1].filters
         gammas = ["ones"] * len(convolutions)
         if config.zero_gamma:
@@ -121,15 +124,18 @@ class Block(layers.Composite):
         inputs: Any,
         training: Any = False,
         branch: batch_norm.Branch = "clean",
+        backward: str = activations.OWN,
     ) -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
         mode = {"training": training, "branch": branch}
         features = inputs
-        for layer in self.residual[:-1]:
-            features = self.activation(layer(features, **mode))
-        features = self.residual[-1](features, **mode)
+        *inner, last = zip(self.residual, self.activations, strict=True)
+        for layer, activation in inner:
+            features = activation(layer(features, **mode), backward=backward)
+        layer, activation = last
+        features = layer(features, **mode)
         shortcut = self.shortcut(inputs, **mode) if self.shortcut else inputs
-        return self.activation(features + shortcut)
+        return activation(features + shortcut, backward=backward)
 
 
 def basic(width: int, strides: int) -> tuple[Convolution, ...]:

@@ -1,6 +1,6 @@
 """Residual networks for ImageNet, as torchvision has them.
 
-A `ResNet` is a value that builds a `Network`: channel standardisation, a stem, four
+A `ResNet` is a value that builds a `Network`: normalisation of the images, a stem, four
 stages of residual blocks and a classifier on the spatial mean. What the blocks are made
 of is in `common.models.residual`; another depth is another row of `_DEPTHS`.
 
@@ -8,7 +8,7 @@ The stages of depths 18 to 152 are published in Table 1 of He 2016, those of 200
 sequel, He 2016b. For 338, 518 and 638 Xie 2020 gives the depth alone, that is (depth -
 2) / 3 bottleneck blocks. How they are divided is ours: 3 in the first and last stage
 and 2 : 3 between the middle ones, as nearly as it goes, like depth 200. The paper's
-FLOPs agree with any division, since a block costs the same in every stage.
+FLOPs agree with any division, since a block costs as much in one stage as in another.
 
 Source: He 2016, with the stride in the 3x3 convolution ("version 1.5").
 """
@@ -41,7 +41,7 @@ class ResNet:
     """A residual network, version 1.5.
 
     Attributes:
-      depth: a row of `_DEPTHS`, from 18 to 638.
+      depth: 18, 34, 50, 101, 152, 200, 338, 518 or 638.
       activation: a name in `common.models.activations`.
       normalization: of the images, a name in `common.models.normalization.INPUTS`.
       zero_gamma: start the last factor of every block at 0, so that blocks start as
@@ -73,7 +73,7 @@ class ResNet:
                 f"ResNet.depth must be one of {', '.join(map(str, _DEPTHS))}. "
                 f"Received: depth={self.depth}"
             )
-        activations.get(self.activation)
+        activations.check(self.activation)
         recipe.lookup(normalization.INPUTS, self.normalization, "normalization")
         if self.denoise:
             recipe.lookup(denoising.MEANS, self.denoise, "denoise")
@@ -126,7 +126,7 @@ class Network(keras.Model):
         super().__init__(name="resnet", autocast=False)
         self.branches = config.norm.branches
         self.normalize = normalization.INPUTS[config.normalization]
-        self.activation = activations.get(config.activation)
+        self.activation = activations.layer(config.activation, name="activation")
         stem = residual.Convolution(STAGE_WIDTHS[0], *((7, 2) if large else (3, 1)))
         self.large = large
         self.stem = residual.ConvNorm(config, stem, name="stem")
@@ -139,6 +139,7 @@ class Network(keras.Model):
         images: Any,
         training: Any = False,
         branch: batch_norm.Branch = "clean",
+        backward: str = activations.OWN,
     ) -> Any:
         """Returns the logits of images.
 
@@ -147,17 +148,19 @@ class Network(keras.Model):
           training: batch norm uses the batch, and moves its statistics; a bool, or a
             bool scalar tensor.
           branch: of batch norm, or the parts of the batch with theirs.
+          backward: derivative of the activations in the backward pass.
 
         Returns:
           float32 [B, num_classes].
         """
         mode = {"training": training, "branch": branch}
-        features = self.activation(self.stem(self.normalize(images), **mode))
+        features = self.stem(self.normalize(images), **mode)
+        features = self.activation(features, backward=backward)
         if self.large:
             features = residual.padded(features, 3, -float("inf"))
             features = ops.max_pool(features, 3, strides=2)
         for block in self.blocks:
-            features = block(features, **mode)
+            features = block(features, **mode, backward=backward)
         return self.classifier(self.pool(features))
 
 

@@ -58,7 +58,7 @@ class WideResNet:
                     f"WideResNet.{field} must be at least 1. "
                     f"Received: {field}={getattr(self, field)}"
                 )
-        activations.get(self.activation)
+        activations.check(self.activation)
 
     def build(
         self, num_classes: int, image_size: int, channels: int = 3
@@ -105,6 +105,7 @@ class Network(keras.Model):
         images: Any,
         training: Any = False,
         branch: batch_norm.Branch = "clean",
+        backward: str = activations.OWN,
     ) -> Any:
         """Returns the logits of images.
 
@@ -113,14 +114,16 @@ class Network(keras.Model):
           training: batch norm uses the batch, and moves its statistics; a bool, or a
             bool scalar tensor.
           branch: of batch norm, or the parts of the batch with theirs.
+          backward: derivative of the activations in the backward pass.
 
         Returns:
           float32 [B, num_classes].
         """
+        mode = {"training": training, "branch": branch, "backward": backward}
         features = self.stem(normalization.per_image(images))
         for unit in self.units:
-            features = unit(features, training=training, branch=branch)
-        features = self.head(features, training=training, branch=branch)
+            features = unit(features, **mode)
+        features = self.head(features, **mode)
         return self.classifier(self.pool(features))
 
 
@@ -131,16 +134,18 @@ class NormAct(keras.layers.Layer):
         """Declares the layer of a network."""
         super().__init__(name=name)
         self.norm = config.norm.layer(epsilon=1e-3, name="norm")
-        self.activation = activations.get(config.activation)
+        self.activation = activations.layer(config.activation, name="activation")
 
     def call(
         self,
         inputs: Any,
         training: Any = False,
         branch: batch_norm.Branch = "clean",
+        backward: str = activations.OWN,
     ) -> Any:
         """Returns the inputs' shape, normalised and rectified."""
-        return self.activation(self.norm(inputs, training=training, branch=branch))
+        normalized = self.norm(inputs, training=training, branch=branch)
+        return self.activation(normalized, backward=backward)
 
 
 class Unit(keras.layers.Layer):
@@ -171,9 +176,10 @@ class Unit(keras.layers.Layer):
         inputs: Any,
         training: Any = False,
         branch: batch_norm.Branch = "clean",
+        backward: str = activations.OWN,
     ) -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
-        mode = {"training": training, "branch": branch}
+        mode = {"training": training, "branch": branch, "backward": backward}
         activated = self.norm_act1(inputs, **mode)
         residual = self.conv1(activated)
         residual = self.conv2(self.norm_act2(residual, **mode))
