@@ -18,7 +18,7 @@ from keras import ops
 from keras.initializers import Initializer
 
 from common import backend
-from common.models import activations, batch_norm
+from common.models import activations, batch_norm, layers
 
 if TYPE_CHECKING:
     from common.models.inception_network import Inception
@@ -29,14 +29,7 @@ if TYPE_CHECKING:
 MIN_FILTERS = 16
 
 
-class Composite(keras.layers.Layer):
-    """A layer made of others, which create their weights when they are first called."""
-
-    def build(self, input_shape: tuple[int, ...]) -> None:
-        """Creates nothing; Keras's would trace all layers inside, at every depth."""
-
-
-class ConvNorm(Composite):
+class ConvNorm(layers.Composite):
     """A convolution without bias, batch norm without factor, and the activation."""
 
     def __init__(
@@ -108,7 +101,7 @@ class MaxPool(keras.layers.Layer):
         return ops.max_pool(inputs, 3, strides=2, padding=self.padding)
 
 
-class Chain(Composite):
+class Chain(layers.Composite):
     """Layers one after another; a step of several runs them side by side."""
 
     def __init__(self, name: str, *steps: Any) -> None:
@@ -129,7 +122,7 @@ class Chain(Composite):
         return inputs
 
 
-class Mixed(Composite):
+class Mixed(layers.Composite):
     """A cell: branches side by side."""
 
     def __init__(self, name: str, *branches: list[Any]) -> None:
@@ -149,7 +142,7 @@ class Mixed(Composite):
         return _side_by_side(self.branches, inputs, training=training, branch=branch)
 
 
-class Classifier(Composite):
+class Classifier(layers.Composite):
     """Logits of features at one position: float32 whatever the policy of the rest."""
 
     def __init__(
@@ -181,7 +174,7 @@ class Classifier(Composite):
         return ops.squeeze(self.layer(inputs), (1, 2))
 
 
-class AuxiliaryLogits(Composite):
+class AuxiliaryLogits(layers.Composite):
     """The auxiliary head: logits of the middle grid's features."""
 
     def __init__(

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from common.data import imagenet
-from common.models import ResNet, normalization, resnet
+from common.models import ResNet, normalization, residual, resnet
 from common.training import cost
 
 
@@ -80,6 +80,7 @@ def test_multiply_adds_are_the_papers(depth, reported):
     assert multiply_adds(STAGES[depth]) / 1e9 == pytest.approx(reported, abs=0.2)
 
 
+@pytest.mark.slow
 def test_multiply_adds_are_those_that_the_costs_count():
     network = ResNet(depth=50).build(1000, 224)
     counted = cost._forward_flops(network, imagenet.ImageNet())
@@ -88,10 +89,23 @@ def test_multiply_adds_are_those_that_the_costs_count():
 
 @pytest.mark.parametrize("depth", STAGES)
 def test_stages_are_as_long_as_the_depth_says(depth):
-    names = [block.name for block in resnet._blocks(ResNet(depth=depth))]
-    found = [sum(f"stage{s}_" in name for name in names) for s in (1, 2, 3, 4)]
-    assert tuple(found) == STAGES[depth]
-    assert len(names) == (depth - 2) // 3
+    assert resnet._DEPTHS[depth] == (residual.bottleneck, STAGES[depth])
+    assert sum(STAGES[depth]) == (depth - 2) // 3
+
+
+def test_blocks_are_named_by_stage_and_only_the_first_of_later_stages_reduces():
+    blocks = resnet._blocks(ResNet(depth=50))
+    names = [
+        f"stage{stage}_block{index}"
+        for stage, num_blocks in enumerate(STAGES[50], start=1)
+        for index in range(1, num_blocks + 1)
+    ]
+    assert [block.name for block in blocks] == names
+    strides = [block.residual[1].conv.strides[0] for block in blocks]
+    assert strides == [
+        2 if n[5:] in ("2_block1", "3_block1", "4_block1") else 1 for n in names
+    ]
+    assert [block.filters for block in blocks[::6]] == [256, 512, 1024]
 
 
 class NumpyResNet:

@@ -22,6 +22,7 @@ from common.results import (
     page,
     plots,
     sections,
+    tradeoff,
 )
 from common.results.metrics import METRICS
 
@@ -31,8 +32,10 @@ ABSCISSAE = {  # plot of a table -> what its headings end with
     "width": "width factor rho",
     "share": "clean images that are kept, %",
     "depth": "layers",
+    "alpha": "alpha",
 }
-BY_ROW = ("share", "depth")  # plots whose abscissa is in the rows' headings
+TRADEOFF = "tradeoff"  # plot of a table with a column `clean`
+BY_ROW = ("share", "depth", "alpha")  # plots whose abscissa is in the rows' headings
 MANY_CELLS = 60  # a table beyond this opens on demand, below its figure
 
 
@@ -155,7 +158,12 @@ def _table(answers: Answers, table: recipe.Table, out_dir: pathlib.Path) -> str:
     if table.plot not in ("epsilon", "width"):  # lines show the same of many columns
         drawn = canvas.save(lambda: plots.reported_and_measured(cells, scale), stem)
         figures.append(page.figure(drawn, f"{beside}: {table.title}"))
-    if table.plot != "bars":
+    if table.plot == TRADEOFF:
+        points = stem.with_name(f"{stem.name}-{table.plot}")
+        drawn = canvas.save(lambda: tradeoff.against_clean(cells, scale), points)
+        caption = "Accuracy under attack against accuracy on clean images"
+        figures.append(page.figure(drawn, f"{caption}: {table.title}"))
+    elif table.plot != "bars":
         what = ABSCISSAE[table.plot]
         label = METRICS[cells[0].metric].label.partition(",")[0].capitalize()
         line = stem.with_name(f"{stem.name}-{table.plot}")

@@ -136,8 +136,25 @@ def test_a_plot_takes_its_number_from_rows_or_columns(
     monkeypatch.setattr(plots, "against_number", drawn)
     table = dataclasses.replace(paper.table("sweep"), plot=kind)
     report._table(report._answers(paper, "digits", runs), table, tmp_path)
-    expected = kind in ("share", "depth")
+    expected = kind in ("share", "depth", "alpha")
     assert seen == {"xlabel": report.ABSCISSAE[kind], "by_row": expected}
+
+
+def test_a_table_may_show_robustness_against_clean_accuracy(
+    tmp_path, paper, write_run, outcomes
+):
+    for name in ("natural", "free_4"):
+        write_run(name, {"clean": outcomes(900), "pgd_20": outcomes(300)})
+    runs = tmp_path / "runs"
+    table = dataclasses.replace(paper.table("main"), plot=report.TRADEOFF)
+    drawn = report._table(report._answers(paper, "paper", runs), table, tmp_path)
+    assert "against accuracy on clean images: Main table" in drawn
+    names = {path.name for path in tmp_path.glob("fake-main*")}
+    assert names == {
+        f"fake-main{kind}-{theme}.png"
+        for kind in ("", "-tradeoff")
+        for theme in ("light", "dark")
+    }
 
 
 def test_a_report_of_nothing_says_not_run(tmp_path, paper):
