@@ -13,7 +13,7 @@ import keras
 
 from common import evaluation, overrides
 from common import recipe as recipes
-from common.evaluation import examples, plan
+from common.evaluation import examples, logits, plan
 from common.session import Session
 from common.training import RunError, loop, manifest, strategy
 
@@ -104,14 +104,21 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
             part.save(_path(session, name, key))
     shown = [v for v in missing.values() if v.attack and not v.target]
     if shown and not (session.weights or session.branch):
-        examples.save(
-            session.run_dir(name) / "examples.npz",
-            judges(name, shown[0].branch).logits_fn,
-            session.recipe(name).dataset.test_batches(
-                batch_size=NUM_EXAMPLES, data_dir=session.data_dir
-            ),
-            shown[0].attack,
-        )
+        _save_examples(session, name, shown[0], judges)
+
+
+def _save_examples(
+    session: Session, name: str, value: recipes.Evaluation, judges: Any
+) -> None:
+    """Writes images for the report, attacked and judged through its branch."""
+    examples.save(
+        session.run_dir(name) / "examples.npz",
+        judges(name, value.branch).logits_fn,
+        session.recipe(name).dataset.test_batches(
+            batch_size=NUM_EXAMPLES, data_dir=session.data_dir
+        ),
+        value.attack,
+    )
 
 
 def _wanted(
@@ -161,16 +168,9 @@ def _told(record: Any, value: recipes.Evaluation) -> str:
 
 def _judges(session: Session, network: keras.Model, branch: str) -> evaluation.Judges:
     """Returns the judges of a branch of a network, batch norm in inference mode."""
-    branches = getattr(network, "branches", ("clean",))
-    if branch and branch not in branches:
-        raise ValueError(
-            f"branch must be one that the network has: {', '.join(branches)}. "
-            f"Received: branch={branch}"
-        )
-    mode = {"branch": branch or branches[0]} if hasattr(network, "branches") else {}
     one_machine = strategy.worker(session.distribution)[1] == 1
     return evaluation.Judges(
-        lambda images: network(images, training=False, **mode),
+        logits.inference(network, branch),
         session.distribution if one_machine else None,
     )
 

@@ -71,6 +71,11 @@ class AdversarialTraining(Method):
         self.check_smoothing(self.label_smoothing)
 
     @property
+    def update_passes(self) -> float:
+        """The adversarial batch, and the share of the clean one."""
+        return 1 + self.clean_share
+
+    @property
     def attack_passes(self) -> int:
         """Steps of the attack."""
         return self.attack.num_steps

@@ -219,5 +219,6 @@ def test_a_share_of_which_nothing_is_left_is_refused(share, images):
 
 def test_the_loop_is_told_of_the_steps_of_the_attack():
     assert A.attack_passes == B.attack_passes == 4
+    assert (A.update_passes, B.update_passes) == (1, 2)
     assert (A.num_replays, A.initial_state((10, *twins.IMAGE))) == (1, ())
     assert dataclasses.replace(ALP, pairing_weight=0.0) == B

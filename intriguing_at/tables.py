@@ -51,6 +51,18 @@ def mixture() -> tuple[Cell, ...]:
     )
 
 
+def iterations() -> tuple[Cell, ...]:
+    """Returns the attack by numbers of steps; of mixture batch norm, either branch."""
+    attacked = columns(*presets.STEPS)
+    through_adv = columns(*presets.STEPS, branch="_mbn_adv")
+    del attacked["clean"], through_adv["clean"]
+    strategies = {ADV: "adversarial", MIXED: "mixed", PAIRED: "mixed_alp"}
+    return (
+        *grid({**strategies, f"MBN_clean, {MIXED}": "mbn"}, attacked),
+        *grid({f"MBN_adv, {MIXED}": "mbn"}, through_adv),
+    )
+
+
 def depth() -> tuple[Cell, ...]:
     """Returns the depth figure: a row has one network for each kind of training."""
     return tuple(
@@ -116,11 +128,8 @@ TABLES = (
     ),
     Table(
         "iterations",
-        "Attacks of more and more steps, one batch norm: accuracy, %",
-        grid(
-            {ADV: "adversarial", MIXED: "mixed", PAIRED: "mixed_alp"},
-            {f"PGD-{number}": f"pgd_{number}" for number in presets.STEPS},
-        ),
+        "Attacks of more and more steps: accuracy, %",
+        iterations(),
         plot="steps",
     ),
     Table(

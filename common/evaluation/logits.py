@@ -1,10 +1,33 @@
-"""What evaluation and training refuse in a network's answers."""
+"""How a network is asked for logits, and what is refused in its answers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
+
+
+def inference(network: keras.Model, branch: str = "") -> Callable[[Any], Any]:
+    """Returns images -> logits of a network in inference mode.
+
+    Args:
+      network: pixels of 255 to logits. It may say the names of its branches of batch
+        norm, in `network.branches`.
+      branch: through which; the network's first if empty.
+
+    Raises:
+      ValueError: a branch that the network does not have.
+    """
+    branches = getattr(network, "branches", ())
+    if branch and branch not in branches:
+        raise ValueError(
+            f"branch must be one that the network has: {', '.join(branches)}. "
+            f"Received: branch={branch}"
+        )
+    mode = {"branch": branch or branches[0]} if branches else {}
+    return lambda images: network(images, training=False, **mode)
 
 
 def check_logits(logits: Any) -> None:

@@ -8,6 +8,35 @@ from common.evaluation import logits
 VALUES = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]], np.float32)
 
 
+class Branched:
+    """Says how it was called; the branches are what a test makes them."""
+
+    def __call__(self, images, **mode):
+        return images, mode
+
+
+def test_a_network_without_branches_is_asked_in_inference_mode():
+    assert logits.inference(Branched())(3) == (3, {"training": False})
+
+
+@pytest.mark.parametrize(
+    ("asked", "through"), [("", "clean"), ("clean", "clean"), ("adv", "adv")]
+)
+def test_a_branch_is_the_first_or_the_one_that_is_asked_for(asked, through):
+    network = Branched()
+    network.branches = ("clean", "adv")
+    mode = {"training": False, "branch": through}
+    assert logits.inference(network, asked)(3) == (3, mode)
+
+
+@pytest.mark.parametrize("branches", [(), ("clean", "adv")])
+def test_a_branch_that_is_not_there_is_refused(branches):
+    network = Branched()
+    network.branches = branches
+    with pytest.raises(ValueError, match=r"the network has: .*Received: branch=adve"):
+        logits.inference(network, "adve")
+
+
 def softmax(values):
     exp = np.exp(values)
     return exp / exp.sum(-1, keepdims=True)

@@ -47,7 +47,7 @@ class Record:
 
     @property
     def correct(self) -> int:
-        """Examples classified correctly under every restart."""
+        """Examples classified correctly at every judgement."""
         return int(self.survived.sum())
 
     @property
@@ -84,7 +84,7 @@ class Record:
         this evaluation; the seconds are this evaluation's.
 
         Args:
-          attack: this record's with fewer steps, of one restart: see `plan.beginnings`.
+          attack: this record's with fewer steps, of one restart: see `plan.course`.
 
         Raises:
           ValueError: the record was not made by an evaluation.
@@ -109,11 +109,11 @@ class Record:
             "accuracy": self.accuracy,
             "interval": list(self.interval),
         }
-        if self.hit is not None and self.success_interval:
+        if self.hit is not None:
             arrays["hit"] = self.hit
             counts["hit"] = int(self.hit.sum())
             rates["success"] = self.success
-            rates["success_interval"] = list(self.success_interval)
+            rates["success_interval"] = self.success_interval
         content = {
             **self.notes,
             "attack": self.attack,

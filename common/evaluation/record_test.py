@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from common.evaluation import Record
+from common.evaluation.record import NEVER, UNKNOWN
 from common.results import intervals, measured
 
 SURVIVED = np.array([True, False, True, True, False])
@@ -65,6 +66,45 @@ def test_top5_is_an_array_and_a_count(record, tmp_path):
     arrays = measured.load_arrays(tmp_path / "pgd_20.npz", "survived", "top5")
     np.testing.assert_array_equal(arrays["top5"], top5)
     np.testing.assert_array_equal(arrays["survived"], SURVIVED)
+
+
+def test_hit_is_an_array_a_count_and_a_rate(record, tmp_path):
+    assert (record.success, record.success_interval) == (None, None)
+    hit = np.array([False, True, False, False, False])
+    found = dataclasses.replace(record, hit=hit)
+    assert found.success == 20.0
+    assert found.success_interval == intervals.wilson(1, 5)
+    found.save(tmp_path / "evaluations" / "pgd_20.json")
+    content = json.loads((tmp_path / "evaluations" / "pgd_20.json").read_text())
+    assert (content["hit"], content["success"]) == (1, 20.0)
+    assert content["success_interval"] == list(intervals.wilson(1, 5))
+    outcomes = measured.Run(tmp_path).outcomes("pgd_20", "hit")
+    np.testing.assert_array_equal(outcomes, hit)
+
+
+def test_an_outcome_keeps_the_first_round_of_each_kind():
+    found = UNKNOWN
+    seen = []
+    for round, *judged in (
+        (1, True, True, False),
+        (2, False, False, False),
+        (3, True, True, True),
+        (4, False, True, True),
+    ):
+        found = found.after(round, *judged)
+        seen.append((found.lost, found.hit, found.top5))
+    assert seen == [
+        (NEVER, NEVER, True),
+        (2, NEVER, True),
+        (2, 3, True),
+        (2, 3, True),
+    ]
+
+
+def test_a_record_that_no_evaluation_made_has_no_beginning(record):
+    with pytest.raises(ValueError, match="Received: findings=None") as caught:
+        record.beginning(None)
+    assert "\n" not in str(caught.value)
 
 
 def test_saving_again_replaces_and_leaves_no_other_file(record, tmp_path):

@@ -119,6 +119,13 @@ def test_the_attack_is_the_last_one_with_two_points(compare):
     assert figure.axes[0].get_ylabel() == "accuracy under PGD-20, %"
 
 
+def test_all_right_and_none_right_can_be_drawn(compare):
+    figure = tradeoff.against_clean(
+        compare(natural=(1000, 0), free_4=(0, 1000)), "digits"
+    )
+    assert measured(figure)[0] == [[100, 0], [0, 100]]
+
+
 def test_one_point_and_none_draw_nothing(compare):
     assert tradeoff.against_clean(compare(), "paper") is None
     half = compare(natural=(900, 100), free_4=(800, None))

@@ -33,7 +33,8 @@ def describe(recipe: recipes.Recipe) -> str:
     epochs = minibatches * recipe.batch_size / data.num_train
     images = recipe.num_steps * recipe.batch_size
     forward = _forward_flops(network, data)
-    flops = images * forward * (UPDATE + ATTACK_PASS * method.attack_passes)
+    passes = UPDATE * method.update_passes + ATTACK_PASS * method.attack_passes
+    flops = images * forward * passes
     rate = forward * UPDATE * _TIMED_IMAGES / _seconds_of_a_pass(network, data)
     weights = sum(v.value.shape.num_elements() for v in network.trainable_variables)
     rows = {
@@ -41,7 +42,8 @@ def describe(recipe: recipes.Recipe) -> str:
         "updates": f"{recipe.num_steps:,} of {recipe.batch_size} images",
         "minibatches": f"{minibatches:,}, each used {method.num_replays} times",
         "passes over the data": f"{epochs:.1f}",
-        "passes per update": f"1, and {method.attack_passes:g} of the attack",
+        "passes per update": f"{method.update_passes:g}, and "
+        f"{method.attack_passes:g} of the attack",
         "forward pass": f"{forward / 1e9:.3f} GFLOP an image",
         "training": f"{flops / 1e15:.3f} PFLOP",
         "estimate here": f"{flops / rate / 3600:.2f} hours at {rate / 1e9:.0f} GFLOP/s "

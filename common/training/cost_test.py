@@ -36,6 +36,7 @@ class Counted(Method):
 
     num_replays: int = 1
     attack_passes: int = 0
+    update_passes: float = 1
 
 
 @pytest.fixture
@@ -85,13 +86,22 @@ def test_flops_of_a_forward_pass_are_those_by_hand(tiny_recipe):
     assert found == pytest.approx(FLOPS, rel=0.05)
 
 
-@pytest.mark.parametrize(("attack_passes", "forward_passes"), [(0, 3), (7, 3 + 14)])
-def test_training_is_updates_and_attack_passes(describe, attack_passes, forward_passes):
+@pytest.mark.parametrize(
+    ("attack_passes", "update_passes", "forward_passes"),
+    [(0, 1, 3), (7, 1, 3 + 14), (7, 1.2, 3.6 + 14)],
+)
+def test_training_is_updates_and_attack_passes(
+    describe, attack_passes, update_passes, forward_passes
+):
     found = describe(
-        method=Counted(1, attack_passes), batch_size=1_000, num_steps=1_000_000
+        method=Counted(1, attack_passes, update_passes),
+        batch_size=1_000,
+        num_steps=1_000_000,
     )
     assert found["weights"] == f"{WEIGHTS:,}"
-    assert found["passes per update"] == f"1, and {attack_passes} of the attack"
+    assert found["passes per update"] == (
+        f"{update_passes}, and {attack_passes} of the attack"
+    )
     flops, unit = found["training"].split()
     assert unit == "PFLOP"
     assert float(flops) == pytest.approx(forward_passes * FLOPS * 1e9 / 1e15, rel=0.05)

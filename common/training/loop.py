@@ -13,7 +13,7 @@ from absl import logging
 from common import backend
 from common import recipe as recipes
 from common.data import checks
-from common.evaluation import logits as logit_checks
+from common.evaluation import logits
 from common.training import average as averages
 from common.training import errors, manifest, metrics, probe, strategy
 from common.training import learner as learners
@@ -220,7 +220,7 @@ class _Run:
         images, labels = (self.learner.local(part)[0].numpy() for part in batch)
         checks.check_images(images)
         checks.check_labels(labels, self.recipe.dataset.num_classes)
-        logit_checks.check_logits(self.learner.network(images[:8], training=False))
+        logits.check_logits(logits.inference(self.learner.network)(images[:8]))
 
 
 def _manifest(

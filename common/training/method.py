@@ -63,6 +63,11 @@ class Method:
         return 1
 
     @property
+    def update_passes(self) -> float:
+        """Forward-and-backward passes of a batch per update of the weights."""
+        return 1
+
+    @property
     def attack_passes(self) -> float:
         """Forward-and-backward passes of a batch per update that only craft images."""
         return 0

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from common import attacks, backend
+from common.evaluation import logits
 
 NUM_IMAGES = 256
 COLLAPSE = 20.0  # points; public code stops at the same fall of its own probe
@@ -39,11 +40,8 @@ class Probe:
         self._best = max((line["pgd_accuracy"] for line in history), default=0.0)
         self._data = tuple(tf.constant(part) for part in data)
         fgsm = attacks.FGSM(attack.epsilon)
-        branches = getattr(network, "branches", ())
-        mode = {"branch": branches[-1]} if branches else {}
-
-        def logits_fn(x: Any) -> Any:
-            return network(x, training=False, **mode)
+        *_, adversarial = getattr(network, "branches", ("",))
+        logits_fn = logits.inference(network, adversarial)
 
         def accuracies(images: Any, labels: Any) -> list[Any]:
             seen = [images, fgsm(logits_fn, images, labels)]
