@@ -198,7 +198,7 @@ class AuxiliaryLogits(layers.Composite):
         self.project = ConvNorm(config, "Conv2d_1b_1x1", 128)
         self.classifier = classifier
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         """Declares the convolution over the grid of pooled features."""
         self.pool_size = min(5, input_shape[1])
         size = (input_shape[1] - self.pool_size) // 3 + 1

@@ -10,7 +10,7 @@ import keras
 class Composite(keras.layers.Layer):
     """A layer made of others, which create their weights when they are first called."""
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Any) -> None:
         """Creates nothing; Keras's would trace all layers inside, at every depth."""
 
 
