@@ -104,7 +104,8 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
             part.save(_path(session, name, key))
     shown = [v for v in missing.values() if v.attack and not v.target]
     if shown and not (session.weights or session.branch):
-        _save_examples(session, name, shown[0], judges)
+        quickest = min(shown, key=lambda v: getattr(v.attack, "num_steps", 1))
+        _save_examples(session, name, quickest, judges)
 
 
 def _save_examples(
