@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from common import backend
+from common import backend, recipe
 from common.attacks import losses
 
 LOSSES = {"cross_entropy": losses.cross_entropy, "margin": losses.margin}
@@ -62,7 +62,11 @@ def chooser(
     """Returns logits [B, K] -> int [B], the class of the loss.
 
     Arguments as for `objective`; the logits are those of the adversarial images.
+
+    Raises:
+      ValueError: unknown source.
     """
+    recipe.lookup(SOURCES, source, "class of an attack's loss")
     if source in _DECIDED:
         return _decided(_DECIDED[source], logits_fn, images, one_step=one_step)
     return _given(source, images, labels, seed=seed)

@@ -33,5 +33,5 @@ def test_attacks_of_one_radius_are_different_attacks():
 
 
 def test_an_unknown_source_is_refused():
-    with pytest.raises(KeyError, match="nowhere"):
+    with pytest.raises(ValueError, match="Received: nowhere"):
         Sub(8.0)(lambda images: images, [[[[0.0]]]], [0])

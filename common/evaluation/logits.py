@@ -14,19 +14,19 @@ def inference(network: keras.Model, branch: str = "") -> Callable[[Any], Any]:
 
     Args:
       network: pixels of 255 to logits. It may say the names of its branches of batch
-        norm, in `network.branches`.
+        norm, in `network.branches`; otherwise it has `clean` alone.
       branch: through which; the network's first if empty.
 
     Raises:
       ValueError: a branch that the network does not have.
     """
-    branches = getattr(network, "branches", ())
+    branches = getattr(network, "branches", ("clean",))
     if branch and branch not in branches:
         raise ValueError(
             f"branch must be one that the network has: {', '.join(branches)}. "
             f"Received: branch={branch}"
         )
-    mode = {"branch": branch or branches[0]} if branches else {}
+    mode = {"branch": branch or branches[0]} if hasattr(network, "branches") else {}
     return lambda images: network(images, training=False, **mode)
 
 

@@ -61,7 +61,8 @@ def normal_classifier(num_classes: int, *, stddev: float) -> keras.layers.Dense:
 def built(network: keras.Model, image_size: int, channels: int) -> keras.Model:
     """Returns the network after one call, which creates its weights."""
     images = keras.ops.zeros((1, image_size, image_size, channels))
-    network(images, branch=network.branches[0])
+    mode = {"branch": network.branches[0]} if hasattr(network, "branches") else {}
+    network(images, **mode)
     return network
 
 

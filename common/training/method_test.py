@@ -164,6 +164,6 @@ def test_two_replicas_descend_as_one_does(two_replicas):
         shared = bound(num_replicas=2)
     # Equal halves, so that batch norm sees the same statistics on each replica.
     batch = replica_batches(images, labels, two_replicas)
-    tf.function(lambda b: two_replicas.run(shared.descend, args=b))(batch)
+    tf.function(lambda b: two_replicas.run(shared.descend, args=(*b, 0)))(batch)
     for one, two in zip(alone.theta, shared.theta, strict=True):
         np.testing.assert_allclose(two.numpy(), one.numpy(), atol=1e-6)
