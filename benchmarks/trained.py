@@ -75,7 +75,7 @@ def load(workdir: pathlib.Path, num_images: int) -> Trained:
 
 
 def _network(session: runs.Session, recipe: recipes.Recipe) -> keras.Model:
-    manifest.check(session.run_dir(RECIPE), recipe=recipes.to_dict(recipe))
+    manifest.check(session.run_dir(RECIPE), recipe=recipe)
     network = learner.build(recipe, session.distribution, "float32").network
     checkpoint.load(_checkpoints(session), network.variables, recipe.num_steps)
     return network

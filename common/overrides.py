@@ -51,6 +51,11 @@ def first_difference(left: Any, right: Any, path: str = "") -> str | None:
     return None if left == right else f"{path}: {left} != {right}"
 
 
+def agrees(record: Any, value: Any) -> bool:
+    """Whether a record is that of a value, up to fields that came later."""
+    return completed(record, value) == recipes.to_dict(value)
+
+
 def completed(record: Any, value: Any) -> Any:
     """Returns a record with the fields of `value` that came after it, at any depth.
 

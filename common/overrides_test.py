@@ -224,3 +224,12 @@ def test_the_record_of_another_class_differs_in_the_type():
         overrides.completed(record, value), recipe.to_dict(value)
     )
     assert found == "type: Part != Deep"
+
+
+def test_a_record_of_before_agrees_and_one_of_another_value_does_not():
+    record = recipe.to_dict(PARTS.dataset)
+    assert overrides.agrees(record, PARTS.dataset)
+    later = {key: value for key, value in record.items() if key != "frozen"}
+    assert overrides.agrees(later, PARTS.dataset)
+    assert not overrides.agrees({**record, "width": 7}, PARTS.dataset)
+    assert overrides.agrees(3, 3) and not overrides.agrees(None, 3)

@@ -13,6 +13,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from common import overrides
 from common import recipe as recipes
 from common.evaluation import accuracy, folders, foreign, transferability
 from common.evaluation import judges as judging
@@ -64,7 +65,7 @@ def study(
         notes = {"evaluation": stem, "network": source.record, "images": images.record}
         if target:
             notes.update(target=target.name, target_network=target.record)
-        if _is_done(path, {**notes, "attack": recipes.to_dict(attack), "seed": seed}):
+        if _is_done(path, {**notes, "attack": attack, "seed": seed}):
             continue
         print(f"{source.name}: {stem}", flush=True)
         record = _measured(
@@ -134,4 +135,4 @@ def _is_done(path: pathlib.Path, expected: Mapping[str, Any]) -> bool:
     if not path.exists():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
-    return all(found.get(key) == part for key, part in expected.items())
+    return all(overrides.agrees(found.get(key), part) for key, part in expected.items())

@@ -1,0 +1,294 @@
+"""EfficientNets: one network, made wider, deeper and higher in resolution together.
+
+An `EfficientNet` is a value that builds a `Network`: normalisation of the images, a
+stem, seven stages of blocks, a head and a classifier on the spatial mean. The blocks
+are in `common.models.mbconv`; `EfficientNet.named` has the published sizes.
+
+Training draws, and asks for a seed: dropout sets pooled features to 0, and stochastic
+depth skips the residual paths of blocks, the later the more. What an image loses
+follows from the seed and its own pixels.
+
+Source: Tan and Le 2019, and the code of its authors; L1 is in that of Xie 2020 (smooth
+adversarial training).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from common import backend, recipe
+from common.models import (
+    activations,
+    batch_norm,
+    layers,
+    mbconv,
+    normalization,
+    norms,
+)
+
+STEM_WIDTH, HEAD_WIDTH = 32, 1280
+LARGE_IMAGE = 64  # above this size the stem reduces twice, as for ImageNet
+_DIVISOR = 8  # of all numbers of filters
+_BUILD_SIZE = 32  # no weight depends on the image size, and small images are quick
+
+
+class Size(NamedTuple):
+    """A published size; `image_size` is what its network is meant for, in pixels."""
+
+    width: float
+    depth: float
+    image_size: int
+    dropout: float
+
+
+SIZES = {
+    "b0": Size(1.0, 1.0, 224, 0.2),
+    "b1": Size(1.0, 1.1, 240, 0.2),
+    "b2": Size(1.1, 1.2, 260, 0.3),
+    "b3": Size(1.2, 1.4, 300, 0.3),
+    "b4": Size(1.4, 1.8, 380, 0.4),
+    "b5": Size(1.6, 2.2, 456, 0.4),
+    "b6": Size(1.8, 2.6, 528, 0.5),
+    "b7": Size(2.0, 3.1, 600, 0.5),
+    "l1": Size(3.9, 3.7, 600, 0.5),
+}
+
+_STAGES = (  # blocks, kernel size, strides of the first block, expansion, filters
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class EfficientNet:
+    """An EfficientNet of any size; as it stands, B0.
+
+    Attributes:
+      width: factor of the filters of every convolution.
+      depth: factor of the number of blocks of every stage.
+      activation: a name in `common.models.activations`.
+      dropout: share of the pooled features that training sets to 0.
+      survival: in training, block b of n, counted from 0, keeps its residual path with
+        probability 1 - (1 - survival) * b / n.
+      normalization: of the images, a name in `common.models.normalization.INPUTS`.
+      momentum: share of the old moving statistics that an update of batch norm keeps.
+      epsilon: of batch norm, added to the variance.
+      norm: its normaliser, a part of `common.models.norms`.
+    """
+
+    width: float = 1.0
+    depth: float = 1.0
+    activation: str = "silu"
+    dropout: float = 0.2
+    survival: float = 0.8
+    normalization: str = "symmetric"
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    norm: Any = norms.DEFAULT
+
+    def __post_init__(self) -> None:
+        """Checks the fields.
+
+        Raises:
+          ValueError: a field out of its range, or an activation or normalisation that
+            does not exist.
+        """
+        for field, kept, rule in (
+            ("width", self.width > 0, "above 0"),
+            ("depth", self.depth > 0, "above 0"),
+            ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
+            ("survival", 0 < self.survival <= 1, "above 0 and at most 1"),
+            ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
+            ("epsilon", self.epsilon > 0, "above 0"),
+        ):
+            if not kept:
+                raise ValueError(
+                    f"EfficientNet.{field} must be {rule}. "
+                    f"Received: {field}={getattr(self, field)}"
+                )
+        activations.check(self.activation)
+        recipe.lookup(normalization.INPUTS, self.normalization, "normalization")
+
+    @classmethod
+    def named(cls, name: str, **changes: Any) -> Self:
+        """Returns a published size, `b0` to `b7` or `l1`, with fields changed.
+
+        Raises:
+          ValueError: unknown name, or what the fields refuse.
+        """
+        width, depth, _, dropout = recipe.lookup(SIZES, name, "EfficientNet")
+        return cls(**{"width": width, "depth": depth, "dropout": dropout, **changes})
+
+    def build(
+        self, num_classes: int, image_size: int, channels: int = 3
+    ) -> keras.Model:
+        """Returns the network with its weights created.
+
+        Args:
+          num_classes: number of logits.
+          image_size: height and width of the images; above 64 the stem has stride 2,
+            else 1.
+          channels: channels of the images.
+
+        Raises:
+          ValueError: `imagenet` normalisation of images without 3 channels.
+        """
+        if self.normalization == "imagenet" and channels != 3:
+            raise ValueError(
+                "EfficientNet.normalization='imagenet' needs 3 channels; the others "
+                f"take any. Received: channels={channels}"
+            )
+        network = Network(self, num_classes, large=image_size > LARGE_IMAGE)
+        return layers.built(network, _BUILD_SIZE, channels)
+
+    def filters(self, base: int) -> int:
+        """Returns the filters of a convolution that has `base` of them at width 1.
+
+        They are a multiple of 8, the nearest unless that takes more than 10 % away.
+        """
+        exact = base * self.width
+        rounded = max(_DIVISOR, int(exact + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
+        return rounded if rounded >= 0.9 * exact else rounded + _DIVISOR
+
+    def repeats(self, base: int) -> int:
+        """Returns the blocks of a stage that has `base` of them at depth 1."""
+        return math.ceil(base * self.depth)
+
+
+class Network(keras.Model):
+    """The `keras.Model` that an `EfficientNet` describes.
+
+    Attributes:
+      branches: names that a call may choose from.
+      draws: whether training needs a seed.
+    """
+
+    def __init__(self, config: EfficientNet, num_classes: int, *, large: bool) -> None:
+        """Declares the layers.
+
+        Args:
+          config: what to build.
+          num_classes: number of logits.
+          large: whether the stem reduces the images twice.
+        """
+        # No autocast: pixels would lose their last bits before normalisation.
+        super().__init__(name="efficientnet", autocast=False)
+        self.branches = config.norm.branches
+        self.draws = config.dropout > 0 or config.survival < 1
+        self.normalize = normalization.INPUTS[config.normalization]
+        stem = layers.convolution(
+            config.filters(STEM_WIDTH), 3, strides=2 if large else 1, name="conv"
+        )
+        self.stem = mbconv.ConvNorm(config, stem, name="stem")
+        self.blocks = [
+            mbconv.MBConv(config, form, name=name)
+            for name, form in _forms(config).items()
+        ]
+        width = config.filters(HEAD_WIDTH)
+        head = layers.convolution(width, 1, name="conv")
+        self.head = mbconv.ConvNorm(config, head, name="head")
+        num_blocks = len(self.blocks)
+        rates = (1.0 - config.survival) * np.arange(num_blocks) / num_blocks
+        self.path_rates = rates.astype("float32")
+        self.feature_rates = np.full(width, config.dropout, "float32")
+        self.pool = keras.layers.GlobalAveragePooling2D(name="pool")
+        # Kernels uniform within 1 / sqrt(num_classes), as in the authors' code.
+        self.classifier = layers.classifier(
+            num_classes,
+            scale=width / num_classes / 3,
+            bias_initializer=keras.initializers.Zeros(),
+        )
+
+    def call(
+        self,
+        images: Any,
+        training: Any = False,
+        branch: batch_norm.Branch = "clean",
+        backward: str = activations.OWN,
+        *,
+        seed: Any = None,
+    ) -> Any:
+        """Returns the logits of images.
+
+        Args:
+          images: float32 [B, H, W, C], pixels in [0, 255].
+          training: batch norm uses the batch, and moves its statistics; features and
+            blocks are dropped. A bool, or a bool scalar tensor.
+          branch: of batch norm, or the parts of the batch with theirs.
+          backward: derivative of the activations in the backward pass.
+          seed: int or int64 tensor that decides on what is dropped. An image loses the
+            same in whatever batch it comes.
+
+        Returns:
+          float32 [B, num_classes].
+
+        Raises:
+          ValueError: training with dropout or stochastic depth, but no seed.
+        """
+        mode = {"training": training, "branch": branch, "backward": backward}
+        of_paths, of_features = self._factors(images, training, seed)
+        features = self.stem(self.normalize(images), **mode)
+        for block, factors in zip(self.blocks, of_paths, strict=True):
+            features = block(features, **mode, factors=factors)
+        pooled = ops.cast(self.pool(self.head(features, **mode)), "float32")
+        return self.classifier(pooled * of_features)
+
+    def _factors(self, images: Any, training: Any, seed: Any) -> tuple[list[Any], Any]:
+        """Returns the factors of the blocks' residual paths, and of the features."""
+        if training is False or not self.draws:
+            return [None] * len(self.blocks), 1.0
+        if seed is None:
+            raise ValueError(
+                "efficientnet drops features and blocks when it trains, so it needs a "
+                f"seed. Received: seed={seed}"
+            )
+        keys = backend.example_keys(images)
+        of_paths, of_features = (
+            _kept(rates, backend.fold(seed, stream), keys)
+            for stream, rates in enumerate((self.path_rates, self.feature_rates))
+        )
+        if training is not True:
+            of_paths = ops.where(training, of_paths, 1.0)
+            of_features = ops.where(training, of_features, 1.0)
+        return ops.unstack(of_paths, axis=1), of_features
+
+
+def _kept(rates: np.ndarray, seed: Any, keys: Any) -> Any:
+    """Returns float32 [B, N]: 0 with the probability rates[n], else 1 / (1 - rates[n]).
+
+    Args:
+      rates: float32 [N].
+      seed: int or int64 tensor.
+      keys: int64 [B], as `backend.example_keys` returns.
+    """
+    kept = backend.uniform((keys.shape[0], *rates.shape), seed, keys=keys) >= rates
+    return ops.where(kept, 1.0 / (1.0 - rates), 0.0)
+
+
+def _forms(config: EfficientNet) -> dict[str, mbconv.Form]:
+    """Returns the names and forms of the blocks of all stages, in order."""
+    forms = {}
+    inputs = config.filters(STEM_WIDTH)
+    for stage, (repeats, kernel, strides, expansion, base) in enumerate(_STAGES, 1):
+        filters = config.filters(base)
+        for index in range(1, config.repeats(repeats) + 1):
+            forms[f"stage{stage}_block{index}"] = mbconv.Form(
+                inputs=inputs,
+                filters=filters,
+                expansion=expansion,
+                kernel_size=kernel,
+                strides=strides if index == 1 else 1,
+            )
+            inputs = filters
+    return forms

@@ -1,0 +1,199 @@
+"""The block that EfficientNets are made of: MBConv, an inverted residual.
+
+A 1x1 convolution expands the channels, a depthwise convolution filters each of them, a
+gate that looks at the whole image scales them (squeeze-and-excitation, Hu 2018), and a
+1x1 convolution without activation projects them to few again.
+
+Padding is TensorFlow's "same". Kernels start normal with variance 2 / (k * k *
+filters), where a depthwise convolution counts one filter.
+
+Source: Tan and Le 2019, and the code of its authors.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras import ops
+
+from common.models import activations, batch_norm, layers
+
+if TYPE_CHECKING:
+    from common.models.efficientnet import EfficientNet
+
+SQUEEZE = 0.25  # share of a block's input channels that its gate looks at
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """Of a block.
+
+    Attributes:
+      inputs: channels that come in.
+      filters: channels that go out.
+      expansion: factor of the channels in between; 1 for no expanding convolution.
+      kernel_size: of the depthwise convolution.
+      strides: of the depthwise convolution.
+    """
+
+    inputs: int
+    filters: int
+    expansion: int
+    kernel_size: int
+    strides: int
+
+    @property
+    def has_shortcut(self) -> bool:
+        """Whether the inputs are added to the outputs, whose shape they have."""
+        return self.strides == 1 and self.inputs == self.filters
+
+
+class ConvNorm(layers.Composite):
+    """A convolution, the network's normaliser, and the activation if there is one."""
+
+    def __init__(
+        self,
+        config: EfficientNet,
+        conv: keras.layers.Layer,
+        *,
+        activated: bool = True,
+        name: str,
+    ) -> None:
+        """Declares the layers.
+
+        Args:
+          config: the network that the layer belongs to.
+          conv: the convolution, without bias.
+          activated: whether the activation follows.
+          name: name of the layer, unique in its parent.
+        """
+        super().__init__(name=name)
+        self.conv = conv
+        self.norm = config.norm.layer(
+            epsilon=config.epsilon, momentum=config.momentum, name="norm"
+        )
+        self.activation = (
+            activations.layer(config.activation, name="activation")
+            if activated
+            else None
+        )
+
+    def call(
+        self,
+        inputs: Any,
+        training: Any = False,
+        branch: batch_norm.Branch = "clean",
+        backward: str = activations.OWN,
+    ) -> Any:
+        """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
+        features = self.norm(self.conv(inputs), training=training, branch=branch)
+        if self.activation is None:
+            return features
+        return self.activation(features, backward=backward)
+
+
+class Gate(layers.Composite):
+    """Squeeze-and-excitation: every channel times a factor from 0 to 1 of the image."""
+
+    def __init__(
+        self, config: EfficientNet, channels: int, *, squeezed: int, name: str
+    ) -> None:
+        """Declares the layers.
+
+        Args:
+          config: the network that the layer belongs to.
+          channels: of the inputs.
+          squeezed: channels that decide on the factors.
+          name: name of the layer, unique in its parent.
+        """
+        super().__init__(name=name)
+        self.reduce = _pointwise(squeezed, name="reduce")
+        self.activation = activations.layer(config.activation, name="activation")
+        self.expand = _pointwise(channels, name="expand")
+
+    def call(self, inputs: Any, backward: str = activations.OWN) -> Any:
+        """Returns the inputs' shape."""
+        means = ops.mean(inputs, axis=(1, 2), keepdims=True)
+        squeezed = self.activation(self.reduce(means), backward=backward)
+        return inputs * ops.sigmoid(self.expand(squeezed))
+
+
+class MBConv(layers.Composite):
+    """An inverted residual block with squeeze-and-excitation."""
+
+    def __init__(self, config: EfficientNet, form: Form, *, name: str) -> None:
+        """Declares the layers.
+
+        Args:
+          config: the network that the block belongs to.
+          form: of the block.
+          name: name of the layer, unique in the network.
+        """
+        super().__init__(name=name)
+        self.form = form
+        channels = form.inputs * form.expansion
+        self.expand = None
+        if form.expansion > 1:
+            conv = layers.convolution(channels, 1, name="conv")
+            self.expand = ConvNorm(config, conv, name="expand")
+        self.depthwise = ConvNorm(config, _depthwise(form), name="depthwise")
+        squeezed = max(1, int(form.inputs * SQUEEZE))
+        self.gate = Gate(config, channels, squeezed=squeezed, name="gate")
+        conv = layers.convolution(form.filters, 1, name="conv")
+        self.project = ConvNorm(config, conv, activated=False, name="project")
+
+    def call(
+        self,
+        inputs: Any,
+        training: Any = False,
+        branch: batch_norm.Branch = "clean",
+        backward: str = activations.OWN,
+        *,
+        factors: Any = None,
+    ) -> Any:
+        """Applies the block.
+
+        Args:
+          inputs: float [B, H, W, C].
+          training: of batch norm, as are the branches.
+          branch: as of the network.
+          backward: as of the network.
+          factors: None, or float [B]: of what the block adds to its inputs, if it does.
+
+        Returns:
+          [B, H / strides, W / strides, filters].
+        """
+        mode = {"training": training, "branch": branch, "backward": backward}
+        features = self.expand(inputs, **mode) if self.expand else inputs
+        features = self.depthwise(features, **mode)
+        features = self.gate(features, backward=backward)
+        features = self.project(features, **mode)
+        if not self.form.has_shortcut:
+            return features
+        if factors is not None:
+            features *= ops.reshape(factors, (-1, 1, 1, 1))
+        return inputs + features
+
+
+def _depthwise(form: Form) -> keras.layers.DepthwiseConv2D:
+    return keras.layers.DepthwiseConv2D(
+        form.kernel_size,
+        strides=form.strides,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer=_normal(),
+        name="conv",
+    )
+
+
+def _pointwise(filters: int, *, name: str) -> keras.layers.Conv2D:
+    """Returns a 1x1 convolution with biases, which start at 0."""
+    return keras.layers.Conv2D(filters, 1, kernel_initializer=_normal(), name=name)
+
+
+def _normal() -> keras.initializers.Initializer:
+    return keras.initializers.VarianceScaling(
+        2.0, mode="fan_out", distribution="untruncated_normal"
+    )
