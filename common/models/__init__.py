@@ -4,9 +4,11 @@ Each is a frozen dataclass with `build(num_classes, image_size, channels=3)`. Th
 is called as `network(images, training=False, branch="clean")` and returns float32
 logits; `training` and `branch` reach every batch norm in it.
 
-Networks that draw in training, for dropout or stochastic depth, say so in
-`network.draws`; they also take `seed=`, and need it then. The Inception networks have
-`network.heads(...)` as well, which returns the auxiliary logits too.
+All but the Inception networks also take `backward=`: which derivative their activations
+have in the backward pass. Networks that draw in training, for dropout or stochastic
+depth, say so in `network.draws`; they also take `seed=`, and need it then. The
+Inception networks have `network.heads(...)` as well, which returns the auxiliary
+logits too.
 """
 
 from common.models import norms
