@@ -224,13 +224,12 @@ DIGITS_ADVERSARIAL = dataclasses.replace(
     probe_every=DIGITS_STEPS // 3,
     checkpoint_every=DIGITS_STEPS // 3,
 )
-DIGITS_NAMES = (*SMALL_NAMES, "mbn_shared_statistics", "mbn_shared_affine")
 DIGITS = {
     name: recipe
     for name, recipe in variants.strategies(
         DIGITS_ADVERSARIAL, norms.Group(8), DIGITS_STEPS * 100 // 110
     ).items()
-    if name in DIGITS_NAMES
+    if name in SMALL_NAMES
 }
 
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}

@@ -155,7 +155,6 @@ DIGITS_BASELINE = dataclasses.replace(
 DIGITS_STEP_LL = dataclasses.replace(
     STEP_LL, attack=attacks.StepLL(DIGITS_LARGEST), delay=DIGITS_STEPS // 15
 )
-DIGITS_NAMES = (*SMALL_NAMES, "fixed_epsilon", "iter_ll")
 DIGITS = variants.scaled(
     variants.recipes(
         DIGITS_BASELINE,
@@ -163,7 +162,7 @@ DIGITS = variants.scaled(
         inception_v4=models.InceptionV4(width=0.25, blocks=(1, 1, 1), momentum=0.9),
     ),
     DIGITS_BASELINE,
-    DIGITS_NAMES,
+    (*SMALL_NAMES, "iter_ll"),
 )
 
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
