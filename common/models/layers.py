@@ -19,6 +19,7 @@ def convolution(
     kernel_size: int,
     *,
     strides: int = 1,
+    groups: int = 1,
     padding: str = "same",
     name: str,
 ) -> keras.layers.Conv2D:
@@ -27,6 +28,7 @@ def convolution(
         filters,
         kernel_size,
         strides=strides,
+        groups=groups,
         padding=padding,
         use_bias=False,
         kernel_initializer=keras.initializers.VarianceScaling(

@@ -9,7 +9,8 @@ on the top and left when the stride is 2, which shifts the features by one pixel
 that, weights converted from PyTorch would not give the same logits. At stride 1 the
 two agree.
 
-Source: He 2016, with the stride in the 3x3 convolution ("version 1.5").
+Source: He 2016, with the stride in the 3x3 convolution ("version 1.5"); ResNeXt is
+Xie 2017, "Aggregated Residual Transformations for Deep Neural Networks".
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ from common.models import activations, batch_norm, layers
 if TYPE_CHECKING:
     from common.models.resnet import ResNet
 
+STAGE_WIDTHS = (64, 128, 256, 512)
+
 
 @dataclasses.dataclass(frozen=True)
 class Convolution:
-    """A convolution of a block: output channels, kernel size, stride."""
+    """A convolution of a block: output channels, kernel size, stride, groups."""
 
     filters: int
     kernel_size: int
     strides: int = 1
+    groups: int = 1
 
 
 class ConvNorm(layers.Composite):
@@ -60,6 +64,7 @@ class ConvNorm(layers.Composite):
             convolution.filters,
             convolution.kernel_size,
             strides=convolution.strides,
+            groups=convolution.groups,
             padding="valid" if self.padded else "same",
             name="conv",
         )
@@ -138,16 +143,21 @@ class Block(layers.Composite):
         return activation(features + shortcut, backward=backward)
 
 
-def basic(width: int, strides: int) -> tuple[Convolution, ...]:
+def basic(config: ResNet, width: int, strides: int) -> tuple[Convolution, ...]:
     """Returns the path of two 3x3 convolutions, of depths 18 and 34."""
+    del config  # these depths have no groups
     return Convolution(width, 3, strides), Convolution(width, 3)
 
 
-def bottleneck(width: int, strides: int) -> tuple[Convolution, ...]:
-    """Returns the path of the deeper networks: 1x1, 3x3, and 1x1 to four widths."""
+def bottleneck(config: ResNet, width: int, strides: int) -> tuple[Convolution, ...]:
+    """Returns the path of the deeper networks: 1x1, 3x3, and 1x1 to four widths.
+
+    The 3x3 convolution has the network's groups (Xie 2017, Table 1).
+    """
+    inner = config.groups * config.group_width * width // STAGE_WIDTHS[0]
     return (
-        Convolution(width, 1),
-        Convolution(width, 3, strides),
+        Convolution(inner, 1),
+        Convolution(inner, 3, strides, config.groups),
         Convolution(4 * width, 1),
     )
 

@@ -32,7 +32,6 @@ from common.models import (
     residual,
 )
 
-STAGE_WIDTHS = (64, 128, 256, 512)
 LARGE_IMAGE = 64  # above this size the stem reduces four times, as for ImageNet
 
 
@@ -42,6 +41,9 @@ class ResNet:
 
     Attributes:
       depth: 18, 34, 50, 101, 152, 200, 338, 518 or 638.
+      groups: of the 3x3 convolution of a bottleneck block; 32 in ResNeXt.
+      group_width: channels of a group in the first stage: 64 in ResNet, 4 in
+        ResNeXt-32x4d, 8 in ResNeXt-32x8d.
       activation: a name in `common.models.activations`.
       normalization: of the images, a name in `common.models.normalization.INPUTS`.
       zero_gamma: start the last factor of every block at 0, so that blocks start as
@@ -54,6 +56,8 @@ class ResNet:
     """
 
     depth: int = 50
+    groups: int = 1
+    group_width: int = 64
     activation: str = "relu"
     normalization: str = "imagenet"
     zero_gamma: bool = False
@@ -66,13 +70,15 @@ class ResNet:
 
         Raises:
           ValueError: a depth, activation, normalisation or kind of denoising that does
-            not exist, or a negative deviation.
+            not exist, groups that are not positive or at a depth without bottleneck
+            blocks, or a negative deviation.
         """
         if self.depth not in _DEPTHS:
             raise ValueError(
                 f"ResNet.depth must be one of {', '.join(map(str, _DEPTHS))}. "
                 f"Received: depth={self.depth}"
             )
+        self._check_groups()
         activations.check(self.activation)
         recipe.lookup(normalization.INPUTS, self.normalization, "normalization")
         if self.denoise:
@@ -81,6 +87,16 @@ class ResNet:
             raise ValueError(
                 "ResNet.classifier_stddev must be at least 0. "
                 f"Received: classifier_stddev={self.classifier_stddev}"
+            )
+
+    def _check_groups(self) -> None:
+        size = (self.groups, self.group_width)
+        bottleneck = _DEPTHS[self.depth][0] is residual.bottleneck
+        if min(size) < 1 or (size != (1, 64) and not bottleneck):
+            raise ValueError(
+                "ResNet.groups and group_width must be positive, and 1 and 64 below "
+                f"depth 50. Received: groups={self.groups}, "
+                f"group_width={self.group_width}, depth={self.depth}"
             )
 
     def build(
@@ -127,7 +143,8 @@ class Network(keras.Model):
         self.branches = config.norm.branches
         self.normalize = normalization.INPUTS[config.normalization]
         self.activation = activations.layer(config.activation, name="activation")
-        stem = residual.Convolution(STAGE_WIDTHS[0], *((7, 2) if large else (3, 1)))
+        size = (7, 2) if large else (3, 1)
+        stem = residual.Convolution(residual.STAGE_WIDTHS[0], *size)
         self.large = large
         self.stem = residual.ConvNorm(config, stem, name="stem")
         self.blocks = _blocks(config)
@@ -181,12 +198,12 @@ def _blocks(config: ResNet) -> list[Any]:
     """Returns the layers between stem and classifier, in order."""
     path, blocks_per_stage = _DEPTHS[config.depth]
     blocks: list[Any] = []
-    filters = STAGE_WIDTHS[0]  # of the stem
-    stages = zip(STAGE_WIDTHS, blocks_per_stage, strict=True)
+    filters = residual.STAGE_WIDTHS[0]  # of the stem
+    stages = zip(residual.STAGE_WIDTHS, blocks_per_stage, strict=True)
     for stage, (width, num_blocks) in enumerate(stages, start=1):
         for index in range(1, num_blocks + 1):
             strides = 2 if stage > 1 and index == 1 else 1
-            convolutions = path(width, strides)
+            convolutions = path(config, width, strides)
             project = strides > 1 or convolutions[-1].filters != filters
             name = f"stage{stage}_block{index}"
             blocks.append(

@@ -227,6 +227,8 @@ def test_one_channel_needs_another_normalisation():
         ("activation", "rel", "Nearest: relu"),
         ("normalization", "image_net", "Nearest: imagenet"),
         ("denoise", "gauss", "Nearest: gaussian"),
+        ("groups", 0, "Received: groups=0"),
+        ("group_width", 0, "Received: groups=1, group_width=0"),
         ("classifier_stddev", -0.01, "Received: classifier_stddev=-0.01"),
     ],
 )
