@@ -1,0 +1,193 @@
+"""The recipes and evaluations of Smooth Adversarial Training, at three scales.
+
+`RECIPES` and `EVALUATIONS` map scale to name to value. Scale `paper` is the authors'
+own setup; `small` and `digits` replace some of its parts, so that what differs is what
+one reads here. Epsilon and step sizes are in pixels of 255. Recipes that are equal at a
+scale are one run.
+
+Where a number comes from stands at its line:
+
+  paper: the text of the paper, or a picture of a table of it.
+  SAT: the authors' code, `cihangxie/SmoothAdversarialTraining`, which evaluates; what
+    it says of training may differ from the paper.
+  README: the table of networks in its README.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from common import attacks, data, models
+from common.recipe import Evaluation, Recipe
+from common.training import optimizers, schedules
+from smooth_at import variants
+from smooth_at.algorithm import SmoothTraining
+
+MINIBATCHES = 5_005  # ceil(1,281,167 / 256) in a pass
+STEPS = (10, 20, 50, 200)  # README: 10, 20 and 50; a summary of the paper: 200
+
+RELU = Recipe(
+    # SAT: 224, tested at the centre after the shorter side became 256
+    dataset=data.ImageNet(image_size=224, resize=256, preprocessing="tensorpack"),
+    network=models.ResNet(
+        depth=50,  # paper
+        activation="relu",  # paper
+        normalization="symmetric",  # SAT: [-1, 1]
+        zero_gamma=True,  # SAT
+        classifier_stddev=0.01,  # SAT
+    ),
+    method=SmoothTraining(
+        # A summary of the paper: one step of PGD from a uniform start, epsilon 4, and
+        # by the step rule of SAT a step of 4
+        attack=attacks.PGD(epsilon=4.0, step_size=1.0, num_steps=1, reaching=True),
+        label_smoothing=0.1,  # SAT
+    ),
+    optimizer=optimizers.Momentum(0.9, nesterov=True),  # SAT
+    schedule=schedules.PiecewiseConstant(
+        boundaries=tuple(epoch * MINIBATCHES for epoch in (30, 60, 90)),  # SAT
+        values=(0.1, 0.01, 0.001, 1e-4),  # SAT: 0.1 x batch / 256
+    ),
+    batch_size=256,  # not stated; ours
+    num_steps=100 * MINIBATCHES,  # SAT
+    l2=1e-4,  # SAT: half square, kernels only
+    probe=attacks.PGD(epsilon=4.0, step_size=1.0, num_steps=5),  # not stated; ours
+    probe_every=MINIBATCHES,  # not stated; ours
+    checkpoint_every=MINIBATCHES,  # not stated; ours
+)
+SILU = variants.activated(RELU, "silu")
+
+SCALING = {  # README: name -> changes to the network, image size
+    "resnet_101": ({"depth": 101}, 224),  # README: twice deeper
+    "resnet_152": ({"depth": 152}, 224),  # README: three times deeper
+    "resnext_50_32x4d": ({"groups": 32, "group_width": 4}, 224),  # README
+    "resnext_50_32x8d": ({"groups": 32, "group_width": 8}, 224),  # README
+    "resnet_50_299": ({}, 299),  # README
+    "resnet_50_380": ({}, 380),  # README
+    "resnext_152_32x8d_380": (
+        {"depth": 152, "groups": 32, "group_width": 8},  # README
+        380,  # README
+    ),
+}
+EFFICIENTNETS = {  # SAT: name -> image size
+    **{"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380},  # SAT
+    **{"b5": 456, "b6": 528, "b7": 600, "l1": 600},  # SAT
+}
+
+
+def efficientnet(name: str, image_size: int) -> Recipe:
+    """Returns the recipe on an EfficientNet; how they were trained is not known.
+
+    Args:
+      name: such as `b0`.
+      image_size: side of the images, in pixels.
+    """
+    network = models.EfficientNet.named(
+        name,
+        momentum=0.9,  # SAT
+        epsilon=1e-5,  # SAT
+    )
+    return variants.sized(SILU, network, image_size)
+
+
+PAPER = {
+    **variants.recipes(RELU),
+    **{
+        name: variants.sized(
+            SILU, dataclasses.replace(SILU.network, **changes), image_size
+        )
+        for name, (changes, image_size) in SCALING.items()
+    },
+    **{
+        f"efficientnet_{name}": efficientnet(name, image_size)
+        for name, image_size in EFFICIENTNETS.items()
+    },
+    "efficientnet_l1_enhanced": dataclasses.replace(
+        efficientnet("l1", EFFICIENTNETS["l1"]),
+        average=0.9999,  # README
+    ),
+}
+
+
+def evaluations(
+    epsilon: float, step_size: float, steps: tuple[int, ...]
+) -> dict[str, Evaluation]:
+    """Returns clean accuracy and PGD of some numbers of steps.
+
+    Args:
+      epsilon: radius in pixels of 255.
+      step_size: in the same unit; steps reach the radius.
+      steps: numbers of steps.
+    """
+    return {
+        "clean": Evaluation(),
+        **{
+            f"pgd_{num_steps}": Evaluation(
+                attacks.PGD(epsilon, step_size, num_steps, reaching=True)
+            )
+            for num_steps in steps
+        },
+    }
+
+
+SMALL_STEPS = 3_000  # CIFAR-10 with a network for two CPU cores; all numbers are ours
+SMALL_RELU = dataclasses.replace(
+    RELU,
+    dataset=data.CIFAR10(),
+    network=models.WideResNet(depth=10, width=2, activation="relu", stem_stride=2),
+    method=dataclasses.replace(
+        RELU.method,
+        attack=dataclasses.replace(RELU.method.attack, epsilon=8.0, step_size=2.0),
+    ),
+    schedule=schedules.PiecewiseConstant(
+        boundaries=tuple(epoch * SMALL_STEPS // 100 for epoch in (30, 60, 90)),
+        values=RELU.schedule.values,
+    ),
+    batch_size=128,
+    num_steps=SMALL_STEPS,
+    probe=attacks.PGD(epsilon=8.0, step_size=2.0, num_steps=5),
+    probe_every=SMALL_STEPS // 10,
+    checkpoint_every=SMALL_STEPS // 10,
+)
+SMALL_NAMES = (
+    *("relu", "silu", "relu_seed1", "silu_seed1", "gelu", "elu", "smooth_relu"),
+    *("softplus", "table1_none", "table1_attacker", "table1_update", "table1_both"),
+)
+SMALL = {
+    name: recipe
+    for name, recipe in variants.recipes(SMALL_RELU).items()
+    if name in SMALL_NAMES
+}
+
+DIGITS_EPSILON = 40.0  # the strokes of 8 x 8 digits withstand 8
+DIGITS_STEPS = 300
+DIGITS_RELU = dataclasses.replace(
+    SMALL_RELU,
+    dataset=data.Digits(),
+    network=models.WideResNet(depth=8, width=2, activation="relu", stem_stride=2),
+    method=dataclasses.replace(
+        SMALL_RELU.method,
+        attack=dataclasses.replace(
+            SMALL_RELU.method.attack, epsilon=DIGITS_EPSILON, step_size=10.0
+        ),
+    ),
+    schedule=schedules.PiecewiseConstant(
+        boundaries=tuple(epoch * DIGITS_STEPS // 100 for epoch in (30, 60, 90)),
+        values=RELU.schedule.values,
+    ),
+    num_steps=DIGITS_STEPS,
+    probe=attacks.PGD(DIGITS_EPSILON, 10.0, num_steps=5),
+    probe_every=DIGITS_STEPS // 3,
+    checkpoint_every=DIGITS_STEPS // 3,
+)
+DIGITS = {
+    name: recipe
+    for name, recipe in variants.recipes(DIGITS_RELU).items()
+    if name in (*SMALL_NAMES, "mish", "celu_1.6")
+}
+
+RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
+EVALUATIONS = {
+    "paper": evaluations(4.0, 1.0, STEPS),  # README: epsilon 4, step 1
+    "small": evaluations(8.0, 2.0, (20, 50)),
+    "digits": evaluations(DIGITS_EPSILON, 10.0, (20, 50)),
+}

@@ -1,0 +1,92 @@
+"""Every recipe of the study of activations as a change to one of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from common.models import activations
+from common.recipe import Recipe
+
+NAMES = (  # of the figure, then of the code and of the text
+    *("relu", "softplus", "parametric_softplus", "silu", "gelu", "elu", "smooth_relu"),
+    *("mish", "learned_softplus", "gelu_exact"),
+)
+ALPHAS = (1.2, 1.4, 1.6, 1.8, 2.0)  # memory, study of ELU and CELU; at 1 they are one
+STEPS = (2, 3, 4)  # not stated; ours: of the attacks of the controls
+GRADIENTS = {  # Table 1: row -> whether attacker and update take the smooth derivative
+    "table1_none": (activations.OWN, activations.OWN),
+    "table1_attacker": (activations.SMOOTH, activations.OWN),
+    "table1_update": (activations.OWN, activations.SMOOTH),
+    "table1_both": (activations.SMOOTH, activations.SMOOTH),
+}
+
+
+def recipes(relu: Recipe) -> dict[str, Recipe]:
+    """Returns the recipes on one network.
+
+    Args:
+      relu: single-step adversarial training with ReLU.
+    """
+    by_activation = {name: activated(relu, name) for name in NAMES}
+    silu = by_activation["silu"]
+    return {
+        **by_activation,
+        **{
+            f"{name}_{alpha}": activated(relu, f"{name}_{alpha}")
+            for name in ("elu", "celu")
+            for alpha in ALPHAS
+        },
+        **{
+            name: trained(relu, crafting=crafting, update=update)
+            for name, (crafting, update) in GRADIENTS.items()
+        },
+        **{f"relu_steps_{steps}": attacked(relu, steps) for steps in STEPS},
+        "silu_steps_2": attacked(silu, 2),
+        "relu_longer": longer(relu),
+        "silu_longer": longer(silu),
+        "relu_seed1": dataclasses.replace(relu, seed=1),
+        "silu_seed1": dataclasses.replace(silu, seed=1),
+    }
+
+
+def activated(recipe: Recipe, activation: str) -> Recipe:
+    """Returns the recipe with another activation everywhere in the network."""
+    network = dataclasses.replace(recipe.network, activation=activation)
+    return dataclasses.replace(recipe, network=network)
+
+
+def trained(recipe: Recipe, **changes: str) -> Recipe:
+    """Returns the recipe with changes to its method."""
+    method = dataclasses.replace(recipe.method, **changes)
+    return dataclasses.replace(recipe, method=method)
+
+
+def attacked(recipe: Recipe, num_steps: int) -> Recipe:
+    """Returns the recipe with an attack of more steps in training."""
+    attack = dataclasses.replace(recipe.method.attack, num_steps=num_steps)
+    return trained(recipe, attack=attack)
+
+
+def longer(recipe: Recipe) -> Recipe:
+    """Returns the recipe at twice the length, with its drops at the same shares."""
+    schedule = dataclasses.replace(
+        recipe.schedule,
+        boundaries=tuple(2 * boundary for boundary in recipe.schedule.boundaries),
+    )
+    return dataclasses.replace(
+        recipe, schedule=schedule, num_steps=2 * recipe.num_steps
+    )
+
+
+def sized(recipe: Recipe, network: object, image_size: int) -> Recipe:
+    """Returns the recipe on another network and image size.
+
+    Args:
+      recipe: on ImageNet.
+      network: a part of `common.models`.
+      image_size: side of the images; test images are resized to 32 pixels more.
+    """
+    dataset = dataclasses.replace(
+        recipe.dataset, image_size=image_size, resize=image_size + 32
+    )
+    return dataclasses.replace(recipe, dataset=dataset, network=network)
