@@ -140,7 +140,7 @@ PAPER_MAP = (  # part of the paper, object; its test stands beside its module
     ("EfficientNet", "common.models.efficientnet.EfficientNet"),
     ("averaged weights", "common.training.average.Average"),
     ("single-step PGD, PGD-10 to PGD-200", "common.attacks.pgd.PGD"),
-    ("image loader", "common.data.tensorpack_crops.jittered_crop"),
+    ("image loader", "common.data.crops.object_crop"),
     ("accuracy under attack", "common.evaluation.accuracy.evaluate"),
     ("networks of the study", "smooth_at.variants.recipes"),
     ("setup", "smooth_at.presets.RECIPES"),

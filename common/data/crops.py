@@ -10,10 +10,11 @@ no antialiasing. Differs: no ground-truth boxes, which TFDS lacks, so that the o
 the whole image; a draw per example instead of the number of a reader's thread; pixels
 are sampled at their centres, as TensorFlow 2 does, not at their corners.
 
-`object_crop` and `central_square` are those of the public code of adversarial logit
-pairing, which makes its ImageNet 64x64 of full-size photographs with them. Differs: no
-ground-truth boxes, and pixels at their centres, as above; values that the bicubic
-resizing brought out of range are clipped.
+`object_crop`, `central_square` and `central_share` are those of Google's image loader
+for TPUs; adversarial logit pairing makes its ImageNet 64x64 of full-size photographs
+with the first two. Differs: no ground-truth boxes, and pixels at their centres, as
+above; values that the bicubic resizing brought out of range are clipped; aspects end at
+1.33 for all, and the image of which no window fits is taken whole.
 """
 
 from __future__ import annotations
@@ -134,20 +135,35 @@ def object_crop(encoded: Any, draws: Any, image_size: int) -> Any:
     return tf.where(draws[2] < 0.5, tf.reverse(resized, [1]), resized)
 
 
-def central_square(encoded: Any, image_size: int) -> Any:
-    """Returns the central square of 87.5% of the shorter side, resized.
+def central_square(encoded: Any, image_size: int, share: float = _CENTRE) -> Any:
+    """Returns the central square of a share of the shorter side, resized.
 
     Args:
       encoded: string scalar, a JPEG or PNG.
       image_size: side of the result, in pixels.
+      share: of the shorter side, in (0, 1].
 
     Returns:
       float32 [image_size, image_size, 3] in [0, 255].
     """
     shape = decoding.shape(encoded)
-    side = tf.cast(_CENTRE * tf.cast(tf.reduce_min(shape), tf.float32), tf.int32)
+    side = tf.cast(share * tf.cast(tf.reduce_min(shape), tf.float32), tf.int32)
     window = tf.concat([(shape - side + 1) // 2, [side, side]], axis=0)
     return _squared(decoding.crop(encoded, window), image_size)
+
+
+def central_share(encoded: Any, resize: int, image_size: int) -> Any:
+    """Returns what `central_crop` shows, cut out first and resized once.
+
+    Args:
+      encoded: string scalar, a JPEG or PNG.
+      resize: the shorter side that the crop would be cut from, in pixels.
+      image_size: side of the result, in pixels; at most `resize`.
+
+    Returns:
+      float32 [image_size, image_size, 3] in [0, 255].
+    """
+    return central_square(encoded, image_size, share=image_size / resize)
 
 
 def distorted_window(

@@ -286,3 +286,15 @@ def test_the_central_square_is_seven_eighths_of_the_shorter_side(height, width):
     found = crops.central_square(_ramp(height, width), 32).numpy()
     assert found.shape == (32, 32, 3) and found.dtype == np.float32
     np.testing.assert_allclose(found, bicubic.resized(square, [32, 32]), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("resize", "image_size", "side"), [(256, 224, 210), (40, 30, 180), (331, 299, 216)]
+)
+def test_the_central_share_is_the_part_of_the_shorter_side(resize, image_size, side):
+    found = crops.central_share(_ramp(240, 250), resize, image_size)
+    image = np.asarray(Image.open(io.BytesIO(_ramp(240, 250))))
+    top, left = (240 - side + 1) // 2, (250 - side + 1) // 2
+    square = image[top : top + side, left : left + side]
+    expected = bicubic.resized(square, [image_size, image_size])
+    np.testing.assert_allclose(found, expected, atol=1e-3)

@@ -17,10 +17,12 @@ _TRAINING = {  # preprocessing: crop, random numbers that it takes
     "inception": (crops.distorted_crop, crops.NUM_DISTORTED_DRAWS),
     "tensorpack": (tensorpack_crops.jittered_crop, tensorpack_crops.NUM_DRAWS),
     "alp": (crops.object_crop, crops.NUM_OBJECT_DRAWS),
+    "tpu": (crops.object_crop, crops.NUM_OBJECT_DRAWS),
 }
 _RESIZED = {  # preprocessing: test crop that takes `resize`
     "torchvision": crops.central_crop,
     "tensorpack": tensorpack_crops.central_crop,
+    "tpu": crops.central_share,
 }
 _CENTRAL = {  # preprocessing: test crop without it
     "inception": crops.central_fraction,
@@ -32,7 +34,7 @@ _CENTRAL = {  # preprocessing: test crop without it
 class ImageNet:
     """ImageNet, or any folder of photographs in the same layout.
 
-    The test set is the validation split. `preprocessing` is one of four protocols (see
+    The test set is the validation split. `preprocessing` is one of five protocols (see
     `common.data.crops` and `common.data.tensorpack_crops`):
 
     `torchvision`. Training: a random crop of 8% to 100% of the area and aspect 3/4 to
@@ -53,13 +55,16 @@ class ImageNet:
     bicubically, and a random flip. Test: the central square of 87.5% of the shorter
     side, resized.
 
+    `tpu`, of Google's image loader for TPUs. Training: as `alp`. Test: the central
+    square of `image_size` of `resize` parts of the shorter side, resized bicubically.
+
     Attributes:
       image_size: side of the images, in pixels.
       resize: shorter side before the centre crop of a test image, in pixels;
         `inception` and `alp` do without it.
       folder: a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG, where classes are
         numbered in the order of their names; empty for TFDS `imagenet2012`.
-      preprocessing: `torchvision`, `inception`, `tensorpack` or `alp`.
+      preprocessing: `torchvision`, `inception`, `tensorpack`, `alp` or `tpu`.
     """
 
     image_size: int = 224

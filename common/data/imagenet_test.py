@@ -19,6 +19,7 @@ _CROPS = {
     "inception": (crops.distorted_crop, 8),
     "tensorpack": (tensorpack_crops.jittered_crop, 43),
     "alp": (crops.object_crop, 3),
+    "tpu": (crops.object_crop, 3),
 }
 _ALL = pytest.mark.parametrize("preprocessing", list(_CROPS))
 
@@ -100,6 +101,7 @@ def test_test_batches_know_their_number(folder):
         (2, 2, "inception"),
         (2, 2, "tensorpack"),
         (2, 2, "alp"),
+        (2, 2, "tpu"),
     ],
 )
 def test_every_layout_sees_the_same_pixels_bit_for_bit(
@@ -244,6 +246,7 @@ def test_test_photographs_are_its_central_crops(folder, preprocessing):
         "inception": lambda encoded: crops.central_fraction(encoded, 24),
         "tensorpack": lambda encoded: tensorpack_crops.central_crop(encoded, 32, 24),
         "alp": lambda encoded: crops.central_square(encoded, 24),
+        "tpu": lambda encoded: crops.central_square(encoded, 24, share=24 / 32),
     }[preprocessing]
     tests = sorted(glob.glob(str(folder / "val" / "*" / "*.JPEG")))
     training = sorted(glob.glob(str(folder / "train" / "*" / "*.JPEG")))[::4]
