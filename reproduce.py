@@ -29,7 +29,7 @@ from common.results import (
 from common.results.report import write_report
 
 ROOT = pathlib.Path(__file__).parent
-PAPERS = ("kurakin2017", "free_at", "intriguing_at")
+PAPERS = ("kurakin2017", "free_at", "intriguing_at", "smooth_at")
 
 
 def main(argv: Sequence[str]) -> int:

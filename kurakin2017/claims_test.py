@@ -16,18 +16,28 @@ def test_every_claim_can_be_judged_where_it_is_expected():
             assert needs_of(claim, scale), (claim.name, scale)
 
 
-@pytest.mark.parametrize("scale", ["small", "digits"])
-def test_the_trained_rows_of_a_scale_answer_their_claims(scale):
+@pytest.mark.parametrize(
+    ("scale", "further"),
+    [
+        (
+            "small",
+            {
+                "step_ll_resists_every_one_step_method",
+                "more_adversarial_images_trade_clean_accuracy",
+                "weak_attacks_transfer_best",
+            },
+        ),
+        ("digits", set()),
+    ],
+)
+def test_the_trained_rows_of_a_scale_answer_their_claims(scale, further):
     judged = {claim.name for claim in claims.CLAIMS if needs_of(claim, scale)}
-    assert judged >= {
+    assert judged >= further | {
         "labels_leak",
         "labels_of_few_classes_do_not_leak",
-        "step_ll_resists_every_one_step_method",
         "random_noise_gives_nothing",
         "no_robustness_to_iterative_attacks",
         "clean_accuracy_falls_slightly",
-        "more_adversarial_images_trade_clean_accuracy",
-        "weak_attacks_transfer_best",
     }
 
 

@@ -179,10 +179,14 @@ DIGITS_RELU = dataclasses.replace(
     probe_every=DIGITS_STEPS // 3,
     checkpoint_every=DIGITS_STEPS // 3,
 )
+DIGITS_NAMES = (
+    *("relu", "silu", "smooth_relu"),
+    *("table1_none", "table1_attacker", "table1_update", "table1_both"),
+)
 DIGITS = {
     name: recipe
     for name, recipe in variants.recipes(DIGITS_RELU).items()
-    if name in (*SMALL_NAMES, "mish", "celu_1.6")
+    if name in DIGITS_NAMES
 }
 
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}

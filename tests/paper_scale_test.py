@@ -1,8 +1,9 @@
 """Every recipe at the papers' own scale: it builds, takes an update, is evaluated.
 
 A few images at random stand for the minibatch, so that no data are needed; all else is
-the recipe as it is, but that adversarial training starts at once. Nothing is compiled:
-one update does not pay for it.
+the recipe as it is, but that adversarial training starts at once and at the full rate,
+and that EfficientNets for large images see small ones, or a common machine's memory
+would not hold them. Nothing is compiled: one update does not pay for it.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import tensorflow as tf
 
 import reproduce
 from common import attacks, evaluation
-from common.models import norms
+from common.models import EfficientNet, activations, norms
 from common.results import packages
 from common.training import learner, loop, strategy
 from free_at.algorithm import FreeTraining
@@ -29,7 +30,10 @@ FAST = (  # one of each network
     ("free_at", "imagenet_free_4_eps4"),
     ("kurakin2017", "step_ll"),
     ("intriguing_at", "advprop"),
+    ("smooth_at", "efficientnet_b0"),
 )
+LARGE_IMAGE = 300  # above, an EfficientNet sees SMALL_IMAGE; its weights are the same
+SMALL_IMAGE = 64
 WIDE_RESNET = 45_901_914  # 32-10 with 10 classes
 PARAMETERS = {  # of the networks that are public, by (network, classes)
     "WideResNet(depth=32, width=10, 10)": WIDE_RESNET,
@@ -38,6 +42,7 @@ PARAMETERS = {  # of the networks that are public, by (network, classes)
     "ResNet(depth=50, 1000)": 25_557_032,  # as published with torchvision's weights
     "ResNet(depth=101, 1000)": 44_549_160,
     "ResNet(depth=152, 1000)": 60_192_808,
+    "EfficientNet(depth=3.6, width=2.2, 1000)": 87_413_142,  # B8, as timm has it
 }
 
 
@@ -51,9 +56,11 @@ def network_key(recipe):
     ]
     changed = [
         field
-        for field, plain in (("norm", norms.DEFAULT), ("denoise", ""))
+        for field, plain in (("norm", norms.DEFAULT), ("denoise", ""), ("groups", 1))
         if getattr(config, field, plain) != plain
     ]
+    if getattr(config, "activation", "") in activations.LEARNED:
+        changed.append("activation")
     parts = ", ".join([*sizes, *changed, str(recipe.dataset.num_classes)])
     return f"{type(config).__name__}({parts})"
 
@@ -76,6 +83,7 @@ def eager():
 def cut(recipe):
     """The recipe with the smallest batch that it can mix, one step and no delay."""
     method, size = recipe.method, 2
+    schedule = getattr(recipe.schedule, "schedule", recipe.schedule)  # no warm-up
     if isinstance(getattr(method, "attack", None), attacks.PGD):
         attack = dataclasses.replace(method.attack, num_steps=1)
         method = dataclasses.replace(method, attack=attack)
@@ -84,7 +92,13 @@ def cut(recipe):
         size = method.minibatch // np.gcd(method.minibatch, method.num_adversarial)
     if hasattr(method, "clean_share"):
         size = 5
-    return dataclasses.replace(recipe, batch_size=max(2, int(size)), method=method)
+    data = recipe.dataset
+    if isinstance(recipe.network, EfficientNet) and data.image_size > LARGE_IMAGE:
+        data = dataclasses.replace(data, image_size=SMALL_IMAGE)
+    size = max(2, int(size))
+    return dataclasses.replace(
+        recipe, dataset=data, batch_size=size, method=method, schedule=schedule
+    )
 
 
 def random_batch(data, count, seed=0):
@@ -115,14 +129,19 @@ def one_step_evaluations(paper, name):
     return [None, *kinds.values()]
 
 
-def test_there_are_109_recipes_and_a_fast_one_of_every_family_of_networks():
+def test_the_recipes_are_counted_and_so_are_their_networks():
     counts = {p: sum(paper == p for paper, _ in RECIPES) for p in reproduce.PAPERS}
-    assert counts == {"free_at": 41, "kurakin2017": 39, "intriguing_at": 29}
+    assert counts == {
+        "kurakin2017": 39,
+        "free_at": 41,
+        "intriguing_at": 47,
+        "smooth_at": 48,
+    }
     keys = {network_key(recipe) for recipe in RECIPES.values()}
     assert set(PARAMETERS) <= keys
     others = {key.partition("(")[0] for key in keys - set(PARAMETERS)}
     # Counted in their own tests, as are deeper ResNets and those of other parts.
-    assert others == {"InceptionV3", "InceptionV4", "ResNet"}
+    assert others == {"EfficientNet", "InceptionV3", "InceptionV4", "ResNet"}
 
 
 @pytest.mark.parametrize(("paper", "name"), [by_cost(key) for key in RECIPES])

@@ -1,9 +1,9 @@
 """A paper's qualitative statements as checks with a margin fixed beforehand.
 
 A `Claim` lists comparisons, each of a kind from `common.results.margins` or
-`contrasts`: differences of accuracies, of robustness ratios or of transfer rates on the
-same images, differences of two such differences, shares of leaked labels, and ratios of
-training times.
+`differences`: differences of accuracies, of robustness ratios or of transfer rates on
+the same images, differences of two such differences, shares of leaked labels, and
+ratios of training times.
 
     Claim(
         name="as_robust_as_pgd",
@@ -24,19 +24,21 @@ from collections.abc import Iterable, Mapping
 
 from common import recipe
 from common.results import measured, packages
-from common.results.contrasts import DifferenceOfDifferences
+from common.results.differences import (
+    Difference,
+    DifferenceOfDifferences,
+    RatioDifference,
+    TransferDifference,
+)
 from common.results.margins import (
     FAILS,
     HOLDS,
     INCONCLUSIVE,
     NOT_RUN,
     Comparison,
-    Difference,
     Leaks,
     Pair,
-    RatioDifference,
     TimeRatio,
-    TransferDifference,
 )
 
 __all__ = [

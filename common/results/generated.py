@@ -2,7 +2,8 @@
 
 A block stands between `<!-- generated: PAPER SCALE WHAT -->` and `<!-- end -->`, where
 WHAT is `table NAME`, `claims` or `times`. In place of a scale, `study` has `errors` and
-`transfers`. `refresh` writes every block of a file anew.
+`transfers`. `overview` takes several papers, joined by commas. `refresh` writes every
+block of a file anew.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 from collections.abc import Iterable
 
 from common import recipe
-from common.results import markdown, measured, packages, studies, times
+from common.results import markdown, measured, overview, packages, studies, times
 
 _MARKER = re.compile(r"<!-- generated: (.*?) -->")
 _KEPT = ("recipe.json", "metrics.jsonl", "examples.npz", "evaluations/*")
@@ -47,6 +48,8 @@ def block(name: str, workdir: pathlib.Path) -> str:
       workdir: folder of the records.
     """
     paper, scale, what, *rest = name.split()
+    if what == "overview":
+        return overview.markdown(paper.split(","), scale, workdir)
     if scale == studies.STUDY:
         made = {"errors": studies.errors, "transfers": studies.transfers}
         return recipe.lookup(made, what, "generated block")(paper, workdir)

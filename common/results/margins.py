@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import math
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from common import recipe
-from common.results import intervals, measured, metrics
+from common.results import measured, metrics
 from common.results.intervals import Estimate
 
 HOLDS, FAILS = "holds", "fails"
@@ -34,7 +33,12 @@ class Comparison(abc.ABC):
     Attributes:
       at_least: lower bound; give this or `at_most`.
       at_most: upper bound.
+      form: how the number is written.
+      unit: of the number, with a space before it.
     """
+
+    form: ClassVar[str] = "+.2f"
+    unit: ClassVar[str] = " points"
 
     at_least: float | None = None
     at_most: float | None = None
@@ -58,6 +62,19 @@ class Comparison(abc.ABC):
         Args:
           runs: recipe name to run, as `measured.runs_of` gives them.
         """
+
+    @abc.abstractmethod
+    def number(self, runs: Runs) -> float | None:
+        """Returns what is held against the bound, or None if it was not measured."""
+
+    def reported(self, numbers: Mapping[Pair, float]) -> float | None:
+        """Returns the same of reported numbers, or None if they do not give it.
+
+        Args:
+          numbers: accuracy in percent by recipe and evaluation, and minutes.
+        """
+        del numbers
+        return None
 
     def verdict(self, low: float, high: float) -> str:
         """Returns the verdict on an interval."""
@@ -83,9 +100,6 @@ class Paired(Comparison):
     A kind says what it needs, how it is called and how it makes its number.
     """
 
-    form: ClassVar[str] = "+.2f"  # of the number
-    unit: ClassVar[str] = " points"
-
     @property
     @abc.abstractmethod
     def title(self) -> str:
@@ -95,23 +109,16 @@ class Paired(Comparison):
     def estimate(self, runs: Runs) -> Estimate | None:
         """Returns the number and its interval, or None without an image to count."""
 
+    def number(self, runs: Runs) -> float | None:
+        """Returns the number, in its unit."""
+        estimate = None if self._obstacle(runs) else self.estimate(runs)
+        return None if estimate is None else estimate.value
+
     def check(self, runs: Runs) -> Answer:
         """Returns the verdict and a line with the number and its interval."""
-        found = [runs[r].evaluation(e) if r in runs else None for r, e in self.needs]
-        records = [record for record in found if record is not None]
-        if len(records) < len(found):
-            missing = (
-                " ".join(pair)
-                for pair, record in zip(self.needs, found, strict=True)
-                if record is None
-            )
-            names = ", ".join(dict.fromkeys(missing))
-            return NOT_RUN, f"{self.title}: not run: {names}"
-        if not all(record.same_images(records[0]) for record in records):
-            sizes = " against ".join(str(record.total) for record in records)
-            return INCONCLUSIVE, (
-                f"{self.title}: {sizes} images: evaluate both on the same images"
-            )
+        obstacle = self._obstacle(runs)
+        if obstacle:
+            return obstacle
         estimate = self.estimate(runs)
         if estimate is None:
             return INCONCLUSIVE, f"{self.title}: no images to count"
@@ -120,101 +127,27 @@ class Paired(Comparison):
         bound = self.bound("+g" if self.form.startswith("+") else "g", self.unit)
         return verdict, (
             f"{self.title} = {value}{self.unit} [{low}, {high}] on "
-            f"{records[0].total} images; claimed {bound}: {verdict}"
+            f"{self._records(runs)[0].total} images; claimed {bound}: {verdict}"
         )
 
+    def _records(self, runs: Runs) -> list[Any]:
+        """Returns the record of each pair, None where there is none."""
+        return [runs[r].evaluation(e) if r in runs else None for r, e in self.needs]
 
-@dataclasses.dataclass(frozen=True)
-class MetricDifference(Paired):
-    """A metric of `left` minus the same of `right`, against a margin.
-
-    Attributes:
-      left: recipe and the evaluations that the metric reads.
-      right: the same, on the same images.
-    """
-
-    left: tuple[str, ...]
-    right: tuple[str, ...]
-    metric: ClassVar[str]
-    prefix: ClassVar[str] = ""  # of the title
-
-    @property
-    def needs(self) -> tuple[Pair, ...]:
-        """The evaluations of both sides."""
-        sides = (self.left, self.right)
-        return tuple((recipe, name) for recipe, *names in sides for name in names)
-
-    @property
-    def title(self) -> str:
-        """Both sides."""
-        sides = (self.left, self.right)
-        words = (f"{recipe} {'/'.join(names)}" for recipe, *names in sides)
-        return f"{self.prefix}{' - '.join(words)}"
-
-    def estimate(self, runs: Runs) -> Estimate | None:
-        """Returns the difference with the interval of pairs of its kind."""
-        left, right = (
-            metrics.METRICS[self.metric].images(
-                runs[side[0]], _cell(self.metric, *side)
+    def _obstacle(self, runs: Runs) -> Answer | None:
+        """Returns the answer if the records cannot be compared, else None."""
+        records = self._records(runs)
+        pairs = zip(self.needs, records, strict=True)
+        missing = [" ".join(pair) for pair, record in pairs if record is None]
+        if missing:
+            names = ", ".join(dict.fromkeys(missing))
+            return NOT_RUN, f"{self.title}: not run: {names}"
+        if not all(record.same_images(records[0]) for record in records):
+            sizes = " against ".join(str(record.total) for record in records)
+            return INCONCLUSIVE, (
+                f"{self.title}: {sizes} images: evaluate both on the same images"
             )
-            for side in (self.left, self.right)
-        )
-        if left is None or right is None or math.isnan(left.value + right.value):
-            return None
-        if left.among.all() and right.among.all():
-            return intervals.paired_difference(left.counted, right.counted)
-        found = intervals.ratio_difference(left, right)
-        return found if self.unit == "" else found.scaled(100)
-
-
-@dataclasses.dataclass(frozen=True)
-class Difference(MetricDifference):
-    """Accuracy of `left` minus accuracy of `right`, in points, against a margin.
-
-    The accuracy of a transfer evaluation is the target's.
-
-    Attributes:
-      left: recipe and evaluation.
-      right: recipe and evaluation, on the same images.
-    """
-
-    left: Pair
-    right: Pair
-    metric: ClassVar[str] = "accuracy"
-
-
-@dataclasses.dataclass(frozen=True)
-class RatioDifference(MetricDifference):
-    """Robustness ratio of `left` minus that of `right`, against a margin.
-
-    Attributes:
-      left: recipe, evaluation and the evaluation whose accuracy divides.
-      right: the same, on the same images.
-    """
-
-    left: tuple[str, str, str]
-    right: tuple[str, str, str]
-    metric: ClassVar[str] = "ratio"
-    form: ClassVar[str] = "+.3f"
-    unit: ClassVar[str] = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class TransferDifference(MetricDifference):
-    """Transfer rate of `left` minus that of `right`, in points, against a margin.
-
-    Each rate counts among the images that fooled its own source, so that the two are
-    ratios on the same images.
-
-    Attributes:
-      left: recipe and transfer evaluation.
-      right: recipe and transfer evaluation, on the same images.
-    """
-
-    left: Pair
-    right: Pair
-    metric: ClassVar[str] = "transfer"
-    prefix: ClassVar[str] = "transfer of "
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,7 +181,8 @@ class Leaks(Paired):
 
     def estimate(self, runs: Runs) -> Estimate | None:
         """Returns the share with the Wilson interval, as the metric `leaked`."""
-        cell = _cell("leaked", self.recipe, self.with_label, self.without_label)
+        names = (self.recipe, self.with_label)
+        cell = recipe.Cell("", "", *names, "leaked", self.without_label)
         value = metrics.of(cell).measure(runs[self.recipe], cell)
         if value is None or value.interval is None:
             return None
@@ -266,19 +200,31 @@ class TimeRatio(Comparison):
 
     numerator: str
     denominator: str
+    form: ClassVar[str] = ".2f"
+    unit: ClassVar[str] = ""
 
     @property
     def needs(self) -> tuple[Pair, ...]:
         """No evaluation is needed."""
         return ()
 
+    def number(self, runs: Runs) -> float | None:
+        """Returns the ratio."""
+        top, bottom = self._minutes(runs)
+        return top / bottom if top and bottom else None
+
+    def reported(self, numbers: Mapping[Pair, float]) -> float | None:
+        """Returns the ratio of the reported minutes."""
+        top, bottom = (
+            numbers.get((name, recipe.TRAINING_TIME))
+            for name in (self.numerator, self.denominator)
+        )
+        return top / bottom if top and bottom else None
+
     def check(self, runs: Runs) -> Answer:
         """Returns the verdict and a line with both times."""
         title = f"minutes of {self.numerator} / {self.denominator}"
-        top, bottom = (
-            runs[r].training_minutes if r in runs else None
-            for r in (self.numerator, self.denominator)
-        )
+        top, bottom = self._minutes(runs)
         if not top or not bottom:
             missing = [self.numerator] * (not top) + [self.denominator] * (not bottom)
             return NOT_RUN, f"{title}: not trained: {', '.join(missing)}"
@@ -288,6 +234,8 @@ class TimeRatio(Comparison):
             f"claimed {self.bound('g', '')}: {verdict}"
         )
 
-
-def _cell(metric: str, name: str, evaluation: str, other: str = "") -> recipe.Cell:
-    return recipe.Cell("", "", name, evaluation, metric, other)
+    def _minutes(self, runs: Runs) -> Iterator[float | None]:
+        return (
+            runs[r].training_minutes if r in runs else None
+            for r in (self.numerator, self.denominator)
+        )

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from common.results import intervals, measured
-from common.results.margins import (
+from common.results.differences import (
     Difference,
-    Leaks,
     RatioDifference,
     TransferDifference,
 )
+from common.results.margins import Leaks
 
 TOTAL = 10_000
 WIDE = ("wide", "pgd_20", "clean")

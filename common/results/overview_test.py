@@ -1,0 +1,93 @@
+"""The overview counts what the comparison and the claims say, and adds nothing."""
+
+import dataclasses
+
+import pytest
+
+from common.results import claims, overview
+from common.results.claims import Difference, DifferenceOfDifferences, TimeRatio
+
+
+@pytest.fixture
+def runs(tmp_path, write_run, outcomes):
+    write_run("natural", {"clean": outcomes(900), "pgd_20": outcomes(5)})
+    write_run("free_4", {"pgd_20": outcomes(700)}, minutes=120.0)
+    return tmp_path / "runs"
+
+
+def rows(block):
+    lines = [line.split(" | ") for line in block.splitlines() if line.startswith("|")]
+    return [[field.strip("| ") for field in line] for line in lines]
+
+
+def test_cells_and_claims_are_counted_by_verdict(paper, runs):
+    head, rule, counts, *_ = rows(overview.markdown([paper], "paper", runs))
+    assert len(head) == len(rule) == len(counts)
+    assert dict(zip(head, counts, strict=True)) == {
+        "paper": "[`fake`](fake/README.md)",
+        "reported cells": "7",
+        # 90.0 and 0.5 of natural training, 70.0 against 50.0; minutes are not judged.
+        "within / outside / not run": "2 / 1 / 3",
+        "claims": "1",
+        "expected at `paper`": "1",
+        "holds / fails / inconclusive / not run": "1 / 0 / 0 / 0",
+    }
+
+
+def test_a_claim_stands_with_its_numbers(paper, runs):
+    answer = rows(overview.markdown([paper], "paper", runs))[-1]
+    assert answer[1:] == [
+        "Hard training is more robust & as fast.",
+        "+50.00, -",  # the paper has no minutes of free_4
+        "+69.50, 1.20",
+        "**holds**",
+    ]
+
+
+def test_a_claim_without_records_has_no_measured_number(paper, tmp_path):
+    answer = rows(overview.markdown([paper], "paper", tmp_path))[-1]
+    assert answer[2:] == ["+50.00, -", "", "**not run**"]
+
+
+def test_what_is_not_expected_at_a_scale_is_not_shown(paper, runs):
+    found = rows(overview.markdown([paper], "digits", runs))
+    assert found[-2][0] == "paper"  # the head of the second table; no row
+    assert found[2][4] == "0"
+
+
+def test_different_images_give_no_number(paper, tmp_path, write_run, outcomes):
+    write_run("natural", {"pgd_20": outcomes(5, 1000)})
+    write_run("free_4", {"pgd_20": outcomes(700, 2000)})
+    answer = rows(overview.markdown([paper], "paper", tmp_path / "runs"))[-1]
+    assert answer[3] == "-, 1.00"
+    assert answer[4] == "**inconclusive**"
+
+
+def test_sources_of_two_tables_do_not_make_one_number(paper):
+    plain, hard = ("natural", "pgd_20"), ("free_4", "pgd_20")
+    first, second = overview.reported_pairs(paper)
+    assert first[plain] == 0.0 and first[hard] == 50.0
+    assert second == {("free_4", "pgd_20_eps2"): 70.0, ("free_4", "pgd_20_eps4"): 50.0}
+    across = Difference(("free_4", "pgd_20_eps2"), hard, at_least=0.0)
+    claim = dataclasses.replace(paper.claims[0], comparisons=(across,))
+    changed = dataclasses.replace(paper, claims=(claim,))
+    assert rows(overview.markdown([changed], "paper", "nowhere"))[-1][2] == ""
+
+
+def test_every_kind_reports_what_it_measures():
+    numbers = {
+        ("a", "clean"): 90.0,
+        ("a", "pgd_20"): 40.0,
+        ("b", "clean"): 80.0,
+        ("b", "pgd_20"): 50.0,
+        ("a", "training_time"): 30.0,
+        ("b", "training_time"): 20.0,
+    }
+    left, right = (((name, "clean"), (name, "pgd_20")) for name in "ab")
+    both = DifferenceOfDifferences(left, right, at_least=0.0)
+    assert both.reported(numbers) == (90 - 40) - (80 - 50)
+    assert both.reported({}) is None
+    assert Difference(*left, at_least=0.0).reported(numbers) == 50.0
+    assert TimeRatio("a", "b", at_most=1.0).reported(numbers) == 1.5
+    leaks = claims.Leaks("a", "pgd_20", "clean", at_least=0.0)
+    assert leaks.reported(numbers) is None
