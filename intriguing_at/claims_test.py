@@ -73,6 +73,8 @@ def test_the_papers_own_numbers_hold_every_claim_that_they_reach():
         for (table, row, column), record in reported.by_cell(PAPER).items()
         for cell in PAPER.table(table).cells
         if (cell.row, cell.column) == (row, column) and cell.metric == "accuracy"
+        # Without AutoAugment, which the numbers of AdvProp have.
+        if table != "efficientnet"
     }
     reached = 0
     for claim in claims.CLAIMS:

@@ -11,15 +11,16 @@ Where a number comes from stands at its line:
     `facebookresearch`; its ResNet-152 is the paper's "100% adv + 0% clean".
   ALP: the code of Kannan 2018, `tensorflow/models`, adversarial_logit_pairing.
   port: AdvProp rebuilt by others, `tingxueronghua/pytorch-classification-advprop`.
+  EFF: the code of EfficientNet, `tensorflow/tpu`, where AdvProp's weights are, too.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from common import attacks, data, models
-from common.models import norms
+from common.models import efficientnet, norms
 from common.recipe import Evaluation, Recipe
 from common.training import optimizers, schedules
 from common.training.natural import NaturalTraining
@@ -87,6 +88,44 @@ RESNET_50 = dataclasses.replace(
 )
 ADVPROP = attacks.PGD(1.0, 1.0, num_steps=1, targeted="random")  # port
 
+EFFICIENTNET = Recipe(
+    dataset=data.ImageNet(preprocessing="tpu"),  # EFF
+    network=models.EfficientNet(
+        survival=0.8,  # EFF
+        normalization="imagenet",  # EFF: mean and deviation
+        momentum=0.99,  # EFF
+        epsilon=1e-3,  # EFF
+    ),
+    method=NaturalTraining(label_smoothing=0.1),  # EFF
+    optimizer=optimizers.RMSProp(decay=0.9, momentum=0.9, epsilon=1e-3),  # EFF
+    schedule=schedules.Warmup(
+        schedules.ExponentialDecay(
+            rate=0.256,  # EFF: 0.016 x 4,096 / 256
+            factor=0.97,  # EFF
+            every=751,  # EFF: 2.4 passes of 1,281,167 / 4,096 minibatches
+        ),
+        num_steps=1_563,  # EFF: 5 passes
+        start=0.0,  # EFF
+    ),
+    batch_size=4_096,  # a thread about EFF: the published networks; EFF: 2,048
+    num_steps=109_474,  # EFF: 350 passes, there 218,949 updates of 2,048 images
+    l2=1e-5,  # EFF: half square, there on biases too
+    average=0.9999,  # EFF
+    probe=None,  # natural accuracy under attack is near zero
+    probe_every=MINIBATCHES,  # not stated; ours
+    checkpoint_every=MINIBATCHES,  # not stated; ours
+)
+SIZES = {
+    **{f"b{n}": efficientnet.SIZES[f"b{n}"] for n in range(8)},  # EFF
+    "b8": efficientnet.Size(2.2, 3.6, image_size=672, dropout=0.5),  # EFF
+}
+EFFICIENTNETS = {
+    name: variants.at_size(EFFICIENTNET, size) for name, size in SIZES.items()
+}
+# memory: epsilon, step and steps; that it is targeted: port
+ADVPROP_STRONG = attacks.PGD(4.0, 1.0, num_steps=5, targeted="random")
+WEAKLY_ATTACKED = ("b0", "b1", "b2")  # memory: B0 the weaker one, B7 the stronger
+
 ALP_BASELINE = Recipe(
     dataset=data.ImageNet(image_size=64, preprocessing="alp"),  # ALP
     network=models.ResNet(depth=50, normalization="symmetric"),  # ALP, there version 2
@@ -127,13 +166,22 @@ PAPER = {
     ),
     "resnet_50": RESNET_50,
     "advprop": variants.advprop(RESNET_50, ADVPROP),
+    **{f"efficientnet_{name}": recipe for name, recipe in EFFICIENTNETS.items()},
+    **{
+        f"advprop_efficientnet_{name}": variants.advprop(
+            recipe,
+            ADVPROP if name in WEAKLY_ATTACKED else ADVPROP_STRONG,
+            normalization="symmetric",  # EFF: [-1, 1] for the weights of AdvProp
+        )
+        for name, recipe in EFFICIENTNETS.items()
+    },
     "alp_baseline": ALP_BASELINE,
     "alp": ALP,
 }
 
 
 def evaluations(
-    epsilon: float, steps: Iterable[int], known: Iterable[str], *, attacked: int
+    epsilon: float, steps: Iterable[int], known: Mapping[str, Recipe], *, attacked: int
 ) -> dict[str, Evaluation]:
     """Returns clean accuracy and the targeted attacks, through either branch.
 
@@ -143,7 +191,11 @@ def evaluations(
       known: recipes of the scale.
       attacked: test images under attack; all if 0.
     """
-    mixtures = tuple(name for name in known if name in variants.MIXTURES)
+    mixtures = tuple(
+        name
+        for name, recipe in known.items()
+        if recipe.network.norm.branches == norms.MIXTURE
+    )
     adversarial = norms.MIXTURE[-1]  # the last branch
     # FBAT: from a random start, never from the clean image; steps of 1
     attack = attacks.PGD(epsilon, 1.0, 1, targeted="random", reaching=True)

@@ -68,20 +68,22 @@ def test_ten_steps_at_the_papers_radius_are_of_1_6():
     assert lengths == pytest.approx({**dict.fromkeys(presets.STEPS, 1.0), 10: 1.6})
 
 
+MIXTURES = {
+    *("mbn", "mbn_alp", "mbn_shared_statistics", "mbn_shared_affine", "advprop"),
+    *(f"advprop_efficientnet_b{number}" for number in range(9)),
+}
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_adversarial_branch_is_judged_where_there_is_one(scale):
-    recipes = presets.RECIPES[scale]
-    mixtures = {
-        name
-        for name, recipe in recipes.items()
-        if getattr(recipe.network, "norm", norms.DEFAULT).branches == norms.MIXTURE
-    }
-    assert mixtures == set(variants.MIXTURES) & set(recipes)
+    mixtures = MIXTURES & set(presets.RECIPES[scale])
     for name, evaluation in presets.EVALUATIONS[scale].items():
         through = name.endswith("_mbn_adv")
         assert evaluation.branch == ("adversarial" if through else "")
         if through:
             assert set(evaluation.only) == mixtures
+    for name, recipe in presets.RECIPES[scale].items():
+        assert (recipe.network.norm.branches == norms.MIXTURE) == (name in mixtures)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -121,3 +123,47 @@ def test_neighbours_are_the_studies_with_a_part_changed():
     alp = presets.PAPER["alp"].method
     assert (alp.pairing_weight, alp.clean_share) == (0.5, 1.0)
     assert alp.attack.targeted == "least_likely"
+
+
+def test_the_rate_of_efficientnets_warms_up_from_0_and_falls_in_steps():
+    schedule = presets.EFFICIENTNET.schedule.build()
+    updates = np.array([0, 781, 1_563, 2_252, 2_253, 109_473])
+    rates = [float(schedule(update)) for update in updates]
+    expected = 0.256 * np.array([0, 781 / 1_563, 0.97**2, 0.97**2, 0.97**3, 0.97**145])
+    np.testing.assert_allclose(rates, expected, rtol=1e-4)
+    passes = 1_281_167 / presets.EFFICIENTNET.batch_size
+    assert presets.EFFICIENTNET.num_steps / passes == pytest.approx(350, abs=0.01)
+    assert presets.EFFICIENTNET.schedule.num_steps == int(5 * passes)
+    assert presets.EFFICIENTNET.schedule.schedule.every == round(2.4 * passes)
+
+
+@pytest.mark.parametrize("size", presets.SIZES)
+def test_advprop_and_its_control_differ_in_method_batch_norm_and_pixels(size):
+    clean = presets.PAPER[f"efficientnet_{size}"]
+    advprop = presets.PAPER[f"advprop_efficientnet_{size}"]
+    assert advprop.network.norm == variants.MIXTURE
+    # The public weights of AdvProp want [-1, 1], all others mean and deviation.
+    assert advprop.network.normalization == "symmetric"
+    network = dataclasses.replace(
+        advprop.network, norm=norms.DEFAULT, normalization="imagenet"
+    )
+    assert clean == dataclasses.replace(advprop, network=network, method=clean.method)
+    assert advprop.method.label_smoothing == clean.method.label_smoothing == 0.1
+    assert (advprop.method.clean_share, advprop.method.clean_weight) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("size", presets.SIZES)
+def test_attackers_of_advprop_take_a_step_more_than_their_radius_or_one(size):
+    attack = presets.PAPER[f"advprop_efficientnet_{size}"].method.attack
+    weak = size in ("b0", "b1", "b2")
+    assert (attack.epsilon, attack.num_steps) == ((1.0, 1) if weak else (4.0, 5))
+    assert (attack.step_size, attack.targeted) == (1.0, "random")
+
+
+def test_a_test_image_of_an_efficientnet_loses_32_pixels():
+    shares = {
+        size: presets.PAPER[f"efficientnet_{size}"].dataset for size in presets.SIZES
+    }
+    assert {data.resize - data.image_size for data in shares.values()} == {32}
+    assert shares["b0"].image_size / shares["b0"].resize == 0.875
+    assert shares["b8"].image_size == 672

@@ -1,7 +1,7 @@
 """The tables and figures of Xie and Yuille (2020), and their neighbours' numbers.
 
 Row and column headings are those of `reported.csv`; columns are of all scales, and a
-scale shows those that it has. The last three tables are of earlier and later papers
+scale shows those that it has. The last five tables are of earlier and later papers
 whose recipes are this one's with a part changed. `PAPER_MAP` says where each part of
 the paper stands in this package; the README shows it.
 """
@@ -118,6 +118,17 @@ def success() -> tuple[Cell, ...]:
     )
 
 
+def efficientnets(kind: str, evaluations: dict[str, str]) -> tuple[Cell, ...]:
+    """Returns the EfficientNets of a kind, by size.
+
+    Args:
+      kind: beginning of the recipes' names.
+      evaluations: column heading to evaluation name.
+    """
+    rows = {f"EfficientNet-{name.upper()}": f"{kind}_{name}" for name in presets.SIZES}
+    return grid(rows, evaluations)
+
+
 TABLES = (
     Table(
         "clean_share",
@@ -175,6 +186,20 @@ TABLES = (
             Cell("AdvProp", "clean, MBN_adv", "advprop", "clean_mbn_adv"),
         ),
     ),
+    # Apart, since the reported ones of AdvProp have AutoAugment, and here none has.
+    Table(
+        "efficientnet",
+        "EfficientNets (Tan 2019) without AutoAugment: accuracy, %",
+        efficientnets("efficientnet", {"clean": "clean"}),
+    ),
+    Table(
+        "advprop_efficientnet",
+        "AdvProp (Xie 2020), EfficientNets, here without AutoAugment: accuracy, %",
+        efficientnets(
+            "advprop_efficientnet",
+            {"clean": "clean", "clean, MBN_adv": "clean_mbn_adv"},
+        ),
+    ),
 )
 
 PAPER_MAP = (  # part of the paper, object; its test stands beside its module
@@ -184,6 +209,8 @@ PAPER_MAP = (  # part of the paper, object; its test stands beside its module
     ("GroupNorm", "common.models.norms.Group"),
     ("ResNet-152 to ResNet-638", "common.models.resnet.ResNet"),
     ("Feature Denoising", "common.models.denoising.Denoise"),
+    ("AdvProp", "intriguing_at.variants.advprop"),
+    ("EfficientNet-B0 to EfficientNet-B8", "common.models.efficientnet.EfficientNet"),
     ("PGD-30, PGD-10 to PGD-2000", "common.attacks.pgd.PGD"),
     ("accuracy under attack", "common.evaluation.accuracy.evaluate"),
     ("attack success", "common.results.metrics.METRICS"),

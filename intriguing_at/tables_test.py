@@ -2,8 +2,11 @@
 
 import collections
 
+import pytest
+
+from common.models import norms
 from common.results import report, reported
-from intriguing_at import PAPER, presets, tables, variants
+from intriguing_at import PAPER, presets, tables
 
 
 def by_name(name):
@@ -32,6 +35,8 @@ def test_as_many_numbers_are_reported_as_are_known():
         "success": 2 * 8,
         "alp": 2 * 3,
         "advprop": 2,
+        "efficientnet": 6,
+        "advprop_efficientnet": 9,
     }
 
 
@@ -105,7 +110,8 @@ def test_each_row_of_the_mixture_goes_through_the_branch_that_it_names():
             through_adv = "MBN_adv" in cell.row
             assert (evaluation.branch == "adversarial") == through_adv
             if "MBN" in cell.row:
-                assert cell.recipe in variants.MIXTURES
+                branches = presets.PAPER[cell.recipe].network.norm.branches
+                assert branches == norms.MIXTURE
     for cell in by_name("normalizers").cells:
         routed = cell.row.startswith("MBN") and cell.column != "clean"
         assert cell.evaluation.endswith("_mbn_adv") == routed
@@ -136,6 +142,31 @@ def test_a_depth_has_one_network_for_each_kind_of_training():
                 0.0,
                 True,
             )
+
+
+@pytest.mark.parametrize("name", ["efficientnet", "advprop_efficientnet"])
+def test_an_efficientnet_is_of_the_size_of_its_row(name):
+    has_advprop = name.startswith("advprop")
+    cells = by_name(name).cells
+    assert len(cells) == (18 if has_advprop else 9)
+    for cell in cells:
+        recipe = presets.PAPER[cell.recipe]
+        size = presets.SIZES[cell.row.removeprefix("EfficientNet-").lower()]
+        assert (recipe.network.width, recipe.network.depth) == (size.width, size.depth)
+        assert recipe.dataset.image_size == size.image_size
+        branches = recipe.network.norm.branches
+        assert (branches == norms.MIXTURE) == has_advprop
+        evaluation = presets.EVALUATIONS["paper"][cell.evaluation]
+        through_adv = "MBN_adv" in cell.column
+        assert evaluation.attack is None
+        assert (evaluation.branch == "adversarial") == through_adv
+
+
+def test_reported_numbers_say_which_networks_had_autoaugment():
+    for record in reported.read(PAPER.reported):
+        if record.table.endswith("efficientnet"):
+            augmented = record.source.endswith("with AutoAugment")
+            assert augmented == record.table.startswith("advprop")
 
 
 def test_scale_small_shows_its_own_steps_and_strategies():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from common.models import norms
+from common.models import efficientnet, norms
 from common.recipe import Recipe
 from common.training.natural import NaturalTraining
 from intriguing_at.algorithm import AdversarialTraining
@@ -13,7 +13,7 @@ from intriguing_at.algorithm import AdversarialTraining
 SHARES = (20, 40, 60, 80)  # figure 1: percent of clean images, besides 0 and 100
 PAIRING = 0.5  # public ALP code, its examples
 MIXTURE = norms.Batch(branches=norms.MIXTURE)
-MIXTURES = ("mbn", "mbn_alp", "mbn_shared_statistics", "mbn_shared_affine", "advprop")
+MARGIN = 32  # public EfficientNet code: of a test image around its centre, in pixels
 
 
 def strategies(
@@ -68,9 +68,26 @@ def at_depth(recipe: Recipe, depth: int) -> Recipe:
     return dataclasses.replace(recipe, network=network)
 
 
-def advprop(clean_recipe: Recipe, attack: Any) -> Recipe:
-    """Returns AdvProp: mixture batch norm, tested through the clean branch."""
-    network = dataclasses.replace(clean_recipe.network, norm=MIXTURE)
+def at_size(recipe: Recipe, size: efficientnet.Size) -> Recipe:
+    """Returns the recipe on an EfficientNet of another size, at its image size."""
+    dataset = dataclasses.replace(
+        recipe.dataset, image_size=size.image_size, resize=size.image_size + MARGIN
+    )
+    network = dataclasses.replace(
+        recipe.network, width=size.width, depth=size.depth, dropout=size.dropout
+    )
+    return dataclasses.replace(recipe, dataset=dataset, network=network)
+
+
+def advprop(clean_recipe: Recipe, attack: Any, **changes: Any) -> Recipe:
+    """Returns AdvProp: mixture batch norm, tested through the clean branch.
+
+    Args:
+      clean_recipe: training on clean images alone.
+      attack: crafts the adversarial images.
+      **changes: to the network, beside its batch norm.
+    """
+    network = dataclasses.replace(clean_recipe.network, norm=MIXTURE, **changes)
     method = AdversarialTraining(
         attack,
         clean_share=1.0,

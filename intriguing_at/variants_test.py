@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from common import attacks, models, overrides, recipe
-from common.models import norms
+from common import attacks, data, models, overrides, recipe
+from common.models import efficientnet, norms
 from common.training.natural import NaturalTraining
 from intriguing_at import variants
 from intriguing_at.algorithm import AdversarialTraining
@@ -85,12 +85,29 @@ def test_advprop_is_the_clean_recipe_on_mixed_images_and_two_branches():
     }
 
 
-def test_the_mixtures_are_the_recipes_of_two_branches():
-    known = {**RECIPES, "advprop": variants.advprop(RECIPES["clean"], ATTACK)}
-    found = [name for name, x in known.items() if len(x.network.norm.branches) > 1]
-    assert sorted(found) == sorted(variants.MIXTURES)
+def test_advprop_changes_of_the_network_what_it_is_told():
+    clean = RECIPES["clean"]
+    told, plain = (
+        variants.advprop(clean, ATTACK, **changes)
+        for changes in ({"normalization": "symmetric"}, {})
+    )
+    assert differences(plain, told) == {"network.normalization": "symmetric"}
 
 
 def test_another_depth_is_all_that_differs():
     deep = variants.at_depth(RECIPES["consistent"], 638)
     assert differences(RECIPES["consistent"], deep) == {"network.depth": 638}
+
+
+def test_a_size_is_of_the_network_and_of_the_images():
+    recipe = dataclasses.replace(
+        BASE, dataset=data.ImageNet(), network=models.EfficientNet()
+    )
+    size = efficientnet.Size(1.5, 2.5, image_size=300, dropout=0.4)
+    assert differences(recipe, variants.at_size(recipe, size)) == {
+        "dataset.image_size": 300,
+        "dataset.resize": 332,
+        "network.width": 1.5,
+        "network.depth": 2.5,
+        "network.dropout": 0.4,
+    }
