@@ -17,6 +17,12 @@ PAPER_ONLY = {
     "far_larger_networks_gain_too",
     "ten_steps_understate_the_gain",
 }
+SMALL_ONLY = {  # activations and seeds that the digits do without
+    "every_smooth_activation_beats_relu",
+    "silu_beats_relu_at_every_seed",
+    "silu_leads",
+    "smooth_activations_keep_clean_accuracy",
+}
 
 
 def by_name(name):
@@ -50,7 +56,8 @@ def test_a_claim_can_be_judged_where_it_is_expected():
 
 def test_what_other_scales_can_train_is_put_to_a_test_there():
     names = {claim.name for claim in claims.CLAIMS}
-    assert judged_at("small") == judged_at("digits") == names - PAPER_ONLY
+    assert judged_at("small") == names - PAPER_ONLY
+    assert judged_at("small") - judged_at("digits") == SMALL_ONLY
 
 
 def test_a_claim_says_why_it_is_expected_where_it_is():

@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 
 from common import attacks, data, models
+from common.models import efficientnet
 from common.recipe import Evaluation, Recipe
 from common.training import optimizers, schedules
 from smooth_at import variants
@@ -68,25 +69,20 @@ SCALING = {  # README: name -> changes to the network, image size
         380,  # README
     ),
 }
-EFFICIENTNETS = {  # SAT: name -> image size
-    **{"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380},  # SAT
-    **{"b5": 456, "b6": 528, "b7": 600, "l1": 600},  # SAT
-}
 
 
-def efficientnet(name: str, image_size: int) -> Recipe:
+def on_efficientnet(name: str) -> Recipe:
     """Returns the recipe on an EfficientNet; how they were trained is not known.
 
     Args:
-      name: such as `b0`.
-      image_size: side of the images, in pixels.
+      name: such as `b0`, whose images are as large as SAT has them.
     """
     network = models.EfficientNet.named(
         name,
         momentum=0.9,  # SAT
         epsilon=1e-5,  # SAT
     )
-    return variants.sized(SILU, network, image_size)
+    return variants.sized(SILU, network, efficientnet.SIZES[name].image_size)
 
 
 PAPER = {
@@ -97,12 +93,9 @@ PAPER = {
         )
         for name, (changes, image_size) in SCALING.items()
     },
-    **{
-        f"efficientnet_{name}": efficientnet(name, image_size)
-        for name, image_size in EFFICIENTNETS.items()
-    },
+    **{f"efficientnet_{name}": on_efficientnet(name) for name in efficientnet.SIZES},
     "efficientnet_l1_enhanced": dataclasses.replace(
-        efficientnet("l1", EFFICIENTNETS["l1"]),
+        on_efficientnet("l1"),
         average=0.9999,  # README
     ),
 }
