@@ -83,13 +83,13 @@ TABLES = (
                 "weight update": "table1_update",
                 "attacker and weight update": "table1_both",
             },
-            columns(50, 200),
+            columns(20, 50, 200),
         ),
     ),
     Table(
         "activations",
         "ResNet-50 by activation, as in the paper's figure: accuracy, %",
-        grid(ACTIVATIONS | OTHERS, columns(50, 200)),
+        grid(ACTIVATIONS | OTHERS, columns(20, 50, 200)),
         plot="tradeoff",
     ),
     Table(
