@@ -1,8 +1,4 @@
-"""Gradients and seeded random tensors: what `keras.ops` does not offer.
-
-Attacks, models, losses and the papers' algorithms are written in `keras.ops` and call
-this module for the rest, so that another engine is one more version of these functions.
-"""
+"""Gradients, compiled functions and seeded random tensors on TensorFlow."""
 
 from __future__ import annotations
 
@@ -59,6 +55,17 @@ def fold(seed: Any, *data: Any) -> Any:
         seed = (seed * _MULTIPLIER + _int64(number) + _INCREMENT) * _MULTIPLIER
         seed = seed ^ tf.bitwise.right_shift(seed, _int64(29))
     return seed
+
+
+def select(condition: Any, seeds: Any, others: Any) -> Any:
+    """Returns the seeds where the condition holds, and the others elsewhere.
+
+    Args:
+      condition: bool, broadcast with the seeds.
+      seeds: of `fold`.
+      others: of `fold`.
+    """
+    return tf.where(condition, seeds, others)
 
 
 def uniform(shape: Sequence[int], seed: Any, *, keys: Any = None) -> Any:
