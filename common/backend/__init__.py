@@ -5,6 +5,7 @@ this package for the rest. It takes the functions of the backend that Keras runs
 another engine is one more module like these:
 
   value_and_gradients: a function's value, and its gradients in one backward pass.
+  moments: mean and variance, of a replica's batch or of all replicas' together.
   fold, select: seeds made of seeds and numbers, and one of two seeds.
   uniform, normal: seeded random tensors; a row for each seed and key.
   example_keys: the keys of images, by which each draws for itself.
@@ -25,13 +26,19 @@ if keras.backend.backend() == "tensorflow":
         example_keys,
         fold,
         is_concrete,
+        moments,
         normal,
         select,
         uniform,
         value_and_gradients,
     )
 elif keras.backend.backend() == "jax":
-    from common.backend.jax_backend import compiled, is_concrete, value_and_gradients
+    from common.backend.jax_backend import (
+        compiled,
+        is_concrete,
+        moments,
+        value_and_gradients,
+    )
     from common.backend.jax_random import example_keys, fold, normal, select, uniform
 else:
     raise ImportError(
@@ -44,6 +51,7 @@ __all__ = [
     "example_keys",
     "fold",
     "is_concrete",
+    "moments",
     "normal",
     "select",
     "uniform",

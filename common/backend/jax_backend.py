@@ -55,6 +55,19 @@ def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
     return result, gradients[0] if len(gradients) == 1 else tuple(gradients)
 
 
+def moments(inputs: Any, axes: tuple[int, ...], *, synchronized: bool) -> Any:
+    """Returns mean and variance, which are of the whole batch in any case.
+
+    Args:
+      inputs: float [...].
+      axes: that are reduced.
+      synchronized: makes no difference: the devices that share a batch are one program,
+        which sees all of it.
+    """
+    del synchronized
+    return keras.ops.moments(inputs, axes=axes)
+
+
 def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a function of tensors, which may read and assign Keras variables.
 

@@ -1,9 +1,7 @@
 """Seeds and random tensors on JAX: the numbers that TensorFlow draws.
 
 TensorFlow's stateless generators are Philox 4x32-10 with a key and a counter that are
-made of two 64-bit seeds. JAX counts in 32 bits, so a 64-bit number is two words here,
-the high one and the low one, both uint32. Where it is handed out it is an array of one
-of JAX's key types, which has the shape of the numbers and holds two words in each.
+made of two 64-bit seeds. JAX counts in 32 bits, so a 64-bit number is two words here.
 
 Source: Salmon 2011, "Parallel random numbers: as easy as 1, 2, 3".
 """
@@ -11,7 +9,7 @@ Source: Salmon 2011, "Parallel random numbers: as easy as 1, 2, 3".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,15 +21,22 @@ _INCREMENT = 1442695040888963407
 _PHILOX = ((0xD2511F53, 0x9E3779B9), (0xCD9E8D57, 0xBB67AE85))  # factors, key steps
 _SCRAMBLE = (0x3EC8F720, 0x02461E29)  # TensorFlow's key, with which seeds are mixed
 _ROUNDS = 10
-_HOLDER = "threefry2x32"  # a key type of two words; its generator has no use here
-
 _LOW = np.uint64(0xFFFFFFFF)
 
-Words = tuple[Any, Any]
-"""High and low words, uint32, of 64-bit numbers; arithmetic is modulo 2^64."""
+
+class Words(NamedTuple):
+    """64-bit numbers as uint32 words; arithmetic is modulo 2^64."""
+
+    high: Any
+    low: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the numbers."""
+        return self.low.shape
 
 
-def fold(seed: Any, *data: Any) -> Any:
+def fold(seed: Any, *data: Any) -> Words:
     """Returns the seed that follows from a seed and further numbers.
 
     Args:
@@ -47,11 +52,11 @@ def fold(seed: Any, *data: Any) -> Any:
         # The shift by 29 keeps the sign, as that of an int64 does.
         shifted = (low >> 29) | (high << 3)
         extended = (high.astype(jnp.int32) >> 29).astype(jnp.uint32)
-        words = high ^ extended, low ^ shifted
-    return _held(words)
+        words = Words(high ^ extended, low ^ shifted)
+    return words
 
 
-def select(condition: Any, seeds: Any, others: Any) -> Any:
+def select(condition: Any, seeds: Words, others: Words) -> Words:
     """Returns the seeds where the condition holds, and the others elsewhere.
 
     Args:
@@ -59,7 +64,8 @@ def select(condition: Any, seeds: Any, others: Any) -> Any:
       seeds: of `fold`.
       others: of `fold`.
     """
-    return jnp.where(condition, seeds, others)
+    pairs = zip(seeds, others, strict=True)
+    return Words(*(jnp.where(condition, word, other) for word, other in pairs))
 
 
 def uniform(shape: Sequence[int], seed: Any, *, keys: Any = None) -> Any:
@@ -79,7 +85,7 @@ def normal(shape: Sequence[int], seed: Any, *, keys: Any = None) -> Any:
     return _draw(_to_normal, shape, seed, keys)
 
 
-def example_keys(images: Any) -> Any:
+def example_keys(images: Any) -> Words:
     """Returns the keys [B]: a hash of each image [B, ...] of pixels in [0, 255].
 
     Random starts are drawn with these keys, so that an image gets the same start in
@@ -91,8 +97,8 @@ def example_keys(images: Any) -> Any:
     flat = images.reshape(images.shape[0], size).astype(jnp.float32)
     levels = jnp.round(flat * 256.0).astype(jnp.int32)
     products = _product(_words(levels), _words(weights))
-    zero = np.uint32(0)
-    return _held(jax.lax.reduce(products, (zero, zero), _add, (1,)))
+    zero = Words(jnp.uint32(0), jnp.uint32(0))
+    return jax.lax.reduce(products, zero, _add, (1,))
 
 
 def _draw(law: Callable[[Any], Any], shape: Any, seed: Any, keys: Any) -> Any:
@@ -145,35 +151,35 @@ def _to_normal(words: Sequence[Any]) -> Any:
 
 
 def _words(number: Any) -> Words:
-    """Returns the words of an int of any size, of integers, or of keys."""
+    """Returns the words of an int of any size, or of integers."""
+    if isinstance(number, Words):
+        return number
     if isinstance(number, int):
         number = np.uint64(number % 2**64)
     if isinstance(number, (np.ndarray, np.generic)):
         wide = np.asarray(number).astype(np.int64).astype(np.uint64)
-        return jnp.asarray(wide >> 32, jnp.uint32), jnp.asarray(wide & _LOW, jnp.uint32)
+        return Words(*(jnp.asarray(x, jnp.uint32) for x in (wide >> 32, wide & _LOW)))
     number = jnp.asarray(number)
-    if jnp.issubdtype(number.dtype, jax.dtypes.prng_key):
-        data = jax.random.key_data(number)
-        return data[..., 0], data[..., 1]
     sign = jnp.where(number < 0, jnp.uint32(0xFFFFFFFF), jnp.uint32(0))
-    return sign, number.astype(jnp.uint32)
-
-
-def _held(words: Words) -> Any:
-    data = jnp.stack(jnp.broadcast_arrays(*words), axis=-1)
-    return jax.random.wrap_key_data(data, impl=_HOLDER)
+    return Words(sign, number.astype(jnp.uint32))
 
 
 def _add(a: Words, b: Words) -> Words:
-    low = a[1] + b[1]
-    return a[0] + b[0] + (low < a[1]).astype(jnp.uint32), low
+    low = a.low + b.low
+    return Words(a.high + b.high + (low < a.low).astype(jnp.uint32), low)
 
 
 def _product(a: Words, b: Words) -> Words:
-    return _high(a[1], b[1]) + a[0] * b[1] + a[1] * b[0], a[1] * b[1]
+    carried = _high(a.low, b.low)
+    return Words(carried + a.high * b.low + a.low * b.high, a.low * b.low)
 
 
 def _high(a: Any, b: Any) -> Any:
     """Returns the high word of the product of two low words."""
-    a, b = jnp.broadcast_arrays(jnp.asarray(a, jnp.uint32), jnp.asarray(b, jnp.uint32))
-    return jax.lax.mulhi(a, b)
+    # By halves: JAX does not compile its own `mulhi` for several devices.
+    (a_high, a_low), (b_high, b_low) = (
+        (word >> 16, word & 0xFFFF) for word in map(jnp.uint32, (a, b))
+    )
+    middle = a_high * b_low + (a_low * b_low >> 16)
+    cross = a_low * b_high + (middle & 0xFFFF)
+    return a_high * b_high + (middle >> 16) + (cross >> 16)
