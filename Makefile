@@ -1,32 +1,48 @@
 # Every target makes its own environment in .venv; only Python and make are needed.
 #   PYTHON=/path/to/python   the interpreter to make it with, in place of the search
-#   GPU=1                    TensorFlow with CUDA, for `make reproduce`
-VENV := .venv
+#   GPU=1                    with CUDA, for `make reproduce` and `make free`
+#   JAX=1                    on JAX alone, in .venv-jax, likewise
+JAX ?=
+VENV := .venv$(if $(JAX),-jax)
 RUN := $(VENV)/bin/python
 PYTHON ?=
 GPU ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
+# What `make free` trains and judges; the paper's own with
+#   make free JAX=1 GPU=1 SCALE=paper FLAGS=--precision=mixed_bfloat16
+SCALE ?= small
+FLAGS ?=
+FREE := cifar10_free_8 --scale=$(SCALE) $(FLAGS)
+ifneq ($(JAX),)
+export KERAS_BACKEND := jax
+endif
+
 DEV := $(VENV)/.installed-dev
-SUITE := $(VENV)/.installed$(if $(GPU),-gpu)
+SUITE := $(VENV)/.installed$(if $(JAX),-jax)$(if $(GPU),-gpu)
 PYTEST := $(RUN) -m pytest
 PEERS := .venv-peers
 
-.PHONY: help reproduce test lint slow benchmarks clean
+.PHONY: help reproduce free test lint slow benchmarks clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make reproduce   all papers at the digits scale, compared, with a report'
+	@echo 'make free        Free training, m = 8, then all attacks; again goes on'
 	@echo 'make test        lint, then the tests, but for the slow ones'
 	@echo 'make slow        the slow tests'
 	@echo 'make benchmarks  cost against bare passes and other libraries, ten minutes'
 	@echo 'make lint        format, style, types and import rules'
 	@echo 'make clean       remove .venv and caches; results in runs/ stay'
-	@echo 'Settings: PYTHON=/path/to/python, GPU=1 (with reproduce: TensorFlow with CUDA)'
+	@echo 'Settings: PYTHON=/path/to/python, GPU=1, JAX=1 (with reproduce, free), SCALE='
 
 reproduce: $(SUITE)
 	@echo '== reproduce: all papers at the digits scale'
 	@$(RUN) reproduce.py --scale=digits
+
+free: $(SUITE)
+	@$(RUN) -m free_at train $(FREE)
+	@$(RUN) -m free_at evaluate $(FREE)
 
 test: lint
 	@echo '== tests'
@@ -59,8 +75,11 @@ clean:
 $(VENV)/.installed: requirements.txt
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt
 $(VENV)/.installed-gpu: requirements-gpu.txt requirements.txt
+$(VENV)/.installed-jax: requirements-jax.txt
+$(VENV)/.installed-jax-gpu: requirements-jax-gpu.txt requirements-jax.txt
 
-$(VENV)/.installed $(VENV)/.installed-dev $(VENV)/.installed-gpu: | $(VENV)/pyvenv.cfg
+$(VENV)/.installed $(VENV)/.installed-dev $(VENV)/.installed-gpu \
+$(VENV)/.installed-jax $(VENV)/.installed-jax-gpu: | $(VENV)/pyvenv.cfg
 	@echo '== install $< into $(VENV) (minutes the first time)'
 	@$(RUN) -m pip install -qq --disable-pip-version-check --no-input -r $<
 	@touch $@

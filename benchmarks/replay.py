@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from benchmarks import records, setting, timing
 from common.recipe import Recipe
-from common.training import learner, loop, strategy
+from common.training import learner, strategy
+from common.training.engine import tensorflow_engine
 from free_at import presets
 
 NATURAL = "natural update"
@@ -53,7 +54,7 @@ def _updates(recipe: Recipe, *, updates: int) -> Callable[[int], Any]:
     """Returns what does some updates of a learner of its own, on one minibatch."""
     distribution = strategy.make("one_device")
     built = learner.build(recipe, distribution, "float32")
-    update = loop.compile_update(built.method, distribution, recipe.seed)
+    update = tensorflow_engine.compile_update(built.method, distribution, recipe.seed)
     batch = setting.random_batch(recipe, recipe.batch_size)
 
     def run(_: int) -> Any:

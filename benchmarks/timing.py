@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import tensorflow as tf
+from common.data.lazy import tf
 
 
 def interleaved(

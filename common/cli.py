@@ -18,7 +18,7 @@ from common import recipe as recipes
 from common import runs
 from common.evaluation import folders, foreign, study
 from common.results import claims, comparison, text
-from common.training import cost, errors, learner, strategy
+from common.training import cost, engine, errors, learner
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
 USAGE_ERRORS = (ValueError, FileNotFoundError, flags.Error)
@@ -58,7 +58,7 @@ def define_flags() -> flags.FlagValues:
     define(flags.DEFINE_string, "scale", "digits", "paper, small or digits")
     define(flags.DEFINE_string, "workdir", "runs", "folder of all runs")
     define(flags.DEFINE_string, "data_dir", None, "TFDS folder; default TFDS_DATA_DIR")
-    define(flags.DEFINE_string, "strategy", "auto", ", ".join(strategy.NAMES))
+    define(flags.DEFINE_string, "strategy", "auto", ", ".join(engine.STRATEGIES))
     define(flags.DEFINE_string, "precision", "float32", ", ".join(learner.PRECISIONS))
     define(flags.DEFINE_integer, "seed", None, "short for --set seed=")
     define(
@@ -126,9 +126,9 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     # Every evaluation compiles its own attack, which TensorFlow takes for retracing.
     python_logging.getLogger("tensorflow").setLevel("ERROR")
     paper.recipes_at(values.scale)
-    distribution = strategy.make(values.strategy)
     if values.deterministic:
-        strategy.make_deterministic()
+        engine.make_deterministic()
+    distribution = engine.make(values.strategy)
     overrides = list(values["set"].value or ())
     if values.seed is not None:
         overrides.append(f"seed={values.seed}")

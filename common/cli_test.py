@@ -204,9 +204,7 @@ def test_a_folder_that_cannot_be_written_fails_in_one_line(run, tmp_path):
 
 def test_deterministic_is_asked_for_when_the_flag_says_so(run, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        cli.strategy, "make_deterministic", lambda: asked.append("asked")
-    )
+    monkeypatch.setattr(cli.engine, "make_deterministic", lambda: asked.append("asked"))
     run("list")
     assert asked == []
     run("list", "--deterministic")

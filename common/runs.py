@@ -15,7 +15,7 @@ from common import evaluation, overrides
 from common import recipe as recipes
 from common.evaluation import examples, logits, plan
 from common.session import Session
-from common.training import RunError, loop, manifest, strategy
+from common.training import RunError, engine, loop, manifest
 
 __all__ = ["Session", "evaluate", "train"]
 
@@ -169,7 +169,7 @@ def _told(record: Any, value: recipes.Evaluation) -> str:
 
 def _judges(session: Session, network: keras.Model, branch: str) -> evaluation.Judges:
     """Returns the judges of a branch of a network, batch norm in inference mode."""
-    one_machine = strategy.worker(session.distribution)[1] == 1
+    one_machine = engine.worker(session.distribution)[1] == 1
     return evaluation.Judges(
         logits.inference(network, branch),
         session.distribution if one_machine else None,

@@ -9,7 +9,7 @@ import pytest
 from common import attacks, evaluation, runs
 from common import recipe as recipes
 from common.results import measured
-from common.training import errors, manifest, strategy
+from common.training import engine, errors, manifest
 
 
 def records(session, name):
@@ -153,7 +153,7 @@ def test_the_record_says_the_precision(open_session):
 def test_another_worker_writes_no_record(open_session, monkeypatch):
     session = open_session()
     runs.train(session, "plain")
-    monkeypatch.setattr(strategy, "worker", lambda _: (1, 2))
+    monkeypatch.setattr(engine, "worker", lambda _: (1, 2))
     runs.evaluate(session, "plain")
     assert records(session, "plain") == {}
 

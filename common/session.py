@@ -11,7 +11,7 @@ import keras
 
 from common import overrides
 from common import recipe as recipes
-from common.training import imported, learner, manifest, strategy
+from common.training import engine, imported, learner, manifest
 
 RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
 
@@ -24,7 +24,7 @@ class Session:
       paper: whose recipes.
       scale: of the recipes.
       workdir: all runs lie below it.
-      distribution: a strategy.
+      distribution: from `engine.make`.
       data_dir: of TFDS, or None for its default.
       precision: of the computation.
       overrides: `field=value` assignments to the recipe; they name a run of their own.
@@ -68,7 +68,7 @@ class Session:
     @property
     def is_chief(self) -> bool:
         """Whether this worker writes the records."""
-        return strategy.worker(self.distribution)[0] == 0
+        return engine.worker(self.distribution)[0] == 0
 
     @property
     def has_released_weights(self) -> bool:

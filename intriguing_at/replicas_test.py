@@ -13,6 +13,7 @@ import tensorflow as tf
 from common import attacks, models
 from common.models import layers, norms
 from common.training import learner, loop, metrics, optimizers, schedules, strategy
+from common.training.engine import tensorflow_engine
 from intriguing_at.algorithm import AdversarialTraining
 from tests import mixture, small_paper
 
@@ -123,7 +124,11 @@ def bound_on(distribution, method, norm):
             batch_size=16, seed=0, shard=shard, replicas=replicas
         ),
     )
-    return built, loop.compile_update(built.method, distribution, 0), next(batches)
+    return (
+        built,
+        tensorflow_engine.compile_update(built.method, distribution, 0),
+        next(batches),
+    )
 
 
 def test_local_statistics_of_each_branch_are_the_means_over_the_replicas(two_replicas):

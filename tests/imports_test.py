@@ -14,7 +14,7 @@ from tests import sources
 ENGINES = ("jax", "tensorflow", "tensorflow_datasets", "torch")
 ENGINE_ROOM = (
     "benchmarks",
-    "common/backend.py",
+    "common/backend",
     "common/data",
     "common/evaluation",
     "common/training",
@@ -104,7 +104,7 @@ def test_a_forbidden_import_is_found(path, source):
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("common/backend.py", "import tensorflow as tf"),
+        ("common/backend/jax_backend.py", "import jax"),
         ("common/data/digits.py", "import tensorflow_datasets as tfds"),
         ("common/training/loop.py", "from tensorflow import distribute"),
         ("common/attacks/pgd_test.py", "import tensorflow as tf"),

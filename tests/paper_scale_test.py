@@ -16,7 +16,8 @@ import reproduce
 from common import attacks, evaluation
 from common.models import EfficientNet, activations, norms
 from common.results import packages
-from common.training import learner, loop, strategy
+from common.training import learner, strategy
+from common.training.engine import tensorflow_engine
 from free_at.algorithm import FreeTraining
 
 RECIPES = {
@@ -155,7 +156,9 @@ def test_a_recipe_builds_takes_an_update_and_is_evaluated(paper, name, eager):
     assert count == PARAMETERS.get(network_key(recipe), count)
 
     before = [v.numpy() for v in weights]
-    update = loop.compile_update(built.method, distribution, recipe.seed, built.average)
+    update = tensorflow_engine.compile_update(
+        built.method, distribution, recipe.seed, built.average
+    )
     batch = tuple(map(tf.constant, random_batch(data, recipe.batch_size)))
     values, state = update(batch, built.state, tf.constant(0, tf.int64))
     assert np.isfinite(float(values["loss"]))

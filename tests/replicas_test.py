@@ -12,6 +12,7 @@ import tensorflow as tf
 from common import attacks, evaluation, models
 from common import recipe as recipes
 from common.training import learner, loop, strategy
+from common.training.engine import tensorflow_engine
 from tests import small_paper
 
 # Networks without batch norm, or with the statistics of all replicas. Float32 sums over
@@ -111,7 +112,7 @@ def test_every_replica_holds_the_same_variables(norm, two_replicas):
             batch_size=16, seed=0, shard=shard, replicas=replicas
         ),
     )
-    update = loop.compile_update(built.method, two_replicas, 0)
+    update = tensorflow_engine.compile_update(built.method, two_replicas, 0)
     for step in range(3):
         _, built.state = update(next(batches), built.state, tf.constant(step, tf.int64))
     for variable in built.variables:

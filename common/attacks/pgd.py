@@ -227,4 +227,5 @@ def restart_seed(seed: Any, index: Any) -> Any:
       seed: int or int64 scalar.
       index: integer scalar or [B].
     """
-    return ops.where(ops.equal(index, 0), backend.fold(seed), backend.fold(seed, index))
+    is_first = ops.equal(index, 0)
+    return backend.select(is_first, backend.fold(seed), backend.fold(seed, index))

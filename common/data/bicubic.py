@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import tensorflow as tf
+from common.data.lazy import tf
 
 _A = -0.75  # slope of the cubic at distance 1
 

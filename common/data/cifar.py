@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import tensorflow as tf
+from keras import ops
 
 from common.data import memory, tfds_files
 
@@ -55,16 +55,23 @@ class _CIFAR(memory.InMemory):
 
     def augment(self, images: Any, draw: Callable[[int], Any]) -> Any:
         """Returns the padded images [b, 32, 32, 3], cropped and flipped."""
-        p, size = self.padding, self.image_size
+        p, size, side = (
+            self.padding,
+            self.image_size,
+            self.image_size + 2 * self.padding,
+        )
         draws = draw(3)
-        offsets = tf.cast(draws[:, :2] * (2 * p + 1), tf.int32)
-        pixels = tf.range(size)
+        offsets = ops.cast(draws[:, :2] * (2 * p + 1), "int32")
+        pixels = ops.arange(size, dtype="int32")
         rows = offsets[:, :1] + pixels
         flips = draws[:, 2:] < 0.5
-        columns = offsets[:, 1:] + tf.where(flips, size - 1 - pixels, pixels)
-        padded = tf.pad(images, [[0, 0], [p, p], [p, p], [0, 0]])
-        cropped = tf.gather(padded, rows, axis=1, batch_dims=1)
-        return tf.gather(cropped, columns, axis=2, batch_dims=1)
+        columns = offsets[:, 1:] + ops.where(flips, size - 1 - pixels, pixels)
+        padded = ops.pad(images, [[0, 0], [p, p], [p, p], [0, 0]])
+        # One list of the pixels of all images, of which each takes its own.
+        count = ops.shape(images)[0]
+        first = ops.arange(count, dtype="int32")[:, None, None] * side**2
+        wanted = first + rows[:, :, None] * side + columns[:, None, :]
+        return ops.take(ops.reshape(padded, (-1, self.channels)), wanted, axis=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from common import data, recipe
+from common.data import order
 
 _FOLDER = os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "cifar10")
 needs_cifar10 = pytest.mark.skipif(
@@ -69,6 +70,18 @@ def test_every_training_image_is_a_shift_or_flip_of_its_source(padding):
         for image, label in zip(images.astype(np.uint8), labels, strict=True):
             seen.add(known[label][image.tobytes()])
     assert seen == set(choices)  # 600 draws leave none of 50 out (p = 3e-4)
+
+
+def test_a_minibatch_on_the_device_is_that_of_the_pipeline():
+    few = Tiny(padding=2)
+    arrays = tuple(map(tf.constant, few.arrays("train", None)))
+    batches = few.train_batches(batch_size=8, seed=3, start=2).as_numpy_iterator()
+    for row in zip(*order.rows(6, [2, 3, 4], batch_size=8, seed=3), strict=True):
+        row = tuple(tf.constant(part, tf.int64) for part in row)
+        found = few.minibatch(arrays, row, seed=3)
+        for part, wanted in zip(found, next(batches), strict=True):
+            assert part.dtype == wanted.dtype
+            np.testing.assert_array_equal(part, wanted)
 
 
 def test_padding_must_not_be_negative():

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+
+from common.data.lazy import tf
 
 _RANGES = np.array(
     [

@@ -23,9 +23,9 @@ import functools
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from common.data import bicubic, colour, decoding
+from common.data.lazy import tf
 
 _ATTEMPTS = 10  # as torchvision: then the largest central crop of allowed aspect
 _AREA = (0.08, 1.0)  # share of the image

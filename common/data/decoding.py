@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
+from common.data.lazy import tf
 
 _DCT = "INTEGER_ACCURATE"
 

@@ -7,10 +7,10 @@ import os
 from typing import Any, ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from common import recipe
 from common.data import crops, photographs, pipeline, tensorpack_crops, tfds_files
+from common.data.lazy import tf
 
 _TRAINING = {  # preprocessing: crop, random numbers that it takes
     "torchvision": (crops.random_resized_crop, crops.NUM_DRAWS),

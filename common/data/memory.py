@@ -1,16 +1,22 @@
-"""Datasets that fit in memory: minibatches are gathered from two arrays."""
+"""Datasets that fit in memory: minibatches are gathered from two arrays.
+
+TensorFlow's pipeline gathers and augments them on the host; another engine keeps the
+arrays in its device's memory, and does both there, in its compiled updates.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from common.data import pipeline
+from common.data.lazy import tf
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -93,6 +99,24 @@ class InMemory:
 
         return pipeline.finished(pipeline.parallel(stream, batch))
 
+    def minibatch(
+        self, arrays: tuple[Any, Any], row: tuple[Any, Any], *, seed: int
+    ) -> tuple[Any, Any]:
+        """Returns a minibatch of `train_batches`, gathered where the arrays are.
+
+        Args:
+          arrays: all training images and int32 labels, as tensors.
+          row: its epochs and indices, int32 [B]: a row of `common.data.order`.
+          seed: decides the augmentation.
+
+        Returns:
+          Images float32 [B, H, W, C] in [0, 255] and labels int32 [B].
+        """
+        (images, labels), (epochs, indices) = arrays, row
+        draw = functools.partial(pipeline.uniform, seed, epochs, indices)
+        augmented = self.augment(ops.take(images, indices, axis=0), draw)
+        return ops.cast(augmented, "float32"), ops.take(labels, indices, axis=0)
+
     def test_batches(
         self,
         *,
@@ -100,7 +124,7 @@ class InMemory:
         data_dir: str | None = None,
         shard: tuple[int, int] = (0, 1),
         indices: np.ndarray | None = None,
-    ) -> tf.data.Dataset:
+    ) -> Iterable[Any]:
         """Returns this worker's test batches: every example once, in the set's order.
 
         Args:
@@ -110,15 +134,18 @@ class InMemory:
           indices: positions in the test set to read, in that order; None for all.
 
         Returns:
-          Images float32 [b, H, W, C] in [0, 255] and labels int32 [b].
+          Images float32 [b, H, W, C] in [0, 255] and labels int32 [b]; a
+          `tf.data.Dataset` under TensorFlow.
 
         Raises:
           FileNotFoundError: the data are not there.
           ValueError: an index out of range.
         """
-        rows = pipeline.test_range(
-            self.num_test, batch_size=batch_size, shard=shard, indices=indices
-        )
+        asked: Any = {"batch_size": batch_size, "shard": shard, "indices": indices}
+        if keras.backend.backend() != "tensorflow":
+            rows = pipeline.test_rows(self.num_test, **asked)
+            return _cut(self.arrays("test", data_dir), rows, batch_size)
+        stream = pipeline.test_range(self.num_test, **asked)
         images, labels = _on_host(self.arrays("test", data_dir))
 
         def batch(indices: Any) -> tuple[Any, Any]:
@@ -127,7 +154,7 @@ class InMemory:
                 tf.gather(labels, indices),
             )
 
-        return pipeline.finished(pipeline.parallel(rows, batch))
+        return pipeline.finished(pipeline.parallel(stream, batch))
 
     def train_slice(self, num_images: int, *, data_dir: str | None = None) -> Arrays:
         """Returns the first training examples without augmentation, as NumPy arrays.
@@ -148,3 +175,10 @@ def _on_host(arrays: Arrays) -> tuple[Any, Any]:
     with tf.device("CPU:0"):
         images, labels = arrays
         return tf.constant(images), tf.constant(labels, tf.int32)
+
+
+def _cut(arrays: Arrays, rows: np.ndarray, batch_size: int) -> Iterator[Arrays]:
+    images, labels = arrays
+    for first in range(0, len(rows), batch_size):
+        some = rows[first : first + batch_size]
+        yield images[some].astype(np.float32), labels[some].astype(np.int32)

@@ -14,9 +14,9 @@ import struct
 from typing import Any, Protocol
 
 import numpy as np
-import tensorflow as tf
 
 from common.data import tfds_files
+from common.data.lazy import tf
 
 _LAYOUT = "train/CLASS/*.JPEG and val/CLASS/*.JPEG"
 _HOW = "see the page imagenet2012 of the TFDS catalog (manual download)"

@@ -14,17 +14,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from common import backend
-
-# Folded into the seed, so that order and augmentation are independent streams.
-_ORDER, _AUGMENTATION = 1, 2
-
-# tf.random.experimental.index_shuffle fixes 4 rounds of its cipher: the orders of
-# neighbouring epochs of 50,000 then correlate (up to 0.7). From 16 rounds on, and with
-# a hashed seed, pipeline_test.py finds no trace of it.
-_ROUNDS = 24
+from common.data import order
+from common.data.lazy import tf
 
 
 def index_stream(
@@ -80,12 +73,12 @@ def shuffled(offsets: Any, num_examples: int, *, seed: int, epochs: Any) -> Any:
     Returns:
       int64 [b]; for a fixed epoch a permutation of [0, num_examples).
     """
-    seeds = backend.fold(seed, _ORDER, epochs)
+    seeds = backend.fold(seed, order.ORDER, epochs)
     return tf.raw_ops.RandomIndexShuffle(
         index=offsets,
         seed=tf.stack([backend.fold(seeds, word) for word in range(3)], axis=1),
         max_index=tf.fill(tf.shape(offsets), tf.constant(num_examples - 1, tf.int64)),
-        rounds=_ROUNDS,
+        rounds=order.ROUNDS,
     )
 
 
@@ -93,7 +86,7 @@ def uniform(seed: int, epochs: Any, indices: Any, num_draws: int) -> Any:
     """Returns float32 [b, num_draws] in [0, 1), keyed by (seed, epoch, index)."""
     return backend.uniform(
         (indices.shape[0], num_draws),
-        backend.fold(seed, _AUGMENTATION, epochs),
+        backend.fold(seed, order.AUGMENTATION, epochs),
         keys=indices,
     )
 
@@ -113,6 +106,18 @@ def test_range(
     Raises:
       ValueError: a batch size below 1, or a worker or an index out of range.
     """
+    mine = test_rows(num_examples, batch_size=batch_size, shard=shard, indices=indices)
+    return tf.data.Dataset.from_tensor_slices(mine).batch(batch_size)
+
+
+def test_rows(
+    num_examples: int,
+    *,
+    batch_size: int,
+    shard: tuple[int, int] = (0, 1),
+    indices: np.ndarray | None = None,
+) -> np.ndarray:
+    """Returns int64 [n], the indices of this worker's test examples: see above."""
     worker, workers = _checked_shard(shard)
     if batch_size < 1:
         raise ValueError(
@@ -125,8 +130,7 @@ def test_range(
             f"Received: indices from {rows.min()} to {rows.max()}"
         )
     low, high = (len(rows) * w // workers for w in (worker, worker + 1))
-    mine = rows[low:high].astype(np.int64)
-    return tf.data.Dataset.from_tensor_slices(mine).batch(batch_size)
+    return rows[low:high].astype(np.int64)
 
 
 def parallel(dataset: tf.data.Dataset, fn: Any) -> tf.data.Dataset:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
-
 from common.data import bicubic, colour, decoding
+from common.data.lazy import tf
 
 _ATTEMPTS = 10
 _AREA = (0.08, 1.0)  # share of the image

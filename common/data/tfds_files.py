@@ -1,4 +1,7 @@
-"""Datasets prepared by TensorFlow Datasets (TFDS): found, or a line that says where."""
+"""Datasets prepared by TensorFlow Datasets (TFDS): found, or a line that says where.
+
+CIFAR is also read from what `common.data.export` has written of it.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,14 @@ def builder(name: str, data_dir: str, *, how: str) -> Any:
     Raises:
       FileNotFoundError: the folder does not hold the prepared dataset.
     """
-    import tensorflow_datasets as tfds  # slow to import; the digits do not need it
-
+    try:
+        import tensorflow_datasets as tfds  # slow to import; the digits do not need it
+    except ImportError as error:
+        raise FileNotFoundError(
+            f"Without TFDS ({error}), CIFAR is read from a file: where TFDS is, run "
+            f"python -m common.data.export {name} --to=FOLDER; then set --data_dir to "
+            f"that folder. Received: data_dir={data_dir}"
+        ) from None
     found = tfds.builder(name, data_dir=data_dir)
     if not found.info.splits:
         raise FileNotFoundError(
@@ -37,15 +46,25 @@ def builder(name: str, data_dir: str, *, how: str) -> Any:
     return found
 
 
+def exported(name: str) -> str:
+    """Returns the name of the file that an exported dataset is in."""
+    return f"{name}.npz"
+
+
 def in_memory(name: str, split: str, data_dir: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns the images uint8 [n, H, W, C] and labels int32 [n] of a CIFAR split.
 
     They stand in the order of the published files, which TFDS keeps in `id`
-    (`train_00000`, ...); TFDS itself stores them shuffled.
+    (`train_00000`, ...); TFDS itself stores them shuffled. An exported file comes
+    before what TFDS has prepared.
 
     Raises:
-      FileNotFoundError: the folder does not hold the prepared dataset.
+      FileNotFoundError: the folder holds neither.
     """
+    file = os.path.join(data_dir, exported(name))
+    if os.path.exists(file):
+        with np.load(file) as arrays:
+            return arrays[f"{split}_images"], arrays[f"{split}_labels"]
     source = builder(name, data_dir, how=f"tfds build {name} --data_dir={data_dir}")
     dataset = source.as_dataset(split=split, batch_size=1_000, shuffle_files=False)
     ids, images, labels = [], [], []

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from common import recipe as recipes
 from common.evaluation import judges as judging
@@ -19,12 +18,12 @@ from common.evaluation import record, stream, tally
 
 def evaluate(
     logits_fn: Callable[[Any], Any],
-    dataset: tf.data.Dataset,
+    dataset: Iterable[Any],
     attack: Any = None,
     *,
     seed: int = 0,
     batch_size: int | None = None,
-    distribution: tf.distribute.Strategy | None = None,
+    distribution: Any = None,
     progress: bool = False,
     judges: judging.Judges | None = None,
     progress_file: pathlib.Path | None = None,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from common import backend
 
@@ -15,7 +14,7 @@ from common import backend
 def save(
     path: pathlib.Path,
     logits_fn: Callable[[Any], Any],
-    dataset: tf.data.Dataset,
+    dataset: Iterable[Any],
     attack: Any,
 ) -> None:
     """Attacks the first batch and writes it with the predictions.
@@ -35,9 +34,9 @@ def save(
     adv_images = backend.compiled(attacked)(images, labels)
     np.savez_compressed(
         path,
-        clean=images.numpy(),
-        adversarial=adv_images.numpy(),
-        labels=labels.numpy(),
+        clean=np.asarray(images),
+        adversarial=np.asarray(adv_images),
+        labels=np.asarray(labels),
         predictions_clean=np.argmax(logits_fn(images), -1),
         predictions_adversarial=np.argmax(logits_fn(adv_images), -1),
     )

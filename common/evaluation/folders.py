@@ -9,9 +9,9 @@ import pathlib
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from common.data import crops, pipeline
+from common.data.lazy import tf
 
 _SUFFIXES = (".jpeg", ".jpg", ".png")
 

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from common import recipe as recipes
 
@@ -188,10 +188,10 @@ def _logits_fn(
     network: keras.Model, preprocess: Callable[[Any], Any], image_size: int
 ) -> Callable[[Any], Any]:
     def logits_fn(images: Any) -> Any:
-        images = tf.convert_to_tensor(images, tf.float32)
+        images = ops.convert_to_tensor(images, "float32")
         if images.shape[1:3] != (image_size, image_size):
             # Without antialiasing, which XLA does not compile.
-            images = tf.image.resize(images, (image_size, image_size))
-        return tf.cast(network(preprocess(images), training=False), tf.float32)
+            images = ops.image.resize(images, (image_size, image_size))
+        return ops.cast(network(preprocess(images), training=False), "float32")
 
     return logits_fn

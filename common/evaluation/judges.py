@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from common import backend
 from common.attacks import pgd
+from common.training import engine
 
 # Fields of attacks that enter as tensors: another value does not compile again.
-_NUMBERS = {"epsilon": tf.float32, "step_size": tf.float32, "num_steps": tf.int32}
+_NUMBERS = {"epsilon": "float32", "step_size": "float32", "num_steps": "int32"}
 _TOP1, _TOP5, _HIT = 1, 2, 4  # bits of an outcome
 _NOT_FINITE = -1
 
@@ -54,7 +55,7 @@ class Verdict(NamedTuple):
     @property
     def images(self) -> np.ndarray:
         """The images that were judged: float32 [B, H, W, C]."""
-        return np.concatenate([piece.numpy() for piece in self.pieces])
+        return np.concatenate([np.asarray(piece) for piece in self.pieces])
 
 
 class Judges:
@@ -67,7 +68,7 @@ class Judges:
     def __init__(
         self,
         logits_fn: Callable[[Any], Any],
-        distribution: tf.distribute.Strategy | None = None,
+        distribution: Any = None,
     ) -> None:
         """Compiles nothing yet.
 
@@ -83,7 +84,7 @@ class Judges:
     @property
     def num_replicas(self) -> int:
         """Replicas that share a batch, so what its size must divide by."""
-        return self.distribution.num_replicas_in_sync if self.distribution else 1
+        return engine.num_devices(self.distribution)
 
     def __call__(
         self, attack: Any, batch: Batch, seed: int, *, num_steps: int | None = None
@@ -103,34 +104,28 @@ class Judges:
         kind, numbers = _split(attack)
         if kind not in self._compiled:
             compiled = _compile(self.logits_fn, attack)
-            self._compiled[kind] = (
-                _shared(compiled, self.distribution)
-                if self.num_replicas > 1
-                else compiled
-            )
+            self._compiled[kind] = engine.shared(compiled, self.distribution)
         if num_steps is not None:
-            num_steps = tf.constant(num_steps, tf.int32)
+            num_steps = ops.convert_to_tensor(num_steps, "int32")
         images, outcomes = self._compiled[kind](
-            Batch(*map(tf.convert_to_tensor, batch)),
+            Batch(*map(ops.convert_to_tensor, batch)),
             seed=backend.fold(seed),
             numbers=numbers,
             num_steps=numbers.get("num_steps") if num_steps is None else num_steps,
         )
-        outcomes = np.concatenate([part.numpy() for part in self._pieces(outcomes)])
+        outcomes = np.concatenate([np.asarray(x) for x in self._pieces(outcomes)])
         _check(outcomes)
         top1, top5, hit = (outcomes & bit > 0 for bit in (_TOP1, _TOP5, _HIT))
         return Verdict(top1, top5, hit, self._pieces(images))
 
     def _pieces(self, parts: Any) -> tuple[Any, ...]:
-        if self.distribution is None or self.num_replicas == 1:
-            return (parts,)
-        return self.distribution.experimental_local_results(parts)
+        return engine.parts(self.distribution, parts)
 
 
 def of_network(
     judges: Judges | None,
     logits_fn: Callable[[Any], Any],
-    distribution: tf.distribute.Strategy | None = None,
+    distribution: Any = None,
 ) -> Judges:
     """Returns the judges that were handed over, or new ones if None were.
 
@@ -153,7 +148,7 @@ def _split(attack: Any) -> tuple[Any, dict[str, Any]]:
         return attack, {}
     fields = {f.name: getattr(attack, f.name) for f in dataclasses.fields(attack)}
     numbers = {
-        name: tf.constant(fields.pop(name), dtype)
+        name: ops.convert_to_tensor(fields.pop(name), dtype)
         for name, dtype in _NUMBERS.items()
         if isinstance(fields.get(name), (int, float))
     }
@@ -193,8 +188,9 @@ def _compile(logits_fn: Callable[[Any], Any], attack: Any) -> Callable[..., Any]
             outcomes += _TOP5 * _among_largest(5, batch.labels, logits)
         if choose is not None:
             outcomes += _HIT * _among_largest(1, choose(logits), logits)
-        finite = tf.reduce_all(tf.math.is_finite(logits), -1)
-        return images, tf.where(finite, outcomes, _NOT_FINITE)
+        finite = ops.all(ops.isfinite(logits), axis=-1)
+        broken = ops.full_like(outcomes, _NOT_FINITE)
+        return images, ops.where(finite, outcomes, broken)
 
     return backend.compiled(judge)
 
@@ -210,38 +206,19 @@ def _attacked(
         return attack(logits_fn, images, labels, seed=seed), None
     choose = attack.chooser(logits_fn, images, labels, seed=seed)
     is_first = (batch.rounds == 0)[:, None, None, None]
-    reached = tf.where(is_first, attack.start(images, seed=seed), batch.adv_images)
+    reached = ops.where(is_first, attack.start(images, seed=seed), batch.adv_images)
     adv_images = attack.proceed(
         logits_fn, reached, images=images, choose=choose, num_steps=steps
     )
     return adv_images, choose if attack.is_targeted else None
 
 
-def _shared(
-    compiled: Callable[..., Any], distribution: tf.distribute.Strategy
-) -> Callable[..., Any]:
-    """Returns `compiled` with every replica at its part of the batch."""
-
-    @tf.function(reduce_retracing=True)
-    def shared(batch: Batch, **numbers: Any) -> Any:
-        def piece() -> Any:
-            context = tf.distribute.get_replica_context()
-            size = tf.shape(batch.labels)[0] // context.num_replicas_in_sync
-            start = context.replica_id_in_sync_group * size
-            parts = Batch(*(part[start : start + size] for part in batch))
-            return compiled(parts, **numbers)
-
-        return distribution.run(piece)
-
-    return shared
-
-
 def _among_largest(count: int, labels: Any, logits: Any) -> Any:
     """Returns int8 [B]: 1 if fewer than `count` classes come before the label's."""
-    at_label = tf.gather(logits, labels, axis=-1, batch_dims=1)[:, None]
-    lower = tf.range(logits.shape[-1], dtype=labels.dtype) < labels[:, None]
+    at_label = ops.take_along_axis(logits, labels[:, None], axis=-1)
+    lower = ops.arange(logits.shape[-1], dtype=labels.dtype) < labels[:, None]
     before = (logits > at_label) | ((logits == at_label) & lower)
-    return tf.cast(tf.reduce_sum(tf.cast(before, tf.int32), -1) < count, tf.int8)
+    return ops.cast(ops.sum(ops.cast(before, "int32"), axis=-1) < count, "int8")
 
 
 def _check(outcomes: np.ndarray) -> None:

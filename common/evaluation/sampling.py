@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import tensorflow as tf
 
-from common.data import pipeline
+from common.data import order
 
 
 def sample(num_test: int, num_images: int, seed: int) -> np.ndarray:
@@ -29,7 +28,4 @@ def sample(num_test: int, num_images: int, seed: int) -> np.ndarray:
             "num_images must be at least 1 and at most the size of the test set, "
             f"{num_test}. Received: num_images={num_images}"
         )
-    first = tf.range(num_images, dtype=tf.int64)  # of a permutation of the test set
-    epochs = tf.zeros_like(first)
-    drawn = pipeline.shuffled(first, num_test, seed=seed, epochs=epochs)
-    return np.sort(drawn.numpy())
+    return np.sort(order.permutation(num_test, seed=seed)[:num_images])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from common.data import checks
 from common.evaluation import judges, logits, record
@@ -46,7 +46,7 @@ class Examples:
     """
 
     def __init__(
-        self, dataset: tf.data.Dataset, *logits_fns: Callable[[Any], Any]
+        self, dataset: Iterable[Any], *logits_fns: Callable[[Any], Any]
     ) -> None:
         """Shows the first images to the networks.
 
@@ -60,12 +60,14 @@ class Examples:
             checks of a batch run when it is read.
         """
         self.count = 0
-        self._batches = dataset.as_numpy_iterator()
+        as_arrays = getattr(dataset, "as_numpy_iterator", dataset.__iter__)
+        self._batches = as_arrays()
         first = next(self._batches, None)
         if first is None or not len(first[1]):
             raise ValueError("The dataset has no example. Received: 0 batches")
         checks.check_images(first[0])  # before a network is blamed for its answers
-        answers = [np.asarray(fn(tf.constant(first[0][:8]))) for fn in logits_fns]
+        images = ops.convert_to_tensor(first[0][:8])
+        answers = [np.asarray(fn(images)) for fn in logits_fns]
         for answer in answers:
             logits.check_logits(answer)
         classes = {answer.shape[-1] for answer in answers}

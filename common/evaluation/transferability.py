@@ -13,11 +13,10 @@ import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from common import recipe as recipes
 from common.evaluation import accuracy, record, stream
@@ -145,7 +144,7 @@ class TransferRecord:
 def transfer(
     source_fn: Callable[[Any], Any],
     target_fn: Callable[[Any], Any],
-    dataset: tf.data.Dataset,
+    dataset: Iterable[Any],
     attack: Any,
     *,
     seed: int = 0,
@@ -215,7 +214,7 @@ def _shown(
     """Returns bool [2, 2, B]: of top-1 and top-5, survived and fooled."""
     clean = source(None, batch, seed)
     attacked = source(attack, batch, seed)
-    adv_images = np.concatenate([piece.numpy() for piece in attacked.pieces])
+    adv_images = attacked.images
     judged = target(None, batch._replace(images=adv_images), seed)
     return np.array(
         [

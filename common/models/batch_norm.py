@@ -17,6 +17,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from common import backend
+
 Branch = str | tuple[tuple[str, int], ...]
 """A branch, or the parts of a batch: name and number of images, in their order."""
 
@@ -161,14 +163,14 @@ class BatchNorm(keras.layers.Layer):
         if training is False:
             return moving
         axes = tuple(range(len(inputs.shape) - 1))
-        batch = ops.moments(inputs, axes=axes, synchronized=self.synchronized)
+        batch = backend.moments(inputs, axes, synchronized=self.synchronized)
         if training is True:
             self._move(moving, batch, 1.0 - self.momentum)
             return batch
         moved = ops.cast(training, "float32") * (1.0 - self.momentum)
         self._move(moving, batch, moved)
         return tuple(
-            ops.where(training, value, variable)
+            ops.where(training, value, ops.convert_to_tensor(variable))
             for value, variable in zip(batch, moving, strict=True)
         )
 

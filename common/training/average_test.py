@@ -23,6 +23,7 @@ from common.training import (
     schedules,
     strategy,
 )
+from common.training.engine import tensorflow_engine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,7 +246,9 @@ def test_every_replica_holds_the_same_averages(two_replicas):
             batch_size=32, seed=0, shard=shard, replicas=replicas
         ),
     )
-    update = loop.compile_update(built.method, two_replicas, 0, built.average)
+    update = tensorflow_engine.compile_update(
+        built.method, two_replicas, 0, built.average
+    )
     for step in range(2):
         _, built.state = update(next(batches), built.state, tf.constant(step, tf.int64))
     assert update.experimental_get_tracing_count() == 1

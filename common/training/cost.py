@@ -6,12 +6,13 @@ import time
 from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
+from keras import ops
 
 from common import backend
 from common import recipe as recipes
 from common.attacks import losses
-from common.training import manifest
+from common.training import engine, manifest
 
 # In forward passes: an update differentiates weights and images, an attack pass only
 # images; each gradient costs about one forward pass.
@@ -32,11 +33,11 @@ def describe(recipe: recipes.Recipe) -> str:
     minibatches = -(-recipe.num_steps // method.num_replays)
     epochs = minibatches * recipe.batch_size / data.num_train
     images = recipe.num_steps * recipe.batch_size
-    forward = _forward_flops(network, data)
+    forward = engine.forward_flops(network, _shape(1, data))
     passes = UPDATE * method.update_passes + ATTACK_PASS * method.attack_passes
     flops = images * forward * passes
     rate = forward * UPDATE * _TIMED_IMAGES / _seconds_of_a_pass(network, data)
-    weights = sum(v.value.shape.num_elements() for v in network.trainable_variables)
+    weights = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
     rows = {
         "weights": f"{weights:,}",
         "updates": f"{recipe.num_steps:,} of {recipe.batch_size} images",
@@ -52,29 +53,18 @@ def describe(recipe: recipes.Recipe) -> str:
     return "\n".join(f"{name:22}{value}" for name, value in rows.items())
 
 
-def _forward_flops(network: keras.Model, data: Any) -> float:
-    """Returns the floating-point operations of one image, by TensorFlow's profiler."""
-    spec = tf.TensorSpec([1, data.image_size, data.image_size, data.channels])
-    traced = tf.function(lambda x: network(x, training=False))
-    options = tf.compat.v1.profiler.ProfileOptionBuilder(
-        tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
-    )
-    profile = tf.compat.v1.profiler.profile(
-        traced.get_concrete_function(spec).graph,
-        options=options.with_empty_output().build(),
-    )
-    return float(profile.total_float_ops)
+def _shape(count: int, data: Any) -> tuple[int, ...]:
+    return count, data.image_size, data.image_size, data.channels
 
 
 def _seconds_of_a_pass(network: keras.Model, data: Any) -> float:
     """Times a compiled pass that differentiates weights and images."""
-    shape = (_TIMED_IMAGES, data.image_size, data.image_size, data.channels)
-    images = 255.0 * backend.uniform(shape, 0)
-    labels = tf.zeros(_TIMED_IMAGES, tf.int32)
+    images = 255.0 * backend.uniform(_shape(_TIMED_IMAGES, data), 0)
+    labels = ops.zeros(_TIMED_IMAGES, "int32")
 
     def loss(images: Any) -> Any:
         # In inference mode, since dropout would ask for a seed; about the same work.
-        return tf.reduce_sum(losses.cross_entropy(labels, network(images)))
+        return ops.sum(losses.cross_entropy(labels, network(images)))
 
     timed = backend.compiled(
         lambda x: backend.value_and_gradients(loss, x, network.trainable_variables)
@@ -82,5 +72,5 @@ def _seconds_of_a_pass(network: keras.Model, data: Any) -> float:
     timed(images)
     begin = time.perf_counter()
     result = timed(images)
-    tf.nest.map_structure(lambda tensor: tensor.numpy(), result)
+    keras.tree.map_structure(np.asarray, result)
     return time.perf_counter() - begin

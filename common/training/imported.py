@@ -17,7 +17,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 SLIM, KERAS = "TF-Slim", "keras.applications"  # the kinds of file
 
@@ -35,7 +34,7 @@ _SUFFIXES = {  # of our variables, and of slim's
     "norm/moving_variance": "BatchNorm/moving_variance",
 }
 _AVERAGED = "/ExponentialMovingAverage"
-_UNREADABLE = (tf.errors.OpError, OSError, ValueError, KeyError, RuntimeError)
+_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError)
 
 # The convolutions of keras.applications' Inception v3 in order of creation: under each
 # block the number of a branch and the layer in it.
@@ -170,7 +169,12 @@ def _hashes(path: pathlib.Path) -> dict[str, str]:
 
 
 def _from_slim(path: pathlib.Path, wanted: Mapping[str, Any], scope: str) -> _Found:
-    reader = tf.train.load_checkpoint(str(path))
+    import tensorflow as tf  # whose files these are, and nothing else here
+
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+    except tf.errors.OpError as error:
+        raise ValueError(error.message) from error
     names = reader.get_variable_to_shape_map()
     arrays, averaged, known = {}, 0, set()
     for target in wanted:

@@ -8,12 +8,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from common import recipe as recipes
 from common.training import average as averages
-from common.training import checkpoint, errors, strategy
+from common.training import checkpoint, engine, errors
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 
@@ -26,7 +25,7 @@ class Learner:
       network: the network.
       method: bound to the network and to its optimizer.
       state: what the method carries from step to step, distributed over replicas.
-      distribution: where it lives.
+      distribution: where it lives; from `engine.make`.
       average: the moving average of the network, or None for a recipe without.
       step: updates done.
     """
@@ -34,7 +33,7 @@ class Learner:
     network: keras.Model
     method: Any
     state: Any
-    distribution: tf.distribute.Strategy
+    distribution: Any
     average: averages.Average | None = None
     step: int = 0
 
@@ -51,10 +50,10 @@ class Learner:
             self.step,
             variables=self.variables,
             state=[
-                np.stack([part.numpy() for part in self.local(leaf)])
-                for leaf in tf.nest.flatten(self.state)
+                np.stack([np.asarray(part) for part in self.local(leaf)])
+                for leaf in keras.tree.flatten(self.state)
             ],
-            worker=strategy.worker(self.distribution),
+            worker=engine.worker(self.distribution),
         )
 
     def restore(self, directory: pathlib.Path) -> None:
@@ -63,8 +62,8 @@ class Learner:
         Raises:
           RunError: none reads back, or it is of another number of replicas.
         """
-        worker = strategy.worker(self.distribution)
-        replicas = strategy.local_replicas(self.distribution)
+        worker = engine.worker(self.distribution)
+        replicas = engine.num_replicas(self.distribution) // worker[1]
         step, parts = checkpoint.restore(
             directory, variables=self.variables, worker=worker
         )
@@ -76,31 +75,24 @@ class Learner:
                 )
         if step == 0:
             return
-
-        def own_parts() -> Any:
-            context = tf.distribute.get_replica_context()
-            index = context.replica_id_in_sync_group - worker[0] * replicas
-            return [tf.gather(part, index) for part in parts]
-
-        restored = self.distribution.run(own_parts)
-        self.state = tf.nest.pack_sequence_as(self.state, restored)
+        restored = engine.joined(self.distribution, parts)
+        self.state = keras.tree.pack_sequence_as(self.state, restored)
         self.step = step
         logging.info("Going on from step %d of %s.", step, directory)
 
     def local(self, value: Any) -> tuple[Any, ...]:
         """Returns this worker's parts of a distributed value."""
-        return self.distribution.experimental_local_results(value)
+        return engine.parts(self.distribution, value)
 
 
-def build(
-    recipe: recipes.Recipe, distribution: tf.distribute.Strategy, precision: str
-) -> Learner:
+def build(recipe: recipes.Recipe, distribution: Any, precision: str) -> Learner:
     """Returns the network at its seeded initial weights, and what trains it."""
     recipes.lookup(dict.fromkeys(PRECISIONS), precision, "--precision")
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(precision)
     data = recipe.dataset
-    with distribution.scope():
+    replicas = engine.num_replicas(distribution)
+    with engine.scope(distribution):
         network = recipe.network.build(
             data.num_classes, data.image_size, channels=data.channels
         )
@@ -108,23 +100,23 @@ def build(
             network,
             recipe.optimizer.build(recipe.schedule.build()),
             l2=recipe.l2,
-            num_replicas=distribution.num_replicas_in_sync,
+            num_replicas=replicas,
         )
         average = averages.Average(network, recipe.average) if recipe.average else None
     shape = (
-        recipe.batch_size // distribution.num_replicas_in_sync,
+        recipe.batch_size // replicas,
         data.image_size,
         data.image_size,
         data.channels,
     )
-    state = distribution.run(lambda: method.initial_state(shape))
+    state = engine.first_state(distribution, lambda: method.initial_state(shape))
     return Learner(network, method, state, distribution, average)
 
 
 def load(
     recipe: recipes.Recipe,
     directory: pathlib.Path,
-    distribution: tf.distribute.Strategy,
+    distribution: Any,
     precision: str,
 ) -> keras.Model:
     """Returns the trained network with the weights that it is evaluated with.

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
-from common import backend
 from common import recipe as recipes
 from common.data import checks
 from common.evaluation import logits
-from common.training import average as averages
-from common.training import errors, manifest, metrics, probe, strategy
+from common.training import engine, errors, manifest, metrics, probe
 from common.training import learner as learners
 
 
@@ -23,7 +19,7 @@ def train(
     recipe: recipes.Recipe,
     run_dir: pathlib.Path,
     *,
-    distribution: tf.distribute.Strategy,
+    distribution: Any,
     data_dir: str | None = None,
     precision: str = "float32",
     notes: dict[str, Any] | None = None,
@@ -33,7 +29,7 @@ def train(
     Args:
       recipe: what to train.
       run_dir: the run's folder.
-      distribution: where; from `strategy.make`.
+      distribution: where; from `engine.make`.
       data_dir: of TFDS, or None for its default.
       precision: `float32` or `mixed_bfloat16`.
       notes: further entries of `recipe.json`, such as paper, scale and overrides.
@@ -43,8 +39,8 @@ def train(
       RunError: the folder is of another recipe, the loss is not finite, or a worker
         was lost.
     """
-    strategy.check_divides(recipe.batch_size, distribution)
-    worker, learner = strategy.worker(distribution), None
+    engine.check_divides(recipe.batch_size, distribution)
+    worker, learner = engine.worker(distribution), None
     try:
         learner = learners.build(recipe, distribution, precision)
         if worker[0] == 0:
@@ -52,49 +48,13 @@ def train(
             manifest.check_or_write(run_dir, {**(notes or {}), **record})
         learner.restore(run_dir / "checkpoints")
         _Run(learner, recipe, run_dir, data_dir).finish()
-    except tf.errors.OpError as error:
-        cause = "A worker was lost" if worker[1] > 1 else "TensorFlow failed"
-        # The last paragraph says what happened; those before, where in the graph.
-        message = error.message.rpartition("\n\n")[2].strip().partition("\n")[0][:200]
+    except engine.FAILURES as error:
+        cause = "A worker was lost" if worker[1] > 1 else f"{engine.NAME} failed"
         raise errors.RunError(
             f"{cause} after step {learner.step if learner else 0}; the same command, "
             "on every worker, goes on from the newest checkpoint. "
-            f"Received: {type(error).__name__}: {message}"
+            f"Received: {type(error).__name__}: {engine.reason(error)}"
         ) from error
-
-
-def compile_update(
-    method: Any,
-    distribution: tf.distribute.Strategy,
-    seed: int,
-    average: averages.Average | None = None,
-) -> Callable[..., Any]:
-    """Returns (batch, state, step) -> (metrics over all replicas, state), compiled.
-
-    `step` is the number of updates done before this one.
-    """
-
-    def train_step(batch: Any, state: Any, step: Any, step_seed: Any) -> Any:
-        result = method.train_step(batch, state, step_seed)
-        if average:
-            average.update(step + 1)
-        return result
-
-    @tf.function(reduce_retracing=True)
-    def update(batch: Any, state: Any, step: Any) -> Any:
-        # Random draws are keyed by example as well (backend.example_keys), so one seed
-        # serves all replicas, and the replicas together draw what one alone would.
-        step_seed = backend.fold(seed, step)
-        shares, state = distribution.run(
-            train_step, args=(batch, state, step, step_seed)
-        )
-        totals = {
-            name: distribution.reduce(tf.distribute.ReduceOp.SUM, share, axis=None)
-            for name, share in shares.items()
-        }
-        return totals, state
-
-    return update
 
 
 class _Run:
@@ -109,7 +69,7 @@ class _Run:
     ) -> None:
         self.learner, self.recipe, self.run_dir = learner, recipe, run_dir
         self.data_dir = data_dir
-        self.is_chief = strategy.worker(learner.distribution)[0] == 0
+        self.is_chief = engine.worker(learner.distribution)[0] == 0
         self.meter = metrics.Meter(recipe.batch_size)
         self.log = metrics.Log(
             run_dir,
@@ -131,29 +91,31 @@ class _Run:
 
     def _update_until_done(self) -> None:
         learner = self.learner
-        update = compile_update(
-            learner.method, learner.distribution, self.recipe.seed, learner.average
-        )
         self.prober = self._make_probe()
-        batches = self._batches()
-        batch = next(batches)
-        self._check(batch)
+        updates = engine.Updates(
+            learner, self.recipe, self.data_dir, most=self.log_every
+        )
+        self._check(*updates.first_batch())
         self.meter.restart_clock()
         compiling = True
-        while True:
-            values, learner.state = update(
-                batch, learner.state, tf.constant(learner.step, tf.int64)
-            )
-            learner.step += 1
-            self.meter.add(learner.step, values)
+        while learner.step < self.recipe.num_steps:
+            before = learner.step
+            found = updates.advance(self._until_due())
+            for step, values in enumerate(found, start=before + 1):
+                self.meter.add(step, values)
             if compiling:
                 self.meter.restart_clock()
                 compiling = False
             self._do_what_is_due()
-            if learner.step == self.recipe.num_steps:
-                return
-            if learner.step % learner.method.num_replays == 0:
-                batch = next(batches)
+
+    def _until_due(self) -> int:
+        """Returns the number of updates after which something is due."""
+        step, recipe = self.learner.step, self.recipe
+        every = [self.log_every, recipe.checkpoint_every]
+        if self.prober:
+            every.append(recipe.probe_every)
+        due = [each - step % each for each in every]
+        return min(*due, recipe.num_steps - step)
 
     def _do_what_is_due(self) -> None:
         """Logs, probes and saves; a checkpoint follows a check of every loss."""
@@ -202,22 +164,8 @@ class _Run:
             history=[x for x in metrics.read(self.log.path) if x["kind"] == "probe"],
         )
 
-    def _batches(self) -> Any:
-        def make_dataset(shard: tuple[int, int], replicas: int) -> tf.data.Dataset:
-            return self.recipe.dataset.train_batches(
-                batch_size=self.recipe.batch_size,
-                seed=self.recipe.seed,
-                start=self.learner.step // self.learner.method.num_replays,
-                data_dir=self.data_dir,
-                shard=shard,
-                replicas=replicas,
-            )
-
-        return strategy.distribute_batches(self.learner.distribution, make_dataset)
-
-    def _check(self, batch: Any) -> None:
+    def _check(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Refuses data or a network that do not fit, before the first update."""
-        images, labels = (self.learner.local(part)[0].numpy() for part in batch)
         checks.check_images(images)
         checks.check_labels(labels, self.recipe.dataset.num_classes)
         logits.check_logits(logits.inference(self.learner.network)(images[:8]))
@@ -231,7 +179,7 @@ def _manifest(
         "recipe": recipe,
         "precision": precision,
         "strategy": type(learner.distribution).__name__,
-        "replicas": learner.distribution.num_replicas_in_sync,
+        "replicas": engine.num_devices(learner.distribution),
         "num_parameters": int(sum(np.prod(v.shape) for v in weights)),
         **manifest.environment(),
     }

@@ -20,6 +20,7 @@ from common.training import (
     schedules,
     strategy,
 )
+from common.training.engine import tensorflow_engine
 
 
 def train(recipe, run_dir, **kwargs):
@@ -36,7 +37,7 @@ def lines(run_dir, kind):
 def spied(monkeypatch):
     """Returns what `train` gives to its updates: (images, step) of each."""
     seen = []
-    compile_update = loop.compile_update
+    compile_update = tensorflow_engine.compile_update
 
     def spy(*args):
         update = compile_update(*args)
@@ -47,7 +48,7 @@ def spied(monkeypatch):
 
         return spied_update
 
-    monkeypatch.setattr(loop, "compile_update", spy)
+    monkeypatch.setattr(tensorflow_engine, "compile_update", spy)
     return seen
 
 
@@ -211,7 +212,7 @@ def test_mixed_bfloat16_computes_in_bfloat16_and_keeps_float32_weights(wide, tmp
 def test_the_update_is_traced_once(wide):
     distribution = strategy.make("one_device")
     built = learner.build(wide, distribution, "float32")
-    update = loop.compile_update(built.method, distribution, wide.seed)
+    update = tensorflow_engine.compile_update(built.method, distribution, wide.seed)
     batches = strategy.distribute_batches(
         distribution, lambda *_: wide.dataset.train_batches(batch_size=32, seed=0)
     )
@@ -272,7 +273,7 @@ def test_a_failure_of_tensorflow_is_one_line_with_the_step(bare, tmp_path, monke
     def fail(*args):
         raise tf.errors.ResourceExhaustedError(None, None, "out of memory\nat node x")
 
-    monkeypatch.setattr(loop, "compile_update", lambda *args: fail)
+    monkeypatch.setattr(tensorflow_engine, "compile_update", lambda *args: fail)
     with pytest.raises(errors.RunError, match=r"after step 0.*out of memory") as caught:
         train(bare, tmp_path)
     assert "\n" not in str(caught.value)

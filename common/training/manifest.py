@@ -10,24 +10,24 @@ import subprocess
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from common import overrides
 from common import recipe as recipes
-from common.training import errors
+from common.training import engine, errors
 
 _NAME = "recipe.json"
 
 
 def environment() -> dict[str, Any]:
-    """Returns versions, hardware and the commit of the code, as far as known."""
+    """Returns versions, backend, hardware and commit of the code, as far as known."""
     return {
         "versions": {
             "python": platform.python_version(),
-            "tensorflow": tf.__version__,
+            **engine.VERSIONS,
             "keras": keras.__version__,
         },
-        "hardware": _hardware(),
+        "backend": keras.backend.backend(),
+        "hardware": engine.accelerators() or _processors(),
         "commit": _commit(),
     }
 
@@ -85,11 +85,7 @@ def check(run_dir: pathlib.Path, **expected: Any) -> None:
             )
 
 
-def _hardware() -> str:
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        return f"{len(gpus)} x {details.get('device_name', 'GPU')}"
+def _processors() -> str:
     return f"CPU, {len(_usable_cores())} cores, {_processor()}"
 
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from common.training import errors
+from common.training import engine, errors
 
 
 class Log:
@@ -39,7 +38,7 @@ class Log:
         partial = self.path.with_suffix(".partial")
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, self.path)
-        self._board = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
+        self._board = engine.Board(run_dir / "tensorboard")
         self._bar = keras.utils.Progbar(
             num_steps, stateful_metrics=["loss", "accuracy", "images/s"], interval=1.0
         )
@@ -50,10 +49,12 @@ class Log:
             return
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
-        with self._board.as_default():
-            for name, value in values.items():
-                if isinstance(value, (int, float)):
-                    tf.summary.scalar(f"{kind}/{name}", value, step=step)
+        numbers = {
+            f"{kind}/{name}": value
+            for name, value in values.items()
+            if isinstance(value, (int, float))
+        }
+        self._board.write(step, numbers)
 
     def progress(self, step: int, **values: float) -> None:
         """Moves the bar."""

@@ -33,7 +33,7 @@ def test_numbers_go_to_tensorboard_under_kind_and_name(tmp_path):
     log = open_log(tmp_path)
     log.write("train", 10, loss=1.5)
     log.write("alarm", 11, message="look")
-    log._board.flush()
+    log._board._writer.flush()
     (path,) = (tmp_path / "tensorboard").iterdir()
     found = [
         (value.tag, event.step, float(tf.make_ndarray(value.tensor)))

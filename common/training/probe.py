@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from common import attacks, backend
 from common.evaluation import logits
@@ -38,7 +38,7 @@ class Probe:
           history: lines of the probe from before an interruption.
         """
         self._best = max((line["pgd_accuracy"] for line in history), default=0.0)
-        self._data = tuple(tf.constant(part) for part in data)
+        self._data = tuple(ops.convert_to_tensor(part) for part in data)
         fgsm = attacks.FGSM(attack.epsilon)
         *_, adversarial = getattr(network, "branches", ("",))
         logits_fn = logits.inference(network, adversarial)
@@ -46,7 +46,10 @@ class Probe:
         def accuracies(images: Any, labels: Any) -> list[Any]:
             seen = [images, fgsm(logits_fn, images, labels)]
             seen.append(attack(logits_fn, images, labels, seed=0))
-            return [tf.argmax(logits_fn(x), -1, labels.dtype) == labels for x in seen]
+            classes = [ops.argmax(logits_fn(x), axis=-1) for x in seen]
+            return [
+                ops.equal(ops.cast(found, labels.dtype), labels) for found in classes
+            ]
 
         self._accuracies = backend.compiled(accuracies)
 

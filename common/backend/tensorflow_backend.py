@@ -1,14 +1,11 @@
-"""Gradients and seeded random tensors: what `keras.ops` does not offer.
-
-Attacks, models, losses and the papers' algorithms are written in `keras.ops` and call
-this module for the rest, so that another engine is one more version of these functions.
-"""
+"""Gradients, compiled functions and seeded random tensors on TensorFlow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -46,6 +43,17 @@ def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
     return result, gradients[0] if len(gradients) == 1 else tuple(gradients)
 
 
+def moments(inputs: Any, axes: tuple[int, ...], *, synchronized: bool) -> Any:
+    """Returns mean and variance.
+
+    Args:
+      inputs: float [...].
+      axes: that are reduced.
+      synchronized: of the inputs of all replicas together, or of this replica's.
+    """
+    return keras.ops.moments(inputs, axes=axes, synchronized=synchronized)
+
+
 def fold(seed: Any, *data: Any) -> Any:
     """Returns the int64 seed that follows from a seed and further numbers.
 
@@ -59,6 +67,17 @@ def fold(seed: Any, *data: Any) -> Any:
         seed = (seed * _MULTIPLIER + _int64(number) + _INCREMENT) * _MULTIPLIER
         seed = seed ^ tf.bitwise.right_shift(seed, _int64(29))
     return seed
+
+
+def select(condition: Any, seeds: Any, others: Any) -> Any:
+    """Returns the seeds where the condition holds, and the others elsewhere.
+
+    Args:
+      condition: bool, broadcast with the seeds.
+      seeds: of `fold`.
+      others: of `fold`.
+    """
+    return tf.where(condition, seeds, others)
 
 
 def uniform(shape: Sequence[int], seed: Any, *, keys: Any = None) -> Any:

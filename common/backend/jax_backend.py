@@ -1,0 +1,133 @@
+"""Gradients and compiled functions on JAX.
+
+JAX differentiates and compiles pure functions, while Keras keeps weights in variables.
+A `_Scope` makes the one of the other: inside it, variables have the values that a trace
+was given, and what is assigned to them comes out of the trace as a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+
+
+def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
+    """Evaluates `fn` and differentiates it in one forward and one backward pass.
+
+    The variables that `fn` assigns, such as moving statistics, have their new values
+    afterwards: in the `keras.StatelessScope` that surrounds the call, if there is one.
+
+    Args:
+      fn: called with the tensors among `wrt`, in order; returns the scalar loss, or a
+        tuple that begins with it and goes on with auxiliary outputs.
+      *wrt: tensors, or lists of Keras variables, which `fn` uses by itself.
+
+    Returns:
+      What `fn` returned, and the gradients: a tuple with one entry for each `wrt` (a
+      list for a list of variables), or that entry alone if there is just one.
+    """
+    seen: dict[int, Any] = {}
+
+    def pure(sources: list[Any]) -> Any:
+        given = [
+            pair
+            for variables, values in zip(wrt, sources, strict=True)
+            if isinstance(values, list)
+            for pair in zip(variables, values, strict=True)
+        ]
+        with _Scope(given, seen) as scope:
+            result = fn(*(x for x in sources if not isinstance(x, list)))
+        loss = result[0] if isinstance(result, tuple) else result
+        return loss, (result, scope.assigned)
+
+    sources = [
+        [variable.value for variable in x]
+        if isinstance(x, (list, tuple))
+        else jnp.asarray(x)
+        for x in wrt
+    ]
+    (_, (result, assigned)), gradients = jax.value_and_grad(pure, has_aux=True)(sources)
+    _assign(assigned, seen)
+    return result, gradients[0] if len(gradients) == 1 else tuple(gradients)
+
+
+def moments(inputs: Any, axes: tuple[int, ...], *, synchronized: bool) -> Any:
+    """Returns mean and variance, which are of the whole batch in any case.
+
+    Args:
+      inputs: float [...].
+      axes: that are reduced.
+      synchronized: makes no difference: the devices that share a batch are one program,
+        which sees all of it.
+    """
+    del synchronized
+    return keras.ops.moments(inputs, axes=axes)
+
+
+def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a function of tensors, which may read and assign Keras variables.
+
+    Every call reads them as they are then.
+    """
+    seen: dict[int, Any] = {}
+
+    def pure(values: list[Any], args: Any, kwargs: Any) -> Any:
+        given = list(zip(seen.values(), values, strict=True))
+        with _Scope(given, seen) as scope:
+            result = fn(*args, **kwargs)
+        return result, scope.assigned
+
+    jitted = jax.jit(pure)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not seen:  # A trace without values finds the variables.
+            jitted.eval_shape([], args, kwargs)
+        values = [variable.value for variable in seen.values()]
+        result, assigned = jitted(values, args, kwargs)
+        _assign(assigned, seen)
+        return result
+
+    return call
+
+
+def is_concrete(tensor: Any) -> bool:
+    """Whether the tensor has a value that can be looked at now."""
+    # While a function is traced, operations on what has a value give what has none.
+    tracing = isinstance(jnp.zeros(()), jax.core.Tracer)
+    return not tracing and not isinstance(tensor, (jax.core.Tracer, keras.KerasTensor))
+
+
+class _Scope(keras.StatelessScope):
+    """Variables as a trace sees them, in whatever scope surrounds it.
+
+    Attributes:
+      assigned: values by the `id` of their variable, of those that were assigned.
+    """
+
+    def __init__(self, given: Iterable[tuple[Any, Any]], seen: dict[int, Any]) -> None:
+        """Gives variables their values, and adds to `seen` what is read or assigned."""
+        super().__init__(given)
+        self.assigned: dict[int, Any] = {}
+        self._seen = seen
+
+    def get_current_value(self, variable: Any) -> Any:
+        self._seen[id(variable)] = variable
+        value = super().get_current_value(variable)
+        if value is None and self.original_scope is not None:
+            return self.original_scope.get_current_value(variable)
+        return value
+
+    def add_update(self, update: tuple[Any, Any]) -> None:
+        variable, value = update
+        self._seen[id(variable)] = variable
+        self.assigned[id(variable)] = value
+        super().add_update(update)
+
+
+def _assign(assigned: dict[int, Any], seen: dict[int, Any]) -> None:
+    for key, value in assigned.items():
+        seen[key].assign(value)

@@ -1,0 +1,36 @@
+"""What differs between the engines behind training and evaluation.
+
+The package has the names of the engine of the backend that Keras runs on; another one
+is one more module with these. A distribution is what `make` returned.
+
+  NAME, STRATEGIES, VERSIONS: of the engine, for flags, errors and records.
+  FAILURES, reason: what the engine raises when it fails, and what that says in a line.
+  make, make_deterministic: where to compute, as the flags say.
+  accelerators: the devices that are not the CPU, in words; empty if there are none.
+  worker: this worker's index and the number of workers; worker 0 is the chief.
+  num_devices: what a batch must divide by.
+  num_replicas: how many parts of a batch are computed on their own, each with its own
+    statistics, state and share of the loss.
+  check_divides: refuses a batch that does not divide.
+  scope: the context in which variables are created.
+  first_state: the replicas' states, as a method gives them.
+  parts, joined: a replicated value as the parts of this worker, and the reverse.
+  Updates: the compiled updates of a learner, with their minibatches.
+  shared: a function of a batch, each device at its part of it.
+  forward_flops: floating-point operations of a network.
+  Board: TensorBoard's events.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import keras
+
+_engine = importlib.import_module(f"{__name__}.{keras.backend.backend()}_engine")
+
+
+def __getattr__(name: str) -> Any:
+    """Returns what the engine of Keras's backend has under that name."""
+    return getattr(_engine, name)

@@ -1,0 +1,282 @@
+"""The JAX engine: one program over all devices, and many updates in each call of it.
+
+An update is a pure function of the variables' values, the method's state and the
+training set, all of which stay in the devices' memory; `keras.StatelessScope` makes the
+one of the method's text. With several devices the minibatch is cut between them under
+`keras.distribution.DataParallel`, and the program still means what it means on one:
+batch norm normalises by the whole minibatch, and there is one replica.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from common import backend
+from common import recipe as recipes
+from common.data import memory, order
+from common.training.engine import jax_board
+
+NAME, STRATEGIES = "JAX", ("auto", "one_device")
+VERSIONS = {"jax": jax.__version__}
+FAILURES = (jax.errors.JaxRuntimeError,)
+Board = jax_board.Board
+_TENSORFLOW = ("mirrored", "multi_worker", "tpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class OneDevice:
+    """The first device that JAX finds."""
+
+
+def make(name: str = "auto") -> Any:
+    """Returns where to compute: one device, or a `DataParallel` over all of them.
+
+    Args:
+      name: `one_device`, or `auto`, which takes all devices of this machine.
+
+    Raises:
+      ValueError: an unknown name, or a strategy of TensorFlow.
+    """
+    recipes.lookup(dict.fromkeys(STRATEGIES + _TENSORFLOW), name, "--strategy")
+    if name in _TENSORFLOW:
+        raise ValueError(
+            f"--strategy={name} is of tf.distribute: set KERAS_BACKEND=tensorflow, or "
+            f"use {' or '.join(STRATEGIES)}. Received: --strategy={name}"
+        )
+    if name == "one_device" or jax.local_device_count() == 1:
+        return OneDevice()
+    return keras.distribution.DataParallel(auto_shard_dataset=False)
+
+
+def make_deterministic() -> None:
+    """Makes every operation repeat its bits; call it before `make`."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+
+
+def reason(error: Any) -> str:
+    """Returns what an error of JAX says, in one line."""
+    return str(error).strip().partition("\n")[0][:200]
+
+
+def accelerators() -> str:
+    """Returns such as `1 x NVIDIA H200`; empty on a CPU."""
+    if jax.default_backend() == "cpu":
+        return ""
+    return f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
+
+
+def worker(distribution: Any) -> tuple[int, int]:
+    """Returns (0, 1): there is one worker."""
+    del distribution
+    return 0, 1
+
+
+def num_devices(distribution: Any) -> int:
+    """Returns the devices that share a batch."""
+    return getattr(distribution, "num_model_replicas", 1)
+
+
+def num_replicas(distribution: Any) -> int:
+    """Returns 1: all devices compute one program."""
+    del distribution
+    return 1
+
+
+def check_divides(batch_size: int, distribution: Any) -> None:
+    """Refuses a batch that the devices cannot share equally, with a ValueError."""
+    if batch_size % num_devices(distribution):
+        raise ValueError(
+            "batch_size must divide by the number of devices; use --set batch_size= or "
+            f"--strategy=one_device. Received: batch_size={batch_size}, "
+            f"devices={num_devices(distribution)}"
+        )
+
+
+def scope(distribution: Any) -> Any:
+    """Returns the context in which variables are copied to all devices."""
+    if num_devices(distribution) == 1:
+        return contextlib.nullcontext()
+    return distribution.scope()
+
+
+def first_state(distribution: Any, make: Callable[[], Any]) -> Any:
+    """Returns what `make` gives."""
+    del distribution
+    return make()
+
+
+def parts(distribution: Any, value: Any) -> tuple[Any, ...]:
+    """Returns the value as the one part that it has."""
+    del distribution
+    return (value,)
+
+
+def joined(distribution: Any, leaves: list[np.ndarray]) -> list[Any]:
+    """Returns the values of arrays [1, ...]."""
+    del distribution
+    return [jnp.asarray(leaf[0]) for leaf in leaves]
+
+
+class Updates:
+    """The updates of a learner, as many a call as there are until something is due."""
+
+    def __init__(
+        self, learner: Any, recipe: Any, data_dir: str | None, *, most: int
+    ) -> None:
+        """Puts the training set into the devices' memory.
+
+        Args:
+          learner: is moved on.
+          recipe: of the learner.
+          data_dir: of the dataset.
+          most: updates a call.
+
+        Raises:
+          ValueError: a dataset that is not held in memory.
+        """
+        if not isinstance(recipe.dataset, memory.InMemory):
+            raise ValueError(
+                f"{recipe.dataset.name} is streamed by TensorFlow: train it with "
+                "KERAS_BACKEND=tensorflow. Received: KERAS_BACKEND=jax"
+            )
+        self._learner, self._recipe = learner, recipe
+        # XLA's CPU compiler makes the convolutions of a loop many times slower.
+        self._most = 1 if jax.default_backend() == "cpu" else most
+        images, labels = recipe.dataset.arrays("train", data_dir)
+        self._data = tuple(
+            _everywhere(learner.distribution, part)
+            for part in (images, labels.astype(np.int32))
+        )
+        self._compiled = jax.jit(self._several, donate_argnums=(0, 1))
+
+    def first_batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns images and labels of the next minibatch."""
+        images, labels = self._batch(self._data, [row[0] for row in self._rows()])
+        return np.asarray(images), np.asarray(labels)
+
+    def advance(self, limit: int) -> list[dict[str, Any]]:
+        """Does updates, at most `limit`, and returns the metrics of each."""
+        learner, count = self._learner, min(limit, self._most)
+        variables = learner.variables
+        values, learner.state, metrics = self._compiled(
+            [variable.value for variable in variables],
+            learner.state,
+            (self._data, self._rows()),
+            span=(learner.step, count),
+        )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        learner.step += count
+        found = {name: np.asarray(column) for name, column in metrics.items()}
+        return [{name: found[name][i] for name in found} for i in range(count)]
+
+    def _rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns epochs and indices, int32 [most, B], of the next updates."""
+        steps = self._learner.step + np.arange(self._most)
+        return order.rows(
+            self._recipe.dataset.num_train,
+            steps // self._learner.method.num_replays,
+            batch_size=self._recipe.batch_size,
+            seed=self._recipe.seed,
+        )
+
+    def _several(
+        self, values: Any, state: Any, sources: Any, *, span: Any
+    ) -> tuple[Any, Any, Any]:
+        """Returns variables, state and metrics [most] after some updates.
+
+        Args:
+          values: of the learner's variables.
+          state: of the method.
+          sources: images and labels of the whole training set, and `_rows`.
+          span: the number of updates before, and that to be done.
+        """
+        (data, rows), (first, count) = sources, span
+
+        def update(index: Any, values: Any, state: Any) -> tuple[Any, Any, Any]:
+            batch = self._batch(data, [row[index] for row in rows])
+            return self._update(values, state, batch, first + index)
+
+        def body(index: Any, carry: Any) -> tuple[Any, Any, Any]:
+            values, state, columns = carry
+            values, state, metrics = update(index, values, state)
+            added = {
+                name: columns[name].at[index].set(metrics[name]) for name in metrics
+            }
+            return values, state, added
+
+        shapes = jax.eval_shape(update, 0, values, state)[2]
+        columns = {name: jnp.zeros(self._most, x.dtype) for name, x in shapes.items()}
+        carry = values, state, columns
+        if self._most == 1:
+            return body(0, carry)
+        return jax.lax.fori_loop(0, count, body, carry)
+
+    def _update(
+        self, values: Any, state: Any, batch: Any, step: Any
+    ) -> tuple[Any, Any, Any]:
+        """Returns variables, state and metrics after an update."""
+        learner = self._learner
+        variables = learner.variables
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(mapping) as scope:
+            seed = backend.fold(self._recipe.seed, step)
+            metrics, state = learner.method.train_step(batch, state, seed)
+            if learner.average:
+                learner.average.update(step + 1)
+        return [scope.get_current_value(v) for v in variables], state, metrics
+
+    def _batch(self, data: Any, row: Any) -> tuple[Any, Any]:
+        """Returns a minibatch, cut between the devices."""
+        dataset, seed = self._recipe.dataset, self._recipe.seed
+        images, labels = dataset.minibatch(data, row, seed=seed)
+        cut = functools.partial(_cut, self._learner.distribution)
+        return cut(images), cut(labels)
+
+
+def shared(compiled: Callable[..., Any], distribution: Any) -> Callable[..., Any]:
+    """Returns `compiled` with every device at its part of the batch.
+
+    Args:
+      compiled: (batch, **numbers) -> anything; the batch a named tuple of tensors.
+      distribution: None stands for one device.
+    """
+    if num_devices(distribution) == 1:
+        return compiled
+    return lambda batch, **numbers: compiled(
+        type(batch)(*(_cut(distribution, part) for part in batch)), **numbers
+    )
+
+
+def forward_flops(network: Any, shape: tuple[int, ...]) -> float:
+    """Returns the floating-point operations of images [shape], as XLA counts them."""
+    traced = jax.jit(lambda images: network(images, training=False))
+    lowered = traced.lower(jax.ShapeDtypeStruct(shape, jnp.float32))
+    return float(lowered.cost_analysis()["flops"])
+
+
+def _everywhere(distribution: Any, array: np.ndarray) -> Any:
+    """Returns an array that every device has."""
+    if num_devices(distribution) == 1:
+        return jnp.asarray(array)
+    mesh = distribution.device_mesh.backend_mesh
+    return jax.device_put(array, jax.NamedSharding(mesh, jax.P()))
+
+
+def _cut(distribution: Any, tensor: Any) -> Any:
+    """Returns a tensor [B, ...] of which every device has its part."""
+    if num_devices(distribution) == 1:
+        return tensor
+    layout = distribution.get_data_layout(tensor.shape).backend_layout
+    return jax.lax.with_sharding_constraint(tensor, layout)

@@ -1,0 +1,73 @@
+"""The JAX engine, in processes of its own: one CPU as two devices."""
+
+import collections
+
+import numpy as np
+import pytest
+
+from tests import under_jax
+
+pytest.importorskip("jax", reason="JAX is not here: install requirements-jax.txt")
+TWO = "--xla_force_host_platform_device_count=2"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """Returns the arrays by run and name."""
+    path = tmp_path_factory.mktemp("under_jax") / "found.npz"
+    done = under_jax.result("tests.under_jax", str(path), XLA_FLAGS=TWO)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    runs = collections.defaultdict(dict)
+    for name, array in np.load(path).items():
+        run, _, rest = name.partition(": ")
+        runs[run][rest] = array
+    return runs
+
+
+def check_close(run, expected, atol):
+    assert run.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_allclose(run[name], array, atol=atol, err_msg=name)
+
+
+def test_batches_are_those_of_tensorflow_bit_for_bit(found):
+    """Minibatches straddle epochs, and each is used four times."""
+    stream = under_jax.FREE.dataset.train_batches(batch_size=16, seed=3)
+    wanted = list(stream.take(3).as_numpy_iterator())
+    for step in range(12):
+        images, labels = wanted[step // 4]
+        np.testing.assert_array_equal(found["batches"][f"images {step}"], images)
+        np.testing.assert_array_equal(found["batches"][f"labels {step}"], labels)
+
+
+def test_several_updates_a_call_are_as_many_of_one(found):
+    assert found["several"]["losses"].shape == (under_jax.STEPS,)
+    check_close(found["several"], found["one"], 1e-4)
+
+
+def test_the_perturbation_goes_from_update_to_update(found):
+    state = found["free"]["state"]
+    assert state.shape == (16, 32, 32, 3)
+    assert np.abs(state).max() == under_jax.FREE.method.epsilon
+
+
+def test_two_devices_do_what_one_does(found):
+    check_close(found["two devices"], found["one"], 1e-4)
+
+
+def test_bfloat16_keeps_float32_weights_and_the_loss(found):
+    half, single = found["bfloat16"], found["one"]
+    assert {array.dtype for array in half.values() if array.ndim > 1} == {
+        np.dtype("float32")
+    }
+    np.testing.assert_allclose(half["losses"], single["losses"], rtol=0.05)
+    assert (half["losses"] != single["losses"]).all()
+
+
+@pytest.mark.parametrize("name", ["mirrored", "multi_worker", "tpu"])
+def test_a_strategy_of_tensorflow_is_refused_in_one_line(name):
+    words = ("free_at", "list", f"--strategy={name}")
+    done = under_jax.result("tests.without_tensorflow", *words)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: --strategy={name} is of tf.distribute: set KERAS_B")

@@ -1,0 +1,207 @@
+"""The TensorFlow engine: replicas under a `tf.distribute` strategy."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from common import backend
+from common.training import strategy
+
+NAME, STRATEGIES = "TensorFlow", strategy.NAMES
+VERSIONS = {"tensorflow": tf.__version__}
+FAILURES = (tf.errors.OpError,)
+
+make, make_deterministic = strategy.make, strategy.make_deterministic
+worker, check_divides = strategy.worker, strategy.check_divides
+
+
+def reason(error: Any) -> str:
+    """Returns what an error of TensorFlow says, in one line."""
+    # The last paragraph says what happened; those before, where in the graph.
+    return error.message.rpartition("\n\n")[2].strip().partition("\n")[0][:200]
+
+
+def accelerators() -> str:
+    """Returns such as `2 x NVIDIA A100`; empty without a GPU."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return ""
+    details = tf.config.experimental.get_device_details(gpus[0])
+    return f"{len(gpus)} x {details.get('device_name', 'GPU')}"
+
+
+def num_devices(distribution: tf.distribute.Strategy | None) -> int:
+    """Returns the number of replicas; None stands for one device."""
+    return distribution.num_replicas_in_sync if distribution else 1
+
+
+num_replicas = num_devices
+
+
+def scope(distribution: tf.distribute.Strategy) -> Any:
+    """Returns the strategy's scope."""
+    return distribution.scope()
+
+
+def first_state(distribution: tf.distribute.Strategy, make: Callable[[], Any]) -> Any:
+    """Returns the states that `make` gives to the replicas."""
+    return distribution.run(make)
+
+
+def parts(distribution: tf.distribute.Strategy | None, value: Any) -> tuple[Any, ...]:
+    """Returns this worker's parts of a distributed value."""
+    if distribution is None or num_devices(distribution) == 1:
+        return (value,)
+    return distribution.experimental_local_results(value)
+
+
+def joined(distribution: tf.distribute.Strategy, leaves: list[np.ndarray]) -> list[Any]:
+    """Returns distributed values of arrays [replicas of this worker, ...]."""
+    index, workers = worker(distribution)
+    first = index * (distribution.num_replicas_in_sync // workers)
+
+    def own() -> Any:
+        context = tf.distribute.get_replica_context()
+        return [
+            tf.gather(leaf, context.replica_id_in_sync_group - first) for leaf in leaves
+        ]
+
+    return distribution.run(own)
+
+
+class Updates:
+    """The updates of a learner, one a call."""
+
+    def __init__(
+        self, learner: Any, recipe: Any, data_dir: str | None, *, most: int
+    ) -> None:
+        """Opens the stream of minibatches; `most` is not used."""
+        del most
+        self._learner, self._seed = learner, recipe.seed
+        self._update = compile_update(
+            learner.method, learner.distribution, recipe.seed, learner.average
+        )
+
+        def make_dataset(shard: tuple[int, int], replicas: int) -> tf.data.Dataset:
+            return recipe.dataset.train_batches(
+                batch_size=recipe.batch_size,
+                seed=recipe.seed,
+                start=learner.step // learner.method.num_replays,
+                data_dir=data_dir,
+                shard=shard,
+                replicas=replicas,
+            )
+
+        self._batches = strategy.distribute_batches(learner.distribution, make_dataset)
+        self._batch, self._is_fresh = next(self._batches), True
+
+    def first_batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns images and labels of a replica's first minibatch."""
+        distribution = self._learner.distribution
+        images, labels = (parts(distribution, x)[0].numpy() for x in self._batch)
+        return images, labels
+
+    def advance(self, limit: int) -> list[dict[str, Any]]:
+        """Does an update, and returns its metrics, unread; `limit` is at least one."""
+        del limit
+        learner = self._learner
+        if not self._is_fresh and learner.step % learner.method.num_replays == 0:
+            self._batch = next(self._batches)
+        self._is_fresh = False
+        values, learner.state = self._update(
+            self._batch, learner.state, tf.constant(learner.step, tf.int64)
+        )
+        learner.step += 1
+        return [values]
+
+
+def compile_update(
+    method: Any,
+    distribution: tf.distribute.Strategy,
+    seed: int,
+    average: Any = None,
+) -> Callable[..., Any]:
+    """Returns (batch, state, step) -> (metrics over all replicas, state), compiled.
+
+    `step` is the number of updates done before this one.
+    """
+
+    def train_step(batch: Any, state: Any, step: Any, step_seed: Any) -> Any:
+        result = method.train_step(batch, state, step_seed)
+        if average:
+            average.update(step + 1)
+        return result
+
+    @tf.function(reduce_retracing=True)
+    def update(batch: Any, state: Any, step: Any) -> Any:
+        # Random draws are keyed by example as well (backend.example_keys), so one seed
+        # serves all replicas, and the replicas together draw what one alone would.
+        step_seed = backend.fold(seed, step)
+        shares, state = distribution.run(
+            train_step, args=(batch, state, step, step_seed)
+        )
+        totals = {
+            name: distribution.reduce(tf.distribute.ReduceOp.SUM, share, axis=None)
+            for name, share in shares.items()
+        }
+        return totals, state
+
+    return update
+
+
+def shared(
+    compiled: Callable[..., Any], distribution: tf.distribute.Strategy | None
+) -> Callable[..., Any]:
+    """Returns `compiled` with every replica at its part of the batch.
+
+    Args:
+      compiled: (batch, **numbers) -> anything; the batch a named tuple of tensors.
+      distribution: of one machine; None stands for one device.
+    """
+    if distribution is None or num_devices(distribution) == 1:
+        return compiled
+
+    @tf.function(reduce_retracing=True)
+    def in_parts(batch: Any, **numbers: Any) -> Any:
+        def piece() -> Any:
+            context = tf.distribute.get_replica_context()
+            size = tf.shape(batch.labels)[0] // context.num_replicas_in_sync
+            start = context.replica_id_in_sync_group * size
+            cut = type(batch)(*(part[start : start + size] for part in batch))
+            return compiled(cut, **numbers)
+
+        return distribution.run(piece)
+
+    return in_parts
+
+
+def forward_flops(network: Any, shape: tuple[int, ...]) -> float:
+    """Returns the floating-point operations of images [shape], by the profiler."""
+    traced = tf.function(lambda x: network(x, training=False))
+    options = tf.compat.v1.profiler.ProfileOptionBuilder(
+        tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    )
+    profile = tf.compat.v1.profiler.profile(
+        traced.get_concrete_function(tf.TensorSpec(shape)).graph,
+        options=options.with_empty_output().build(),
+    )
+    return float(profile.total_float_ops)
+
+
+class Board:
+    """TensorBoard's events in a folder."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        """Opens a file of events."""
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def write(self, step: int, numbers: dict[str, float]) -> None:
+        """Writes scalars."""
+        with self._writer.as_default():
+            for name, value in numbers.items():
+                tf.summary.scalar(name, value, step=step)

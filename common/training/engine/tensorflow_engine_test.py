@@ -1,0 +1,42 @@
+"""The TensorFlow engine where the tests of the loop do not look."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common.training import engine, learner, strategy
+
+
+@pytest.fixture
+def updates(tiny_recipe):
+    """Returns the updates of a tiny recipe, and its learner."""
+    built = learner.build(tiny_recipe, strategy.make("one_device"), "float32")
+    return engine.Updates(built, tiny_recipe, None, most=10), built
+
+
+def test_an_update_a_call_moves_the_learner_on(updates):
+    updates, built = updates
+    for step in (1, 2):
+        (values,) = updates.advance(10)
+        assert set(values) == {"loss", "accuracy"}
+        assert (built.step, float(built.state)) == (step, step)
+
+
+def test_the_first_batch_is_shown_before_it_is_used(updates, tiny_recipe):
+    batches = tiny_recipe.dataset.train_batches(batch_size=32, seed=0)
+    expected = next(batches.as_numpy_iterator())
+    for found, wanted in zip(updates[0].first_batch(), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_replicated_values_go_apart_and_together(two_replicas):
+    leaves = [np.arange(6).reshape(2, 3), np.array([5, 7])]
+    joined = engine.joined(two_replicas, leaves)
+    for value, leaf in zip(joined, leaves, strict=True):
+        np.testing.assert_array_equal(engine.parts(two_replicas, value), leaf)
+    assert engine.parts(None, leaves) == (leaves,)
+
+
+def test_an_error_is_its_last_paragraph():
+    error = tf.errors.UnavailableError(None, None, "graph\n\nthe worker left\nat x")
+    assert engine.reason(error) == "the worker left"

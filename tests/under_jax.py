@@ -1,0 +1,97 @@
+"""What the tests of the JAX engine look at: `python -m tests.under_jax FILE`.
+
+Runs under KERAS_BACKEND=jax with two devices, which are one CPU, and writes arrays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from typing import Any, ClassVar
+
+import numpy as np
+
+from common import data
+from common.training import checkpoint, engine, learner, optimizers
+from tests import small_paper, sources
+
+STEPS = 7
+
+
+@dataclasses.dataclass(frozen=True)
+class Few(data.CIFAR10):
+    """A few random images in place of CIFAR-10."""
+
+    num_train: ClassVar[int] = 30
+
+    def arrays(self, split: str, data_dir: str | None) -> Any:
+        shape = (self.num_train, 32, 32, 3)
+        images = np.random.default_rng(0).integers(0, 256, shape)
+        return images.astype(np.uint8), np.arange(self.num_train, dtype=np.int32) % 10
+
+
+FREE = dataclasses.replace(small_paper.FREE, dataset=Few(), batch_size=16, seed=3)
+NATURAL = dataclasses.replace(
+    small_paper.RECIPES["natural"],
+    dataset=Few(),
+    optimizer=optimizers.Momentum(0.9),
+    average=0.5,
+)
+
+
+def result(*words: str, **environment: str) -> subprocess.CompletedProcess:
+    """Runs a module with words under KERAS_BACKEND=jax."""
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=sources.ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def batches() -> dict[str, np.ndarray]:
+    """Returns the minibatch of each of some steps."""
+    built = learner.build(FREE, engine.make("one_device"), "float32")
+    updates = engine.Updates(built, FREE, None, most=4)
+    found = {}
+    for built.step in range(12):
+        images, labels = updates.first_batch()
+        found[f"images {built.step}"], found[f"labels {built.step}"] = images, labels
+    return found
+
+
+def trained(
+    recipe: Any, strategy: str, *, most: int = 1, precision: str = "float32"
+) -> dict[str, np.ndarray]:
+    """Returns all variables, states and losses after some updates, `most` a call."""
+    built = learner.build(recipe, engine.make(strategy), precision)
+    updates = engine.Updates(built, recipe, None, most=most)
+    updates._most = most  # which a CPU has at 1
+    losses = []
+    while built.step < STEPS:
+        losses += [x["loss"] for x in updates.advance(STEPS - built.step)]
+    parts = {"losses": np.array(losses), "state": np.array(built.state)}
+    return {**checkpoint.named(built.variables), **parts}
+
+
+def main(path: str) -> None:
+    """Writes the arrays of all runs, each under its name."""
+    runs = {
+        "one": trained(NATURAL, "one_device"),
+        "several": trained(NATURAL, "one_device", most=4),
+        "two devices": trained(NATURAL, "auto"),
+        "free": trained(FREE, "one_device"),
+        "free on two": trained(FREE, "auto"),
+        "bfloat16": trained(NATURAL, "one_device", precision="mixed_bfloat16"),
+        "batches": batches(),
+    }
+    arrays = {f"{k}: {n}": x for k, run in runs.items() for n, x in run.items()}
+    np.savez(path, **arrays)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
