@@ -98,7 +98,7 @@ def is_concrete(tensor: Any) -> bool:
     """Whether the tensor has a value that can be looked at now."""
     # While a function is traced, operations on what has a value give what has none.
     tracing = isinstance(jnp.zeros(()), jax.core.Tracer)
-    return not tracing and not isinstance(tensor, (jax.core.Tracer, keras.KerasTensor))
+    return not tracing and not isinstance(tensor, jax.core.Tracer)
 
 
 class _Scope(keras.StatelessScope):

@@ -8,6 +8,7 @@ Source: Salmon 2011, "Parallel random numbers: as easy as 1, 2, 3".
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -77,12 +78,12 @@ def uniform(shape: Sequence[int], seed: Any, *, keys: Any = None) -> Any:
       keys: None, or [B], integers or of `example_keys`: then row b depends on its own
         seed and key alone, whatever the rest of the batch.
     """
-    return _draw(_to_uniform, shape, seed, keys)
+    return _draw(_words(seed), _optional(keys), law=_to_uniform, shape=tuple(shape))
 
 
 def normal(shape: Sequence[int], seed: Any, *, keys: Any = None) -> Any:
     """Returns float32 standard normal numbers; arguments as for `uniform`."""
-    return _draw(_to_normal, shape, seed, keys)
+    return _draw(_words(seed), _optional(keys), law=_to_normal, shape=tuple(shape))
 
 
 def example_keys(images: Any) -> Words:
@@ -91,7 +92,12 @@ def example_keys(images: Any) -> Words:
     Random starts are drawn with these keys, so that an image gets the same start in
     whatever batch, position or device it comes.
     """
-    images = jnp.asarray(images)
+    return _hash(jnp.asarray(images))
+
+
+# Compiled, since outside of a compiled function each of their many steps would be.
+@jax.jit
+def _hash(images: Any) -> Words:
     size = int(np.prod(images.shape[1:]))
     weights = np.random.default_rng(0).integers(1, 2**62, size, dtype=np.int64)
     flat = images.reshape(images.shape[0], size).astype(jnp.float32)
@@ -101,13 +107,16 @@ def example_keys(images: Any) -> Words:
     return jax.lax.reduce(products, zero, _add, (1,))
 
 
-def _draw(law: Callable[[Any], Any], shape: Any, seed: Any, keys: Any) -> Any:
-    """Returns float32 numbers: the law makes a row of four words."""
+@functools.partial(jax.jit, static_argnames=("law", "shape"))
+def _draw(
+    seed: Words, keys: Words | None, *, law: Callable[[Any], Any], shape: Any
+) -> Any:
+    """Returns float32 numbers of a law, which makes four of four words."""
     rows = 1 if keys is None else shape[0]
     count = int(np.prod(shape if keys is None else shape[1:]))
-    seeds = (_words(seed), _words(0 if keys is None else keys))
     (high, low), (key_high, key_low) = (
-        [jnp.broadcast_to(word, (rows,)) for word in words] for words in seeds
+        [jnp.broadcast_to(word, (rows,)) for word in words]
+        for words in (seed, _words(0) if keys is None else keys)
     )
     first, second, third, fourth = _philox((low, high, key_low, key_high), _SCRAMBLE)
     groups = jnp.arange(-(-count // 4), dtype=jnp.uint32)
@@ -116,27 +125,29 @@ def _draw(law: Callable[[Any], Any], shape: Any, seed: Any, keys: Any) -> Any:
     return drawn.reshape(rows, -1)[:, :count].reshape(shape)
 
 
-def _philox(counter: Sequence[Any], key: Sequence[Any]) -> list[Any]:
+def _philox(counter: Sequence[Any], key: Sequence[Any]) -> tuple[Any, ...]:
     """Returns the four random words of a counter of four and a key of two."""
     (factor0, step0), (factor1, step1) = _PHILOX
-    word0, word1, word2, word3 = counter
-    key0, key1 = (jnp.asarray(word, jnp.uint32) for word in key)
-    for _ in range(_ROUNDS):
-        low0, high0 = jnp.uint32(factor0) * word0, _high(factor0, word0)
-        low1, high1 = jnp.uint32(factor1) * word2, _high(factor1, word2)
-        word0, word1, word2, word3 = (
-            high1 ^ word1 ^ key0,
-            low1,
-            high0 ^ word3 ^ key1,
-            low0,
+
+    def mixed(_: Any, state: Any) -> Any:
+        (word0, word1, word2, word3), (key0, key1) = state
+        words = (
+            _high(factor1, word2) ^ word1 ^ key0,
+            jnp.uint32(factor1) * word2,
+            _high(factor0, word0) ^ word3 ^ key1,
+            jnp.uint32(factor0) * word0,
         )
-        key0, key1 = key0 + jnp.uint32(step0), key1 + jnp.uint32(step1)
-    return [word0, word1, word2, word3]
+        return words, (key0 + jnp.uint32(step0), key1 + jnp.uint32(step1))
+
+    # XLA's CPU compiler would work out all rounds anew for each of the four words.
+    unroll = jax.default_backend() != "cpu"
+    state = tuple(jnp.broadcast_arrays(*counter)), tuple(map(jnp.uint32, key))
+    return jax.lax.fori_loop(0, _ROUNDS, mixed, state, unroll=unroll)[0]
 
 
 def _to_uniform(words: Sequence[Any]) -> Any:
     """Returns float32 [..., 4] in [0, 1): the low 23 bits of each word."""
-    bits = jnp.stack(jnp.broadcast_arrays(*words), axis=-1) & jnp.uint32(0x7FFFFF)
+    bits = jnp.stack(words, axis=-1) & jnp.uint32(0x7FFFFF)
     ones = jax.lax.bitcast_convert_type(bits | jnp.uint32(127 << 23), jnp.float32)
     return ones - 1.0
 
@@ -148,6 +159,10 @@ def _to_normal(words: Sequence[Any]) -> Any:
     angles = 2.0 * np.float32(np.pi) * draws[..., 1::2]
     pairs = jnp.stack([radii * jnp.sin(angles), radii * jnp.cos(angles)], axis=-1)
     return pairs.reshape(draws.shape)
+
+
+def _optional(keys: Any) -> Words | None:
+    return None if keys is None else _words(keys)
 
 
 def _words(number: Any) -> Words:
