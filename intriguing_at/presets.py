@@ -276,12 +276,13 @@ DIGITS_ADVERSARIAL = dataclasses.replace(
     probe_every=DIGITS_STEPS // 3,
     checkpoint_every=DIGITS_STEPS // 3,
 )
+DIGITS_NAMES = ("clean", "adversarial", "mixed", "mbn", "mixed_alp", "consistent")
 DIGITS = {
     name: recipe
     for name, recipe in variants.strategies(
         DIGITS_ADVERSARIAL, norms.Group(8), DIGITS_STEPS * 100 // 110
     ).items()
-    if name in SMALL_NAMES
+    if name in DIGITS_NAMES
 }
 
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}

@@ -1,7 +1,5 @@
 """Feature denoising, against loops over positions and counts by hand."""
 
-import types
-
 import keras
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from common.models import ResNet, denoising, norms
-from common.training import cost
+from common.training import engine
 
 KINDS = tuple(denoising.MEANS)
 
@@ -199,8 +197,10 @@ def test_kinds_start_as_the_plain_network_and_then_differ(networks):
 
 
 def test_costs_count_the_products_of_a_block(networks):
-    shape = types.SimpleNamespace(image_size=32, channels=3)
-    counted = {kind: cost._forward_flops(networks[kind], shape) for kind in networks}
+    counted = {
+        kind: engine.forward_flops(network, (1, 32, 32, 3))
+        for kind, network in networks.items()
+    }
     expected = dict.fromkeys(KINDS, 0)
     for positions, channels in ((1024, 64), (256, 128), (64, 256), (16, 512)):
         embeddings = project = positions * channels**2

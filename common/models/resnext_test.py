@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from common.data import imagenet
 from common.models import ResNet, residual, resnet
-from common.training import cost
+from common.training import engine
 
 
 def convolutions(config, image_size=224):
     """Yields (kernel size, inputs, outputs, groups, height of the outputs)."""
-    yield 7, 3, 64, 1, image_size // 2
-    filters, size = 64, image_size // 4
+    yield 7, 3, 64, 1, -(-image_size // 2)  # rounded up, as at every stride
+    filters, size = 64, -(-image_size // 4)
     for stage, num_blocks in enumerate(resnet._DEPTHS[config.depth][1]):
         inner = config.groups * config.group_width * 2**stage
         outputs = 256 * 2**stage
@@ -76,7 +75,7 @@ def test_the_network_has_the_parameters_of_the_closed_form(fields):
 def test_the_costs_count_the_groups(image_size):
     config = ResNet(50, 32, 4)
     network = config.build(1000, image_size)
-    counted = cost._forward_flops(network, imagenet.ImageNet(image_size=image_size))
+    counted = engine.forward_flops(network, (1, image_size, image_size, 3))
     expected = multiply_adds(config, image_size)
     assert counted / 2 == pytest.approx(expected, rel=0.02)
 

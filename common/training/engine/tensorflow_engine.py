@@ -186,9 +186,15 @@ def forward_flops(network: Any, shape: tuple[int, ...]) -> float:
     options = tf.compat.v1.profiler.ProfileOptionBuilder(
         tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     )
+    eager = tf.config.functions_run_eagerly()
+    # The profiler sees nothing inside functions, such as Keras's for grouped kernels.
+    tf.config.run_functions_eagerly(True)
+    try:
+        graph = traced.get_concrete_function(tf.TensorSpec(shape)).graph
+    finally:
+        tf.config.run_functions_eagerly(eager)
     profile = tf.compat.v1.profiler.profile(
-        traced.get_concrete_function(tf.TensorSpec(shape)).graph,
-        options=options.with_empty_output().build(),
+        graph, options=options.with_empty_output().build()
     )
     return float(profile.total_float_ops)
 
