@@ -19,7 +19,7 @@ import free_at
 import intriguing_at
 import kurakin2017
 import smooth_at
-from common import backend, models, recipe
+from common import attacks, backend, models, recipe
 from common.models import activations, inception, layers, norms
 from common.training import average
 from tests import agreement
@@ -127,17 +127,21 @@ FAST = {
     "intriguing": of_digits(intriguing_at, "mbn", network=MIXTURE),
     "smooth": of_digits(smooth_at, "table1_both", network=RELU, **SMOOTH),
 }
+# Fewer steps than the recipes', since XLA's convolutions in a loop are slow on a CPU.
+PAIR = {"attack": attacks.PGD(40.0, 30.0, 2, targeted="random", clean_start=0.2)}
 HEAVY = {
     "free": of_digits(free_at, "cifar10_free_4"),
     "natural": of_digits(free_at, "cifar10_natural"),
-    "pgd": of_digits(free_at, "cifar10_pgd_7"),
+    "pgd": of_digits(free_at, "cifar10_pgd_7", num_steps=2),
     "step_ll": of_digits(kurakin2017, "step_ll", delay=2),
-    "iter_ll": of_digits(kurakin2017, "iter_ll", delay=0),
-    "adversarial": of_digits(intriguing_at, "adversarial"),
-    "mixture": of_digits(intriguing_at, "mbn"),
-    "pairing": of_digits(intriguing_at, "mixed_alp"),
-    "consistent": of_digits(intriguing_at, "consistent", consistent_from=3),
-    "group": of_digits(intriguing_at, "mixed_group"),
+    "iter_ll": of_digits(
+        kurakin2017, "iter_ll", attack=attacks.IterLL(64.0, 20.0, 2), delay=0
+    ),
+    "adversarial": of_digits(intriguing_at, "adversarial", **PAIR),
+    "mixture": of_digits(intriguing_at, "mbn", **PAIR),
+    "pairing": of_digits(intriguing_at, "mixed_alp", **PAIR),
+    "consistent": of_digits(intriguing_at, "consistent", consistent_from=3, **PAIR),
+    "group": of_digits(intriguing_at, "mixed_group", **PAIR),
     "silu": of_digits(smooth_at, "silu"),
     "efficientnet": of_digits(
         smooth_at, "silu", network=models.EfficientNet(width=0.25, depth=0.3)
