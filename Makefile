@@ -1,10 +1,12 @@
 # Every target makes its own environment in .venv; only Python and make are needed.
 #   PYTHON=/path/to/python   the interpreter to make it with, in place of the search
 #   GPU=1                    TensorFlow with CUDA, for `make reproduce`
+#   JOBS=2                   papers that it runs at a time; 1 keeps times of training fair
 VENV := .venv
 RUN := $(VENV)/bin/python
 PYTHON ?=
 GPU ?=
+JOBS ?= $(if $(GPU),1,2)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 DEV := $(VENV)/.installed-dev
@@ -22,11 +24,12 @@ help:
 	@echo 'make benchmarks  cost against bare passes and other libraries, ten minutes'
 	@echo 'make lint        format, style, types and import rules'
 	@echo 'make clean       remove .venv and caches; results in runs/ stay'
-	@echo 'Settings: PYTHON=/path/to/python, GPU=1 (with reproduce: TensorFlow with CUDA)'
+	@echo 'Settings: PYTHON=/path/to/python, GPU=1 (with reproduce: TensorFlow with CUDA),'
+	@echo '          JOBS=2 (papers that reproduce runs at a time)'
 
 reproduce: $(SUITE)
 	@echo '== reproduce: all papers at the digits scale'
-	@$(RUN) reproduce.py --scale=digits
+	@$(RUN) reproduce.py --scale=digits --jobs=$(JOBS)
 
 test: lint
 	@echo '== tests'
