@@ -2,11 +2,13 @@
 #   PYTHON=/path/to/python   the interpreter to make it with, in place of the search
 #   GPU=1                    with CUDA, for `make reproduce` and `make free`
 #   JAX=1                    on JAX alone, in .venv-jax, likewise
+#   JOBS=2                   papers that `make reproduce` runs at a time; 1 keeps times fair
 JAX ?=
 VENV := .venv$(if $(JAX),-jax)
 RUN := $(VENV)/bin/python
 PYTHON ?=
 GPU ?=
+JOBS ?= $(if $(GPU),1,2)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 # What `make free` trains and judges; the paper's own with
@@ -34,11 +36,12 @@ help:
 	@echo 'make benchmarks  cost against bare passes and other libraries, ten minutes'
 	@echo 'make lint        format, style, types and import rules'
 	@echo 'make clean       remove .venv and caches; results in runs/ stay'
-	@echo 'Settings: PYTHON=/path/to/python, GPU=1, JAX=1 (with reproduce, free), SCALE='
+	@echo 'Settings: PYTHON=/path/to/python; GPU=1, JAX=1 (reproduce, free);'
+	@echo '          JOBS=2 (papers that reproduce runs at a time); SCALE=small (free)'
 
 reproduce: $(SUITE)
 	@echo '== reproduce: all papers at the digits scale'
-	@$(RUN) reproduce.py --scale=digits
+	@$(RUN) reproduce.py --scale=digits --jobs=$(JOBS)
 
 free: $(SUITE)
 	@$(RUN) -m free_at train $(FREE)

@@ -4,11 +4,13 @@
 
 trains and evaluates every recipe of every paper, prints the comparison with the
 reported numbers and the claims, and writes `report/index.html`. The same command again
-goes on where it stopped. Exit status as for the papers' own commands.
+goes on where it stopped. With --jobs=2 two papers run at a time, which tells on the
+times of training. Exit status as for the papers' own commands.
 """
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import sys
 import time
@@ -16,7 +18,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from common import cli, recipe
+from common import cli, processes, recipe
 from common.results import (
     claims,
     comparison,
@@ -45,8 +47,11 @@ def main(argv: Sequence[str]) -> int:
             packages.find(recipe.lookup({p: p for p in PAPERS}, name, "paper"))
             for name in names
         ]
+        if values.run:
+            run = functools.partial(_run, argv=list(argv))
+            processes.each(run, [paper.name for paper in papers], values.jobs)
         return max(
-            [_reproduce(paper, values) for paper in papers] + [_report(papers, values)]
+            [_compare(paper, values) for paper in papers] + [_report(papers, values)]
         )
     except cli.USAGE_ERRORS as error:
         return cli.fail(cli.USAGE, error)
@@ -57,6 +62,9 @@ def main(argv: Sequence[str]) -> int:
 def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "run", True, "train and evaluate what is missing", flag_values=values
+    )
+    flags.DEFINE_integer(
+        "jobs", 1, "papers that run at a time", lower_bound=1, flag_values=values
     )
     flags.DEFINE_string("report", "report", "folder of the report", flag_values=values)
     flags.DEFINE_string(
@@ -70,14 +78,22 @@ def _define_flags(values: flags.FlagValues) -> None:
     )
 
 
-def _reproduce(paper: recipe.Paper, values: flags.FlagValues) -> int:
-    """Trains, evaluates, compares and judges one paper."""
+def _run(name: str, argv: Sequence[str]) -> None:
+    """Trains and evaluates what is missing of one paper."""
+    values = cli.define_flags()
+    _define_flags(values)
+    values(list(argv))
+    begin = time.perf_counter()
+    paper = packages.find(name)
+    session = cli.open_session(paper, values)
+    cli.run_all(session, paper.run_names(values.scale))
+    minutes = (time.perf_counter() - begin) / 60
+    print(f"{paper.title}: done in {minutes:.1f} minutes", flush=True)
+
+
+def _compare(paper: recipe.Paper, values: flags.FlagValues) -> int:
+    """Compares and judges one paper."""
     scale, workdir = values.scale, pathlib.Path(values.workdir)
-    if values.run:
-        begin = time.perf_counter()
-        session = cli.open_session(paper, values)
-        cli.run_all(session, paper.run_names(scale))
-        print(f"{paper.name}: {(time.perf_counter() - begin) / 60:.1f} minutes")
     cells = comparison.compare(paper, scale, workdir)
     judged = claims.check_claims(paper, scale, workdir)
     print(text.text_table(cells), text.text_claims(judged, scale), sep="\n")

@@ -1,0 +1,40 @@
+import functools
+import os
+import pathlib
+
+import pytest
+
+from common import processes
+
+
+def noted(name, folder):
+    """Prints, and returns the name with the process."""
+    print(f"begun{name}", flush=True)
+    print("\b\b 3/5", end="")
+    print()
+    if name == "broken":
+        raise ValueError("Received: broken")
+    pathlib.Path(folder, name).touch()
+    return name, os.getpid()
+
+
+def test_one_job_is_this_process(tmp_path, capfd):
+    found = processes.each(functools.partial(noted, folder=tmp_path), ["a", "b"], 1)
+    assert found == [("a", os.getpid()), ("b", os.getpid())]
+    assert capfd.readouterr().out == "beguna\n\b\b 3/5\nbegunb\n\b\b 3/5\n"
+
+
+def test_several_jobs_are_processes_that_print_whole_lines(tmp_path, capfd):
+    names = ["a", "b", "c"]
+    found = processes.each(functools.partial(noted, folder=tmp_path), names, 2)
+    assert [name for name, _ in found] == names
+    assert len({os.getpid(), *(process for _, process in found)}) == 4
+    lines = capfd.readouterr().out.splitlines()
+    assert sorted(lines) == ["a: beguna", "b: begunb", "c: begunc"]
+
+
+def test_an_error_is_raised_when_all_have_ended(tmp_path):
+    act = functools.partial(noted, folder=tmp_path)
+    with pytest.raises(ValueError, match="Received: broken"):
+        processes.each(act, ["broken", "a"], 2)
+    assert (tmp_path / "a").exists()
