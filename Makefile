@@ -30,7 +30,7 @@ PEERS := .venv-peers
 
 help:
 	@echo 'make reproduce   all papers at the digits scale, compared, with a report'
-	@echo 'make free        Free training, m = 8, then all attacks; again goes on'
+	@echo 'make free        Free training, m = 8, all attacks, comparison; again goes on'
 	@echo 'make test        lint, then the tests, but for the slow ones'
 	@echo 'make slow        the slow tests'
 	@echo 'make benchmarks  cost against bare passes and other libraries, ten minutes'
@@ -46,6 +46,7 @@ reproduce: $(SUITE)
 free: $(SUITE)
 	@$(RUN) -m free_at train $(FREE)
 	@$(RUN) -m free_at evaluate $(FREE)
+	@$(RUN) reproduce.py free_at --norun --scale=$(SCALE)
 
 test: lint
 	@echo '== tests'
@@ -76,7 +77,7 @@ clean:
 	@rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.installed: requirements.txt
-$(VENV)/.installed-dev: requirements-dev.txt requirements.txt
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt requirements-jax.txt
 $(VENV)/.installed-gpu: requirements-gpu.txt requirements.txt
 $(VENV)/.installed-jax: requirements-jax.txt
 $(VENV)/.installed-jax-gpu: requirements-jax-gpu.txt requirements-jax.txt

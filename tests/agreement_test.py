@@ -7,8 +7,6 @@ import pytest
 
 from tests import agreement
 
-pytest.importorskip("jax", reason="JAX is an extra: requirements-jax.txt")
-
 
 def all_cases(group):
     """Returns the parameters of a test of all cases of a group."""

@@ -11,7 +11,6 @@ import pytest
 from common.training import checkpoint, loop, strategy
 from tests import resume_test, small_paper, under_jax, worker
 
-pytest.importorskip("jax", reason="JAX is not here: install requirements-jax.txt")
 JAX = {"KERAS_BACKEND": "jax"}
 
 

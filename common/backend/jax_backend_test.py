@@ -5,8 +5,6 @@ import pytest
 
 from tests import agreement
 
-pytest.importorskip("jax", reason="JAX is an extra: requirements-jax.txt")
-
 
 @pytest.mark.parametrize("name", agreement.cases("backends"))
 def test_both_backends_do_the_same(name):

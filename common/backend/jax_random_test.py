@@ -1,14 +1,12 @@
 """The draws and seeds of JAX are TensorFlow's."""
 
+import jax
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.backend import jax_random
 from common.backend import tensorflow_backend as reference
-
-jax = pytest.importorskip("jax", reason="JAX is an extra: requirements-jax.txt")
-
-from common.backend import jax_random  # noqa: E402  (it imports JAX)
 
 RNG = np.random.default_rng(0)
 INTEGERS = np.concatenate(

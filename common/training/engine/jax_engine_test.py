@@ -7,7 +7,6 @@ import pytest
 
 from tests import under_jax
 
-pytest.importorskip("jax", reason="JAX is not here: install requirements-jax.txt")
 TWO = "--xla_force_host_platform_device_count=2"
 
 

@@ -137,7 +137,7 @@ def compile_update(
             average.update(step + 1)
         return result
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def update(batch: Any, state: Any, step: Any) -> Any:
         # Random draws are keyed by example as well (backend.example_keys), so one seed
         # serves all replicas, and the replicas together draw what one alone would.
@@ -166,7 +166,7 @@ def shared(
     if distribution is None or num_devices(distribution) == 1:
         return compiled
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def in_parts(batch: Any, **numbers: Any) -> Any:
         def piece() -> Any:
             context = tf.distribute.get_replica_context()
@@ -182,7 +182,7 @@ def shared(
 
 def forward_flops(network: Any, shape: tuple[int, ...]) -> float:
     """Returns the floating-point operations of images [shape], by the profiler."""
-    traced = tf.function(lambda x: network(x, training=False))
+    traced = tf.function(lambda x: network(x, training=False), autograph=False)
     options = tf.compat.v1.profiler.ProfileOptionBuilder(
         tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     )
