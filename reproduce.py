@@ -88,7 +88,7 @@ def _run(name: str, argv: Sequence[str]) -> None:
     session = cli.open_session(paper, values)
     cli.run_all(session, paper.run_names(values.scale))
     minutes = (time.perf_counter() - begin) / 60
-    print(f"{paper.title}: done in {minutes:.1f} minutes", flush=True)
+    print(f"{name}: done in {minutes:.1f} minutes", flush=True)
 
 
 def _compare(paper: recipe.Paper, values: flags.FlagValues) -> int:

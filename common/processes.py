@@ -15,7 +15,7 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
     """Returns `act(name)` of every name, with up to `jobs` at a time.
 
     One job is this process. Several are processes of their own, which see none of its
-    state; they print whole lines, after their name, and no progress bars.
+    state; they print whole lines, which say the name, and no progress bars.
 
     Args:
       act: a function of a module, or a `functools.partial` of one.
@@ -37,22 +37,23 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
 
 
 def _printing(act: Callable[[str], Any], name: str) -> Any:
-    with contextlib.redirect_stdout(_Lines(f"{name}: ")):
+    with contextlib.redirect_stdout(_Lines(name)):
         return act(name)
 
 
 class _Lines(io.TextIOBase):
     """Passes on whole lines, but for those that a progress bar draws over."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
-        self._prefix, self._out, self._begun = prefix, sys.stdout, ""
+        self._name, self._out, self._begun = name, sys.stdout, ""
 
     def write(self, text: str) -> int:
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
             if line and line.isprintable():
+                named = line if self._name in line else f"{self._name}: {line}"
                 # One call, so that no other process writes within the line.
-                self._out.write(f"{self._prefix}{line}\n")
+                self._out.write(f"{named}\n")
                 self._out.flush()
         return len(text)

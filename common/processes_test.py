@@ -9,7 +9,8 @@ from common import processes
 
 def noted(name, folder):
     """Prints, and returns the name with the process."""
-    print(f"begun{name}", flush=True)
+    print("begun")
+    print(f"[1/2] {name}", flush=True)
     print("\b\b 3/5", end="")
     print()
     if name == "broken":
@@ -21,16 +22,20 @@ def noted(name, folder):
 def test_one_job_is_this_process(tmp_path, capfd):
     found = processes.each(functools.partial(noted, folder=tmp_path), ["a", "b"], 1)
     assert found == [("a", os.getpid()), ("b", os.getpid())]
-    assert capfd.readouterr().out == "beguna\n\b\b 3/5\nbegunb\n\b\b 3/5\n"
+    assert capfd.readouterr().out == "".join(
+        f"begun\n[1/2] {name}\n\b\b 3/5\n" for name in "ab"
+    )
 
 
 def test_several_jobs_are_processes_that_print_whole_lines(tmp_path, capfd):
-    names = ["a", "b", "c"]
+    names = ["x", "y", "z"]
     found = processes.each(functools.partial(noted, folder=tmp_path), names, 2)
     assert [name for name, _ in found] == names
     assert len({os.getpid(), *(process for _, process in found)}) == 4
     lines = capfd.readouterr().out.splitlines()
-    assert sorted(lines) == ["a: beguna", "b: begunb", "c: begunc"]
+    assert sorted(lines) == sorted(
+        line for name in names for line in (f"{name}: begun", f"[1/2] {name}")
+    )
 
 
 def test_an_error_is_raised_when_all_have_ended(tmp_path):
