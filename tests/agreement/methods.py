@@ -117,6 +117,11 @@ def trained(chosen: recipe.Recipe) -> agreement.Arrays:
 
 TINY = Tiny()
 MIXTURE = Tiny(norm=norms.Batch(branches=norms.MIXTURE))
+GROUPS = dataclasses.replace(
+    models.WideResNet(depth=8, width=2, stem_stride=2),
+    activation="silu",
+    norm=norms.Group(8),
+)
 RELU = Tiny(activation="relu")  # and no kink in a backward pass
 SMOOTH = {"crafting": activations.SMOOTH, "update": activations.SMOOTH}
 FAST = {
@@ -135,13 +140,13 @@ HEAVY = {
     "pgd": of_digits(free_at, "cifar10_pgd_7", num_steps=2),
     "step_ll": of_digits(kurakin2017, "step_ll", delay=2),
     "iter_ll": of_digits(
-        kurakin2017, "iter_ll", attack=attacks.IterLL(64.0, 20.0, 2), delay=0
+        kurakin2017, "step_ll", attack=attacks.IterLL(64.0, 20.0, 2), delay=0
     ),
     "adversarial": of_digits(intriguing_at, "adversarial", **PAIR),
     "mixture": of_digits(intriguing_at, "mbn", **PAIR),
     "pairing": of_digits(intriguing_at, "mixed_alp", **PAIR),
     "consistent": of_digits(intriguing_at, "consistent", consistent_from=3, **PAIR),
-    "group": of_digits(intriguing_at, "mixed_group", **PAIR),
+    "group": of_digits(intriguing_at, "mixed", network=GROUPS, **PAIR),
     "silu": of_digits(smooth_at, "silu"),
     "efficientnet": of_digits(
         smooth_at, "silu", network=models.EfficientNet(width=0.25, depth=0.3)
