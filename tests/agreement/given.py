@@ -16,8 +16,10 @@ def filled(network: keras.Model, seed: int = 0) -> keras.Model:
     for variable in network.variables:
         name = variable.path.rpartition("/")[2]
         values = rng.normal(size=variable.shape)
-        if "variance" in name or "gamma" in name:
+        if "variance" in name:
             values = 1.0 + 0.2 * np.tanh(values)
+        elif "gamma" in name:  # below 1, or what sums up over many blocks explodes
+            values = 0.5 + 0.1 * np.tanh(values)
         elif len(variable.shape) > 1:
             values *= np.sqrt(2.0 / np.prod(variable.shape[:-1]))
         else:
