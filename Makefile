@@ -12,7 +12,7 @@ JOBS ?= $(if $(GPU),1,2)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 # What `make free` trains and judges; the paper's own with
-#   make free JAX=1 GPU=1 SCALE=paper FLAGS=--precision=mixed_bfloat16
+#   make free JAX=1 GPU=1 SCALE=paper FLAGS="--precision=mixed_bfloat16 --data_dir=DIR"
 SCALE ?= small
 FLAGS ?=
 FREE := cifar10_free_8 --scale=$(SCALE) $(FLAGS)
@@ -35,7 +35,7 @@ help:
 	@echo 'make slow        the slow tests'
 	@echo 'make benchmarks  cost against bare passes and other libraries, ten minutes'
 	@echo 'make lint        format, style, types and import rules'
-	@echo 'make clean       remove .venv and caches; results in runs/ stay'
+	@echo 'make clean       remove what was installed, and caches; results in runs/ stay'
 	@echo 'Settings: PYTHON=/path/to/python; GPU=1, JAX=1 (reproduce, free);'
 	@echo '          JOBS=2 (papers that reproduce runs at a time); SCALE=small (free)'
 
@@ -46,7 +46,7 @@ reproduce: $(SUITE)
 free: $(SUITE)
 	@$(RUN) -m free_at train $(FREE)
 	@$(RUN) -m free_at evaluate $(FREE)
-	@$(RUN) reproduce.py free_at --norun --scale=$(SCALE)
+	@$(RUN) reproduce.py free_at --norun --scale=$(SCALE) $(FLAGS)
 
 test: lint
 	@echo '== tests'
@@ -72,9 +72,9 @@ lint: $(DEV)
 	  tests/imports_test.py tests/style_test.py
 
 clean:
-	@echo '== clean: remove $(VENV) and caches'
+	@echo '== clean: remove .venv, .venv-jax and caches'
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
-	@rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-jax .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.installed: requirements.txt
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt requirements-jax.txt

@@ -30,9 +30,9 @@ python -m benchmarks --norun   # this page and its figure again, from records/
 missing; [`requirements-peers.txt`](requirements-peers.txt) says how to make it. All on
 this page is generated from [`records/`](records), which hold every sample.
 
-`python -m benchmarks.throughput` prints how many images a second training takes, natural
-and Free, what share of the device's matrix peak that is, and what a Free replay costs
-beside a natural update: on TensorFlow, or with KERAS_BACKEND=jax on JAX.
+`python -m benchmarks.throughput` prints how many images a second training takes,
+natural and Free, what share of the device's matrix peak that is, and what a Free replay
+costs beside a natural update: on TensorFlow, or with KERAS_BACKEND=jax on JAX.
 """
 FIGURE = """
 <picture>

@@ -5,8 +5,8 @@
 Natural training and Free training, m = 8, in the updates of the training loop, on
 random images in the place of CIFAR-10. Prints for each the images per second and the
 share of the matrix peak of the devices, and what a Free replay costs beside a natural
-update. The peak is that of bfloat16 without sparsity, by the name of the device or
---peak in TFLOP/s; without one, as on a CPU, the share is n/a.
+update. The peak is that of 16-bit matrices without sparsity, whatever the precision, by
+the name of the device or --peak in TFLOP/s; without one, as on a CPU, the share is n/a.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from free_at import presets
 NATURAL, FREE = "cifar10_natural", "cifar10_free_8"
 PEAKS = {  # name of a device -> TFLOP/s, of the makers' data sheets
     "H200": 989.0,
-    "H100": 989.0,
+    "H100": 989.0,  # SXM
     "A100": 312.0,
     "V100": 125.0,
     "T4": 65.0,

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from common import attacks, models
 from common.models import activations, layers, norms
-from common.training import learner, loop, optimizers, strategy
+from common.training import learner, optimizers, strategy
+from common.training.engine import tensorflow_engine
 from smooth_at.algorithm import SmoothTraining
 from tests import small_paper, smooth
 
@@ -68,7 +69,7 @@ def trained(network, method, distribution, num_steps):
             batch_size=recipe.batch_size, seed=0, shard=shard, replicas=replicas
         ),
     )
-    update = loop.compile_update(built.method, distribution, recipe.seed)
+    update = tensorflow_engine.compile_update(built.method, distribution, recipe.seed)
     history = []
     for step in range(num_steps):
         step = tf.constant(step, tf.int64)

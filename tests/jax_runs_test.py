@@ -32,6 +32,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     assert np.abs(small_paper.saved(run_dir)["state 0"]).max() == small_paper.EPSILON
     manifest = json.loads((run_dir / "recipe.json").read_text())
     assert (manifest["backend"], manifest["strategy"]) == ("jax", "OneDevice")
+    assert "continued" not in manifest
     assert {"jax", "keras", "python"} == set(manifest["versions"])
 
 
@@ -40,6 +41,10 @@ def test_a_run_that_tensorflow_began_ends_as_if_it_had_ended_it(tmp_path):
     loop.train(recipe, tmp_path / "whole", distribution=strategy.make("one_device"))
     ended(tmp_path, "natural", -signal.SIGKILL, DIE_AT="update:7")
     run_dir = ended(tmp_path, "natural", **JAX)
+    manifest = json.loads((run_dir / "recipe.json").read_text())
+    (continued,) = manifest["continued"]
+    assert (manifest["backend"], continued["backend"]) == ("tensorflow", "jax")
+    assert continued["step"] == 5
     arrays, wanted = map(small_paper.saved, (run_dir, tmp_path / "whole"))
     assert arrays.keys() == wanted.keys()
     for name, array in wanted.items():

@@ -11,9 +11,10 @@ import subprocess
 import sys
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 
-from common import data
+from common import backend, data
 from common.training import checkpoint, engine, learner, optimizers
 from tests import small_paper, sources
 
@@ -78,6 +79,22 @@ def trained(
     return {**checkpoint.named(built.variables), **parts}
 
 
+def refusals() -> dict[str, np.ndarray]:
+    """Returns what is said of variables that a compiled function reads only later."""
+    weights = [keras.Variable(1.0), keras.Variable(2.0)]
+
+    @backend.compiled
+    def total(numbers: Any) -> Any:
+        return sum(weight * numbers for weight in weights[: numbers.shape[0]])
+
+    found = {"first": np.asarray(total(np.ones(1, np.float32)))}
+    try:
+        total(np.ones(2, np.float32))
+    except RuntimeError as error:
+        found["later"] = np.array(str(error))
+    return found
+
+
 def main(path: str) -> None:
     """Writes the arrays of all runs, each under its name."""
     runs = {
@@ -85,9 +102,11 @@ def main(path: str) -> None:
         "several": trained(NATURAL, "one_device", most=4),
         "two devices": trained(NATURAL, "auto"),
         "free": trained(FREE, "one_device"),
-        "free on two": trained(FREE, "auto"),
+        "free, several": trained(FREE, "one_device", most=4),
+        "free on two": trained(FREE, "auto", most=4),
         "bfloat16": trained(NATURAL, "one_device", precision="mixed_bfloat16"),
         "batches": batches(),
+        "refusals": refusals(),
     }
     arrays = {f"{k}: {n}": x for k, run in runs.items() for n, x in run.items()}
     np.savez(path, **arrays)

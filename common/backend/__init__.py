@@ -13,7 +13,7 @@ another engine is one more module like these:
   is_concrete: whether a tensor has a value now.
 
 A seed is opaque: what `fold` returned, or an int. The same seed gives the same numbers
-on every backend, so that runs are compared draw by draw.
+on every backend (normal ones to rounding), so that they are compared draw by draw.
 """
 
 from __future__ import annotations

@@ -79,6 +79,11 @@ def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
         given = list(zip(seen.values(), values, strict=True))
         with _Scope(given, seen) as scope:
             result = fn(*args, **kwargs)
+        if len(seen) > len(given) > 0:
+            raise RuntimeError(
+                "A compiled function must read the same variables in every call. "
+                f"Received: {len(seen) - len(given)} more than in the first"
+            )
         return result, scope.assigned
 
     jitted = jax.jit(pure)

@@ -121,9 +121,7 @@ def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
     On the CPU, XLA made convolutions several times slower.
     """
     on_accelerator = bool(tf.config.list_logical_devices("GPU"))
-    return tf.function(
-        fn, jit_compile=on_accelerator, autograph=False, reduce_retracing=True
-    )
+    return tf.function(fn, jit_compile=on_accelerator, reduce_retracing=True)
 
 
 def _int64(number: Any) -> Any:

@@ -5,18 +5,35 @@ Recipes name datasets whose pipelines are TensorFlow's on machines that do not h
 
 from __future__ import annotations
 
+import functools
 import importlib
 import types
 from typing import TYPE_CHECKING, Any
+
+import keras
+
+
+@functools.cache
+def load() -> Any:
+    """Returns the module `tensorflow`.
+
+    Raises:
+      ImportError: it is not installed.
+    """
+    module = importlib.import_module("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        # Or it would take the memory that the other engine has left.
+        module.config.set_visible_devices([], "GPU")
+    return module
 
 
 class _TensorFlow(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         try:
-            return getattr(importlib.import_module("tensorflow"), name)
-        except ModuleNotFoundError as error:
+            return getattr(load(), name)
+        except ImportError as error:
             raise FileNotFoundError(
-                "These data are read by TensorFlow, which is not here: install "
+                "This is read by TensorFlow, which is not here: install "
                 f"requirements.txt. Received: {error}"
             ) from None
 

@@ -144,7 +144,7 @@ class InMemory:
         asked: Any = {"batch_size": batch_size, "shard": shard, "indices": indices}
         if keras.backend.backend() != "tensorflow":
             rows = pipeline.test_rows(self.num_test, **asked)
-            return _cut(self.arrays("test", data_dir), rows, batch_size)
+            return _Cuts(self.arrays("test", data_dir), rows, batch_size)
         stream = pipeline.test_range(self.num_test, **asked)
         images, labels = _on_host(self.arrays("test", data_dir))
 
@@ -177,8 +177,16 @@ def _on_host(arrays: Arrays) -> tuple[Any, Any]:
         return tf.constant(images), tf.constant(labels, tf.int32)
 
 
-def _cut(arrays: Arrays, rows: np.ndarray, batch_size: int) -> Iterator[Arrays]:
-    images, labels = arrays
-    for first in range(0, len(rows), batch_size):
-        some = rows[first : first + batch_size]
-        yield images[some].astype(np.float32), labels[some].astype(np.int32)
+@dataclasses.dataclass(frozen=True)
+class _Cuts:
+    """Batches of rows, which are made again whenever they are read."""
+
+    arrays: Arrays
+    rows: np.ndarray
+    batch_size: int
+
+    def __iter__(self) -> Iterator[Arrays]:
+        images, labels = self.arrays
+        for first in range(0, len(self.rows), self.batch_size):
+            some = self.rows[first : first + self.batch_size]
+            yield images[some].astype(np.float32), labels[some].astype(np.int32)

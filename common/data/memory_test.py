@@ -3,6 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
+import keras
 import numpy as np
 import pytest
 
@@ -93,6 +94,18 @@ def test_chosen_test_examples_come_in_the_order_of_the_choice(workers):
     images, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
     np.testing.assert_array_equal(labels, chosen)
     np.testing.assert_array_equal(images, Tiny().arrays("test", None)[0][chosen])
+
+
+def test_test_batches_of_another_engine_are_the_same_and_read_again(monkeypatch):
+    wanted = list(Tiny().test_batches(batch_size=3).as_numpy_iterator())
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    batches = Tiny().test_batches(batch_size=3)
+    for found in (list(batches), list(batches)):
+        assert len(found) == len(wanted) == 3
+        for pair, expected in zip(found, wanted, strict=True):
+            for array, other in zip(pair, expected, strict=True):
+                assert array.dtype == other.dtype
+                np.testing.assert_array_equal(array, other)
 
 
 def test_train_slice_is_the_beginning_without_augmentation():

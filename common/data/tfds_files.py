@@ -6,9 +6,12 @@ CIFAR is also read from what `common.data.export` has written of it.
 from __future__ import annotations
 
 import os
+import zipfile
 from typing import Any
 
 import numpy as np
+
+from common.data import lazy
 
 
 def folder(data_dir: str | None) -> str:
@@ -17,24 +20,32 @@ def folder(data_dir: str | None) -> str:
     return os.path.expanduser(found)
 
 
-def builder(name: str, data_dir: str, *, how: str) -> Any:
+def builder(
+    name: str,
+    data_dir: str,
+    *,
+    how: str,
+    without: str = "this is not read: install requirements.txt",
+) -> Any:
     """Returns the TFDS builder of a prepared dataset. Never downloads.
 
     Args:
       name: in TFDS, such as `cifar10`.
       data_dir: what `folder` returned.
       how: how to get the dataset, for the error.
+      without: what to do where TFDS is not installed, likewise.
 
     Raises:
-      FileNotFoundError: the folder does not hold the prepared dataset.
+      FileNotFoundError: the folder does not hold the prepared dataset, or there is no
+        TFDS.
     """
     try:
+        lazy.load()
         import tensorflow_datasets as tfds  # slow to import; the digits do not need it
     except ImportError as error:
         raise FileNotFoundError(
-            f"Without TFDS ({error}), CIFAR is read from a file: where TFDS is, run "
-            f"python -m common.data.export {name} --to=FOLDER; then set --data_dir to "
-            f"that folder. Received: data_dir={data_dir}"
+            f"Without TensorFlow and TFDS ({error}), {without}. "
+            f"Received: data_dir={data_dir}"
         ) from None
     found = tfds.builder(name, data_dir=data_dir)
     if not found.info.splits:
@@ -63,9 +74,23 @@ def in_memory(name: str, split: str, data_dir: str) -> tuple[np.ndarray, np.ndar
     """
     file = os.path.join(data_dir, exported(name))
     if os.path.exists(file):
-        with np.load(file) as arrays:
-            return arrays[f"{split}_images"], arrays[f"{split}_labels"]
-    source = builder(name, data_dir, how=f"tfds build {name} --data_dir={data_dir}")
+        try:
+            with np.load(file) as arrays:
+                return arrays[f"{split}_images"], arrays[f"{split}_labels"]
+        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            raise FileNotFoundError(
+                f"{file} is damaged, or not of common.data.export; write it again. "
+                f"Received: {error}"
+            ) from None
+    source = builder(
+        name,
+        data_dir,
+        how=f"tfds build {name} --data_dir={data_dir}",
+        without=(
+            f"{name} is read from a file: where they are, run python -m "
+            f"common.data.export {name} --to=FOLDER; then set --data_dir to that folder"
+        ),
+    )
     dataset = source.as_dataset(split=split, batch_size=1_000, shuffle_files=False)
     ids, images, labels = [], [], []
     for batch in dataset.as_numpy_iterator():

@@ -16,15 +16,7 @@ def verdict(*examples):
     """What was found of each: right, and hit; its image says its place."""
     top1, hit = (np.array(part, bool) for part in zip(*examples, strict=True))
     images = np.arange(len(examples), dtype=np.float32).reshape(-1, 1, 1, 1)
-    return judges.Verdict(top1, ~hit, hit, (FakeTensor(images),))
-
-
-class FakeTensor:
-    def __init__(self, value):
-        self.value = value
-
-    def numpy(self):
-        return self.value
+    return judges.Verdict(top1, ~hit, hit, (images,))
 
 
 def slots(count):

@@ -18,6 +18,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from common.data.lazy import tf
+
 SLIM, KERAS = "TF-Slim", "keras.applications"  # the kinds of file
 
 _SCOPES = {  # by the name of our network; those of Keras are not used
@@ -169,22 +171,24 @@ def _hashes(path: pathlib.Path) -> dict[str, str]:
 
 
 def _from_slim(path: pathlib.Path, wanted: Mapping[str, Any], scope: str) -> _Found:
-    import tensorflow as tf  # whose files these are, and nothing else here
-
-    try:
-        reader = tf.train.load_checkpoint(str(path))
-    except tf.errors.OpError as error:
-        raise ValueError(error.message) from error
-    names = reader.get_variable_to_shape_map()
-    arrays, averaged, known = {}, 0, set()
+    sources = {}
     for target in wanted:
         layer, *suffix = target.rsplit("/", 2)
-        name = f"{scope}/{layer}/{_SUFFIXES['/'.join(suffix)]}"
-        known.add(name)
-        if name + _AVERAGED in names:
-            arrays[target], averaged = reader.get_tensor(name + _AVERAGED), averaged + 1
-        elif name in names:
-            arrays[target] = reader.get_tensor(name)
+        sources[target] = f"{scope}/{layer}/{_SUFFIXES['/'.join(suffix)]}"
+    known = set(sources.values())
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        names = reader.get_variable_to_shape_map()
+        average = {
+            name: name + _AVERAGED for name in known if name + _AVERAGED in names
+        }
+        arrays = {
+            target: reader.get_tensor(average.get(name, name))
+            for target, name in sources.items()
+            if name in average or name in names
+        }
+    except tf.errors.OpError as error:
+        raise ValueError(error.message) from error
     # What is not of the model: slots of an optimizer, averages, counters. And a head
     # that the network is built without.
     endings = tuple(f"/{suffix}" for suffix in (*_SUFFIXES.values(), "BatchNorm/gamma"))
@@ -195,7 +199,7 @@ def _from_slim(path: pathlib.Path, wanted: Mapping[str, Any], scope: str) -> _Fo
         if name.startswith(f"{scope}/") and name.endswith(endings) and name not in known
         if "AuxLogits" in heads or not name.startswith(f"{scope}/AuxLogits/")
     )
-    return _Found(arrays, averaged, next(unknown, ""))
+    return _Found(arrays, len(average), next(unknown, ""))
 
 
 def _from_keras(path: pathlib.Path, wanted: Mapping[str, Any]) -> _Found:

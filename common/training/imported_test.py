@@ -248,6 +248,13 @@ def test_what_is_not_there_or_broken_is_refused_in_one_line(third, tmp_path):
     with pytest.raises(ValueError, match=r"half\.ckpt does not read") as caught:
         imported.load(tmp_path / "half.ckpt", third)
     assert "\n" not in str(caught.value)
+    prefix = save(random_arrays(third), tmp_path / "flipped.ckpt")
+    (file,) = tmp_path.glob("flipped.ckpt.data-*")
+    contents = bytearray(file.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    file.write_bytes(contents)
+    with pytest.raises(ValueError, match=r"flipped\.ckpt does not read"):
+        imported.load(prefix, third)
 
 
 def test_other_networks_are_refused(fourth, tmp_path):

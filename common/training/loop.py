@@ -39,14 +39,17 @@ def train(
       RunError: the folder is of another recipe, the loss is not finite, or a worker
         was lost.
     """
+    engine.check_dataset(recipe.dataset)
     engine.check_divides(recipe.batch_size, distribution)
     worker, learner = engine.worker(distribution), None
     try:
         learner = learners.build(recipe, distribution, precision)
         if worker[0] == 0:
-            record = _manifest(recipe, learner, precision)
+            record = {**_manifest(recipe, learner, precision), **_place(distribution)}
             manifest.check_or_write(run_dir, {**(notes or {}), **record})
         learner.restore(run_dir / "checkpoints")
+        if worker[0] == 0 and 0 < learner.step < recipe.num_steps:
+            manifest.note_continuation(run_dir, learner.step, _place(distribution))
         _Run(learner, recipe, run_dir, data_dir).finish()
     except engine.FAILURES as error:
         cause = "A worker was lost" if worker[1] > 1 else f"{engine.NAME} failed"
@@ -178,8 +181,14 @@ def _manifest(
     return {
         "recipe": recipe,
         "precision": precision,
-        "strategy": type(learner.distribution).__name__,
-        "replicas": engine.num_devices(learner.distribution),
         "num_parameters": int(sum(np.prod(v.shape) for v in weights)),
+    }
+
+
+def _place(distribution: Any) -> dict[str, Any]:
+    return {
+        "strategy": type(distribution).__name__,
+        "replicas": engine.num_replicas(distribution),
+        "devices": engine.num_devices(distribution),
         **manifest.environment(),
     }

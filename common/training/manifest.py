@@ -49,6 +49,25 @@ def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
         check(run_dir, **{key: manifest.get(key) for key in keys})
         return
     run_dir.mkdir(parents=True, exist_ok=True)
+    _write(path, manifest)
+
+
+def note_continuation(run_dir: pathlib.Path, step: int, place: dict[str, Any]) -> None:
+    """Adds to `continued` of `recipe.json` where a run goes on, unless it was there.
+
+    Args:
+      run_dir: the run's folder.
+      step: the updates done.
+      place: entries as they would be of a run that began there: engine, hardware, ...
+    """
+    path = run_dir / _NAME
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    places = [manifest, *manifest.get("continued", ())]
+    if {key: places[-1].get(key) for key in place} != place:
+        _write(path, {**manifest, "continued": [*places[1:], {"step": step, **place}]})
+
+
+def _write(path: pathlib.Path, manifest: dict[str, Any]) -> None:
     partial = path.with_suffix(".partial")
     text = json.dumps(manifest, indent=2, default=recipes.to_dict)
     partial.write_text(text + "\n", encoding="utf-8")

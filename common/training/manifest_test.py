@@ -31,6 +31,16 @@ def test_it_is_written_once_and_kept(tmp_path):
     assert [path.name for path in run_dir.iterdir()] == ["recipe.json"]
 
 
+def test_where_a_run_goes_on_is_noted_once(tmp_path):
+    here, there = {"backend": "tensorflow"}, {"backend": "jax"}
+    manifest.check_or_write(tmp_path, {**MANIFEST, **here})
+    for step, place in ((5, here), (6, there), (7, there), (8, here)):
+        manifest.note_continuation(tmp_path, step, place)
+    found = json.loads((tmp_path / "recipe.json").read_text())
+    continued = [{"step": 6, **there}, {"step": 8, **here}]
+    assert found == {**MANIFEST, **here, "continued": continued}
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [

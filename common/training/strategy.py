@@ -15,7 +15,7 @@ NAMES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 
 
 def make(name: str = "auto") -> tf.distribute.Strategy:
-    """Returns the strategy; call it before anything else touches TensorFlow.
+    """Returns the strategy; call it before TensorFlow computes anything.
 
     The same name gives the same strategy throughout a process.
 

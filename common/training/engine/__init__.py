@@ -12,6 +12,7 @@ is one more module with these. A distribution is what `make` returned.
   num_replicas: how many parts of a batch are computed on their own, each with its own
     statistics, state and share of the loss.
   check_divides: refuses a batch that does not divide.
+  check_dataset: refuses a dataset that the engine cannot train on.
   scope: the context in which variables are created.
   first_state: the replicas' states, as a method gives them.
   parts, joined: a replicated value as the parts of this worker, and the reverse.

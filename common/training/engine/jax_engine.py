@@ -103,6 +103,15 @@ def check_divides(batch_size: int, distribution: Any) -> None:
         )
 
 
+def check_dataset(dataset: Any) -> None:
+    """Refuses to train on a dataset that is not held in memory, with a ValueError."""
+    if not isinstance(dataset, memory.InMemory):
+        raise ValueError(
+            f"{dataset.name} is streamed by TensorFlow: train on it with "
+            "KERAS_BACKEND=tensorflow. Received: KERAS_BACKEND=jax"
+        )
+
+
 def scope(distribution: Any) -> Any:
     """Returns the context in which variables are copied to all devices."""
     if num_devices(distribution) == 1:
@@ -110,10 +119,9 @@ def scope(distribution: Any) -> Any:
     return distribution.scope()
 
 
-def first_state(distribution: Any, make: Callable[[], Any]) -> Any:
-    """Returns what `make` gives."""
-    del distribution
-    return make()
+def first_state(distribution: Any, initial: Callable[[], Any]) -> Any:
+    """Returns what `initial` gives, cut between the devices as updates leave it."""
+    return keras.tree.map_structure(functools.partial(_cut, distribution), initial())
 
 
 def parts(distribution: Any, value: Any) -> tuple[Any, ...]:
@@ -123,9 +131,8 @@ def parts(distribution: Any, value: Any) -> tuple[Any, ...]:
 
 
 def joined(distribution: Any, leaves: list[np.ndarray]) -> list[Any]:
-    """Returns the values of arrays [1, ...]."""
-    del distribution
-    return [jnp.asarray(leaf[0]) for leaf in leaves]
+    """Returns the values of arrays [1, B, ...], cut between the devices."""
+    return [_cut(distribution, jnp.asarray(leaf[0])) for leaf in leaves]
 
 
 class Updates:
@@ -141,15 +148,7 @@ class Updates:
           recipe: of the learner.
           data_dir: of the dataset.
           most: updates a call.
-
-        Raises:
-          ValueError: a dataset that is not held in memory.
         """
-        if not isinstance(recipe.dataset, memory.InMemory):
-            raise ValueError(
-                f"{recipe.dataset.name} is streamed by TensorFlow: train it with "
-                "KERAS_BACKEND=tensorflow. Received: KERAS_BACKEND=jax"
-            )
         self._learner, self._recipe = learner, recipe
         # XLA's CPU compiler makes the convolutions of a loop many times slower.
         self._most = 1 if jax.default_backend() == "cpu" else most
@@ -172,13 +171,16 @@ class Updates:
         values, learner.state, metrics = self._compiled(
             [variable.value for variable in variables],
             learner.state,
-            (self._data, self._rows()),
-            span=(learner.step, count),
+            data=self._data,
+            rows=self._rows(),
+            first=learner.step,
+            count=count,
         )
+        # Waits for the updates: one that fails is not counted.
+        found = {name: np.asarray(column) for name, column in metrics.items()}
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         learner.step += count
-        found = {name: np.asarray(column) for name, column in metrics.items()}
         return [{name: found[name][i] for name in found} for i in range(count)]
 
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -192,17 +194,18 @@ class Updates:
         )
 
     def _several(
-        self, values: Any, state: Any, sources: Any, *, span: Any
+        self, values: Any, state: Any, *, data: Any, rows: Any, first: Any, count: Any
     ) -> tuple[Any, Any, Any]:
         """Returns variables, state and metrics [most] after some updates.
 
         Args:
           values: of the learner's variables.
           state: of the method.
-          sources: images and labels of the whole training set, and `_rows`.
-          span: the number of updates before, and that to be done.
+          data: images and labels of the whole training set.
+          rows: of `_rows`.
+          first: the number of updates before.
+          count: the number to be done.
         """
-        (data, rows), (first, count) = sources, span
 
         def update(index: Any, values: Any, state: Any) -> tuple[Any, Any, Any]:
             batch = self._batch(data, [row[index] for row in rows])

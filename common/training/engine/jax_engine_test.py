@@ -54,6 +54,16 @@ def test_two_devices_do_what_one_does(found):
     check_close(found["two devices"], found["one"], 1e-4)
 
 
+@pytest.mark.parametrize("run", ["free, several", "free on two"])
+def test_replays_in_one_call_and_on_two_devices_are_the_same(found, run):
+    check_close(found[run], found["free"], 1e-4)
+
+
+def test_a_variable_that_a_compiled_function_reads_later_is_refused(found):
+    assert found["refusals"]["first"] == 1.0
+    assert "Received: 1 more than in the first" in str(found["refusals"]["later"])
+
+
 def test_bfloat16_keeps_float32_weights_and_the_loss(found):
     half, single = found["bfloat16"], found["one"]
     assert {array.dtype for array in half.values() if array.ndim > 1} == {
@@ -61,6 +71,15 @@ def test_bfloat16_keeps_float32_weights_and_the_loss(found):
     }
     np.testing.assert_allclose(half["losses"], single["losses"], rtol=0.05)
     assert (half["losses"] != single["losses"]).all()
+
+
+def test_training_on_streamed_data_is_refused_before_anything_is_made(tmp_path):
+    words = ("train", "imagenet_free_4_eps4", "--scale=paper", f"--workdir={tmp_path}")
+    done = under_jax.result("tests.without_tensorflow", "free_at", *words)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: imagenet is streamed by TensorFlow: train on it")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["mirrored", "multi_worker", "tpu"])
