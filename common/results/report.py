@@ -111,6 +111,7 @@ def _page(found: Sequence[Answers], scale: str, out_dir: pathlib.Path) -> str:
         [cell for answers in found for cell in answers.cells],
         [result for answers in found for result in answers.results],
         sum(len(answers.findings) for answers in found),
+        scale=scale,
     )
     parts = [
         sections.first_screen(scale, counts),
@@ -126,7 +127,9 @@ def _page(found: Sequence[Answers], scale: str, out_dir: pathlib.Path) -> str:
 
 def _paper(answers: Answers, out_dir: pathlib.Path, *, alone: bool) -> str:
     paper = answers.paper
-    counts = sections.counts(answers.cells, answers.results, len(answers.findings))
+    counts = sections.counts(
+        answers.cells, answers.results, len(answers.findings), scale=answers.scale
+    )
     parts = [
         f'<section id="{page.escape(paper.name)}">',
         f"<h2>{page.escape(paper.title)}</h2>",

@@ -68,19 +68,34 @@ def first_screen(scale: str, counts: str) -> str:
 
 
 def counts(
-    cells: Iterable[ComparedCell], results: Iterable[ClaimResult], findings: int
+    cells: Iterable[ComparedCell],
+    results: Sequence[ClaimResult],
+    findings: int,
+    *,
+    scale: str,
 ) -> str:
-    """Returns how many cells and claims got each verdict, and how many warnings."""
+    """Returns how many cells and claims got each verdict, and how many warnings.
+
+    Claims that are not expected to show at the scale are counted by themselves.
+    """
     # Minutes, ratios and cells without a reported number have no verdict.
     judged = [c for c in cells if METRICS[c.metric].judged and c.reported is not None]
     verdicts = collections.Counter(
         "measured" if cell.verdict == CLAIMS_ONLY else cell.verdict for cell in judged
     )
-    answers = collections.Counter(result.verdict for result in results)
+    expected, others = (
+        collections.Counter(
+            result.verdict
+            for result in results
+            if (scale in result.claim.expected_at) == is_expected
+        )
+        for is_expected in (True, False)
+    )
     warned = page.chip("warning", str(findings)) if findings else page.chip("none")
     return (
         page.counts("Cells", verdicts)
-        + page.counts("Claims", answers)
+        + page.counts("Claims expected here", expected)
+        + (page.counts("Other claims", others) if others else "")
         + page.row("Warnings", [warned])
     )
 
