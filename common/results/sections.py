@@ -85,9 +85,7 @@ def counts(
     )
     expected, others = (
         collections.Counter(
-            result.verdict
-            for result in results
-            if (scale in result.claim.expected_at) == is_expected
+            r.verdict for r in results if (scale in r.claim.expected_at) == is_expected
         )
         for is_expected in (True, False)
     )
