@@ -2,8 +2,9 @@
 
 A few images at random stand for the minibatch, so that no data are needed; all else is
 the recipe as it is, but that adversarial training starts at once and at the full rate,
-and that EfficientNets for large images see small ones, or a common machine's memory
-would not hold them. Nothing is compiled: one update does not pay for it.
+and that EfficientNets keep all their blocks, which may be dropped for all of so few
+images, and those for large images see small ones, or a common machine's memory would
+not hold them. Nothing is compiled: one update does not pay for it.
 """
 
 import dataclasses
@@ -93,12 +94,18 @@ def cut(recipe):
         size = method.minibatch // np.gcd(method.minibatch, method.num_adversarial)
     if hasattr(method, "clean_share"):
         size = 5
-    data = recipe.dataset
-    if isinstance(recipe.network, EfficientNet) and data.image_size > LARGE_IMAGE:
-        data = dataclasses.replace(data, image_size=SMALL_IMAGE)
-    size = max(2, int(size))
+    data, network = recipe.dataset, recipe.network
+    if isinstance(network, EfficientNet):
+        network = dataclasses.replace(network, survival=1.0)
+        if data.image_size > LARGE_IMAGE:
+            data = dataclasses.replace(data, image_size=SMALL_IMAGE)
     return dataclasses.replace(
-        recipe, dataset=data, batch_size=size, method=method, schedule=schedule
+        recipe,
+        dataset=data,
+        network=network,
+        batch_size=max(2, int(size)),
+        method=method,
+        schedule=schedule,
     )
 
 
