@@ -11,28 +11,14 @@ from common import attacks, data, models
 from common.models import norms
 from common.training import optimizers
 from intriguing_at.algorithm import AdversarialTraining
-from tests import mixture
+from tests import linear, mixture
 
 B = AdversarialTraining(mixture.PGD, clean_share=1.0)
 CLEAN, ADVERSARIAL = norms.MIXTURE
 
 
-class Spy:
-    """An attack that asks the network once, and keeps what it was called with."""
-
-    num_steps = 1
-
-    def __init__(self):
-        self.calls = []
-
-    def __call__(self, logits_fn, images, labels, *, seed):
-        self.calls.append((images, labels, seed))
-        logits_fn(images)
-        return 255.0 - images
-
-
 def test_the_attack_gets_the_images_hard_labels_and_the_seed_of_the_update():
-    spy = Spy()
+    spy = linear.Spy()
     trained = mixture.bound(dataclasses.replace(B, attack=spy))
     images, labels = mixture.minibatch()
     mixture.step(trained, (images, labels), seed=77)
@@ -50,7 +36,7 @@ def test_the_attack_gets_the_images_hard_labels_and_the_seed_of_the_update():
 def test_crafting_is_in_inference_mode_and_the_update_is_one_pass(
     clean_share, norm, branch
 ):
-    method = AdversarialTraining(Spy(), clean_share)
+    method = AdversarialTraining(linear.Spy(), clean_share)
     trained = mixture.bound(method, norm)
     images, labels = mixture.minibatch()
     mixture.step(trained, (images, labels))
@@ -83,7 +69,7 @@ def test_crafting_moves_no_statistic(norm):
     mixture.step(trained, (images, labels))
     crafted = np.asarray(trained.network.calls[-1][0])[: mixture.BATCH]
 
-    class Given(Spy):
+    class Given(linear.Spy):
         def __call__(self, logits_fn, images, labels, *, seed):
             return tf.constant(crafted)
 

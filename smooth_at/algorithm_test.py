@@ -9,7 +9,7 @@ import tensorflow as tf
 from common import attacks, backend
 from common.models import activations
 from smooth_at.algorithm import SmoothTraining
-from tests import mixture, smooth, twins
+from tests import linear, mixture, smooth, twins
 
 BASE = SmoothTraining(smooth.PGD)
 THREE_STEPS = dataclasses.replace(smooth.PGD, num_steps=3)  # of 8 / 3
@@ -85,7 +85,7 @@ def test_the_attack_starts_uniformly_within_epsilon_by_image_and_seed():
 @pytest.mark.parametrize("name", smooth.ROWS)
 def test_each_pass_has_its_images_its_mode_and_its_derivative(name):
     images, labels = smooth.minibatch()
-    trained, _ = stepped(smooth.row(name, smooth.Spy()), seed=77)
+    trained, _ = stepped(smooth.row(name, linear.Spy()), seed=77)
     ((seen, at, seed),) = trained.attack.calls
     np.testing.assert_array_equal(seen, images)
     np.testing.assert_array_equal(at, labels)
@@ -101,7 +101,7 @@ def test_each_pass_has_its_images_its_mode_and_its_derivative(name):
 def test_a_network_that_draws_gets_a_seed_in_the_update_alone():
     seeds = []
     for seed in (77, 78, 77):
-        trained = smooth.bound(dataclasses.replace(BASE, attack=smooth.Spy()))
+        trained = smooth.bound(dataclasses.replace(BASE, attack=linear.Spy()))
         trained.network.draws = True
         mixture.step(trained, smooth.minibatch(), seed)
         (_, crafting), (_, update) = trained.network.calls
@@ -112,7 +112,7 @@ def test_a_network_that_draws_gets_a_seed_in_the_update_alone():
 
 
 def test_crafting_moves_no_statistic():
-    asking, _ = stepped(dataclasses.replace(BASE, attack=smooth.Spy()))
+    asking, _ = stepped(dataclasses.replace(BASE, attack=linear.Spy()))
     silent, _ = stepped(dataclasses.replace(BASE, attack=mixture.Negative()))
     assert not differ(asking, silent)
 

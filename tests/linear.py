@@ -76,3 +76,17 @@ class Twin:
         variables = trained.network.network.dense.variables
         for variable, weight in zip(variables, self.weights, strict=True):
             np.testing.assert_allclose(variable.numpy(), weight, atol=1e-5)
+
+
+class Spy:
+    """An attack that asks the network once, and keeps what it was called with."""
+
+    num_steps = 1
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, logits_fn, images, labels, *, seed):
+        self.calls.append((images, labels, seed))
+        logits_fn(images)
+        return 255.0 - images

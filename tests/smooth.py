@@ -48,20 +48,6 @@ class Recorder(linear.Recorder):
         return self.network(images, **mode)
 
 
-class Spy:
-    """An attack that asks the network once, and keeps what it was called with."""
-
-    num_steps = 1
-
-    def __init__(self):
-        self.calls = []
-
-    def __call__(self, logits_fn, images, labels, *, seed):
-        self.calls.append((images, labels, seed))
-        logits_fn(images)
-        return 255.0 - images
-
-
 def row(name, attack=PGD, **changes):
     """Returns the method of a row of Table 1."""
     crafting, update = ROWS[name]
