@@ -71,7 +71,6 @@ def trained(
     """Returns all variables, states and losses after some updates, `most` a call."""
     built = learner.build(recipe, engine.make(strategy), precision)
     updates = engine.Updates(built, recipe, None, most=most)
-    updates._most = most  # which a CPU has at 1
     losses = []
     while built.step < STEPS:
         losses += [x["loss"] for x in updates.advance(STEPS - built.step)]

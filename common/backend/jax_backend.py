@@ -14,6 +14,11 @@ import jax
 import jax.numpy as jnp
 import keras
 
+from common.backend import jax_convolution
+
+# Attacks are loops, and so are updates.
+jax_convolution.put_channels_last()
+
 
 def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
     """Evaluates `fn` and differentiates it in one forward and one backward pass.

@@ -149,9 +149,7 @@ class Updates:
           data_dir: of the dataset.
           most: updates a call.
         """
-        self._learner, self._recipe = learner, recipe
-        # XLA's CPU compiler makes the convolutions of a loop many times slower.
-        self._most = 1 if jax.default_backend() == "cpu" else most
+        self._learner, self._recipe, self._most = learner, recipe, most
         images, labels = recipe.dataset.arrays("train", data_dir)
         self._data = tuple(
             _everywhere(learner.distribution, part)
@@ -221,10 +219,7 @@ class Updates:
 
         shapes = jax.eval_shape(update, 0, values, state)[2]
         columns = {name: jnp.zeros(self._most, x.dtype) for name, x in shapes.items()}
-        carry = values, state, columns
-        if self._most == 1:
-            return body(0, carry)
-        return jax.lax.fori_loop(0, count, body, carry)
+        return jax.lax.fori_loop(0, count, body, (values, state, columns))
 
     def _update(
         self, values: Any, state: Any, batch: Any, step: Any
