@@ -87,7 +87,7 @@ def _noise(run: measured.Run) -> Iterator[tuple[str, str]]:
     for noise, attacked in itertools.product(records, records):
         is_noise = [r.attack["type"].startswith("Random") for r in (noise, attacked)]
         same_radius = noise.attack.get("epsilon") == attacked.attack.get("epsilon")
-        if is_noise == [True, False] and same_radius and noise.same_images(attacked):
+        if is_noise == [True, False] and same_radius and _alike(noise, attacked):
             points = _difference(run, attacked, noise)
             message = (
                 f"{noise.name} hurts as much as {attacked.name}: {-points.value:+.2f} "
@@ -153,7 +153,7 @@ def _above(
     """Yields a warning where one is above the other beyond the noise of the pairs."""
     found = []
     for high, low, words, family in pairs:
-        if not high.same_images(low):
+        if not _alike(high, low):
             continue
         points = _difference(run, high, low)
         message = (
@@ -163,6 +163,12 @@ def _above(
         if points.low > 0:
             found.append((family, points.value, message))
     return _worst(found, kind)
+
+
+def _alike(one: measured.Measured, other: measured.Measured) -> bool:
+    """Whether both are of the same images and the same branch of the network."""
+    branches = (one.record.get("branch"), other.record.get("branch"))
+    return one.same_images(other) and branches[0] == branches[1]
 
 
 def _worst(

@@ -110,6 +110,18 @@ def test_the_worst_of_a_family_speaks_for_all(tmp_path, write_run, outcomes):
     assert masking[1].startswith("pgd_100 above pgd_20_eps2 (less epsilon, num_steps)")
 
 
+@pytest.mark.parametrize("branch", [None, "adversarial"])
+def test_branches_are_networks_of_their_own(tmp_path, write_run, outcomes, branch):
+    adversarial = {"survived": outcomes(900), "branch": "adversarial"}
+    counts = {"pgd_20": 500, "clean": 600, "random_sign": 550}
+    own = {
+        name: {"survived": outcomes(n), "branch": branch} for name, n in counts.items()
+    }
+    write_run("free_4", {**own, "pgd_100": adversarial})
+    kinds = [kind for kind, _ in diagnose(tmp_path)]
+    assert kinds == (["label leak", "masking", "noise"] if branch else [])
+
+
 def test_what_another_network_answers_is_no_sign_of_masking(
     tmp_path, write_run, outcomes
 ):

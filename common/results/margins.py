@@ -76,6 +76,11 @@ class Comparison(abc.ABC):
         del numbers
         return None
 
+    @property
+    def quoted(self) -> tuple[Pair, ...]:
+        """The pairs that `reported` reads."""
+        return self.needs
+
     def verdict(self, low: float, high: float) -> str:
         """Returns the verdict on an interval."""
         bound = self.at_least
@@ -208,6 +213,14 @@ class TimeRatio(Comparison):
         """No evaluation is needed."""
         return ()
 
+    @property
+    def quoted(self) -> tuple[Pair, ...]:
+        """The times of both."""
+        return (
+            (self.numerator, recipe.TRAINING_TIME),
+            (self.denominator, recipe.TRAINING_TIME),
+        )
+
     def number(self, runs: Runs) -> float | None:
         """Returns the ratio."""
         top, bottom = self._minutes(runs)
@@ -215,10 +228,7 @@ class TimeRatio(Comparison):
 
     def reported(self, numbers: Mapping[Pair, float]) -> float | None:
         """Returns the ratio of the reported minutes."""
-        top, bottom = (
-            numbers.get((name, recipe.TRAINING_TIME))
-            for name in (self.numerator, self.denominator)
-        )
+        top, bottom = map(numbers.get, self.quoted)
         return top / bottom if top and bottom else None
 
     def check(self, runs: Runs) -> Answer:

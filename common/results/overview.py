@@ -11,7 +11,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from common import recipe
-from common.results import claims, comparison, measured, metrics, packages, reported
+from common.results import (
+    claims,
+    comparison,
+    measured,
+    metrics,
+    packages,
+    reported,
+    text,
+)
 from common.results.margins import Comparison, Pair
 
 FULL = "paper"  # the scale at which cells are compared with reported ones
@@ -49,12 +57,13 @@ def markdown(
     return (
         f"{_table(counts)}\n\nCells are compared at scale `{FULL}` alone. The claims "
         f"that are expected to show at scale `{scale}`, with the numbers of which they "
-        "speak (differences in points, or ratios), the paper's at its own scale:\n\n"
+        "speak (differences in points, or ratios), the paper's at its own scale, with "
+        "the mark of the least sure number behind them:\n\n"
         f"{_table(answers)}\n\nMade by `python reproduce.py --scale={scale}`."
     )
 
 
-def reported_pairs(paper: recipe.Paper) -> list[dict[Pair, float]]:
+def reported_pairs(paper: recipe.Paper) -> list[dict[Pair, reported.Reported]]:
     """Returns reported accuracies and minutes by recipe and evaluation, by table.
 
     Tables stay apart: the sources of two need not be of one training.
@@ -62,7 +71,7 @@ def reported_pairs(paper: recipe.Paper) -> list[dict[Pair, float]]:
     cells = reported.by_cell(paper)
     return [
         {
-            (cell.recipe, cell.evaluation): record.value
+            (cell.recipe, cell.evaluation): record
             for cell in table.cells
             if (record := cells.get((table.name, cell.row, cell.column)))
             and metrics.name_of(cell) in ("accuracy", "minutes")
@@ -104,15 +113,33 @@ def _rows(
         comparisons = result.claim.comparisons
         yield [
             result.claim.statement,
-            _joined(comparisons, [_reported(of, by_table) for of in comparisons]),
+            _quoted(comparisons, by_table),
             _joined(comparisons, [of.number(runs) for of in comparisons]),
             f"**{result.verdict}**",
         ]
 
 
-def _reported(of: Comparison, by_table: Sequence[Mapping[Pair, float]]) -> float | None:
-    numbers = (of.reported(pairs) for pairs in by_table)
-    return next((number for number in numbers if number is not None), None)
+def _quoted(
+    of: Sequence[Comparison], by_table: Sequence[Mapping[Pair, reported.Reported]]
+) -> str:
+    """Returns the reported numbers, and how far the least sure one can be trusted."""
+    found = [_reported(comparison_, by_table) for comparison_ in of]
+    records = [record for _, records in found for record in records]
+    sureness = [record.confidence for record in records]
+    worst = max(sureness, key=list(reported.CONFIDENCES).index, default="paper")
+    mark = f" ({text.MARKS[worst]})" if text.MARKS[worst] else ""
+    return _joined(of, [number for number, _ in found]) + mark
+
+
+def _reported(
+    of: Comparison, by_table: Sequence[Mapping[Pair, reported.Reported]]
+) -> tuple[float | None, list[reported.Reported]]:
+    """Returns the number, of the first table that gives it, and what it is made of."""
+    for records in by_table:
+        number = of.reported({pair: record.value for pair, record in records.items()})
+        if number is not None:
+            return number, [records[pair] for pair in of.quoted]
+    return None, []
 
 
 def _joined(of: Sequence[Comparison], numbers: Sequence[float | None]) -> str:

@@ -38,7 +38,7 @@ def test_a_claim_stands_with_its_numbers(paper, runs):
     answer = rows(overview.markdown([paper], "paper", runs))[-1]
     assert answer[1:] == [
         "Hard training is more robust & as fast.",
-        "+50.00, -",  # the paper has no minutes of free_4
+        "+50.00, - (unverified)",  # the paper has no minutes of free_4
         "+69.50, 1.20",
         "**holds**",
     ]
@@ -46,7 +46,15 @@ def test_a_claim_stands_with_its_numbers(paper, runs):
 
 def test_a_claim_without_records_has_no_measured_number(paper, tmp_path):
     answer = rows(overview.markdown([paper], "paper", tmp_path))[-1]
-    assert answer[2:] == ["+50.00, -", "", "**not run**"]
+    assert answer[2:] == ["+50.00, - (unverified)", "", "**not run**"]
+
+
+def test_a_number_is_as_sure_as_what_it_is_made_of(paper, tmp_path):
+    clean = Difference(("natural", "clean"), ("free_4", "clean"), at_least=0.0)
+    claim = dataclasses.replace(paper.claims[0], comparisons=(clean,))
+    changed = dataclasses.replace(paper, claims=(claim,))
+    answer = rows(overview.markdown([changed], "paper", tmp_path))[-1]
+    assert answer[2] == "+10.00 (code)"  # of one read in the paper and one in the code
 
 
 def test_what_is_not_expected_at_a_scale_is_not_shown(paper, runs):
@@ -66,8 +74,11 @@ def test_different_images_give_no_number(paper, tmp_path, write_run, outcomes):
 def test_sources_of_two_tables_do_not_make_one_number(paper):
     plain, hard = ("natural", "pgd_20"), ("free_4", "pgd_20")
     first, second = overview.reported_pairs(paper)
-    assert first[plain] == 0.0 and first[hard] == 50.0
-    assert second == {("free_4", "pgd_20_eps2"): 70.0, ("free_4", "pgd_20_eps4"): 50.0}
+    assert first[plain].value == 0.0 and first[hard].value == 50.0
+    assert {evaluation: r.value for (_, evaluation), r in second.items()} == {
+        "pgd_20_eps2": 70.0,
+        "pgd_20_eps4": 50.0,
+    }
     across = Difference(("free_4", "pgd_20_eps2"), hard, at_least=0.0)
     claim = dataclasses.replace(paper.claims[0], comparisons=(across,))
     changed = dataclasses.replace(paper, claims=(claim,))

@@ -89,8 +89,11 @@ def against_number(
                 with_reported=scale == "paper",
             )
         panel.set_ylim(bottom=-0.01 * panel.get_ylim()[1])
-    known = scale == "paper" and any(c.reported is not None for _, c in drawn)
+    known = [c for _, c in drawn if c.reported is not None and scale == "paper"]
     note = "; dashed: reported" if known else ""
+    note += (
+        ", ?: unverified" if any(c.confidence == "unverified" for c in known) else ""
+    )
     canvas.legend(figure, canvas.named(panels), f"solid: measured{note}")
     return figure
 
@@ -240,11 +243,24 @@ def _draw_line(
     ]
     xs, ys, down, up = zip(*done, strict=True) if done else ((), (), (), ())
     panel.errorbar(xs, ys, yerr=(down, up), label=name, **style)
-    known = [(x, c.reported) for x, c in points if c.reported is not None]
+    known = [(x, c) for x, c in points if c.reported is not None]
     if with_reported and known:
-        panel.plot(
-            *zip(*known, strict=True), "--", alpha=0.6, fillstyle="none", **style
-        )
+        _draw_reported(panel, known, **style)
+
+
+def _draw_reported(
+    panel: Axes,
+    points: Sequence[tuple[float, ComparedCell]],
+    *,
+    color: str,
+    marker: str,
+) -> None:
+    """Draws a dashed line whose unverified points are question marks."""
+    xs, ys = [x for x, _ in points], [cell.reported for _, cell in points]
+    panel.plot(xs, ys, "--", alpha=0.6, color=color)
+    for (x, cell), y in zip(points, ys, strict=True):
+        sign = "$?$" if cell.confidence == "unverified" else marker
+        panel.plot(x, y, marker=sign, alpha=0.6, fillstyle="none", color=color)
 
 
 def _set_abscissae(panel: Axes, xs: Sequence[float]) -> None:

@@ -67,6 +67,20 @@ def test_reported_numbers_are_drawn_at_the_papers_scale_only(cells):
     assert "--" not in lines["digits"]
 
 
+@pytest.mark.parametrize("confidence", ["figure", "unverified"])
+def test_unverified_points_of_a_line_are_question_marks(cells, confidence):
+    sweep = [
+        dataclasses.replace(cell, confidence=confidence)
+        for cell in cells
+        if cell.table == "sweep"
+    ]
+    figure = plots.against_number(sweep, "paper", "epsilon")
+    markers = [line.get_marker() for line in figure.axes[0].lines]
+    sure = confidence == "figure"
+    assert markers.count("$?$") == (0 if sure else 2)
+    assert ("?: unverified" in figure.legends[0].get_title().get_text()) != sure
+
+
 def test_a_panel_per_accuracy_column_and_none_for_minutes(cells):
     main = [cell for cell in cells if cell.table == "main"]
     assert titles(plots.reported_and_measured(main, "paper")) == [
