@@ -108,9 +108,8 @@ def _compare(paper: recipe.Paper, values: flags.FlagValues) -> int:
 def _report(papers: Sequence[recipe.Paper], values: flags.FlagValues) -> int:
     """Writes the report, and the records and README tables if asked to."""
     if values.keep:
-        records = pathlib.Path(values.keep)
-        for paper in papers:
-            workdir = pathlib.Path(values.workdir)
+        records, workdir = pathlib.Path(values.keep), pathlib.Path(values.workdir)
+        for paper in papers if records.resolve() != workdir.resolve() else ():
             generated.keep(paper, values.scale, workdir, records)
             studies.keep(workdir, paper.name, records)
         for path in generated.readmes(ROOT, PAPERS):

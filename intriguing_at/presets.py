@@ -75,7 +75,9 @@ STUDY = variants.strategies(ADVERSARIAL, GROUP, CONSISTENT_FROM)
 
 RESNET_50 = dataclasses.replace(
     STUDY["clean"],
-    network=dataclasses.replace(ADVERSARIAL.network, depth=50),  # port
+    dataset=data.ImageNet(image_size=224, resize=256),  # port: torchvision's
+    network=models.ResNet(depth=50, normalization="symmetric"),  # port
+    optimizer=optimizers.Momentum(0.9),  # port
     schedule=schedules.PiecewiseConstant(
         boundaries=tuple(epoch * 5_005 for epoch in (30, 60, 90, 100)),  # port
         values=(0.1, 0.01, 0.001, 1e-4, 1e-5),  # port
@@ -86,7 +88,8 @@ RESNET_50 = dataclasses.replace(
     probe_every=5_005,  # not stated; ours
     checkpoint_every=5_005,  # not stated; ours
 )
-ADVPROP = attacks.PGD(1.0, 1.0, num_steps=1, targeted="random")  # port
+# port, whose coin for clean starts is meant as 0.2
+ADVPROP = attacks.PGD(1.0, 1.0, num_steps=1, targeted="random", clean_start=0.2)
 
 EFFICIENTNET = Recipe(
     dataset=data.ImageNet(preprocessing="tpu"),  # EFF
@@ -122,7 +125,8 @@ SIZES = {
 EFFICIENTNETS = {
     name: variants.at_size(EFFICIENTNET, size) for name, size in SIZES.items()
 }
-# memory: epsilon, step and steps; that it is targeted: port
+# memory: epsilon, step and steps; that they are targeted: port
+ADVPROP_WEAK = attacks.PGD(1.0, 1.0, num_steps=1, targeted="random")
 ADVPROP_STRONG = attacks.PGD(4.0, 1.0, num_steps=5, targeted="random")
 WEAKLY_ATTACKED = ("b0", "b1", "b2")  # memory: B0 the weaker one, B7 the stronger
 
@@ -147,7 +151,7 @@ ALP = dataclasses.replace(
         # ALP: pgdll_16_2_10, least likely class
         attacks.PGD(16.0, 2.0, num_steps=10, targeted="least_likely"),
         clean_share=1.0,  # ALP: 32 clean and 32 adversarial images
-        pairing_weight=variants.PAIRING,  # ALP, its examples
+        pairing_weight=0.25,  # ALP: the name of this row's weights; examples: 0.5
         label_smoothing=0.1,  # ALP
     ),
     probe=attacks.PGD(16.0, 2.0, num_steps=10, targeted="least_likely"),  # ours
@@ -170,7 +174,7 @@ PAPER = {
     **{
         f"advprop_efficientnet_{name}": variants.advprop(
             recipe,
-            ADVPROP if name in WEAKLY_ATTACKED else ADVPROP_STRONG,
+            ADVPROP_WEAK if name in WEAKLY_ATTACKED else ADVPROP_STRONG,
             normalization="symmetric",  # EFF: [-1, 1] for the weights of AdvProp
         )
         for name, recipe in EFFICIENTNETS.items()

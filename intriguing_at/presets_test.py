@@ -120,8 +120,13 @@ def test_neighbours_are_the_studies_with_a_part_changed():
     assert isinstance(advprop.method, AdversarialTraining)
     assert (advprop.method.attack.epsilon, advprop.method.clean_share) == (1.0, 1.0)
     assert advprop.method.label_smoothing == standard.method.label_smoothing == 0.0
+    assert advprop.method.attack.clean_start == 0.2
+    for recipe in (advprop, standard):  # none of the study's own choices
+        assert not recipe.optimizer.nesterov
+        assert recipe.dataset.preprocessing == "torchvision"
+        assert (recipe.network.zero_gamma, recipe.network.classifier_stddev) == (0, 0)
     alp = presets.PAPER["alp"].method
-    assert (alp.pairing_weight, alp.clean_share) == (0.5, 1.0)
+    assert (alp.pairing_weight, alp.clean_share) == (0.25, 1.0)
     assert alp.attack.targeted == "least_likely"
 
 

@@ -32,7 +32,7 @@ from common.models import (
     residual,
 )
 
-LARGE_IMAGE = 64  # above this size the stem reduces four times, as for ImageNet
+LARGE_IMAGE = 64  # from this size on the stem reduces four times, as for ImageNet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,7 @@ class ResNet:
 
         Args:
           num_classes: number of logits.
-          image_size: height and width of the images; above 64 the stem is a 7x7
+          image_size: height and width of the images; from 64 on the stem is a 7x7
             convolution of stride 2 and a max pool of stride 2, else a 3x3
             convolution of stride 1.
           channels: channels of the images.
@@ -119,7 +119,7 @@ class ResNet:
                 "ResNet.normalization='imagenet' needs 3 channels; 'per_image' takes "
                 f"any. Received: channels={channels}"
             )
-        network = Network(self, num_classes, large=image_size > LARGE_IMAGE)
+        network = Network(self, num_classes, large=image_size >= LARGE_IMAGE)
         return layers.built(network, image_size, channels)
 
 
