@@ -52,7 +52,7 @@ test: lint
 	@echo '== tests'
 	@$(PYTEST)
 
-benchmarks: $(SUITE) $(PEERS)/.installed
+benchmarks: $(DEV) $(PEERS)/.installed
 	@echo '== benchmarks: keep the machine quiet'
 	@$(RUN) -m benchmarks
 

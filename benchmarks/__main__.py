@@ -1,6 +1,6 @@
 """Runs benchmarks and writes their records, the page and the figure.
 
-    python -m benchmarks [a b c d e] [--norun] [--workdir=runs]
+    python -m benchmarks [a b c d e f] [--norun] [--workdir=runs]
 
 Without letters all are run. Exit status: 0 every bound is met or not run, 1 one is
 missed, 2 usage, 3 a benchmark failed.
@@ -8,6 +8,7 @@ missed, 2 usage, 3 a benchmark failed.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -21,7 +22,7 @@ from benchmarks import figure, questions, records, report
 GOOD, MISSED, USAGE, FAILED = 0, 1, 2, 3
 FOLDER = pathlib.Path(__file__).parent
 PEERS = FOLDER.parent / ".venv-peers" / "bin" / "python"
-PEERS_LETTER = "e"
+PEERS_LETTER, JAX_LETTER = "e", "f"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,6 +58,9 @@ def _measure(letter: str, workdir: str) -> bool:
         print(
             f"{letter}: not run, since {PEERS} is missing; see requirements-peers.txt"
         )
+        return True
+    if letter == JAX_LETTER and not importlib.util.find_spec("jax"):
+        print(f"{letter}: not run, since JAX is missing; see requirements-jax.txt")
         return True
     print(f"{letter}: {questions.QUESTIONS[letter].title}", flush=True)
     done = subprocess.run(

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import attack, memory, peers, records, replay, restarts
+from benchmarks import attack, engines, memory, peers, records, replay, restarts
 from common.training import manifest
 
 MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = {
@@ -20,7 +20,9 @@ MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = 
     "c": restarts.measure,
     "d": lambda _: memory.measure(),
     "e": peers.measure,
+    "f": lambda _: engines.measure(),
 }
+VERSIONS = {"e": peers.versions, "f": engines.versions}  # beside this suite's own
 
 
 def main(letter: str, workdir: pathlib.Path) -> None:
@@ -29,8 +31,8 @@ def main(letter: str, workdir: pathlib.Path) -> None:
     comparisons = MEASURES[letter](workdir)
     seconds = time.perf_counter() - begin
     notes = manifest.environment()
-    if letter == "e":
-        notes["versions"].update(peers.versions())
+    if letter in VERSIONS:
+        notes["versions"].update(VERSIONS[letter]())
     notes["command"] = f"python -m benchmarks {letter}"
     notes["seconds"] = seconds
     if busy is not None:

@@ -97,4 +97,11 @@ QUESTIONS = {
         "last column counts the images that the TensorFlow network still classifies "
         "correctly.",
     ),
+    "f": Question(
+        "JAX beside TensorFlow",
+        "The attack compiled, and updates as the training loop makes them, crops and "
+        "flips included. Each engine is a process of its own, which waits while the "
+        "other works.",
+        row="JAX",
+    ),
 }

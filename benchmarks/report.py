@@ -27,8 +27,9 @@ python -m benchmarks --norun   # this page and its figure again, from records/
 ```
 
 `e` runs in an environment of its own, `.venv-peers`, and is left out where that is
-missing; [`requirements-peers.txt`](requirements-peers.txt) says how to make it. All on
-this page is generated from [`records/`](records), which hold every sample.
+missing; [`requirements-peers.txt`](requirements-peers.txt) says how to make it. `f`
+needs JAX beside TensorFlow. All on this page is generated from [`records/`](records),
+which hold every sample.
 
 `python -m benchmarks.throughput` prints how many images a second training takes,
 natural and Free, what share of the device's matrix peak that is, and what a Free replay

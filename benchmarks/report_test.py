@@ -8,6 +8,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import (
     attack,
+    engines,
     figure,
     memory,
     questions,
@@ -59,6 +60,7 @@ def found():
                 failures={"a broken peer": "ImportError: no | module"},
             ),
         ),
+        "f": record("f", comparison([1.5], row="JAX"), comparison([0.8], row="JAX")),
     }
 
 
@@ -180,6 +182,14 @@ def test_a_missing_peer_environment_is_no_failure(found, tmp_path, monkeypatch, 
     assert "e: not run" in capsys.readouterr().out
 
 
+def test_missing_jax_is_no_failure(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "FOLDER", tmp_path)
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(records, "load", lambda letter: None)
+    assert command.main(["benchmarks", "f"]) == command.GOOD
+    assert "f: not run, since JAX is missing" in capsys.readouterr().out
+
+
 def test_the_figure_has_a_panel_for_each_comparison(found):
     axes = figure.draw(found).axes
     assert len(axes) == sum(len(one.comparisons) for one in found.values())
@@ -192,6 +202,7 @@ def test_the_bounded_rows_are_those_that_are_measured():
     assert rows["b"] in replay.ROWS
     assert rows["c"] == restarts.OURS
     assert rows["d"] == f"{memory.STEPS[-1]} steps"
+    assert {rows["f"], engines.REFERENCE} == set(engines.ENGINES)
 
 
 def test_a_row_that_does_not_run_has_no_samples(found):

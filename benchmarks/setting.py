@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
+from keras import ops
 
 from common import backend
 from common.attacks import PGD
@@ -18,7 +18,7 @@ def random_batch(recipe: Recipe, size: int) -> tuple[Any, Any]:
     """Returns images float32 [size, H, W, C] in [0, 255] and int32 labels [size]."""
     data = recipe.dataset
     shape = (size, data.image_size, data.image_size, data.channels)
-    return 255.0 * backend.uniform(shape, 0), tf.range(size) % data.num_classes
+    return 255.0 * backend.uniform(shape, 0), ops.arange(size) % data.num_classes
 
 
 def network(recipe: Recipe) -> Any:
