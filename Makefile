@@ -3,6 +3,7 @@
 #   GPU=1                    with CUDA, for `make reproduce` and `make free`
 #   JAX=1                    on JAX alone, in .venv-jax, likewise
 #   JOBS=2                   papers that `make reproduce` runs at a time; 1 keeps times fair
+#   PRECISION=float32        in which `make free` trains; it evaluates in float32
 JAX ?=
 VENV := .venv$(if $(JAX),-jax)
 RUN := $(VENV)/bin/python
@@ -12,8 +13,9 @@ JOBS ?= $(if $(GPU),1,2)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 # What `make free` trains and judges; the paper's own with
-#   make free JAX=1 GPU=1 SCALE=paper FLAGS="--precision=mixed_bfloat16 --data_dir=DIR"
+#   make free JAX=1 GPU=1 SCALE=paper PRECISION=mixed_bfloat16 FLAGS=--data_dir=DIR
 SCALE ?= small
+PRECISION ?= float32
 FLAGS ?=
 FREE := cifar10_free_8 --scale=$(SCALE) $(FLAGS)
 ifneq ($(JAX),)
@@ -33,18 +35,19 @@ help:
 	@echo 'make free        Free training, m = 8, all attacks, comparison; again goes on'
 	@echo 'make test        lint, then the tests, but for the slow ones'
 	@echo 'make slow        the slow tests'
-	@echo 'make benchmarks  cost against bare passes and other libraries, ten minutes'
+	@echo 'make benchmarks  cost against bare passes and other libraries, a quarter of an hour'
 	@echo 'make lint        format, style, types and import rules'
 	@echo 'make clean       remove what was installed, and caches; results in runs/ stay'
 	@echo 'Settings: PYTHON=/path/to/python; GPU=1, JAX=1 (reproduce, free);'
-	@echo '          JOBS=2 (papers that reproduce runs at a time); SCALE=small (free)'
+	@echo '          JOBS=2 (papers that reproduce runs at a time);'
+	@echo '          SCALE=small, PRECISION=float32 (free)'
 
 reproduce: $(SUITE)
 	@echo '== reproduce: all papers at the digits scale'
 	@$(RUN) reproduce.py --scale=digits --jobs=$(JOBS)
 
 free: $(SUITE)
-	@$(RUN) -m free_at train $(FREE)
+	@$(RUN) -m free_at train $(FREE) --precision=$(PRECISION)
 	@$(RUN) -m free_at evaluate $(FREE)
 	@$(RUN) reproduce.py free_at --norun --scale=$(SCALE) $(FLAGS)
 

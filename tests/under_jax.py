@@ -94,6 +94,12 @@ def refusals() -> dict[str, np.ndarray]:
     return found
 
 
+def counts() -> dict[str, np.ndarray]:
+    """Returns the operations of a network, as the engine counts them."""
+    network = FREE.network.build(10, 32)
+    return {"forward": np.array(engine.forward_flops(network, (1, 32, 32, 3)))}
+
+
 def main(path: str) -> None:
     """Writes the arrays of all runs, each under its name."""
     runs = {
@@ -106,6 +112,7 @@ def main(path: str) -> None:
         "bfloat16": trained(NATURAL, "one_device", precision="mixed_bfloat16"),
         "batches": batches(),
         "refusals": refusals(),
+        "counts": counts(),
     }
     arrays = {f"{k}: {n}": x for k, run in runs.items() for n, x in run.items()}
     np.savez(path, **arrays)

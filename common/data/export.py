@@ -4,7 +4,7 @@
 
 NAME is cifar10 or cifar100. FOLDER, given as --data_dir or TFDS_DATA_DIR to the
 commands of a paper, is all that they need: NAME.npz has both splits, about 180 MB.
-Exit status: 0 written, 2 usage.
+Exit status: 0 written, 2 usage, 3 it could not be written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from absl import flags
 from common import recipe
 from common.data import CIFAR10, CIFAR100, tfds_files
 
-WRITTEN, USAGE = 0, 2
+WRITTEN, USAGE, FAILED = 0, 2, 3
 _DATASETS = {dataset.name: dataset for dataset in (CIFAR10(), CIFAR100())}
 
 
@@ -55,16 +55,27 @@ def main(argv: Sequence[str]) -> int:
     values = flags.FlagValues()
     flags.DEFINE_string("to", None, "folder of the files", flag_values=values)
     flags.DEFINE_string("data_dir", None, "TFDS folder", flag_values=values)
+    flags.DEFINE_boolean("help", False, "show this", flag_values=values)
     try:
         _, *names = values(list(argv))
+        if values.help:
+            print(__doc__)
+            return WRITTEN
         if not names or not values.to:
             raise ValueError("Expected NAME ... --to=FOLDER. Received: too few words")
+        to = pathlib.Path(values.to).expanduser()
         for name in names:
-            print(export(name, pathlib.Path(values.to), values.data_dir))
+            print(export(name, to, values.data_dir))
     except (ValueError, FileNotFoundError, flags.Error) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USAGE
+        return _fail(USAGE, error)
+    except OSError as error:  # such as a full disk
+        return _fail(FAILED, error)
     return WRITTEN
+
+
+def _fail(status: int, error: Exception) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,13 @@ def in_memory(name: str, split: str, data_dir: str) -> tuple[np.ndarray, np.ndar
         try:
             with np.load(file) as arrays:
                 return arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            KeyError,
+            ValueError,
+        ) as error:
             raise FileNotFoundError(
                 f"{file} is damaged, or not of common.data.export; write it again. "
                 f"Received: {error}"

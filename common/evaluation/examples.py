@@ -26,7 +26,7 @@ def save(
       dataset: of (images, labels) batches.
       attack: from `common.attacks`.
     """
-    images, labels = next(iter(dataset))
+    images, labels = map(np.asarray, next(iter(dataset)))
 
     def attacked(images: Any, labels: Any) -> Any:
         return attack(logits_fn, images, labels, seed=0)
@@ -34,9 +34,9 @@ def save(
     adv_images = backend.compiled(attacked)(images, labels)
     np.savez_compressed(
         path,
-        clean=np.asarray(images),
+        clean=images,
         adversarial=np.asarray(adv_images),
-        labels=np.asarray(labels),
+        labels=labels,
         predictions_clean=np.argmax(logits_fn(images), -1),
         predictions_adversarial=np.argmax(logits_fn(adv_images), -1),
     )

@@ -24,7 +24,7 @@ import numpy as np
 from common import backend
 from common import recipe as recipes
 from common.data import memory, order
-from common.training.engine import jax_board
+from common.training.engine import jax_board, jax_flops
 
 NAME, STRATEGIES = "JAX", ("auto", "one_device")
 VERSIONS = {"jax": jax.__version__}
@@ -45,9 +45,14 @@ def make(name: str = "auto") -> Any:
       name: `one_device`, or `auto`, which takes all devices of this machine.
 
     Raises:
-      ValueError: an unknown name, or a strategy of TensorFlow.
+      ValueError: an unknown name, or a strategy or a cluster of TensorFlow.
     """
     recipes.lookup(dict.fromkeys(STRATEGIES + _TENSORFLOW), name, "--strategy")
+    if "cluster" in os.environ.get("TF_CONFIG", ""):
+        raise ValueError(
+            "TF_CONFIG names a cluster of tf.distribute: set KERAS_BACKEND=tensorflow, "
+            "or unset it. Received: KERAS_BACKEND=jax"
+        )
     if name in _TENSORFLOW:
         raise ValueError(
             f"--strategy={name} is of tf.distribute: set KERAS_BACKEND=tensorflow, or "
@@ -258,10 +263,9 @@ def shared(compiled: Callable[..., Any], distribution: Any) -> Callable[..., Any
 
 
 def forward_flops(network: Any, shape: tuple[int, ...]) -> float:
-    """Returns the floating-point operations of images [shape], as XLA counts them."""
-    traced = jax.jit(lambda images: network(images, training=False))
-    lowered = traced.lower(jax.ShapeDtypeStruct(shape, jnp.float32))
-    return float(lowered.cost_analysis()["flops"])
+    """Returns the floating-point operations of images [shape]; see `jax_flops`."""
+    images = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return jax_flops.count(lambda images: network(images, training=False), images)
 
 
 def _everywhere(distribution: Any, array: np.ndarray) -> Any:

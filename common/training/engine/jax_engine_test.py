@@ -5,6 +5,7 @@ import collections
 import numpy as np
 import pytest
 
+from common.training.engine import jax_engine, tensorflow_engine
 from tests import under_jax
 
 TWO = "--xla_force_host_platform_device_count=2"
@@ -82,10 +83,30 @@ def test_training_on_streamed_data_is_refused_before_anything_is_made(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["mirrored", "multi_worker", "tpu"])
-def test_a_strategy_of_tensorflow_is_refused_in_one_line(name):
-    words = ("free_at", "list", f"--strategy={name}")
+def test_operations_are_counted_as_tensorflow_counts_them(found):
+    """But for those that are no product, such as sums of shortcuts."""
+    network = under_jax.FREE.network.build(10, 32)
+    theirs = tensorflow_engine.forward_flops(network, (1, 32, 32, 3))
+    assert 0.85 * theirs < found["counts"]["forward"] <= theirs
+
+
+def test_a_strategy_of_tensorflow_is_refused_in_one_line():
+    words = ("free_at", "list", "--strategy=mirrored")
     done = under_jax.result("tests.without_tensorflow", *words)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: --strategy={name} is of tf.distribute: set KERAS_B")
+    assert line.startswith(
+        "error: --strategy=mirrored is of tf.distribute: set KERAS_B"
+    )
+
+
+@pytest.mark.parametrize("name", ["mirrored", "multi_worker", "tpu"])
+def test_so_is_every_other(name):
+    with pytest.raises(ValueError, match=f"--strategy={name} is of tf.distribute"):
+        jax_engine.make(name)
+
+
+def test_so_is_a_cluster(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["host0:2222"]}}')
+    with pytest.raises(ValueError, match="TF_CONFIG names a cluster"):
+        jax_engine.make("auto")
