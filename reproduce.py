@@ -11,6 +11,7 @@ times of training. Exit status as for the papers' own commands.
 from __future__ import annotations
 
 import functools
+import os
 import pathlib
 import sys
 import time
@@ -40,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
     _define_flags(values)
     try:
         names = values(list(argv))[1:] or list(PAPERS)
+        values.workdir = os.path.expanduser(values.workdir)
         if values.help:
             print(__doc__, values.get_help().split("\n", 1)[1], sep="\n")
             return cli.GOOD

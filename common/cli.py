@@ -79,6 +79,9 @@ def define_flags() -> flags.FlagValues:
         "with records in a folder of their own",
     )
     define(
+        flags.DEFINE_integer, "eval_batch_size", 250, "images evaluated at a time", 1
+    )
+    define(
         flags.DEFINE_boolean,
         "deterministic",
         False,
@@ -135,13 +138,14 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     return runs.Session(
         paper,
         values.scale,
-        pathlib.Path(values.workdir),
+        pathlib.Path(values.workdir).expanduser(),
         distribution,
         data_dir=values.data_dir,
         precision=values.precision,
         overrides=tuple(overrides),
         weights=values.weights,
         branch=values.branch,
+        eval_batch_size=values.eval_batch_size,
     )
 
 

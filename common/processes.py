@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from common.training import errors
+
 
 def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any]:
     """Returns `act(name)` of every name, with up to `jobs` at a time.
@@ -24,6 +26,7 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
 
     Raises:
       Exception: the first that an `act` raised, once all have ended.
+      RunError: a process was killed.
     """
     if jobs == 1 or len(names) == 1:
         return [act(name) for name in names]
@@ -33,7 +36,13 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
         jobs, mp_context=context, max_tasks_per_child=1
     ) as pool:
         futures = [pool.submit(_printing, act, name) for name in names]
-        return [future.result() for future in futures]
+        try:
+            return [future.result() for future in futures]
+        except concurrent.futures.BrokenExecutor:
+            raise errors.RunError(
+                "A process was killed, perhaps for want of memory; the same command "
+                f"goes on, with --jobs=1 in one process. Received: --jobs={jobs}"
+            ) from None
 
 
 def _printing(act: Callable[[str], Any], name: str) -> Any:

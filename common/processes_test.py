@@ -1,10 +1,12 @@
 import functools
 import os
 import pathlib
+import signal
 
 import pytest
 
 from common import processes
+from common.training import errors
 
 
 def noted(name, folder):
@@ -17,6 +19,15 @@ def noted(name, folder):
         raise ValueError("Received: broken")
     pathlib.Path(folder, name).touch()
     return name, os.getpid()
+
+
+def killed(name):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_is_named_with_what_to_change():
+    with pytest.raises(errors.RunError, match=r"killed.*Received: --jobs=2"):
+        processes.each(killed, ["a", "b"], 2)
 
 
 def test_one_job_is_this_process(tmp_path, capfd):

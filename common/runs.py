@@ -20,7 +20,6 @@ from common.training import RunError, engine, loop, manifest
 __all__ = ["Session", "evaluate", "train"]
 
 NUM_EXAMPLES = 8  # images shown in the report
-BATCH_SIZE = 250  # images evaluated at a time
 
 
 def train(session: Session, name: str) -> None:
@@ -65,10 +64,21 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
 
     Raises:
       ValueError: unknown evaluation, a transfer of released weights, or a branch that
-        the network does not have.
-      RunError: the recipe or the target of a transfer is not trained to its end, or
-        the folder is of another.
+        the network does not have, or a record in another precision.
+      RunError: the recipe or the target of a transfer is not trained to its end, the
+        folder is of another, or the engine failed, as where memory runs out.
     """
+    try:
+        _evaluate_missing(session, name, evaluations)
+    except engine.FAILURES as error:
+        raise RunError(
+            f"{engine.NAME} failed; the same command goes on, with a smaller "
+            "--eval_batch_size where memory ran out. "
+            f"Received: {type(error).__name__}: {engine.reason(error)}"
+        ) from error
+
+
+def _evaluate_missing(session: Session, name: str, evaluations: Iterable[str]) -> None:
     wanted = _wanted(session, name, tuple(evaluations))
     network = functools.cache(session.network)
     judges = functools.cache(
@@ -85,7 +95,7 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
         return
     for value in missing.values():
         judges(name, value.branch)  # refuses a branch before any work
-    for longest, *shorter in _begin_alike(missing):
+    for longest, *shorter in plan.begin_alike(missing):
         print(f"{session.paper.name} {name}: {longest}", flush=True)
         record = _evaluate(
             session,
@@ -144,18 +154,6 @@ def _wanted(
     return {key: value for key, value in wanted.items() if not value.target}
 
 
-def _begin_alike(missing: Mapping[str, recipes.Evaluation]) -> list[list[str]]:
-    """Returns the names of evaluations that one run answers, the longest first."""
-    groups: dict[Any, list[str]] = {}
-    for key, value in missing.items():
-        course = dataclasses.replace(value, attack=plan.course(value.attack), only=())
-        groups.setdefault(key if value.target else course, []).append(key)
-    return [
-        sorted(keys, key=lambda key: -plan.of(missing[key].attack).rounds)
-        for keys in groups.values()
-    ]
-
-
 def _told(record: Any, value: recipes.Evaluation) -> str:
     """Returns what a record says, in a line."""
     low, high = record.interval
@@ -191,7 +189,9 @@ def _evaluate(
         else None
     )
     batches = dataset.test_batches(
-        batch_size=BATCH_SIZE, data_dir=session.data_dir, indices=positions
+        batch_size=session.eval_batch_size,
+        data_dir=session.data_dir,
+        indices=positions,
     )
     record = _judged(
         value,
@@ -253,12 +253,26 @@ def _judged(
 def _is_done(
     session: Session, name: str, path: pathlib.Path, value: recipes.Evaluation
 ) -> bool:
-    """Whether the record is there, and of this evaluation and network."""
+    """Whether the record is there, and of this evaluation and network.
+
+    Raises:
+      ValueError: it is, in another precision; it stands in the tables.
+    """
     if not path.exists():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
     expected = {"attack": value.attack, **_identity(session, name, value)}
-    return all(overrides.agrees(found.get(key), part) for key, part in expected.items())
+    others = {
+        key
+        for key, part in expected.items()
+        if not overrides.agrees(found.get(key), part)
+    }
+    if others == {"precision"}:
+        raise ValueError(
+            f"{path} is in {found['precision']}; take that --precision, or move the "
+            f"file. Received: --precision={session.precision}"
+        )
+    return not others
 
 
 def _identity(session: Session, name: str, value: recipes.Evaluation) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from common import attacks, evaluation, runs
 from common import recipe as recipes
@@ -148,6 +149,26 @@ def test_the_record_says_the_precision(open_session):
     runs.train(session, "plain")
     runs.evaluate(session, "plain", ("clean",))
     assert records(session, "plain")["clean"]["precision"] == "mixed_bfloat16"
+
+
+def test_a_record_is_not_replaced_by_one_in_another_precision(open_session, evaluated):
+    session = open_session()
+    runs.train(session, "plain")
+    runs.evaluate(session, "plain", ("clean",))
+    with pytest.raises(ValueError, match=r"clean.json is in float32; take.*bfloat16"):
+        runs.evaluate(open_session(precision="mixed_bfloat16"), "plain", ("clean",))
+    assert records(session, "plain")["clean"]["precision"] == "float32"
+
+
+def test_a_failure_of_the_engine_says_what_to_change(open_session, monkeypatch):
+    def out_of_memory(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    session = open_session()
+    runs.train(session, "plain")
+    monkeypatch.setattr(runs.evaluation, "evaluate", out_of_memory)
+    with pytest.raises(errors.RunError, match=r"smaller --eval_batch_size.*OOM when"):
+        runs.evaluate(session, "plain", ("clean",))
 
 
 def test_another_worker_writes_no_record(open_session, monkeypatch):

@@ -31,6 +31,7 @@ class Session:
       weights: what is evaluated: "" for the weights that the recipe says, `RAW`, or
         the path of released ones, see `common.training.imported`.
       branch: of batch norm, for every evaluation; "" for the one that it says.
+      eval_batch_size: images evaluated at a time, on which no outcome depends.
     """
 
     paper: recipes.Paper
@@ -42,6 +43,7 @@ class Session:
     overrides: tuple[str, ...] = ()
     weights: str = ""
     branch: str = ""
+    eval_batch_size: int = 250
 
     def recipe(self, name: str) -> recipes.Recipe:
         """Returns the recipe with the overrides applied."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from common import backend
@@ -12,12 +14,19 @@ MIN_EPSILON, MAX_EPSILON = 0.05, 64.0  # pixels of 255
 
 
 def check_epsilon(epsilon: Any) -> None:
-    """Refuses a number outside (0.05, 64] pixels; tensors pass.
+    """Refuses a number outside (0.05, 64] pixels, and images of which all are outside.
+
+    Single images may have less; a tensor without a value yet passes.
 
     Raises:
       ValueError: for instance epsilon=0.03, which is 8/255 in another unit.
     """
-    if isinstance(epsilon, (int, float)) and not (MIN_EPSILON < epsilon <= MAX_EPSILON):
+    if not isinstance(epsilon, numbers.Real) and not backend.is_concrete(epsilon):
+        return
+    values = np.asarray(epsilon)
+    alone = values.size == 1 and not values.ndim
+    low = MIN_EPSILON if alone or values.size > 1 else 0.0
+    if not (low < values.max() <= MAX_EPSILON and (alone or values.min() >= 0)):
         raise ValueError(
             f"epsilon must be in ({MIN_EPSILON}, {MAX_EPSILON:g}] pixels of 255 "
             f"(8 is the 8/255 of other code). Received: epsilon={epsilon}"

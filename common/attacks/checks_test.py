@@ -14,7 +14,8 @@ def test_epsilon_in_pixels_passes(epsilon):
 
 
 @pytest.mark.parametrize(
-    "epsilon", [8 / 255, 0, 0.05, -1, 64.5, 255, float("nan"), float("inf")]
+    "epsilon",
+    [8 / 255, 0, 0.05, -1, 64.5, 255, float("nan"), float("inf"), np.float32(0.03)],
 )
 def test_epsilon_in_another_unit_is_refused_with_its_value(epsilon):
     with pytest.raises(ValueError, match=r"^epsilon must be in \(0.05, 64\]") as error:
@@ -31,8 +32,25 @@ def test_steps_must_be_positive(value):
         checks.check_steps(1.0, value)
 
 
-def test_tensors_pass_the_checks_of_numbers():
-    checks.check_epsilon(tf.constant([0.0, 300.0]))
+@pytest.mark.parametrize(
+    "values", [[0.0, 0.03], [8.0, 64.5], [-1.0, 8.0], [8.0, float("nan")]]
+)
+def test_radii_that_are_none_of_pixels_are_refused(values):
+    for epsilon in (np.array(values), tf.reshape(values, (2, 1, 1, 1))):
+        with pytest.raises(ValueError, match="pixels of 255"):
+            checks.check_epsilon(epsilon)
+
+
+def test_single_images_may_have_small_radii_and_traced_ones_any():
+    checks.check_epsilon(tf.constant([0.0, 8.0]))
+    checks.check_epsilon(tf.constant([0.01]))
+
+    @tf.function
+    def traced(epsilon):
+        checks.check_epsilon(epsilon)
+        return epsilon
+
+    assert traced(tf.constant([300.0])) == 300.0
     checks.check_steps(tf.constant(0.0), tf.constant(0))
 
 

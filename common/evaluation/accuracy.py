@@ -67,7 +67,7 @@ def evaluate(
     begin = time.perf_counter()
     judges = judging.of_network(judges, logits_fn, distribution)
     examples = stream.Examples(dataset, logits_fn)
-    size = stream.divisible(batch_size or examples.first_size, judges.num_replicas)
+    size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
     plan = plans.of(attack)
     found = tally.Tally(plan)
     key = [recipes.to_dict(attack), seed, size, progress_key]
@@ -78,7 +78,7 @@ def evaluate(
         pool += examples.take(size - len(pool))
         if not pool:
             break
-        batch = stream.batch(pool, size, judges.num_replicas)
+        batch = stream.batch(pool, size, judges.num_devices)
         verdict = judges(attack, batch, seed, num_steps=plan.num_steps)
         pool = found.add(pool, batch, verdict)  # without those that are done
         show(found.right, len(found.outcomes))

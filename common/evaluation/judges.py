@@ -82,8 +82,8 @@ class Judges:
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
     @property
-    def num_replicas(self) -> int:
-        """Replicas that share a batch, so what its size must divide by."""
+    def num_devices(self) -> int:
+        """Devices that share a batch, so what its size must divide by."""
         return engine.num_devices(self.distribution)
 
     def __call__(
@@ -93,7 +93,7 @@ class Judges:
 
         Args:
           attack: from `common.attacks`, or None to judge the images as they are.
-          batch: NumPy arrays or tensors; B divides by the replicas.
+          batch: NumPy arrays or tensors; B divides by the devices.
           seed: of the attack.
           num_steps: that PGD takes before it is judged; all of its steps by default.
 

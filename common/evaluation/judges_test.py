@@ -94,7 +94,7 @@ def test_neither_number_nor_seed_is_kept_from_the_first_call():
 
 def test_replicas_judge_parts_of_the_batch_in_order(two_replicas):
     judges = judging.Judges(linear, two_replicas)
-    assert judges.num_replicas == 2
+    assert judges.num_devices == 2
     verdict, expected = judges(None, BATCH, 0), judging.Judges(linear)(None, BATCH, 0)
     np.testing.assert_array_equal(verdict.top5, expected.top5)
     assert len(verdict.pieces) == 2

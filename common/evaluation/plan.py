@@ -8,8 +8,10 @@ rounds find tells what they find.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
+from common import recipe
 from common.attacks import pgd
 
 CHUNK = 100  # steps of a round, where a restart has several
@@ -56,3 +58,15 @@ def course(attack: Any) -> Any:
     return dataclasses.replace(
         attack, num_steps=CHUNK, step_size=length, reaching=False
     )
+
+
+def begin_alike(evaluations: Mapping[str, recipe.Evaluation]) -> list[list[str]]:
+    """Returns the names of evaluations that one run answers, the longest first."""
+    groups: dict[Any, list[str]] = {}
+    for key, value in evaluations.items():
+        shared = dataclasses.replace(value, attack=course(value.attack), only=())
+        groups.setdefault(key if value.target else shared, []).append(key)
+    return [
+        sorted(keys, key=lambda key: -of(evaluations[key].attack).rounds)
+        for keys in groups.values()
+    ]

@@ -66,7 +66,7 @@ class Examples:
         if first is None or not len(first[1]):
             raise ValueError("The dataset has no example. Received: 0 batches")
         checks.check_images(first[0])  # before a network is blamed for its answers
-        images = ops.convert_to_tensor(first[0][:8])
+        images = ops.convert_to_tensor(first[0][:8], "float32")
         answers = [np.asarray(fn(images)) for fn in logits_fns]
         for answer in answers:
             logits.check_logits(answer)

@@ -29,6 +29,18 @@ def test_examples_come_in_order_whatever_is_taken_at_a_time():
     assert found.take(1) == []
 
 
+def test_networks_see_floats_from_the_first_image_on():
+    seen = []
+
+    def noted(images):
+        seen.append(images.dtype)
+        return logits_fn(images / 255.0)
+
+    dataset = tf.data.Dataset.from_tensors((IMAGES.astype(np.uint8), LABELS))
+    stream.Examples(dataset, noted)
+    assert seen == [tf.float32]
+
+
 def test_networks_of_different_classes_are_refused():
     with pytest.raises(ValueError, match=r"Received: num_classes=\[2, 3\]"):
         examples(logits_fn, lambda images: logits_fn(images)[:, :2])

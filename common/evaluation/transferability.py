@@ -180,7 +180,7 @@ def transfer(
     judging.of_network(source, source_fn, source.distribution)
     judging.of_network(target, target_fn, target.distribution)
     examples = stream.Examples(dataset, source_fn, target_fn)
-    replicas = math.lcm(source.num_replicas, target.num_replicas)
+    replicas = math.lcm(source.num_devices, target.num_devices)
     size = stream.divisible(batch_size or examples.first_size, replicas)
     show = accuracy.progress_bar() if progress else lambda *_: None
     found: list[np.ndarray] = []

@@ -100,6 +100,22 @@ def test_times_are_divided_in_the_order_given(tmp_path, pair, bound, verdict):
 
 
 @pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({"hardware": "8 x A100"}, "on tensorflow, 8 x A100, float32 and on tens"),
+        ({"backend": "jax"}, "on jax, float32 and on tensorflow, float32: train"),
+        ({"precision": "mixed_bfloat16"}, "on tensorflow, mixed_bfloat16 and on"),
+    ],
+)
+def test_times_of_different_places_are_not_judged(tmp_path, write_run, place, words):
+    write_run("free_4", {}, minutes=12.0, **place)
+    write_run("natural", {}, minutes=10.0)
+    result = check(tmp_path, TimeRatio("free_4", "natural", at_most=1.3))
+    assert result.verdict == "inconclusive"
+    assert words in result.details[0]
+
+
+@pytest.mark.parametrize(
     ("margins", "verdict"),
     [
         ((10.0, 15.0), "holds"),

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from common import overrides, recipe
 from common.results import intervals, measured
 
 STRENGTH = ("epsilon", "num_steps", "num_restarts")  # more of each is a stronger attack
@@ -43,18 +44,26 @@ class Finding:
     message: str
 
 
-def diagnose(runs: Mapping[str, measured.Run]) -> list[Finding]:
+def diagnose(
+    runs: Mapping[str, measured.Run],
+    recipes: Mapping[str, recipe.Recipe],
+    evaluations: Mapping[str, recipe.Evaluation],
+) -> list[Finding]:
     """Returns the findings of all runs, run by run.
 
     Args:
       runs: name to run, each run once, as `measured.distinct` gives them.
+      recipes: what the names of runs stand for now.
+      evaluations: what the names of evaluations stand for now.
     """
     rules = (_label_leak, _masking, _noise, _overfitting, _alarms, _records)
     return [
         Finding(name, kind, message)
         for name, run in runs.items()
-        for rule in rules
-        for kind, message in rule(run)
+        for kind, message in itertools.chain(
+            *(rule(run) for rule in rules),
+            _changed(run, recipes.get(name), evaluations),
+        )
     ]
 
 
@@ -124,9 +133,9 @@ def _alarms(run: measured.Run) -> Iterator[tuple[str, str]]:
 
 def _records(run: measured.Run) -> Iterator[tuple[str, str]]:
     """Records that do not show what their folder says."""
-    overrides = [f"--set {item}" for item in run.manifest.get("overrides") or ()]
-    if overrides:
-        yield "record", f"trained with {' '.join(overrides)}, not as the recipe says"
+    changes = [f"--set {item}" for item in run.manifest.get("overrides") or ()]
+    if changes:
+        yield "record", f"trained with {' '.join(changes)}, not as the recipe says"
     released = run.manifest.get("weights")
     if released:
         yield "record", f"has the weights of {released['file']}, not trained here"
@@ -137,6 +146,31 @@ def _records(run: measured.Run) -> Iterator[tuple[str, str]]:
         if None not in (record.step, num_steps) and record.step != num_steps:
             message = f"measured after {record.step} of {num_steps} updates"
             yield "record", f"{record.name} was {message}"
+
+
+def _changed(
+    run: measured.Run,
+    now: recipe.Recipe | None,
+    evaluations: Mapping[str, recipe.Evaluation],
+) -> Iterator[tuple[str, str]]:
+    """Records of a recipe or an attack that was another one when they were made."""
+    found = "" if run.manifest.get("overrides") else _difference_of(run.manifest, now)
+    if found:
+        yield "record", f"trained as the recipe was before: {found}"
+    for record in _evaluations(run, transfers=True):
+        attack = getattr(evaluations.get(record.name), "attack", None)
+        if found := _difference_of(record.record, attack, key="attack"):
+            yield "record", f"{record.name} is of the attack as it was before: {found}"
+
+
+def _difference_of(record: Mapping[str, Any], now: Any, key: str = "recipe") -> str:
+    """Returns in what an entry of a record, as far as it goes, differs from `now`."""
+    then = record.get(key)
+    if not then or now is None:
+        return ""
+    values = recipe.to_dict(now)
+    then = overrides.completed(then, now)
+    return overrides.first_difference(then, {k: values.get(k) for k in then}) or ""
 
 
 def _evaluations(

@@ -1,13 +1,17 @@
+import dataclasses
 import json
 
 import pytest
 
+from common.recipe import Evaluation
 from common.results import diagnostics, measured
 
 
-def diagnose(tmp_path):
+def diagnose(tmp_path, paper=None):
     runs = measured.find(tmp_path / "runs", "fake", "paper")
-    return [(f.kind, f.message) for f in diagnostics.diagnose(runs)]
+    now = (paper.recipes_at("paper"), paper.evaluations_at("paper")) if paper else None
+    found = diagnostics.diagnose(runs, *(now or ({}, {})))
+    return [(f.kind, f.message) for f in found]
 
 
 def probe(step, clean, fgsm, pgd):
@@ -97,6 +101,27 @@ def test_records_that_are_not_what_they_seem_are_named(tmp_path, write_run, outc
         "trained with --set method.epsilon=4, not as the recipe says",
         "training has not reached its end",
         "clean was measured after 5 of 10 updates",
+    ]
+
+
+def test_records_of_what_a_name_stood_for_before_are_named(
+    tmp_path, paper, write_run, outcomes
+):
+    write_run("free_4", {"pgd_20": outcomes(500), "clean": outcomes(800)})
+    assert diagnose(tmp_path, paper) == []
+    recipe = dataclasses.replace(paper.recipe("paper", "free_4"), num_steps=20)
+    attack = dataclasses.replace(
+        paper.evaluations_at("paper")["pgd_20"].attack, epsilon=8.0
+    )
+    changed = dataclasses.replace(
+        paper,
+        recipes={"paper": {"free_4": recipe}},
+        evaluations={"paper": {"pgd_20": Evaluation(attack)}},
+    )
+    messages = [message for kind, message in diagnose(tmp_path, changed)]
+    assert messages == [
+        "trained as the recipe was before: num_steps: 10 != 20",
+        "pgd_20 is of the attack as it was before: epsilon: 4.0 != 8.0",
     ]
 
 

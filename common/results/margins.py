@@ -238,6 +238,11 @@ class TimeRatio(Comparison):
         if not top or not bottom:
             missing = [self.numerator] * (not top) + [self.denominator] * (not bottom)
             return NOT_RUN, f"{title}: not trained: {', '.join(missing)}"
+        places = [_place(runs[name]) for name in (self.numerator, self.denominator)]
+        if places[0] != places[1]:
+            return INCONCLUSIVE, (
+                f"{title}: trained on {' and on '.join(places)}: train both on the same"
+            )
         verdict = self.verdict(top / bottom, top / bottom)
         return verdict, (
             f"{title} = {top:.2f} / {bottom:.2f} = {top / bottom:.2f}; "
@@ -249,3 +254,10 @@ class TimeRatio(Comparison):
             runs[r].training_minutes if r in runs else None
             for r in (self.numerator, self.denominator)
         )
+
+
+def _place(run: measured.Run) -> str:
+    """Returns what a run was trained on, as far as it decides on the time."""
+    known = {"backend": "tensorflow", "hardware": "", "precision": "float32"}
+    found = (str(run.manifest.get(key, default)) for key, default in known.items())
+    return ", ".join(part for part in found if part)

@@ -108,6 +108,13 @@ class Run:
         """Names of the evaluations on record."""
         return tuple(sorted(p.stem for p in self.path.glob("evaluations/*.json")))
 
+    @property
+    def precisions(self) -> set[str]:
+        """In which the evaluations were computed, as far as recorded."""
+        records = (self.evaluation(name) for name in self.evaluations)
+        found = {record.record.get("precision") for record in records if record}
+        return {str(precision) for precision in found if precision}
+
     def evaluation(self, name: str) -> Measured | None:
         """Returns the record of an evaluation, or None if it was not run.
 

@@ -102,7 +102,9 @@ def _answers(paper: recipe.Paper, scale: str, workdir: str | pathlib.Path) -> An
         runs=runs,
         cells=comparison.compare(paper, scale, workdir),
         results=claims.check_claims(paper, scale, workdir),
-        findings=diagnostics.diagnose(runs),
+        findings=diagnostics.diagnose(
+            runs, paper.recipes_at(scale), paper.evaluations_at(scale)
+        ),
     )
 
 

@@ -58,7 +58,8 @@ def runs(tmp_path, write_run, outcomes):
     )
     for scale in ("paper", "digits"):
         counts = {"clean": outcomes(900), "pgd_20": outcomes(0)}
-        write_run("natural", counts, scale=scale, metrics=metrics)
+        place = {"hardware": "one <GPU>"}
+        write_run("natural", counts, scale=scale, metrics=metrics, **place)
         counts = {"pgd_20": outcomes(500), "pgd_20_eps4": outcomes(500)}
         path = write_run(
             "free_4",
@@ -66,7 +67,7 @@ def runs(tmp_path, write_run, outcomes):
             scale=scale,
             minutes=130.0,
             versions={"keras": "3"},
-            hardware="one <GPU>",
+            **place,
             commit="abc",
             num_parameters=12345,
         )

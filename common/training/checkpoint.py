@@ -41,15 +41,26 @@ def save(
       state: this worker's replica states, one array [replicas, ...] for each part.
       worker: index and number of workers.
       keep: how many checkpoints stay.
+
+    Raises:
+      RunError: a variable is not finite; nothing is written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     index = worker[0]
+    arrays = named(variables) if index == 0 else {}
+    broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if broken:
+        raise errors.RunError(
+            f"The weights are not finite after step {step}, and not saved; lower the "
+            "learning rate. The last good checkpoint is kept. Received: "
+            f"{len(broken)} of {len(arrays)} variables, {broken[0]} the first"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
     _write(
         directory / f"{step:08d}.state-{index}.npz",
         {str(i): part for i, part in enumerate(state)},
     )
     if index == 0:
-        _write(directory / f"{step:08d}.npz", named(variables))
+        _write(directory / f"{step:08d}.npz", arrays)
     found = steps(directory)
     if index == 0:
         for old in found[:-keep]:
@@ -137,6 +148,11 @@ def load(
         ) from error
     assign(variables, arrays)
     return step
+
+
+def drop(directory: pathlib.Path, step: int) -> None:
+    """Removes a checkpoint, by its shared variables, if it is there."""
+    (directory / f"{step:08d}.npz").unlink(missing_ok=True)
 
 
 def steps(directory: pathlib.Path) -> list[int]:

@@ -32,7 +32,7 @@ def save(directory, *numbers, **kwargs):
 
 def test_what_was_saved_comes_back_with_the_same_bits(tmp_path):
     source = variables()
-    bits = np.float32([[np.pi, -0.0, 1e-40], [np.inf, 1 / 3, 2**-20]])
+    bits = np.float32([[np.pi, -0.0, 1e-40], [3e38, 1 / 3, 2**-20]])
     source[0].assign(bits)
     state = [np.arange(6, dtype="float32").reshape(2, 3), np.ones((2,), "int32")]
     checkpoint.save(tmp_path, 7, variables=source, state=state)
@@ -44,6 +44,16 @@ def test_what_was_saved_comes_back_with_the_same_bits(tmp_path):
     for part, saved in zip(parts, state, strict=True):
         np.testing.assert_array_equal(part, saved)
         assert part.dtype == saved.dtype
+
+
+@pytest.mark.parametrize("broken", [np.inf, -np.inf, np.nan])
+def test_weights_that_are_not_finite_are_not_saved(tmp_path, broken):
+    save(tmp_path / "kept", 5)
+    source = variables()
+    source[0].assign(np.float32([[1, 2, 3], [4, 5, broken]]))
+    with pytest.raises(errors.RunError, match=r"not finite after step 7.*1 of 2"):
+        checkpoint.save(tmp_path / "kept", 7, variables=source, state=[])
+    assert checkpoint.steps(tmp_path / "kept") == [5]
 
 
 def test_an_empty_folder_restores_nothing(tmp_path):

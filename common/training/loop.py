@@ -1,4 +1,4 @@
-"""The training loop of every paper: one compiled update, called `num_steps` times."""
+"""The training loop of every paper: updates, and what is due between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from absl import logging
 from common import recipe as recipes
 from common.data import checks
 from common.evaluation import logits
-from common.training import engine, errors, manifest, metrics, probe
+from common.training import checkpoint, engine, errors, manifest, metrics, probe
 from common.training import learner as learners
 
 
@@ -48,8 +48,11 @@ def train(
             record = {**_manifest(recipe, learner, precision), **_place(distribution)}
             manifest.check_or_write(run_dir, {**(notes or {}), **record})
         learner.restore(run_dir / "checkpoints")
-        if worker[0] == 0 and 0 < learner.step < recipe.num_steps:
-            manifest.note_continuation(run_dir, learner.step, _place(distribution))
+        if worker[0] == 0 and learner.step < recipe.num_steps:
+            place = _place(distribution)
+            print(f"{engine.NAME} on {place['hardware']}, {precision}", flush=True)
+            if learner.step:
+                manifest.note_continuation(run_dir, learner.step, place)
         _Run(learner, recipe, run_dir, data_dir).finish()
     except engine.FAILURES as error:
         cause = "A worker was lost" if worker[1] > 1 else f"{engine.NAME} failed"
@@ -73,7 +76,9 @@ class _Run:
         self.learner, self.recipe, self.run_dir = learner, recipe, run_dir
         self.data_dir = data_dir
         self.is_chief = engine.worker(learner.distribution)[0] == 0
-        self.meter = metrics.Meter(recipe.batch_size)
+        self.meter = metrics.Meter(
+            recipe.batch_size, rates=f"schedule.{recipe.schedule.rates}"
+        )
         self.log = metrics.Log(
             run_dir,
             step=learner.step,
@@ -138,7 +143,12 @@ class _Run:
 
     def _log_updates(self) -> None:
         step = self.learner.step
-        values = self.meter.flush()
+        try:
+            values = self.meter.flush()
+        except errors.NotFiniteError as error:
+            if self.is_chief:  # Weights that were saved before they were seen to fail.
+                checkpoint.drop(self.run_dir / "checkpoints", error.step - 1)
+            raise
         rate = self.recipe.schedule.build()(step - 1)
         self.log.write("train", step, **values, learning_rate=float(rate))
         self.log.progress(

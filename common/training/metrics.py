@@ -65,9 +65,14 @@ class Log:
 class Meter:
     """Gathers the metrics of updates between two lines of the log."""
 
-    def __init__(self, batch_size: int) -> None:
-        """Takes the global batch size, for images per second."""
-        self._batch_size = batch_size
+    def __init__(self, batch_size: int, *, rates: str) -> None:
+        """Starts the clock.
+
+        Args:
+          batch_size: global, for images per second.
+          rates: field of the recipe that holds the learning rates, for messages.
+        """
+        self._batch_size, self._rates = batch_size, rates
         self._pending: list[tuple[int, dict[str, Any]]] = []
         self._timed, self._since = 0, time.perf_counter()
 
@@ -84,15 +89,16 @@ class Meter:
         """Returns the means over the updates gathered, and forgets them.
 
         Raises:
-          RunError: a loss is not finite; names its step.
+          NotFiniteError: a loss is not finite; names its step.
         """
         losses = [(step, float(metrics["loss"])) for step, metrics in self._pending]
         for step, loss in losses:
             if not math.isfinite(loss):
-                raise errors.RunError(
+                raise errors.NotFiniteError(
                     f"The loss is not finite at step {step}. Received: loss={loss}. "
-                    "Lower the learning rate with --set schedule.values=; the last "
-                    "good checkpoint is kept."
+                    f"Lower the learning rate with --set {self._rates}=, which begins "
+                    "a run of its own; the last good checkpoint is kept.",
+                    step,
                 )
         means = {
             name: statistics.fmean(float(metrics[name]) for _, metrics in self._pending)

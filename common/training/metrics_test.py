@@ -89,7 +89,7 @@ def test_another_worker_writes_nothing(tmp_path):
 
 
 def test_the_meter_gives_means_over_the_updates_since_the_last_line():
-    meter = metrics.Meter(batch_size=32)
+    meter = metrics.Meter(batch_size=32, rates="schedule.values")
     for step, loss in enumerate((1.0, 2.0, 6.0), start=1):
         meter.add(step, {"loss": tf.constant(loss), "accuracy": tf.constant(50.0)})
     first = meter.flush()
@@ -101,7 +101,7 @@ def test_the_meter_gives_means_over_the_updates_since_the_last_line():
 def test_the_seconds_of_a_step_leave_out_what_the_clock_was_stopped_for(monkeypatch):
     now = iter([0.0, 100.0, 104.0, 104.0, 130.0])
     monkeypatch.setattr(metrics.time, "perf_counter", lambda: next(now))
-    meter = metrics.Meter(batch_size=32)
+    meter = metrics.Meter(batch_size=32, rates="schedule.values")
     meter.add(1, {"loss": 1.0})
     meter.restart_clock()  # at 100, after the compilation
     meter.add(2, {"loss": 1.0})
@@ -112,7 +112,7 @@ def test_the_seconds_of_a_step_leave_out_what_the_clock_was_stopped_for(monkeypa
 
 
 def test_an_update_that_was_not_timed_has_no_seconds():
-    meter = metrics.Meter(batch_size=32)
+    meter = metrics.Meter(batch_size=32, rates="schedule.values")
     meter.add(1, {"loss": 1.0})
     meter.restart_clock()
     assert meter.flush() == {"loss": 1.0}
@@ -120,7 +120,7 @@ def test_an_update_that_was_not_timed_has_no_seconds():
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_ends_the_run_and_names_its_step(loss):
-    meter = metrics.Meter(batch_size=32)
+    meter = metrics.Meter(batch_size=32, rates="schedule.values")
     for step in (11, 12, 13):
         meter.add(step, {"loss": tf.constant(loss if step == 12 else 1.0)})
     with pytest.raises(errors.RunError, match=r"at step 12. Received: loss=") as caught:

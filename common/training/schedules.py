@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -21,6 +21,7 @@ class PiecewiseConstant:
 
     boundaries: tuple[int, ...]
     values: tuple[float, ...]
+    rates: ClassVar[str] = "values"  # the field that says how large the steps are
 
     def __post_init__(self) -> None:
         if not self.boundaries or len(self.values) != len(self.boundaries) + 1:
@@ -55,6 +56,7 @@ class ExponentialDecay:
     rate: float
     factor: float
     every: int
+    rates: ClassVar[str] = "rate"
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate < math.inf:
@@ -100,6 +102,11 @@ class Warmup:
             )
         if not 0.0 <= self.start < math.inf:
             raise ValueError(f"start must be at least 0. Received: start={self.start}")
+
+    @property
+    def rates(self) -> str:
+        """The field of the schedule, through this one."""
+        return f"schedule.{self.schedule.rates}"
 
     def build(self) -> keras.optimizers.schedules.LearningRateSchedule:
         """Returns the Keras schedule."""
