@@ -109,11 +109,11 @@ class Run:
         return tuple(sorted(p.stem for p in self.path.glob("evaluations/*.json")))
 
     @property
-    def precisions(self) -> set[str]:
-        """In which the evaluations were computed, as far as recorded."""
+    def other_precisions(self) -> list[str]:
+        """In which evaluations were computed, where the training was not."""
         records = (self.evaluation(name) for name in self.evaluations)
-        found = {record.record.get("precision") for record in records if record}
-        return {str(precision) for precision in found if precision}
+        found = {record.record.get("precision", "") for record in records if record}
+        return sorted(found - {"", self.manifest.get("precision")})
 
     def evaluation(self, name: str) -> Measured | None:
         """Returns the record of an evaluation, or None if it was not run.

@@ -103,6 +103,14 @@ def test_the_page_is_sound_complete_and_self_contained(tmp_path, paper, runs, sc
             assert (out_dir / link).read_bytes().startswith(b"\x89PNG")
 
 
+def test_another_precision_of_evaluations_is_said(tmp_path, paper, write_run, outcomes):
+    record = {"survived": outcomes(800), "precision": "float32"}
+    write_run("free_4", {"clean": record}, precision="mixed_bfloat16")
+    folder = tmp_path / "report"
+    page = parse(results.write_report([paper], "paper", tmp_path / "runs", folder))
+    assert "mixed_bfloat16; evaluated in float32" in " ".join(page.text)
+
+
 def test_only_the_papers_scale_is_judged(tmp_path, paper, runs):
     pages = {
         scale: " ".join(

@@ -285,14 +285,11 @@ def _numbers(run: measured.Run, runs: Mapping[str, measured.Run]) -> list[str]:
 def _making(run: measured.Run) -> str:
     """Returns hardware, precision, versions and commit, as far as recorded."""
     manifest = run.manifest
-    precisions, versions = run.precisions, manifest.get("versions") or {}
+    versions = manifest.get("versions") or {}
     parts = [
         manifest.get("hardware"),
         manifest.get("precision"),
-        *(
-            f"evaluated in {x}"
-            for x in sorted(precisions - {manifest.get("precision")})
-        ),
+        *(f"evaluated in {precision}" for precision in run.other_precisions),
         ", ".join(f"{name} {version}" for name, version in versions.items()),
         f"commit {str(manifest['commit'])[:18]}" if manifest.get("commit") else None,
     ]
