@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import types
+import typing
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +25,8 @@ def override(recipe: Any, assignments: Iterable[str]) -> Any:
     Args:
       recipe: any nested dataclass.
       assignments: such as `method.epsilon=4` or `num_steps=100`. The value is read
-        with the type of the field's present value.
+        with the type of the field's present value, and `null` as None where a field
+        may have that.
 
     Raises:
       ValueError: unknown field, or a value that the field's type does not read.
@@ -97,12 +100,16 @@ def _replace(part: Any, path: list[str], text: str, assignment: str) -> Any:
             raise ValueError(f"{path[0]} has no fields. Received: --set {assignment}")
         value = _replace(current, path[1:], text, assignment)
     else:
-        value = _parse(current, text, assignment)
+        hint = typing.get_type_hints(type(part))[path[0]]
+        value = _parse(current, text, assignment, hint)
     return dataclasses.replace(part, **{path[0]: value})
 
 
-def _parse(current: Any, text: str, assignment: str) -> Any:
-    """Reads text as a value of the type of the present value."""
+def _parse(current: Any, text: str, assignment: str, hint: Any) -> Any:
+    """Reads text as a value of the type of the present value, or of the field's."""
+    kinds = set(typing.get_args(hint) or (hint,))
+    if text in ("null", "None") and kinds & {types.NoneType, Any}:
+        return None
     if isinstance(current, str):
         return text
     try:
@@ -111,6 +118,9 @@ def _parse(current: Any, text: str, assignment: str) -> Any:
         raise ValueError(
             f"Cannot read the value as JSON. Received: --set {assignment}"
         ) from None
+    if current is None and Any not in kinds:
+        (kind,) = kinds - {types.NoneType}
+        current = kind()
     return _typed(current, value, assignment)
 
 

@@ -49,6 +49,8 @@ VALUES = st.builds(
         ("network.frozen=true", "network.frozen", True),
         ("network.frozen=True", "network.frozen", True),
         ("network.limit=3", "network.limit", 3),
+        ("network.after=3", "network.after", 3),
+        ("probe=null", "probe", None),
         ("probe.random_start=False", "probe.random_start", False),
         ("schedule.values=[1.0, 0.5, 0.25]", "schedule.values", (1.0, 0.5, 0.25)),
         ("optimizer.momentum=0", "optimizer.momentum", 0.0),
@@ -95,6 +97,9 @@ def test_assignments_apply_in_order_and_leave_the_recipe_alone():
         ("l2=NaN", "l2=nan"),
         ("network.frozen=1", "type bool"),
         ("network.drops=3", "type tuple"),
+        ("network.after=1.5", "type int"),
+        ("network.after=abc", "as JSON"),
+        ("num_steps=null", "type int"),
         ("probe.epsilon=0.03", "epsilon=0.03"),
     ],
 )

@@ -17,6 +17,7 @@ class Part:
     drops: tuple[int, ...] = (1, 2)
     frozen: bool = False
     limit: Any = None
+    after: int | None = None
 
 
 PARTS = recipe.Recipe(
