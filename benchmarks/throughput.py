@@ -22,7 +22,7 @@ import numpy as np
 from absl import flags
 
 from benchmarks import timing
-from common import data
+from common import data, recipe
 from common.training import cost, engine, learner, manifest
 from free_at import presets
 
@@ -73,8 +73,8 @@ def updates(recipe: Any, number: int, precision: str) -> Callable[[int], None]:
     return run
 
 
-def main(argv: Sequence[str]) -> None:
-    """Measures and prints."""
+def main(argv: Sequence[str]) -> int:
+    """Measures and prints; returns 0, or 2 for words that it does not know."""
     values = flags.FlagValues()
     define = functools.partial(flags.DEFINE_integer, flag_values=values)
     define("updates", 100, "updates of a sample")
@@ -82,22 +82,39 @@ def main(argv: Sequence[str]) -> None:
     flags.DEFINE_string("scale", "small", "small or paper", flag_values=values)
     flags.DEFINE_string("precision", "float32", "of training", flag_values=values)
     flags.DEFINE_float("peak", 0.0, "TFLOP/s of all devices", flag_values=values)
-    values(list(argv))
-    recipes = {
-        name: dataclasses.replace(presets.RECIPES[values.scale][name], dataset=Random())
-        for name in (NATURAL, FREE)
-    }
+    flags.DEFINE_boolean("help", False, "show this", flag_values=values)
+    try:
+        values(list(argv))
+        known = recipe.lookup(presets.RECIPES, values.scale, "scale")
+        recipe.lookup(dict.fromkeys(learner.PRECISIONS), values.precision, "precision")
+    except (ValueError, flags.Error) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if values.help:
+        print(__doc__)
+        return 0
+    _measure(
+        {
+            name: dataclasses.replace(known[name], dataset=Random())
+            for name in (NATURAL, FREE)
+        },
+        values,
+    )
+    return 0
+
+
+def _measure(recipes: dict[str, Any], values: flags.FlagValues) -> None:
     samples = timing.interleaved(
         {n: updates(r, values.updates, values.precision) for n, r in recipes.items()},
         values.rounds,
     )
-    hardware, recipe = manifest.environment()["hardware"], recipes[NATURAL]
+    hardware, natural = manifest.environment()["hardware"], recipes[NATURAL]
     most = values.peak or peak(hardware)
-    network = recipe.network.build(10, 32)
+    network = natural.network.build(10, 32)
     flops = cost.UPDATE * engine.forward_flops(network, (1, 32, 32, 3))
     print(f"{engine.NAME}, {hardware}, {values.precision}, scale {values.scale}")
     for name, seconds in samples.items():
-        rate = values.updates * recipe.batch_size / statistics.median(seconds)
+        rate = values.updates * natural.batch_size / statistics.median(seconds)
         share = f"{rate * flops / most / 1e10:.1f} %" if most else "n/a"
         print(f"{name:16}{rate:10,.0f} images/s, {share} of the matrix peak")
     pairs = zip(samples[FREE], samples[NATURAL], strict=True)
@@ -109,4 +126,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv)
+    sys.exit(main(sys.argv))

@@ -20,10 +20,11 @@ ENGINE_ROOM = (
     "common/training",
 )
 NOT_PAPERS = ("benchmarks", "common", "tests")
+NUMBERS = "keras.random"  # on replicas it repeats itself
 
 
 def imported(path: PurePosixPath, source: str) -> Iterator[tuple[int, str]]:
-    """Yields the line and the full name of everything a module imports."""
+    """Yields the line and the full name of what a module imports, or takes of Keras."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -33,6 +34,8 @@ def imported(path: PurePosixPath, source: str) -> Iterator[tuple[int, str]]:
             base = [*package, node.module] if node.module else [*package]
             for alias in node.names:
                 yield node.lineno, ".".join([*base, alias.name])
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) == NUMBERS:
+            yield node.lineno, NUMBERS
         elif isinstance(node, ast.Call) and node.args:
             called = ast.unparse(node.func).rpartition(".")[2]
             name = node.args[0]
@@ -57,6 +60,8 @@ def broken_rules(path: PurePosixPath, source: str) -> list[str]:
             found.append(f"{path}:{line}: a paper imports the paper {top}")
         if top in ENGINES and not engine_allowed:
             found.append(f"{path}:{line}: {top} outside {', '.join(ENGINE_ROOM)}")
+        if name.startswith(NUMBERS) and not sources.is_test(path):
+            found.append(f"{path}:{line}: {NUMBERS}, not the seeds of common.backend")
     return found
 
 
@@ -95,6 +100,8 @@ def test_every_package_is_known_to_the_rules():
         ("common/training.py", "import tensorflow"),
         ("common/recipe.py", "try:\n    import os, tensorflow\nexcept ImportError: 0"),
         ("reproduce.py", "__import__('tensorflow')"),
+        ("common/models/layers.py", "from keras import random"),
+        ("common/models/layers.py", "import keras\nkeras.random.uniform((2,))"),
     ],
 )
 def test_a_forbidden_import_is_found(path, source):

@@ -60,7 +60,8 @@ class IterLL:
     Attributes:
       epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
       step_size: length of a step; 1 in the paper.
-      num_steps: or None for the number that `IterBasic` takes.
+      num_steps: or None for the number that `IterBasic` takes, which the attack then
+        has: with another epsilon, say so again.
       source: which class it goes down towards: `least_likely`, or `random` for one
         uniform over those that are not the label.
 
