@@ -1,9 +1,9 @@
 """Keeps the tables of README files equal to the records they are made from.
 
 A block stands between `<!-- generated: PAPER SCALE WHAT -->` and `<!-- end -->`, where
-WHAT is `table NAME`, `claims` or `times`. In place of a scale, `study` has `errors` and
-`transfers`. `overview` takes several papers, joined by commas. `refresh` writes every
-block of a file anew.
+WHAT is `table NAME`, `claims`, `times` or `engines RECIPE`. In place of a scale,
+`study` has `errors` and `transfers`. `overview` takes several papers, joined by commas.
+`refresh` writes every block of a file anew.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ import shutil
 from collections.abc import Iterable
 
 from common import recipe
-from common.results import markdown, measured, overview, packages, studies, times
+from common.results import (
+    engines,
+    markdown,
+    measured,
+    overview,
+    packages,
+    studies,
+    times,
+)
 
 _MARKER = re.compile(r"<!-- generated: (.*?) -->")
 _KEPT = ("recipe.json", "metrics.jsonl", "examples.npz", "evaluations/*")
@@ -53,7 +61,12 @@ def block(name: str, workdir: pathlib.Path) -> str:
     if scale == studies.STUDY:
         made = {"errors": studies.errors, "transfers": studies.transfers}
         return recipe.lookup(made, what, "generated block")(paper, workdir)
-    kinds = {"table": _table, "claims": _claims, "times": _times}
+    kinds = {
+        "table": _table,
+        "claims": _claims,
+        "times": _times,
+        "engines": engines.markdown,
+    }
     return recipe.lookup(kinds, what, "generated block")(paper, scale, workdir, *rest)
 
 
