@@ -100,15 +100,21 @@ def _replace(part: Any, path: list[str], text: str, assignment: str) -> Any:
             raise ValueError(f"{path[0]} has no fields. Received: --set {assignment}")
         value = _replace(current, path[1:], text, assignment)
     else:
-        hint = typing.get_type_hints(type(part))[path[0]]
-        value = _parse(current, text, assignment, hint)
+        value = _parse(current, text, assignment, _kinds(part, path[0]))
     return dataclasses.replace(part, **{path[0]: value})
 
 
-def _parse(current: Any, text: str, assignment: str, hint: Any) -> Any:
+def _kinds(part: Any, name: str) -> set[Any]:
+    """Returns the types of a field: those of its annotation, and of its default."""
+    hint = typing.get_type_hints(type(part))[name]
+    (field,) = (field for field in dataclasses.fields(part) if field.name == name)
+    default = {types.NoneType} if _default(field) is None else set()
+    return {*(typing.get_args(hint) or (hint,)), *default}
+
+
+def _parse(current: Any, text: str, assignment: str, kinds: set[Any]) -> Any:
     """Reads text as a value of the type of the present value, or of the field's."""
-    kinds = set(typing.get_args(hint) or (hint,))
-    if text in ("null", "None") and kinds & {types.NoneType, Any}:
+    if text in ("null", "None") and types.NoneType in kinds:
         return None
     if isinstance(current, str):
         return text

@@ -100,6 +100,8 @@ def test_assignments_apply_in_order_and_leave_the_recipe_alone():
         ("network.after=1.5", "type int"),
         ("network.after=abc", "as JSON"),
         ("num_steps=null", "type int"),
+        ("probe.epsilon=null", "type float"),
+        ("network=null", "type Part"),
         ("probe.epsilon=0.03", "epsilon=0.03"),
     ],
 )

@@ -69,17 +69,17 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
         folder is of another, or the engine failed, as where memory runs out.
     """
     try:
-        _evaluate_missing(session, name, evaluations)
+        _evaluate_missing(session, name, tuple(evaluations))
     except engine.FAILURES as error:
         raise RunError(
-            f"{engine.NAME} failed; the same command goes on, with a smaller "
-            "--eval_batch_size where memory ran out. "
+            f"{engine.NAME} failed; what was finished is kept. Where memory ran out, "
+            "give the same command a smaller --eval_batch_size. "
             f"Received: {type(error).__name__}: {engine.reason(error)}"
         ) from error
 
 
-def _evaluate_missing(session: Session, name: str, evaluations: Iterable[str]) -> None:
-    wanted = _wanted(session, name, tuple(evaluations))
+def _evaluate_missing(session: Session, name: str, named: tuple[str, ...]) -> None:
+    wanted = _wanted(session, name, named)
     network = functools.cache(session.network)
     judges = functools.cache(
         lambda recipe, branch: _judges(session, network(recipe), branch)
@@ -89,7 +89,7 @@ def _evaluate_missing(session: Session, name: str, evaluations: Iterable[str]) -
     missing = {
         key: value
         for key, value in wanted.items()
-        if not _is_done(session, name, _path(session, name, key), value)
+        if not _is_done(session, name, key, value, named=bool(named))
     }
     if not missing or not session.is_chief:
         return
@@ -251,28 +251,35 @@ def _judged(
 
 
 def _is_done(
-    session: Session, name: str, path: pathlib.Path, value: recipes.Evaluation
+    session: Session, name: str, key: str, value: recipes.Evaluation, *, named: bool
 ) -> bool:
     """Whether the record is there, and of this evaluation and network.
 
+    One in another precision is kept, too, unless the evaluation was named.
+
     Raises:
-      ValueError: it is, in another precision; it stands in the tables.
+      ValueError: it is in another precision, and the evaluation was named.
     """
+    path = _path(session, name, key)
     if not path.exists():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
     expected = {"attack": value.attack, **_identity(session, name, value)}
     others = {
-        key
-        for key, part in expected.items()
-        if not overrides.agrees(found.get(key), part)
+        field
+        for field, part in expected.items()
+        if not overrides.agrees(found.get(field), part)
     }
-    if others == {"precision"}:
+    if others != {"precision"}:
+        return not others
+    message = f"{path} is in {found.get('precision')}"
+    if named:
         raise ValueError(
-            f"{path} is in {found['precision']}; take that --precision, or move the "
-            f"file. Received: --precision={session.precision}"
+            f"{message}; take that --precision, or move the file. "
+            f"Received: --precision={session.precision}"
         )
-    return not others
+    print(f"{message} and is kept", flush=True)
+    return True
 
 
 def _identity(session: Session, name: str, value: recipes.Evaluation) -> dict[str, Any]:

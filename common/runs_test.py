@@ -158,6 +158,9 @@ def test_a_record_is_not_replaced_by_one_in_another_precision(open_session, eval
     with pytest.raises(ValueError, match=r"clean.json is in float32; take.*bfloat16"):
         runs.evaluate(open_session(precision="mixed_bfloat16"), "plain", ("clean",))
     assert records(session, "plain")["clean"]["precision"] == "float32"
+    runs.evaluate(open_session(precision="mixed_bfloat16"), "plain")
+    kept = {name: r["precision"] for name, r in records(session, "plain").items()}
+    assert kept == {"clean": "float32", "pgd_2": "mixed_bfloat16"}
 
 
 def test_a_failure_of_the_engine_says_what_to_change(open_session, monkeypatch):

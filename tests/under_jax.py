@@ -11,10 +11,11 @@ import subprocess
 import sys
 from typing import Any, ClassVar
 
+import jax
 import keras
 import numpy as np
 
-from common import backend, data
+from common import attacks, backend, data
 from common.training import checkpoint, engine, learner, optimizers
 from tests import small_paper, sources
 
@@ -94,6 +95,18 @@ def refusals() -> dict[str, np.ndarray]:
     return found
 
 
+def lowered() -> dict[str, np.ndarray]:
+    """Returns the gradients of an attack's loop as XLA is given them."""
+    network = FREE.network.build(10, 32)
+    images, labels = np.zeros((2, 32, 32, 3), np.float32), np.zeros(2, np.int32)
+    attack = jax.jit(
+        lambda images: attacks.PGD(8.0, 2.0, num_steps=3)(
+            lambda x: network(x, training=False), images, labels
+        )
+    )
+    return {"text": np.array(attack.lower(images).as_text())}
+
+
 def counts() -> dict[str, np.ndarray]:
     """Returns the operations of a network, as the engine counts them."""
     network = FREE.network.build(10, 32)
@@ -113,6 +126,7 @@ def main(path: str) -> None:
         "batches": batches(),
         "refusals": refusals(),
         "counts": counts(),
+        "lowered": lowered(),
     }
     arrays = {f"{k}: {n}": x for k, run in runs.items() for n, x in run.items()}
     np.savez(path, **arrays)

@@ -14,19 +14,20 @@ MIN_EPSILON, MAX_EPSILON = 0.05, 64.0  # pixels of 255
 
 
 def check_epsilon(epsilon: Any) -> None:
-    """Refuses a number outside (0.05, 64] pixels, and images of which all are outside.
+    """Refuses a radius outside (0.05, 64] pixels.
 
-    Single images may have less; a tensor without a value yet passes.
+    Of radii per image the largest must be inside, and none negative. A tensor that has
+    no value yet passes.
 
     Raises:
       ValueError: for instance epsilon=0.03, which is 8/255 in another unit.
     """
     if not isinstance(epsilon, numbers.Real) and not backend.is_concrete(epsilon):
         return
-    values = np.asarray(epsilon)
-    alone = values.size == 1 and not values.ndim
-    low = MIN_EPSILON if alone or values.size > 1 else 0.0
-    if not (low < values.max() <= MAX_EPSILON and (alone or values.min() >= 0)):
+    radii = np.asarray(epsilon)
+    if radii.size == 0:
+        return
+    if not (MIN_EPSILON < radii.max() <= MAX_EPSILON and radii.min() >= 0):
         raise ValueError(
             f"epsilon must be in ({MIN_EPSILON}, {MAX_EPSILON:g}] pixels of 255 "
             f"(8 is the 8/255 of other code). Received: epsilon={epsilon}"

@@ -54,6 +54,12 @@ def test_every_layout_gives_the_same(layouts, settings):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_complex_numbers_are_left_to_jax():
+    inputs = np.ones((1, 1, 4), np.complex64) * 1j
+    found = lax.conv_general_dilated(inputs, inputs[..., :2], (1,), "VALID")
+    np.testing.assert_allclose(found, [[[-2.0, -2.0, -2.0]]], atol=1e-6)
+
+
 def test_one_dimension_is_turned_too():
     found = lax.conv_general_dilated(
         np.ones((1, 1, 4), np.float32), np.ones((1, 1, 2), np.float32), (1,), "VALID"

@@ -102,9 +102,10 @@ def test_times_are_divided_in_the_order_given(tmp_path, pair, bound, verdict):
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ({"hardware": "8 x A100"}, "on tensorflow, 8 x A100, float32 and on tens"),
-        ({"backend": "jax"}, "on jax, float32 and on tensorflow, float32: train"),
-        ({"precision": "mixed_bfloat16"}, "on tensorflow, mixed_bfloat16 and on"),
+        ({"hardware": "8 x A100"}, "on 1 of 8 x A100 by tensorflow in float32 and on"),
+        ({"devices": 8}, "on 8 of a machine by tensorflow in float32 and on 1 of"),
+        ({"backend": "jax"}, "on 1 of a machine by jax in float32 and on 1 of a ma"),
+        ({"precision": "mixed_bfloat16"}, "by tensorflow in mixed_bfloat16 and on"),
     ],
 )
 def test_times_of_different_places_are_not_judged(tmp_path, write_run, place, words):

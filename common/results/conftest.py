@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common import recipe
 from common.recipe import TRAINING_TIME, Evaluation, Paper, Recipe, Table, grid
 from common.results.claims import Claim, Difference, TimeRatio
 
@@ -61,12 +62,15 @@ CLAIM = Claim(
 )
 
 
+RECIPE = Recipe(None, None, None, None, None, batch_size=2, num_steps=10)
+RECIPES = {"natural": RECIPE, "free_4": dataclasses.replace(RECIPE, seed=1)}
+
+
 @pytest.fixture
 def paper(tmp_path: pathlib.Path) -> Paper:
     path = tmp_path / "reported.csv"
     path.write_text(REPORTED)
-    recipe = Recipe(None, None, None, None, None, batch_size=2, num_steps=10)
-    recipes = {"natural": recipe, "free_4": dataclasses.replace(recipe, seed=1)}
+    recipes = RECIPES
     evaluations = {name: Evaluation(attack) for name, attack in ATTACKS.items()}
     return Paper(
         name="fake",
@@ -110,10 +114,11 @@ def write_run(tmp_path: pathlib.Path) -> Callable[..., pathlib.Path]:
         step: int = 10,
         **manifest: Any,
     ) -> pathlib.Path:
+        written = recipe.to_dict(RECIPES.get(name, RECIPE))
         path = tmp_path / workdir / "fake" / scale / name
         (path / "evaluations").mkdir(parents=True, exist_ok=True)
         (path / "recipe.json").write_text(
-            json.dumps({"name": name, "recipe": {"num_steps": 10}, **manifest})
+            json.dumps({"name": name, "recipe": written, **manifest})
         )
         end = {"kind": "end", "step": 10, "training_minutes": minutes}
         lines = [*metrics, *([end] if minutes is not None else [])]

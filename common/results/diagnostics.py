@@ -164,13 +164,12 @@ def _changed(
 
 
 def _difference_of(record: Mapping[str, Any], now: Any, key: str = "recipe") -> str:
-    """Returns in what an entry of a record, as far as it goes, differs from `now`."""
+    """Returns in what an entry of a record differs from `now`, as far as known."""
     then = record.get(key)
     if not then or now is None:
         return ""
-    values = recipe.to_dict(now)
     then = overrides.completed(then, now)
-    return overrides.first_difference(then, {k: values.get(k) for k in then}) or ""
+    return overrides.first_difference(then, recipe.to_dict(now)) or ""
 
 
 def _evaluations(

@@ -28,8 +28,8 @@ def markdown(paper: str, scale: str, workdir: pathlib.Path, name: str) -> str:
     return (
         "\n".join(f"| {' | '.join(line)} |" for line in lines)
         + "\n\nThe same recipe from initial weights of each engine's own: `python -m "
-        f"{paper} train {name} --scale={scale}`, then `evaluate`, without and with "
-        "KERAS_BACKEND=jax."
+        f"{paper} train {name} --scale={scale}`, then `evaluate`; for JAX with "
+        f"KERAS_BACKEND=jax and `--workdir=runs/{JAX}`."
     )
 
 

@@ -258,6 +258,7 @@ class TimeRatio(Comparison):
 
 def _place(run: measured.Run) -> str:
     """Returns what a run was trained on, as far as it decides on the time."""
-    known = {"backend": "tensorflow", "hardware": "", "precision": "float32"}
-    found = (str(run.manifest.get(key, default)) for key, default in known.items())
-    return ", ".join(part for part in found if part)
+    known = {"backend": "tensorflow", "precision": "float32", "devices": 1}
+    backend, precision, devices = (run.manifest.get(k, v) for k, v in known.items())
+    hardware = run.manifest.get("hardware", "a machine")
+    return f"{devices} of {hardware} by {backend} in {precision}"

@@ -57,8 +57,8 @@ def markdown(
     return (
         f"{_table(counts)}\n\nCells are compared at scale `{FULL}` alone. The claims "
         f"that are expected to show at scale `{scale}`, with the numbers of which they "
-        "speak (differences in points, or ratios), the paper's at its own scale, with "
-        "the mark of the least sure number behind them:\n\n"
+        "speak (differences in points, or ratios). Reported ones are of the paper's "
+        "own scale; their mark says where the least certain of them was read:\n\n"
         f"{_table(answers)}\n\nMade by `python reproduce.py --scale={scale}`."
     )
 

@@ -46,7 +46,7 @@ def save(
       RunError: a variable is not finite; nothing is written.
     """
     index = worker[0]
-    arrays = named(variables) if index == 0 else {}
+    arrays = named(variables)  # which are the same on every worker, as the check
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
         raise errors.RunError(

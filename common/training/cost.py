@@ -48,7 +48,7 @@ def describe(recipe: recipes.Recipe) -> str:
         "forward pass": f"{forward / 1e9:.3f} GFLOP an image",
         "training": f"{flops / 1e15:.3f} PFLOP",
         "estimate": f"{flops / rate / 3600:.2f} hours at {rate / 1e9:.0f} GFLOP/s",
-        "made of": f"{_TIMED_IMAGES} images in float32, on one device of "
+        "timed on": f"{_TIMED_IMAGES} images in float32, on one device of "
         f"{manifest.environment()['hardware']}",
     }
     return "\n".join(f"{name:22}{value}" for name, value in rows.items())

@@ -44,16 +44,11 @@ def train(
     worker, learner = engine.worker(distribution), None
     try:
         learner = learners.build(recipe, distribution, precision)
+        record = {**(notes or {}), **_manifest(recipe, learner, precision)}
         if worker[0] == 0:
-            record = {**_manifest(recipe, learner, precision), **_place(distribution)}
-            manifest.check_or_write(run_dir, {**(notes or {}), **record})
+            manifest.check_run(run_dir, record)
         learner.restore(run_dir / "checkpoints")
-        if worker[0] == 0 and learner.step < recipe.num_steps:
-            place = _place(distribution)
-            print(f"{engine.NAME} on {place['hardware']}, {precision}", flush=True)
-            if learner.step:
-                manifest.note_continuation(run_dir, learner.step, place)
-        _Run(learner, recipe, run_dir, data_dir).finish()
+        _Run(learner, recipe, run_dir, data_dir=data_dir, record=record).finish()
     except engine.FAILURES as error:
         cause = "A worker was lost" if worker[1] > 1 else f"{engine.NAME} failed"
         raise errors.RunError(
@@ -71,10 +66,13 @@ class _Run:
         learner: learners.Learner,
         recipe: recipes.Recipe,
         run_dir: pathlib.Path,
+        *,
         data_dir: str | None,
+        record: dict[str, Any],
     ) -> None:
         self.learner, self.recipe, self.run_dir = learner, recipe, run_dir
-        self.data_dir = data_dir
+        self.data_dir, self.record = data_dir, record
+        self.saved = -1  # the step of the newest checkpoint that this call wrote
         self.is_chief = engine.worker(learner.distribution)[0] == 0
         self.meter = metrics.Meter(
             recipe.batch_size, rates=f"schedule.{recipe.schedule.rates}"
@@ -104,6 +102,8 @@ class _Run:
             learner, self.recipe, self.data_dir, most=self.log_every
         )
         self._check(*updates.first_batch())
+        if self.is_chief:
+            self._note()
         self.meter.restart_clock()
         compiling = True
         while learner.step < self.recipe.num_steps:
@@ -115,6 +115,14 @@ class _Run:
                 self.meter.restart_clock()
                 compiling = False
             self._do_what_is_due()
+
+    def _note(self) -> None:
+        """Writes what the run is, now that its data are there, and where it goes on."""
+        step, place = self.learner.step, _place(self.learner.distribution)
+        print(f"{engine.NAME} on {place['hardware']}, {self.record['precision']}")
+        manifest.check_or_write(self.run_dir, {**self.record, **place})
+        if step:
+            manifest.note_continuation(self.run_dir, step, place)
 
     def _until_due(self) -> int:
         """Returns the number of updates after which something is due."""
@@ -135,6 +143,7 @@ class _Run:
             self.meter.restart_clock()
         if checkpoint_due:
             self.learner.save(self.run_dir / "checkpoints")
+            self.saved = self.learner.step
             self.meter.restart_clock()
 
     def _is_due(self, every: int) -> bool:
@@ -146,8 +155,9 @@ class _Run:
         try:
             values = self.meter.flush()
         except errors.NotFiniteError as error:
-            if self.is_chief:  # Weights that were saved before they were seen to fail.
-                checkpoint.drop(self.run_dir / "checkpoints", error.step - 1)
+            # Weights that were saved before they were seen to fail.
+            if self.is_chief and self.saved == error.step - 1:
+                checkpoint.drop(self.run_dir / "checkpoints", self.saved)
             raise
         rate = self.recipe.schedule.build()(step - 1)
         self.log.write("train", step, **values, learning_rate=float(rate))

@@ -35,8 +35,6 @@ def environment() -> dict[str, Any]:
 def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
     """Writes `recipe.json`, or refuses the folder of another recipe.
 
-    One of which nothing came, as where the data were not found, is no other recipe.
-
     Args:
       run_dir: the run's folder; made if it is not there.
       manifest: JSON values, and the `Recipe` itself under `recipe`.
@@ -45,17 +43,17 @@ def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
       RunError: the folder holds a run with another recipe or precision, or with other
         released weights; names the first field that differs.
     """
+    check_run(run_dir, manifest)
     path = run_dir / _NAME
-    if path.exists():
-        keys = ("recipe", "precision", "weights")
-        try:
-            check(run_dir, **{key: manifest.get(key) for key in keys})
-            return
-        except errors.RunError:
-            if _has_results(run_dir):
-                raise
-    run_dir.mkdir(parents=True, exist_ok=True)
-    _write(path, manifest)
+    if not path.exists():
+        run_dir.mkdir(parents=True, exist_ok=True)
+        _write(path, manifest)
+
+
+def check_run(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
+    """Refuses the folder of another recipe, as `check_or_write`; writes nothing."""
+    keys = ("recipe", "precision", "weights")
+    check(run_dir, **{key: manifest.get(key) for key in keys})
 
 
 def note_continuation(run_dir: pathlib.Path, step: int, place: dict[str, Any]) -> None:
@@ -71,13 +69,6 @@ def note_continuation(run_dir: pathlib.Path, step: int, place: dict[str, Any]) -
     places = [manifest, *manifest.get("continued", ())]
     if {key: places[-1].get(key) for key in place} != place:
         _write(path, {**manifest, "continued": [*places[1:], {"step": step, **place}]})
-
-
-def _has_results(run_dir: pathlib.Path) -> bool:
-    """Whether anything was trained or evaluated in the folder."""
-    metrics = run_dir / "metrics.jsonl"
-    logged = metrics.exists() and metrics.stat().st_size > 0
-    return logged or any(run_dir.glob("*/*.npz")) or any(run_dir.glob("*/*.json"))
 
 
 def _write(path: pathlib.Path, manifest: dict[str, Any]) -> None:

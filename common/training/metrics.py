@@ -32,6 +32,7 @@ class Log:
         self._bar = None
         if not chief:
             return
+        run_dir.mkdir(parents=True, exist_ok=True)
         kept = [line for line in read(self.path) if line["step"] <= step]
         kept = [line for line in kept if line["kind"] != "end"]
         text = "".join(json.dumps(line) + "\n" for line in kept)

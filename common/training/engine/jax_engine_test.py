@@ -1,6 +1,7 @@
 """The JAX engine, in processes of its own: one CPU as two devices."""
 
 import collections
+import re
 
 import numpy as np
 import pytest
@@ -81,6 +82,14 @@ def test_training_on_streamed_data_is_refused_before_anything_is_made(tmp_path):
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: imagenet is streamed by TensorFlow: train on it")
     assert not list(tmp_path.iterdir())
+
+
+def test_convolutions_of_a_loop_are_channels_last_on_a_cpu(found):
+    text = str(found["lowered"]["text"])
+    assert "stablehlo.while" in text
+    layouts = re.findall(r"dim_numbers = (.*?\].*?\].*?\])", text)
+    assert len(layouts) >= 4
+    assert set(layouts) == {"[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]"}
 
 
 def test_operations_are_counted_as_tensorflow_counts_them(found):
