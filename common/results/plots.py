@@ -259,8 +259,10 @@ def _draw_reported(
     xs, ys = [x for x, _ in points], [cell.reported for _, cell in points]
     panel.plot(xs, ys, "--", alpha=0.6, color=color)
     for (x, cell), y in zip(points, ys, strict=True):
-        sign = "$?$" if cell.confidence == "unverified" else marker
-        panel.plot(x, y, marker=sign, alpha=0.6, fillstyle="none", color=color)
+        hollow = {"marker": marker, "alpha": 0.6, "fillstyle": "none"}
+        unsure = {"marker": "$?$", "markersize": 9, "linestyle": "none"}
+        style = unsure if cell.confidence == "unverified" else hollow
+        panel.plot(x, y, color=color, **style)
 
 
 def _set_abscissae(panel: Axes, xs: Sequence[float]) -> None:

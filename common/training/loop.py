@@ -119,7 +119,8 @@ class _Run:
     def _note(self) -> None:
         """Writes what the run is, now that its data are there, and where it goes on."""
         step, place = self.learner.step, _place(self.learner.distribution)
-        print(f"{engine.NAME} on {place['hardware']}, {self.record['precision']}")
+        where = f"{engine.NAME} on {place['hardware']}"
+        print(f"{where}, {self.record['precision']}", flush=True)
         manifest.check_or_write(self.run_dir, {**self.record, **place})
         if step:
             manifest.note_continuation(self.run_dir, step, place)
