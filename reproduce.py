@@ -111,7 +111,7 @@ def _report(papers: Sequence[recipe.Paper], values: flags.FlagValues) -> int:
     """Writes the report, and the records and README tables if asked to."""
     if values.keep:
         records, workdir = pathlib.Path(values.keep), pathlib.Path(values.workdir)
-        for paper in papers if records.resolve() != workdir.resolve() else ():
+        for paper in papers:
             generated.keep(paper, values.scale, workdir, records)
             studies.keep(workdir, paper.name, records)
         for path in generated.readmes(ROOT, PAPERS):

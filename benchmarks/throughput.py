@@ -27,7 +27,7 @@ from common.training import cost, engine, learner, manifest
 from free_at import presets
 
 NATURAL, FREE = "cifar10_natural", "cifar10_free_8"
-PEAKS = {  # name of a device -> TFLOP/s, of the makers' data sheets
+PEAKS = {  # name of a device -> TFLOP/s, as the makers' data sheets are remembered
     "H200": 989.0,
     "H100": 989.0,  # SXM
     "A100": 312.0,

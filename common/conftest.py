@@ -70,6 +70,12 @@ def tiny_recipe() -> recipes.Recipe:
 
 
 @pytest.fixture
+def bare(tiny_recipe: recipes.Recipe) -> recipes.Recipe:
+    """Returns the tiny recipe in eight updates, without a probe."""
+    return dataclasses.replace(tiny_recipe, num_steps=8, probe=None)
+
+
+@pytest.fixture
 def tiny_paper(tiny_recipe: recipes.Recipe, tmp_path: pathlib.Path) -> recipes.Paper:
     """Returns a paper of two recipes, a table, a claim, and digits in its folder."""
     reported = tmp_path / "reported.csv"

@@ -1,11 +1,10 @@
 """Every recipe at the papers' own scale: it builds, takes an update, is evaluated.
 
 A few images at random stand for the minibatch, so that no data are needed; all else is
-the recipe as it is, but that adversarial training starts at once and without warm-up,
-that a rate that falls by factors is that of 256 images, and that EfficientNets keep all
-their blocks, which may be dropped for all of so few images, and those for large images
-see small ones, or a common machine's memory would not hold them. Nothing is compiled:
-one update does not pay for it.
+the recipe as it is, but that adversarial training starts at once and at the full rate,
+and that EfficientNets keep all their blocks, which may be dropped for all of so few
+images, and those for large images see small ones, or a common machine's memory would
+not hold them. Nothing is compiled: one update does not pay for it.
 """
 
 import dataclasses
@@ -18,7 +17,7 @@ import reproduce
 from common import attacks, evaluation
 from common.models import EfficientNet, activations, norms
 from common.results import packages
-from common.training import learner, schedules, strategy
+from common.training import learner, strategy
 from common.training.engine import tensorflow_engine
 from free_at.algorithm import FreeTraining
 
@@ -37,7 +36,9 @@ FAST = (  # one of each network
 )
 LARGE_IMAGE = 300  # above, an EfficientNet sees SMALL_IMAGE; its weights are the same
 SMALL_IMAGE = 64
-MANY = 256  # a rate for more images is too high for a few
+# Its rate is a sum over replicas, and here is one: with all of it the weights of one
+# update overflow where batch norm still has the moving statistics of before.
+OF_REPLICAS, REPLICAS = ("intriguing_at", "alp_baseline"), 50
 WIDE_RESNET = 45_901_914  # 32-10 with 10 classes
 PARAMETERS = {  # of the networks that are public, by (network, classes)
     "WideResNet(depth=32, width=10, 10)": WIDE_RESNET,
@@ -88,9 +89,8 @@ def cut(recipe):
     """The recipe with the smallest batch that it can mix, one step and no delay."""
     method, size = recipe.method, 2
     schedule = getattr(recipe.schedule, "schedule", recipe.schedule)  # no warm-up
-    if isinstance(schedule, schedules.ExponentialDecay):
-        share = min(1.0, MANY / recipe.batch_size)
-        schedule = dataclasses.replace(schedule, rate=share * schedule.rate)
+    if recipe is RECIPES[OF_REPLICAS]:
+        schedule = dataclasses.replace(schedule, rate=schedule.rate / REPLICAS)
     if isinstance(getattr(method, "attack", None), attacks.PGD):
         attack = dataclasses.replace(method.attack, num_steps=1)
         method = dataclasses.replace(method, attack=attack)

@@ -6,6 +6,7 @@ arrays in its device's memory, and does both there, in its compiled updates.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +23,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class InMemory:
+class InMemory(abc.ABC):
     """Base of the datasets that are held in memory.
 
     A subclass sets the class attributes and `arrays`, and `augment` if it augments.
@@ -35,6 +36,7 @@ class InMemory:
     num_train: ClassVar[int]
     num_test: ClassVar[int]
 
+    @abc.abstractmethod
     def arrays(self, split: str, data_dir: str | None) -> Arrays:
         """Returns the images [n, H, W, C] in [0, 255] and labels [n] of a split.
 
@@ -42,7 +44,6 @@ class InMemory:
           split: `train` or `test`.
           data_dir: where the data are, or None for the default place.
         """
-        raise NotImplementedError
 
     def augment(self, images: Any, draw: Callable[[int], Any]) -> Any:
         """Returns the augmented images [b, H, W, C], in the type they came in.

@@ -73,12 +73,19 @@ def block(name: str, workdir: pathlib.Path) -> str:
 def keep(
     paper: recipe.Paper, scale: str, workdir: pathlib.Path, records: pathlib.Path
 ) -> None:
-    """Copies the records of trained recipes, without weights, to `records`."""
+    """Copies the records of trained recipes, without weights, to `records`.
+
+    Those of JAX have a folder of their own there.
+    """
     runs = measured.distinct(measured.runs_of(paper, scale, workdir))
     for name, run in runs.items():
-        source = run.path
+        source, engine = run.path, run.manifest.get("backend", "")
+        home = records / engines.JAX if engine == engines.JAX else records
+        folder = home / paper.name / scale / name
+        if folder == source:
+            continue
         for file in (f for pattern in _KEPT for f in sorted(source.glob(pattern))):
-            target = records / paper.name / scale / name / file.relative_to(source)
+            target = folder / file.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
 

@@ -54,6 +54,15 @@ def test_a_run_is_kept_and_timed_once(tmp_path, alias, write_run, monkeypatch):
     runs, records = tmp_path / "runs", tmp_path / "records"
     generated.keep(alias, "paper", runs, records)
     assert [p.name for p in (records / "fake" / "paper").iterdir()] == ["free_4"]
+    generated.keep(alias, "paper", records, records)  # onto itself changes nothing
+    write_run("free_4", {}, minutes=3.0, hardware="CPU", backend="jax")
+    generated.keep(alias, "paper", runs, records)
+    kept = [
+        (records / top / "fake/paper/free_4/metrics.jsonl").read_text()
+        for top in ("", "jax")
+    ]
+    assert ["2.0" in text for text in kept] == [True, False]
+    write_run("free_4", {}, minutes=2.0, hardware="CPU")
     block = generated.block("fake paper times", runs)
     assert "| free_4 | 10 | 2.00 |\n" in block
     assert "m_4" not in block

@@ -1,0 +1,67 @@
+"""Runs that fail: what they leave, and what the next call finds."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from common.training import (
+    checkpoint,
+    errors,
+    learner,
+    loop,
+    metrics,
+    schedules,
+    strategy,
+)
+
+
+def train(recipe, run_dir):
+    loop.train(recipe, run_dir, distribution=strategy.make("one_device"))
+
+
+@pytest.mark.parametrize("rate", [1e30, 1e38])
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_good_checkpoint(
+    bare, tmp_path, every, rate
+):
+    """Update 5 ruins the weights: it is saved every update, and not every two."""
+    rates = schedules.PiecewiseConstant((4,), (0.05, rate))
+    recipe = dataclasses.replace(bare, schedule=rates, checkpoint_every=every)
+    with pytest.raises(errors.RunError, match=r"not finite (at|after) step [567]"):
+        train(recipe, tmp_path)
+    directory = tmp_path / "checkpoints"
+    assert checkpoint.steps(directory)[-1] == 4
+    built = learner.build(recipe, strategy.make("one_device"), "float32")
+    checkpoint.load(directory, built.variables)
+    assert all(np.isfinite(v.numpy()).all() for v in built.network.variables)
+
+
+def test_a_checkpoint_of_an_earlier_call_is_never_dropped(bare, tmp_path, monkeypatch):
+    def broken(self):
+        raise errors.NotFiniteError("The machine is broken", 5)
+
+    rates = schedules.PiecewiseConstant((4,), (0.05, 1e30))
+    recipe = dataclasses.replace(bare, schedule=rates, checkpoint_every=2)
+    for change in (
+        lambda: None,
+        lambda: monkeypatch.setattr(metrics.Meter, "flush", broken),
+    ):
+        change()
+        with pytest.raises(errors.RunError):
+            train(recipe, tmp_path)
+        assert checkpoint.steps(tmp_path / "checkpoints")[-1] == 4
+
+
+def test_a_first_try_without_data_leaves_the_folder_to_another(
+    bare, tmp_path, monkeypatch
+):
+    def missing(*_, **__):
+        raise FileNotFoundError("no data")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.engine, "Updates", missing)
+        with pytest.raises(FileNotFoundError):
+            train(bare, tmp_path)
+    assert not (tmp_path / "recipe.json").exists()
+    train(dataclasses.replace(bare, l2=0.1), tmp_path)
