@@ -89,8 +89,8 @@ def _function(lines: int, parameters: str = "", docstring: str = "") -> str:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("common/a.py", '"""Doc."""\n' + "x = 0\n" * 300),
-        ("common/a_test.py", "x = 0\n" * 301),
+        ("common/a.py", '"""Doc."""\n' + "x = 0\n" * MODULE_LINES),
+        ("common/a_test.py", "x = 0\n" * (MODULE_LINES + 1)),
         ("common/a.py", "x = 0\n"),
         ("common/__init__.py", ""),
         ("common/a.py", '"""Doc."""\n' + _function(41)),
