@@ -18,6 +18,7 @@ def ascend(
     step: Callable[[Any], Any],
     project: Callable[[Any], Any],
     num_steps: Any,
+    may_rest: bool = False,
 ) -> Any:
     """Returns x_n of x_{t+1} = project(x_t + step(d loss / d x_t)), x_0 = start.
 
@@ -30,13 +31,22 @@ def ascend(
       step: gradient -> change, in pixels of 255.
       project: images -> the nearest allowed images.
       num_steps: int, or an integer tensor.
+      may_rest: whether images that have reached the attack's goal have no gradient, so
+        that standing still is no fault.
+
+    Raises:
+      GradientError: the loss has no gradient, by its operations or, where values are
+        known, by the gradients of all images.
     """
 
     def body(_: Any, adv_images: Any) -> Any:
         _, gradient = backend.value_and_gradients(loss_fn, adv_images)
-        return project(adv_images + step(gradient))
+        return project(adv_images + step(checks.finite(gradient)))
 
-    return ops.stop_gradient(ops.fori_loop(0, num_steps, body, start))
+    reached = ops.stop_gradient(ops.fori_loop(0, num_steps, body, start))
+    if not may_rest:
+        checks.check_moved(loss_fn, start, reached)
+    return reached
 
 
 def one_step(

@@ -1,10 +1,13 @@
 """What attacks refuse."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
 
+from common import attacks, backend, recipe
 from common.attacks import checks
 
 
@@ -23,13 +26,40 @@ def test_epsilon_in_another_unit_is_refused_with_its_value(epsilon):
     assert str(error.value).endswith(f"Received: epsilon={epsilon}")
 
 
-@pytest.mark.parametrize("value", [0, -1, float("nan")])
-def test_steps_must_be_positive(value):
-    checks.check_steps(0.1, 1)
-    with pytest.raises(ValueError, match=f"step_size={value}"):
-        checks.check_steps(value, 1)
-    with pytest.raises(ValueError, match=f"num_steps={value}"):
+@pytest.mark.parametrize("kind", [float, np.float32, np.float64, np.array, tf.constant])
+@pytest.mark.parametrize("value", [0.0, -2.0, float("nan"), float("inf")])
+def test_steps_must_be_positive_by_their_value_and_not_their_type(kind, value):
+    checks.check_steps(kind(0.5), 1)
+    with pytest.raises(ValueError, match=r"step_size must .* Received: step_size="):
+        checks.check_steps(kind(value), 1)
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, 5.7, 5.0, float("nan"), "10", None, np.float32(3), np.int64(0)]
+)
+def test_steps_are_counted_in_whole_numbers(value):
+    for count in (3, np.int64(3), np.uint8(3), tf.constant(3)):
+        checks.check_steps(1.0, count)
+        if not isinstance(count, tf.Tensor):
+            checks.check_count("num_restarts", count)
+    with pytest.raises(ValueError, match=r"^num_steps must"):
         checks.check_steps(1.0, value)
+    with pytest.raises(ValueError, match=r"^num_restarts must"):
+        checks.check_count("num_restarts", value)
+
+
+@pytest.mark.parametrize("value", ["8", None, [8.0]])
+def test_what_is_no_number_is_no_radius_and_no_step(value):
+    with pytest.raises(ValueError, match="epsilon must be a number or a tensor"):
+        checks.check_epsilon(value)
+    with pytest.raises(ValueError, match="step_size must be a number or a tensor"):
+        checks.check_steps(value, 1)
+
+
+def test_numpy_scalars_among_fields_become_numbers():
+    attack = attacks.PGD(np.float32(8), np.array(0.25), np.int64(3))
+    assert attack == attacks.PGD(8.0, 0.25, 3)
+    assert json.loads(json.dumps(recipe.to_dict(attack)))["epsilon"] == 8.0
 
 
 @pytest.mark.parametrize(
@@ -51,7 +81,6 @@ def test_single_images_may_have_small_radii_and_traced_ones_any():
         return epsilon
 
     assert traced(tf.constant([300.0])) == 300.0
-    checks.check_steps(tf.constant(0.0), tf.constant(0))
 
 
 @pytest.mark.parametrize(
@@ -60,22 +89,29 @@ def test_single_images_may_have_small_radii_and_traced_ones_any():
         (-0.5, 255, "min=-0.5, max=255"),
         (0, 256, "min=0, max=256"),
         (0, float("nan"), "min="),
+        (0, 0.5, "look like .*min=0, max=0.5"),
     ],
 )
 def test_images_out_of_range_are_refused_with_theirs(low, high, received):
     with pytest.raises(ValueError, match=received):
-        checks.checked_images(tf.constant([[low, high]], tf.float32))
+        checks.checked_images(tf.constant([[[[low, high]]]], tf.float32))
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (4, 4, 3), (1, 4, 4, 3, 1)])
+def test_images_come_in_batches(shape):
+    with pytest.raises(ValueError, match=r"batch \[B, H, W, C\].*shape=\("):
+        checks.checked_images(np.zeros(shape))
 
 
 def test_images_in_range_pass_and_traced_ones_are_not_looked_at():
-    checks.checked_images(tf.constant([0.0, 255.0]))
+    checks.checked_images(tf.constant([[[[0.0, 255.0]]]]))
 
     @tf.function
     def traced(images):
         checks.checked_images(images)
         return images
 
-    assert traced(tf.constant(-1.0)) == -1.0
+    assert traced(tf.constant([[[[-1.0]]]])) == -1.0
 
 
 @pytest.mark.parametrize(
@@ -95,3 +131,63 @@ def test_images_of_bytes_become_float_pixels():
     images = np.array([[[[0], [255]]]], np.uint8)
     checked = checks.checked_images(images)
     assert checked.dtype == tf.float32 and float(ops.max(checked)) == 255.0
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[2, 0], (2, 0), np.array([2, 0], np.uint8), [[2], [0]], tf.constant([[2], [0]])],
+)
+def test_labels_in_a_column_are_those_in_a_row(labels):
+    found = checks.checked_labels(labels)
+    assert found.dtype == tf.int32 and found.numpy().tolist() == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.eye(3, dtype=np.int32), r"np.argmax.*shape=\(3, 3\)"),
+        (np.eye(3), r"must be integers.*float64"),
+        ([1.0, 0.0], "must be integers"),
+        (["cat", "dog"], "must be integers"),
+        ([True, False], "must be integers"),
+        (3, r"one number for each image.*shape=\(\)"),
+    ],
+)
+def test_other_labels_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        checks.checked_labels(labels)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda _: tf.zeros([2, 3]), "label=3, num_classes=3"),
+        (lambda _: tf.zeros([2, 1]), "K >= 2"),
+        (lambda _: tf.zeros([2]), r"shape=\(2,\)"),
+        (lambda _: tf.zeros([2, 4, 4, 5]), r"shape=\(2, 4, 4, 5\)"),
+        (lambda _: np.zeros([2, 5]), "not network.predict.*ndarray"),
+        (lambda _: [tf.zeros([2, 5])] * 2, "of several outputs one.*list"),
+        (lambda _: {"a": tf.zeros([2, 5])}, "of several outputs one.*dict"),
+        (lambda _: None, "one tensor"),
+    ],
+)
+def test_answers_that_are_no_logits_of_the_labels_are_refused(answer, message):
+    asked = checks.answering(answer, tf.constant([0, 3]))
+    with pytest.raises(ValueError, match=message) as error:
+        asked(tf.zeros([2, 4, 4, 1]))
+    assert "\n" not in str(error.value)
+
+
+def test_images_that_all_stand_still_for_want_of_gradient_are_refused():
+    start = tf.constant([[[[3.0]]], [[[7.0]]]])
+    with pytest.raises(backend.GradientError, match="Received: 2 images"):
+        checks.check_moved(lambda x: tf.reduce_sum(tf.sign(x)), start, start)
+    # They may stand at a bound that their gradient points beyond, or be none.
+    checks.check_moved(tf.reduce_sum, start, start)
+    checks.check_moved(tf.reduce_sum, start[:0], start[:0])
+    checks.check_moved(lambda x: tf.reduce_sum(tf.sign(x)), start, start + 1)
+
+
+def test_a_gradient_that_is_not_finite_says_nothing():
+    gradient = tf.constant([1.0, float("nan"), -float("inf"), float("inf")])
+    np.testing.assert_array_equal(checks.finite(gradient), [1.0, 0.0, 0.0, 0.0])

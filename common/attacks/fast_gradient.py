@@ -11,7 +11,7 @@ from typing import Any
 
 from keras import ops
 
-from common.attacks import ascent, checks, losses, steps
+from common.attacks import ascent, losses, steps
 from common.attacks.one_step import OneStep, Radius
 
 
@@ -21,21 +21,18 @@ class FastEntropy(Radius):
     The paper describes it in words; that the step is FGSM's is how we read them.
     """
 
-    def __call__(
-        self,
-        logits_fn: Callable[[Any], Any],
-        images: Any,
-        labels: Any,
-        *,
-        seed: Any = 0,
+    def crafted(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
     ) -> Any:
-        """Returns adversarial images [B, H, W, C]; labels and seed have no use."""
-        images = checks.checked_images(images)
-
-        def ascended(adv_images: Any) -> Any:
-            return ops.sum(losses.entropy(logits_fn(adv_images)))
-
+        """Returns the images one step up the entropy."""
+        ascended = self.ascended(logits_fn, images, labels, seed=seed)
         return ascent.one_step(ascended, images, self.epsilon)
+
+    def ascended(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
+    ) -> Callable[[Any], Any]:
+        """Returns the sum of the entropies."""
+        return lambda adv_images: ops.sum(losses.entropy(logits_fn(adv_images)))
 
 
 class FastGradL2(OneStep):

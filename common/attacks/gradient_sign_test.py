@@ -89,7 +89,7 @@ def test_the_prediction_differs_from_the_label_only_where_the_network_errs():
 
 def pixels_as_logits(images):
     """Each of the four pixels is a logit: a step shows its class by the odd sign."""
-    return tf.reshape(images, [len(images), 4]) / 255.0
+    return tf.reshape(images, [-1, 4]) / 255.0
 
 
 @pytest.mark.parametrize("kind", [attacks.StepRandom, attacks.StepLL])

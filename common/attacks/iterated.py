@@ -12,22 +12,23 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from common import recipe
-from common.attacks import ascent, checks, objective, projections, steps
+from common.attacks import ascent, attack, checks, objective, projections, steps
 
 
 @dataclasses.dataclass(frozen=True)
-class IterBasic:
-    """FGSM repeated in small steps.
+class Iterated(attack.Attack):
+    """Sign steps from the image; an attack says at which classes.
 
     Attributes:
       epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
       step_size: length of a step; 1 in the paper.
       num_steps: or None for the paper's min(epsilon + 4, 1.25 epsilon), rounded up
-        (the rounding is not stated; ours), which takes epsilon as a number.
-      source: whose class it goes up from: `true`, or `predicted` by the network.
+        (the rounding is not stated; ours), which takes epsilon as a number. The attack
+        then has that number: with another epsilon, say so again.
+      source: the class of the loss, one of `sources`.
 
     Raises:
       ValueError: a value out of range, when the attack is built.
@@ -36,93 +37,65 @@ class IterBasic:
     epsilon: Any
     step_size: Any = 1.0
     num_steps: Any = None
-    source: str = "true"
+    source: str = ""
 
-    def __post_init__(self) -> None:
-        _check(self, ("true", "predicted"))
+    sources: ClassVar[tuple[str, ...]]
 
-    def __call__(
-        self,
-        logits_fn: Callable[[Any], Any],
-        images: Any,
-        labels: Any,
-        *,
-        seed: Any = 0,
+    def crafted(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
     ) -> Any:
-        """Returns adversarial images [B, H, W, C] in [0, 255]; the seed has no use."""
-        return _iterate(self, logits_fn, images, labels, seed=seed)
+        """Returns the images after all steps."""
+        step_size = checks.per_image(self.step_size)
+        return ascent.ascend(
+            self.ascended(logits_fn, images, labels, seed=seed),
+            images,
+            step=lambda gradient: steps.sign(gradient, step_size),
+            project=projections.ball(
+                images, checks.per_image(self.epsilon), projections.linf
+            ),
+            num_steps=self.num_steps,
+        )
+
+    def ascended(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
+    ) -> Callable[[Any], Any]:
+        """Returns the loss at the class, which the clean images decide."""
+        return objective.objective(
+            logits_fn, images, labels, source=self.source, seed=seed
+        )
+
+    def _check(self) -> None:
+        """Refuses values out of range, and fills in the number of steps."""
+        checks.check_epsilon(self.epsilon)
+        recipe.lookup(dict.fromkeys(self.sources), self.source, "source of the class")
+        if self.num_steps is None:
+            if not isinstance(self.epsilon, (int, float)):
+                raise ValueError(
+                    "num_steps must be given with an epsilon that is no number. "
+                    f"Received: num_steps=None, epsilon={type(self.epsilon).__name__}"
+                )
+            num_steps = math.ceil(min(self.epsilon + 4, 1.25 * self.epsilon))
+            object.__setattr__(self, "num_steps", num_steps)
+        checks.check_steps(self.step_size, self.num_steps)
 
 
 @dataclasses.dataclass(frozen=True)
-class IterLL:
+class IterBasic(Iterated):
+    """FGSM repeated in small steps, up from the label or the `predicted` class."""
+
+    source: str = "true"
+
+    sources: ClassVar[tuple[str, ...]] = ("true", "predicted")
+
+
+@dataclasses.dataclass(frozen=True)
+class IterLL(Iterated):
     """StepLL repeated in small steps.
 
-    Attributes:
-      epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
-      step_size: length of a step; 1 in the paper.
-      num_steps: or None for the number that `IterBasic` takes, which the attack then
-        has: with another epsilon, say so again.
-      source: which class it goes down towards: `least_likely`, or `random` for one
-        uniform over those that are not the label.
-
-    Raises:
-      ValueError: a value out of range, when the attack is built.
+    It goes down towards the `least_likely` class, or towards a `random` one, uniform
+    over those that are not the label.
     """
 
-    epsilon: Any
-    step_size: Any = 1.0
-    num_steps: Any = None
     source: str = "least_likely"
 
-    def __post_init__(self) -> None:
-        _check(self, ("least_likely", "random"))
-
-    def __call__(
-        self,
-        logits_fn: Callable[[Any], Any],
-        images: Any,
-        labels: Any,
-        *,
-        seed: Any = 0,
-    ) -> Any:
-        """Returns adversarial images [B, H, W, C] in [0, 255].
-
-        The seed (int, or int64 [B]) draws random targets and has no other use.
-        """
-        return _iterate(self, logits_fn, images, labels, seed=seed)
-
-
-def _check(attack: Any, sources: tuple[str, ...]) -> None:
-    """Refuses values out of range, and fills in the number of steps."""
-    checks.check_epsilon(attack.epsilon)
-    recipe.lookup(dict.fromkeys(sources), attack.source, "source of the class")
-    if attack.num_steps is None:
-        if not isinstance(attack.epsilon, (int, float)):
-            raise ValueError(
-                "num_steps must be given with an epsilon that is no number. "
-                f"Received: num_steps=None, epsilon={type(attack.epsilon).__name__}"
-            )
-        num_steps = math.ceil(min(attack.epsilon + 4, 1.25 * attack.epsilon))
-        object.__setattr__(attack, "num_steps", num_steps)
-    checks.check_steps(attack.step_size, attack.num_steps)
-
-
-def _iterate(
-    attack: Any,
-    logits_fn: Callable[[Any], Any],
-    images: Any,
-    labels: Any,
-    *,
-    seed: Any,
-) -> Any:
-    images = checks.checked_images(images)
-    step_size = checks.per_image(attack.step_size)
-    return ascent.ascend(
-        objective.objective(logits_fn, images, labels, source=attack.source, seed=seed),
-        images,
-        step=lambda gradient: steps.sign(gradient, step_size),
-        project=projections.ball(
-            images, checks.per_image(attack.epsilon), projections.linf
-        ),
-        num_steps=attack.num_steps,
-    )
+    sources: ClassVar[tuple[str, ...]] = ("least_likely", "random")

@@ -29,16 +29,33 @@ def smoothed_cross_entropy(labels: Any, logits: Any, smoothing: float) -> Any:
     return (1 - smoothing) * cross_entropy(labels, logits) + smoothing * uniform
 
 
+def log_odds_against(labels: Any, logits: Any) -> Any:
+    """Returns log sum over the others of exp(z), minus z_label: log (1 - p) / p.
+
+    With d for it, cross-entropy is log(1 + exp(d)), an increasing function. So the
+    gradients of both have one direction, and this one does not vanish where the network
+    is sure of the label: there, cross-entropy's is a multiple of 1 - p, which is 0 in
+    float32 from p = 1 - 6e-8 on.
+    """
+    is_label, logits = _split(labels, logits)
+    others = ops.logsumexp(ops.where(is_label, -float("inf"), logits), axis=-1)
+    return others - ops.max(ops.where(is_label, logits, -float("inf")), axis=-1)
+
+
 def margin(labels: Any, logits: Any) -> Any:
     """Returns max over the others of z - z_label: positive where misclassified."""
-    logits = ops.cast(logits, "float32")
-    is_label = ops.one_hot(labels, logits.shape[-1], dtype="bool")
-    label_logit = ops.max(ops.where(is_label, logits, -float("inf")), axis=-1)
+    is_label, logits = _split(labels, logits)
     best_other = ops.max(ops.where(is_label, -float("inf"), logits), axis=-1)
-    return best_other - label_logit
+    return best_other - ops.max(ops.where(is_label, logits, -float("inf")), axis=-1)
 
 
 def entropy(logits: Any) -> Any:
     """Returns the entropy of softmax(logits) in nats; it has no label."""
     log_probabilities = ops.log_softmax(ops.cast(logits, "float32"))
     return -ops.sum(ops.exp(log_probabilities) * log_probabilities, axis=-1)
+
+
+def _split(labels: Any, logits: Any) -> tuple[Any, Any]:
+    """Returns bool [B, K], where the label is, and the logits in float32."""
+    logits = ops.cast(logits, "float32")
+    return ops.one_hot(labels, logits.shape[-1], dtype="bool"), logits

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.attacks import losses
+from tests import twins
 
 LOGITS = np.array([[1.0, -2.0, 0.5], [3.0, 3.0, -1.0], [-40.0, 0.0, 60.0]])
 LABELS = np.array([0, 1, 0], np.int32)
@@ -29,6 +30,37 @@ def test_margin_is_best_other_minus_label():
     found = losses.margin(LABELS, tf.constant(LOGITS)).numpy()
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [0.5 - 1.0, 3.0 - 3.0, 60.0 + 40.0], rtol=1e-6)
+
+
+def test_the_log_odds_against_the_label_are_what_cross_entropy_rises_with():
+    logits = np.vstack([LOGITS, [0.0, 1000.0, -1000.0]])
+    labels = np.append(LABELS, 1)
+    others = np.where(np.eye(3)[labels] == 1, -np.inf, logits)
+    expected = log_sum_exp(others) - logits[np.arange(4), labels]
+    found = losses.log_odds_against(labels, tf.constant(logits)).numpy()
+    assert found.dtype == np.float32 and found.shape == (4,)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+    cross_entropy = losses.cross_entropy(labels, tf.constant(logits)).numpy()
+    np.testing.assert_allclose(cross_entropy, np.logaddexp(0, expected), rtol=1e-5)
+
+
+@given(
+    logits=st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=3),
+    label=st.integers(0, 2),
+    scale=st.sampled_from([0.1, 1.0, 100.0, 1e4]),
+)
+def test_their_gradients_have_one_direction_and_one_of_them_never_vanishes(
+    logits, label, scale
+):
+    values = tf.constant([logits]) * scale
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(values)
+        ours = losses.log_odds_against([label], values)
+        theirs = losses.cross_entropy([label], values)
+    slope, other = (tape.gradient(x, values).numpy()[0] for x in (ours, theirs))
+    assert slope[label] == -1.0 and slope.sum() == pytest.approx(0.0, abs=1e-6)
+    wrong = 1.0 - twins.softmax(np.float64(values))[0, label]
+    np.testing.assert_allclose(wrong * slope, other, atol=1e-6)
 
 
 @pytest.mark.parametrize("loss", [losses.cross_entropy, losses.margin])

@@ -26,19 +26,10 @@ class Noise(Radius):
     num_steps: ClassVar[int] = 0
     law: ClassVar[Any]
 
-    def __call__(
-        self,
-        logits_fn: Callable[[Any], Any],
-        images: Any,
-        labels: Any,
-        *,
-        seed: Any = 0,
+    def crafted(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
     ) -> Any:
-        """Returns images [B, H, W, C] in [0, 255] by the seed: int, or int64 [B].
-
-        Network and labels have no use.
-        """
-        images = checks.checked_images(images)
+        """Returns images plus a draw; network and labels have no use."""
         epsilon = checks.per_image(self.epsilon)
         project = projections.ball(images, epsilon, projections.linf)
         return ops.stop_gradient(project(images + self.law(images, epsilon, seed)))

@@ -10,7 +10,9 @@ from keras import ops
 from common import backend, recipe
 from common.attacks import losses
 
-LOSSES = {"cross_entropy": losses.cross_entropy, "margin": losses.margin}
+# Steps take the direction of an image's gradient alone, which cross-entropy shares with
+# the log odds against the label; theirs does not vanish.
+LOSSES = {"cross_entropy": losses.log_odds_against, "margin": losses.margin}
 # Where the class comes from, and the sign of the loss there: -1 makes it a target.
 SOURCES = {"true": 1.0, "predicted": 1.0, "least_likely": -1.0, "random": -1.0}
 _DECIDED = {"predicted": ops.argmax, "least_likely": ops.argmin}

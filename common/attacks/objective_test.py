@@ -9,10 +9,11 @@ from common.attacks import losses, objective
 from tests import twins
 
 
-def test_the_objective_is_the_sum_of_the_example_losses():
+def test_the_objective_is_the_sum_of_the_log_odds_against_the_labels():
     network = twins.TinyNetwork()
     images, labels = twins.batch()
-    expected = -np.log(twins.softmax(network.logits(images))[np.arange(6), labels])
+    p = twins.softmax(network.logits(images))[np.arange(6), labels]
+    expected = np.log((1 - p) / p)
     found = objective.objective(network, images, labels)(tf.constant(images))
     assert float(found) == pytest.approx(expected.sum(), rel=1e-5)
 

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from common.attacks import ascent, checks, objective, steps
+from common.attacks import ascent, attack, checks, objective, steps
 
 
 @dataclasses.dataclass(frozen=True)
-class Radius:
+class Radius(attack.Attack):
     """The one field of these attacks.
 
     Attributes:
@@ -22,7 +22,7 @@ class Radius:
 
     epsilon: Any
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         checks.check_epsilon(self.epsilon)
 
 
@@ -37,24 +37,17 @@ class OneStep(Radius):
     source: ClassVar[str] = "true"
     step: ClassVar[Any] = staticmethod(steps.sign)
 
-    def __call__(
-        self,
-        logits_fn: Callable[[Any], Any],
-        images: Any,
-        labels: Any,
-        *,
-        seed: Any = 0,
+    def crafted(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
     ) -> Any:
-        """Returns adversarial images [B, H, W, C] in [0, 255].
+        """Returns the images one step on."""
+        ascended = self.ascended(logits_fn, images, labels, seed=seed)
+        return ascent.one_step(ascended, images, self.epsilon, self.step)
 
-        Args:
-          logits_fn: images -> logits [B, K].
-          images: float32 [B, H, W, C] in [0, 255].
-          labels: int32 [B]; of no use where the network decides on the class.
-          seed: int or int64 [B]; of use where the class is drawn.
-        """
-        images = checks.checked_images(images)
-        ascended = objective.objective(
+    def ascended(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
+    ) -> Callable[[Any], Any]:
+        """Returns the loss at the class, up from it or down towards it."""
+        return objective.objective(
             logits_fn, images, labels, source=self.source, one_step=True, seed=seed
         )
-        return ascent.one_step(ascended, images, self.epsilon, self.step)

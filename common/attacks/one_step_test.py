@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from common import attacks, recipe
-from common.attacks.one_step import OneStep, Radius
+from common.attacks.one_step import OneStep
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Sub(OneStep):
 @pytest.mark.parametrize("epsilon", [0.03, 0, -1, 65.0])
 def test_a_radius_in_another_unit_is_refused(epsilon):
     with pytest.raises(ValueError, match=f"Received: epsilon={epsilon}"):
-        Radius(epsilon)
+        attacks.FGSM(epsilon)
 
 
 def test_attacks_of_one_radius_are_different_attacks():

@@ -15,6 +15,7 @@ from keras import ops
 from common import backend, recipe
 from common.attacks import (
     ascent,
+    attack,
     checks,
     objective,
     projections,
@@ -28,7 +29,7 @@ _COIN_STREAM = -4  # of the seed; random targets and the laws of starts have -1 
 
 
 @dataclasses.dataclass(frozen=True)
-class PGD:
+class PGD(attack.Attack):
     """L-infinity PGD: `adv_images = PGD(...)(logits_fn, images, labels, seed=0)`.
 
     Attributes:
@@ -59,16 +60,12 @@ class PGD:
     clean_start: float = 0.0
     reaching: bool = False
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         checks.check_epsilon(self.epsilon)
         checks.check_steps(self.step_size, self.num_steps)
         recipe.lookup(objective.LOSSES, self.loss, "attack loss")
         recipe.lookup(TARGETED, self.targeted, "targeted")
-        if self.num_restarts < 1:
-            raise ValueError(
-                "num_restarts must be at least 1. "
-                f"Received: num_restarts={self.num_restarts}"
-            )
+        checks.check_count("num_restarts", self.num_restarts)
         if self.num_restarts > 1 and not self.random_start:
             raise ValueError(
                 "Restarts from one fixed start repeat each other: set "
@@ -102,37 +99,29 @@ class PGD:
             self.step_size, checks.per_image(self.epsilon) / steps_across
         )
 
-    def __call__(
-        self,
-        logits_fn: Callable[[Any], Any],
-        images: Any,
-        labels: Any,
-        *,
-        seed: Any = 0,
+    def crafted(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
     ) -> Any:
-        """Returns float32 [B, H, W, C] in [0, 255], within epsilon of the images.
-
-        Args:
-          logits_fn: images -> logits [B, K]; states the batch norm mode and branch.
-          images: float32 [B, H, W, C] in [0, 255].
-          labels: int32 [B].
-          seed: int: the same seed gives the same images, whatever the batch split.
-        """
-        images = checks.checked_images(images)
+        """Returns the first start's images that fool the network, or the last's."""
         adv_images = self.restart(logits_fn, images, labels, seed=seed)
         if self.num_restarts == 1:
             return adv_images
 
         def body(index: Any, adv_images: Any) -> Any:
-            fooled = ops.argmax(logits_fn(adv_images), axis=-1) != ops.cast(
-                labels, "int32"
-            )
+            fooled = ops.argmax(logits_fn(adv_images), axis=-1) != labels
             candidate = self.restart(
                 logits_fn, images, labels, seed=restart_seed(seed, index)
             )
             return ops.where(fooled[:, None, None, None], adv_images, candidate)
 
         return ops.fori_loop(1, self.num_restarts, body, adv_images)
+
+    def ascended(
+        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
+    ) -> Callable[[Any], Any]:
+        """Returns the loss at the label, or minus the loss at the target."""
+        choose = self.chooser(logits_fn, images, labels, seed=seed)
+        return self._objective(logits_fn, choose)
 
     def restart(
         self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
@@ -205,15 +194,21 @@ class PGD:
           choose: of `chooser`, for the same images and seed.
           num_steps: int, or an integer tensor; the attack's own or fewer.
         """
-        source = TARGETED[self.targeted]
         length = self.length
         return ascent.ascend(
-            objective.at_class(choose, logits_fn, source=source, loss=self.loss),
+            self._objective(logits_fn, choose),
             adv_images,
             step=lambda gradient: steps.sign(gradient, length),
             project=self._project(images),
             num_steps=num_steps,
+            may_rest=self.loss == "margin",
         )
+
+    def _objective(
+        self, logits_fn: Callable[[Any], Any], choose: Callable[[Any], Any]
+    ) -> Callable[[Any], Any]:
+        source = TARGETED[self.targeted]
+        return objective.at_class(choose, logits_fn, source=source, loss=self.loss)
 
     def _project(self, images: Any) -> Callable[[Any], Any]:
         epsilon = checks.per_image(self.epsilon)

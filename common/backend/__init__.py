@@ -10,6 +10,7 @@ another engine is one more module like these:
   uniform, normal: seeded random tensors; a row for each seed and key.
   example_keys: the keys of images, by which each draws for itself.
   compiled: a compiled function that reads variables when it is called.
+  briefly: a function for a few calls, compiled only where that is quicker.
   is_concrete: whether a tensor has a value now.
 
 A seed is opaque: what `fold` returned, or an int. The same seed gives the same numbers
@@ -20,8 +21,11 @@ from __future__ import annotations
 
 import keras
 
+from common.backend.gradient_error import CAUSES, GradientError
+
 if keras.backend.backend() == "tensorflow":
     from common.backend.tensorflow_backend import (
+        briefly,
         compiled,
         example_keys,
         fold,
@@ -34,6 +38,7 @@ if keras.backend.backend() == "tensorflow":
     )
 elif keras.backend.backend() == "jax":
     from common.backend.jax_backend import (
+        briefly,
         compiled,
         is_concrete,
         moments,
@@ -47,6 +52,9 @@ else:
     )
 
 __all__ = [
+    "CAUSES",
+    "GradientError",
+    "briefly",
     "compiled",
     "example_keys",
     "fold",

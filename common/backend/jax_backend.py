@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from common.backend import jax_convolution
+from common.backend import gradient_error, jax_convolution
 
 # Attacks are loops, and so are updates.
 jax_convolution.put_channels_last()
@@ -33,9 +33,14 @@ def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
 
     Returns:
       What `fn` returned, and the gradients: a tuple with one entry for each `wrt` (a
-      list for a list of variables), or that entry alone if there is just one.
+      list for a list of variables), or that entry alone if there is just one. A
+      variable that `fn` does not use has gradient zero.
+
+    Raises:
+      GradientError: no gradient leads from the loss to a tensor among `wrt`.
     """
     seen: dict[int, Any] = {}
+    reached: set[int] = set()  # positions of the tensors that a gradient came to
 
     def pure(sources: list[Any]) -> Any:
         given = [
@@ -45,7 +50,8 @@ def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
             for pair in zip(variables, values, strict=True)
         ]
         with _Scope(given, seen) as scope:
-            result = fn(*(x for x in sources if not isinstance(x, list)))
+            tensors = enumerate(x for x in sources if not isinstance(x, list))
+            result = fn(*(_watched(x, index, reached) for index, x in tensors))
         loss = result[0] if isinstance(result, tuple) else result
         return loss, (result, scope.assigned)
 
@@ -56,6 +62,8 @@ def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
         for x in wrt
     ]
     (_, (result, assigned)), gradients = jax.value_and_grad(pure, has_aux=True)(sources)
+    if len(reached) < sum(not isinstance(x, list) for x in sources):
+        raise gradient_error.GradientError(gradient_error.CUT)
     _assign(assigned, seen)
     return result, gradients[0] if len(gradients) == 1 else tuple(gradients)
 
@@ -104,11 +112,38 @@ def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def briefly(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a function that is called a few times: here, compiled.
+
+    Operation by operation, each would be compiled alone, which takes longer.
+    """
+    return compiled(fn)
+
+
 def is_concrete(tensor: Any) -> bool:
     """Whether the tensor has a value that can be looked at now."""
     # While a function is traced, operations on what has a value give what has none.
     tracing = isinstance(jnp.zeros(()), jax.core.Tracer)
     return not tracing and not isinstance(tensor, jax.core.Tracer)
+
+
+def _watched(tensor: Any, index: int, reached: set[int]) -> Any:
+    """Returns the tensor; `reached` has the index once a gradient comes to it.
+
+    JAX gives zeros where no gradient arrives. It tells the two apart while it traces:
+    the rule of a function is asked only for a gradient that there is.
+    """
+
+    @jax.custom_vjp
+    def same(tensor: Any) -> Any:
+        return tensor
+
+    def backward(_: None, gradient: Any) -> tuple[Any]:
+        reached.add(index)
+        return (gradient,)
+
+    same.defvjp(lambda tensor: (tensor, None), backward)
+    return same(tensor)
 
 
 class _Scope(keras.StatelessScope):

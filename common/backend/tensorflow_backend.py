@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from common.backend import gradient_error
+
 # Knuth's multiplier and increment of MMIX: steps of the generator fold in a number.
 _MULTIPLIER = 6364136223846793005
 _INCREMENT = 1442695040888963407
@@ -25,7 +27,11 @@ def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
     Returns:
       What `fn` returned, and the gradients: a tuple with one entry for each `wrt` (a
       list for a list of variables), or that entry alone if there is just one. Only
-      what is asked for is differentiated: an attack pays nothing for the weights.
+      what is asked for is differentiated: an attack pays nothing for the weights. A
+      variable that `fn` does not use has gradient zero.
+
+    Raises:
+      GradientError: no gradient leads from the loss to a tensor among `wrt`.
     """
     sources = [
         [variable.value for variable in x]
@@ -37,10 +43,8 @@ def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
         tape.watch(sources)
         result = fn(*(x for x in sources if not isinstance(x, list)))
         loss = result[0] if isinstance(result, tuple) else result
-    gradients = tape.gradient(
-        loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO
-    )
-    return result, gradients[0] if len(gradients) == 1 else tuple(gradients)
+    gradients = tuple(map(_connected, sources, tape.gradient(loss, sources)))
+    return result, gradients[0] if len(gradients) == 1 else gradients
 
 
 def moments(inputs: Any, axes: tuple[int, ...], *, synchronized: bool) -> Any:
@@ -121,7 +125,27 @@ def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
     On the CPU, XLA made convolutions several times slower.
     """
     on_accelerator = bool(tf.config.list_logical_devices("GPU"))
-    return tf.function(fn, jit_compile=on_accelerator, reduce_retracing=True)
+    return tf.function(
+        fn,
+        jit_compile=on_accelerator,
+        reduce_retracing=True,
+        autograph=False,  # it would wrap our errors in many lines
+    )
+
+
+def briefly(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a function that is called a few times: here, without compiling it."""
+    return fn
+
+
+def _connected(source: Any, gradient: Any) -> Any:
+    """Returns the gradient; zeros for variables of no use, an error for a tensor."""
+    if isinstance(source, list):
+        pairs = zip(source, gradient, strict=True)
+        return [tf.zeros_like(v) if g is None else g for v, g in pairs]
+    if gradient is None:
+        raise gradient_error.GradientError(gradient_error.CUT)
+    return gradient
 
 
 def _int64(number: Any) -> Any:

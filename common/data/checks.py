@@ -2,37 +2,108 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 
 def check_images(images: np.ndarray) -> None:
-    """Checks that images are finite and look like pixels in [0, 255].
+    """Checks the images of a first batch, or of all there are, together.
 
     Args:
       images: [B, H, W, C], on the host.
 
     Raises:
-      ValueError: a value is not finite or outside [0, 255], or all are in [0, 1] and
-        some between the two, as in images that were divided by 255.
+      ValueError: they have another number of dimensions, a value is not finite or
+        outside [0, 255], or they look like [0, 1].
     """
     images = np.asarray(images)
+    check_rank(images)
+    check_range(images)
+    check_unit(images)
+
+
+def check_rank(images: Any) -> None:
+    """Checks that images are a batch of height, width and channels.
+
+    Args:
+      images: array or tensor.
+
+    Raises:
+      ValueError: it has another number of dimensions.
+    """
+    if len(images.shape) != 4:
+        raise ValueError(
+            "Images must be a batch [B, H, W, C]: a dataset needs .batch(250), gray "
+            f"images have C = 1. Received: shape={tuple(images.shape)}"
+        )
+
+
+def check_range(images: np.ndarray) -> None:
+    """Checks that images are finite and pixels in [0, 255].
+
+    Args:
+      images: of any shape, on the host.
+
+    Raises:
+      ValueError: a value is not.
+    """
     if not images.size:
         return
     low, high = float(images.min()), float(images.max())
     received = f"Received: min={low:g}, max={high:g}"
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(
-            f"Images must be finite. {received}. Look for broken files in the dataset"
-        )
-    if low >= 0 and high <= 1 and np.any(images != np.round(images)):
-        raise ValueError(
-            "Images must be pixels in [0, 255]; these look like [0, 1]. "
-            f"{received}. Multiply them by 255"
+            f"Images must be finite, in [0, 255]. {received}. Look for broken files in "
+            "the dataset"
         )
     if low < 0 or high > 255:
         raise ValueError(
             f"Images must be pixels in [0, 255]. {received}. Undo the normalisation "
             "(the network does it) and multiply by 255 if they are in units of 1"
+        )
+
+
+def check_unit(images: np.ndarray) -> None:
+    """Checks that images in [0, 255] were not divided by 255.
+
+    One dark photograph can look so; a batch of photographs does not.
+
+    Args:
+      images: of any shape, on the host.
+
+    Raises:
+      ValueError: all values are in [0, 1], and some between the two.
+    """
+    if not images.size:
+        return
+    low, high = float(images.min()), float(images.max())
+    if low >= 0 and high <= 1 and np.any(images != np.round(images)):
+        raise ValueError(
+            "Images must be pixels in [0, 255]; these look like [0, 1]. "
+            f"Received: min={low:g}, max={high:g}. Multiply them by 255"
+        )
+
+
+def check_classes(labels: Any) -> None:
+    """Checks that labels have the form of class numbers.
+
+    Args:
+      labels: array or tensor; [B], or [B, 1] as `keras.datasets` gives them.
+
+    Raises:
+      ValueError: they are not integers, or of another shape.
+    """
+    kind, shape = getattr(labels.dtype, "name", str(labels.dtype)), tuple(labels.shape)
+    if "int" not in kind:
+        raise ValueError(
+            "Labels must be integers, the numbers of the classes. "
+            f"Received: dtype={kind}, shape={shape}"
+        )
+    if len(shape) != 1 and shape[1:] != (1,):
+        raise ValueError(
+            "Labels must have shape [B], one number for each image; of one-hot rows "
+            f"take np.argmax(labels, -1). Received: shape={shape}"
         )
 
 

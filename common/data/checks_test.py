@@ -10,7 +10,7 @@ from common.data import checks
     "values", [[0, 255], [0, 1], [0, 0], [17.5, 254.99], [0.5, 1.5], []]
 )
 def test_pixels_pass(values):
-    checks.check_images(np.array(values, np.float32))
+    checks.check_images(np.reshape(np.array(values, np.float32), (-1, 1, 1, 1)))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,17 @@ def test_pixels_pass(values):
 )
 def test_other_images_are_refused_with_their_range(values, message):
     with pytest.raises(ValueError, match=message):
-        checks.check_images(np.array(values, np.float32))
+        checks.check_images(np.reshape(np.array(values, np.float32), (-1, 1, 1, 1)))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (8, 8, 3), (1, 1, 8, 8, 3)])
+def test_images_that_are_no_batch_are_refused(shape):
+    with pytest.raises(ValueError, match=r"needs \.batch.*shape=\("):
+        checks.check_images(np.zeros(shape))
+
+
+def test_a_dark_photograph_alone_is_in_range():
+    checks.check_range(np.array([0.25, 0.75]))
 
 
 def test_classes_pass():

@@ -62,6 +62,7 @@ def example_losses() -> agreement.Arrays:
     laws = {
         "cross_entropy": lambda z: losses.cross_entropy(labels, z),
         "smoothed": lambda z: losses.smoothed_cross_entropy(labels, z, 0.1),
+        "odds": lambda z: losses.log_odds_against(labels, z),
         "margin": lambda z: losses.margin(labels, z),
         "entropy": losses.entropy,
     }

@@ -147,6 +147,39 @@ def draws() -> agreement.Arrays:
     return drawn(ops.convert_to_tensor(images), ops.convert_to_tensor(4), restarts)
 
 
+def cut() -> agreement.Arrays:
+    """Whether a loss of two tensors is refused, eagerly and compiled."""
+    laws = {
+        "integers": lambda x, y: ops.cast(ops.cast(x, "uint8"), "float32") + 0 * y,
+        "rounded": lambda x, y: ops.round(x) + y,
+        "stopped": lambda x, y: ops.stop_gradient(x) + y,
+        "argmax": lambda x, y: ops.cast(ops.argmax(x), "float32") + y,
+        "constant": lambda x, y: ops.zeros_like(x),
+        "one of two": lambda x, y: 3.0 * x,
+        "squared": lambda x, y: x**2 + y,
+        "clipped": lambda x, y: ops.clip(x, 2.0, 3.0) + y,
+        "zero times": lambda x, y: 0.0 * x + y,
+    }
+    tensors = ops.convert_to_tensor([1.5, 0.5]), ops.convert_to_tensor(2.0)
+    return {
+        name: np.array(
+            [_refused(law, run, tensors) for run in (lambda f: f, backend.compiled)]
+        )
+        for name, law in laws.items()
+    }
+
+
+def _refused(law: Any, run: Any, tensors: Any) -> bool:
+    def gradient(*tensors: Any) -> Any:
+        return backend.value_and_gradients(lambda x, y: ops.sum(law(x, y)), *tensors)[1]
+
+    try:
+        run(gradient)(*tensors)
+    except backend.GradientError:
+        return True
+    return False
+
+
 def concrete() -> agreement.Arrays:
     """Whether values can be looked at, outside and inside of what is compiled."""
     seen, outside = [], ops.ones(2)
@@ -162,5 +195,14 @@ def concrete() -> agreement.Arrays:
 
 CASES = {
     function.__name__: function
-    for function in (gradients, statistics, nested, compiled, clipped, draws, concrete)
+    for function in (
+        gradients,
+        statistics,
+        nested,
+        compiled,
+        clipped,
+        draws,
+        cut,
+        concrete,
+    )
 }

@@ -181,15 +181,55 @@ def test_batch_norm_and_weights_stay(name):
         np.testing.assert_array_equal(variable.numpy(), value)
 
 
+NO_GRADIENT = {
+    "constant": lambda x: tf.zeros([len(x), twins.CLASSES]),
+    "integers": lambda x: twins.TinyNetwork()(tf.cast(tf.cast(x, "uint8"), "float32")),
+    "rounded": lambda x: twins.TinyNetwork()(tf.round(x)),
+    "stopped": lambda x: tf.stop_gradient(twins.TinyNetwork()(x)),
+    "step": lambda x: twins.TinyNetwork()(tf.sign(x - 128.0)),
+    "through numpy": lambda x: tf.ensure_shape(
+        tf.numpy_function(lambda z: z, [twins.TinyNetwork()(x)], tf.float32),
+        [None, twins.CLASSES],
+    ),
+}
+
+
 @every_row
-def test_without_a_gradient_nothing_moves(name):
+@pytest.mark.parametrize("network", NO_GRADIENT)
+def test_without_a_gradient_it_is_refused(name, network):
     images, labels = twins.batch()
-    adv_images = ROWS[name].build(8.0)(
-        lambda x: tf.zeros([len(x), twins.CLASSES]), tf.constant(images), labels
-    )
+    attack = ROWS[name].build(8.0)
+    if not ROWS[name].backward:
+        assert attack(NO_GRADIENT[network], images, labels).shape == images.shape
+        return
+    with pytest.raises(backend.GradientError, match="cast to integers") as error:
+        attack(NO_GRADIENT[network], tf.constant(images), labels)
+    assert "\n" not in str(error.value)
+
+
+@every_row
+def test_where_the_gradient_is_not_finite_pixels_stay(name):
+    images, labels = twins.batch()
+    images[:, 0] = 0.0  # where the root has an infinite slope
+
+    def network(x):
+        return twins.TinyNetwork()(x) + tf.reduce_sum(tf.sqrt(x[:, :1]), [1, 2, 3])[
+            :, None
+        ] * tf.constant([1.0, 0, 0, 0])
+
+    adv_images = ROWS[name].build(8.0)(network, tf.constant(images), labels)
     assert np.isfinite(adv_images).all()
-    if ROWS[name].backward and name != "PGD":  # which starts elsewhere
-        np.testing.assert_array_equal(adv_images, images)
+    assert (np.abs(adv_images - images)[:, 1:].max(axis=(1, 2, 3)) > 1).all()
+
+
+@every_row
+def test_labels_in_a_column_are_the_same_labels(name):
+    images, labels = twins.batch()
+    attack, network = ROWS[name].build(8.0), twins.TinyNetwork()
+    one, other = (
+        attack(network, tf.constant(images), y) for y in (labels, labels[:, None])
+    )
+    np.testing.assert_array_equal(one, other)
 
 
 @every_row
