@@ -14,6 +14,8 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 TRAINING_TIME = "training_time"  # the evaluation name of cells that report minutes
 
 
@@ -273,7 +275,10 @@ def unknown(known: Iterable[str], name: str, kind: str) -> str:
 
 
 def to_dict(value: Any) -> Any:
-    """Returns a dataclass as JSON values, with the name of its class under `type`."""
+    """Returns a dataclass as JSON values, with the name of its class under `type`.
+
+    NumPy scalars become numbers.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {
             f.name: to_dict(getattr(value, f.name)) for f in dataclasses.fields(value)
@@ -281,4 +286,4 @@ def to_dict(value: Any) -> Any:
         return {"type": type(value).__name__, **fields}
     if isinstance(value, (tuple, list)):
         return [to_dict(item) for item in value]
-    return value
+    return value.item() if isinstance(value, np.generic) else value

@@ -155,7 +155,12 @@ def _wanted(
 
 
 def _told(record: Any, value: recipes.Evaluation) -> str:
-    """Returns what a record says, in a line."""
+    """Returns what a record says, in a line, and a line for each of its warnings."""
+    warnings = (f"warning: {line}" for line in record.warnings)
+    return "\n".join([_result(record, value), *warnings])
+
+
+def _result(record: Any, value: recipes.Evaluation) -> str:
     low, high = record.interval
     of = f"right at {value.target}" if value.target else "right"
     told = f"{record.accuracy:.2f} % of {record.total} {of} [{low:.2f}, {high:.2f}]"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import numbers
 import pathlib
 import time
 from collections.abc import Callable, Iterable
@@ -10,10 +12,11 @@ from typing import Any
 import keras
 
 from common import recipe as recipes
+from common.attacks import checks
+from common.evaluation import attackable, record, stream, tally
 from common.evaluation import judges as judging
 from common.evaluation import plan as plans
 from common.evaluation import progress as on_disk
-from common.evaluation import record, stream, tally
 
 
 def evaluate(
@@ -40,6 +43,10 @@ def evaluate(
     both are counted. The outcome is that of running everything on everything, since
     each example's random start and target follow from the seed and its own pixels.
 
+    Before the attack begins, the network is asked whether it can be attacked, and after
+    it, every image that stood still; see `common.evaluation.attackable`. What was found
+    is `no_gradient` of the record.
+
     Args:
       logits_fn: images [B, H, W, C] in [0, 255] -> logits [B, K]; states the batch norm
         mode and branch.
@@ -60,16 +67,20 @@ def evaluate(
         and step: the file of other weights is not to be taken for these.
 
     Raises:
-      ValueError: no example, images outside [0, 255], labels outside the classes,
-        probabilities in place of logits, an attack with `clean_start`, or judges of
-        another network.
+      ValueError: no example or no end of them, images outside [0, 255], labels outside
+        the classes, answers that are no logits or change from call to call, an attack
+        that no record can hold or with `clean_start`, or judges of another network.
+      GradientError: a ValueError: no image that is right has a gradient.
     """
     begin = time.perf_counter()
+    seed = check_settings(attack, seed, batch_size)
     judges = judging.of_network(judges, logits_fn, distribution)
     examples = stream.Examples(dataset, logits_fn)
-    size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
+    size = stream.divisible(batch_size or len(examples.first[1]), judges.num_devices)
     plan = plans.of(attack)
-    found = tally.Tally(plan)
+    watch = attackable.Watch(logits_fn, attack, seed=seed)
+    found = tally.Tally(plan, watch)
+    found.no_gradient.update(watch.first(*examples.first))
     key = [recipes.to_dict(attack), seed, size, progress_key]
     file = on_disk.File(progress_file, key, begin=begin)
     show = progress_bar() if progress else lambda *_: None
@@ -86,6 +97,27 @@ def evaluate(
     file.remove()
     has_top5 = examples.num_classes > 5
     return found.record(attack, has_top5=has_top5, seed=seed, seconds=file.seconds)
+
+
+def check_settings(attack: Any, seed: Any, batch_size: Any) -> int:
+    """Returns the seed as an int; refuses what would fail after the work is done.
+
+    Raises:
+      ValueError: an attack that JSON cannot hold, a seed that is no whole number, or a
+        batch size below 1.
+    """
+    if batch_size is not None:
+        checks.check_count("batch_size", batch_size)
+    if not isinstance(seed, numbers.Integral):
+        raise ValueError(f"seed must be a whole number. Received: seed={seed!r}")
+    try:
+        json.dumps(recipes.to_dict(attack))
+    except TypeError as error:
+        raise ValueError(
+            "A record must hold the attack: a frozen dataclass of numbers, strings and "
+            f"tuples, with one value for all images. Received: {error}"
+        ) from None
+    return int(seed)
 
 
 def progress_bar() -> Callable[[int, int], None]:

@@ -230,7 +230,7 @@ def not_a_number(images):
     ("answers", "dataset", "message"),
     [
         (lambda x: tf.nn.softmax(logits_fn(x)), {}, "Take the softmax off"),
-        (not_a_number, {}, "logits must be finite.*Received: 80 values"),
+        (not_a_number, {}, "logits must be finite.*Received: 320 values"),
         (logits_fn, {"images": IMAGES / np.float32(255)}, "Multiply them by 255"),
         (logits_fn, {"images": IMAGES - 128}, r"pixels in \[0, 255\].*min=-128"),
         (logits_fn, {"images": IMAGES * 2}, "max=510"),

@@ -15,7 +15,7 @@ from common.training import engine
 
 # Fields of attacks that enter as tensors: another value does not compile again.
 _NUMBERS = {"epsilon": "float32", "step_size": "float32", "num_steps": "int32"}
-_TOP1, _TOP5, _HIT = 1, 2, 4  # bits of an outcome
+_TOP1, _TOP5, _HIT, _STILL = 1, 2, 4, 8  # bits of an outcome
 _NOT_FINITE = -1
 
 
@@ -44,12 +44,14 @@ class Verdict(NamedTuple):
       top1: bool [B], the label has the largest logit.
       top5: bool [B], it is among the five largest; False with five classes or fewer.
       hit: bool [B], the attack's target has the largest logit; False without one.
+      still: bool [B], the first round of a restart ended where it began.
       pieces: the images that were judged, a tensor per replica.
     """
 
     top1: np.ndarray
     top5: np.ndarray
     hit: np.ndarray
+    still: np.ndarray
     pieces: tuple[Any, ...]
 
     @property
@@ -115,8 +117,8 @@ class Judges:
         )
         outcomes = np.concatenate([np.asarray(x) for x in self._pieces(outcomes)])
         _check(outcomes)
-        top1, top5, hit = (outcomes & bit > 0 for bit in (_TOP1, _TOP5, _HIT))
-        return Verdict(top1, top5, hit, self._pieces(images))
+        bits = (_TOP1, _TOP5, _HIT, _STILL)
+        return Verdict(*(outcomes & bit > 0 for bit in bits), self._pieces(images))
 
     def _pieces(self, parts: Any) -> tuple[Any, ...]:
         return engine.parts(self.distribution, parts)
@@ -172,8 +174,8 @@ def _split(attack: Any) -> tuple[Any, dict[str, Any]]:
 def _compile(logits_fn: Callable[[Any], Any], attack: Any) -> Callable[..., Any]:
     """Returns (batch, seed, numbers, num_steps) -> images judged, outcomes.
 
-    An outcome is int8 [B]: the bits `_TOP1`, `_TOP5` and `_HIT`, or `_NOT_FINITE` where
-    the network has no answer.
+    An outcome is int8 [B]: the bits `_TOP1`, `_TOP5`, `_HIT` and `_STILL`, or
+    `_NOT_FINITE` where the network has no answer.
     """
     if getattr(attack, "num_restarts", 1) > 1:
         attack = dataclasses.replace(attack, num_restarts=1)
@@ -181,13 +183,17 @@ def _compile(logits_fn: Callable[[Any], Any], attack: Any) -> Callable[..., Any]
     def judge(batch: Batch, *, seed: Any, numbers: Any, num_steps: Any) -> Any:
         one = dataclasses.replace(attack, **numbers) if numbers else attack
         seeds = pgd.restart_seed(seed, batch.restarts)
-        images, choose = _attacked(one, logits_fn, batch, seed=seeds, steps=num_steps)
+        begin, images, choose = _attacked(
+            one, logits_fn, batch, seed=seeds, steps=num_steps
+        )
         logits = logits_fn(images)
         outcomes = _TOP1 * _among_largest(1, batch.labels, logits)
         if logits.shape[-1] > 5:
             outcomes += _TOP5 * _among_largest(5, batch.labels, logits)
         if choose is not None:
             outcomes += _HIT * _among_largest(1, choose(logits), logits)
+        still = ops.all(ops.equal(images, begin), axis=(1, 2, 3)) & (batch.rounds == 0)
+        outcomes += _STILL * ops.cast(still, "int8")
         finite = ops.all(ops.isfinite(logits), axis=-1)
         broken = ops.full_like(outcomes, _NOT_FINITE)
         return images, ops.where(finite, outcomes, broken)
@@ -197,20 +203,20 @@ def _compile(logits_fn: Callable[[Any], Any], attack: Any) -> Callable[..., Any]
 
 def _attacked(
     attack: Any, logits_fn: Callable[[Any], Any], batch: Batch, *, seed: Any, steps: Any
-) -> tuple[Any, Callable[[Any], Any] | None]:
-    """Returns the images after a round, and logits -> the target if there is one."""
+) -> tuple[Any, Any, Callable[[Any], Any] | None]:
+    """Returns where a round begins and ends, and logits -> the target if any."""
     images, labels = batch.images, batch.labels
     if attack is None:
-        return images, None
+        return images, images, None
     if not isinstance(attack, pgd.PGD):
-        return attack(logits_fn, images, labels, seed=seed), None
+        return images, attack(logits_fn, images, labels, seed=seed), None
     choose = attack.chooser(logits_fn, images, labels, seed=seed)
     is_first = (batch.rounds == 0)[:, None, None, None]
     reached = ops.where(is_first, attack.start(images, seed=seed), batch.adv_images)
     adv_images = attack.proceed(
         logits_fn, reached, images=images, choose=choose, num_steps=steps
     )
-    return adv_images, choose if attack.is_targeted else None
+    return reached, adv_images, choose if attack.is_targeted else None
 
 
 def _among_largest(count: int, labels: Any, logits: Any) -> Any:

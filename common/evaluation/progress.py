@@ -19,6 +19,7 @@ from common.evaluation import record, stream, tally
 from common.results import measured
 
 EVERY = 60.0  # seconds between two writings at least
+_FORM = 2  # of the file: another is passed over
 
 
 class File:
@@ -34,7 +35,7 @@ class File:
         """
         self._path = path
         self._partial = path and path.with_name(f"{path.name}.partial")
-        self._key = json.dumps(key, sort_keys=True, default=repr)
+        self._key = json.dumps([_FORM, key], sort_keys=True, default=repr)
         self._earlier = 0.0
         self._begin = self._written = begin
 
@@ -62,6 +63,7 @@ class File:
             return []
         self._earlier = float(arrays["seconds"])
         found.passes += arrays["passes"]
+        found.no_gradient.update(arrays["no_gradient"].tolist())
         for index, *outcome in arrays["done"].tolist():
             found.outcomes[index] = record.Outcome(*outcome)
         waiting = {row[0]: row[1:] for row in arrays["pool"].tolist()}
@@ -96,6 +98,7 @@ class File:
                 key=self._key,
                 seconds=self.seconds,
                 passes=found.passes,
+                no_gradient=np.array(sorted(found.no_gradient), np.int64),
                 done=np.array(done, np.int64).reshape(-1, 4),
                 pool=np.array(waiting, np.int64).reshape(-1, 6),
                 adv_images=np.array([s.adv_image for s in pool if s.round], np.float32),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from common import evaluation
-from common.evaluation import plan, progress, rounds_test, stream, tally
+from common.evaluation import attackable, plan, progress, rounds_test, stream, tally
 from common.results import measured
 
 ATTACKS = {"clean": None}
@@ -152,7 +152,7 @@ def test_a_kill_while_it_is_written_leaves_what_was_there(path, monkeypatch):
 
 def test_it_is_written_once_in_a_while(path, monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 60.0)
-    found = tally.Tally(plan.of(None))
+    found = tally.Tally(plan.of(None), attackable.Watch(None, None))
     now = time.perf_counter()
     progress.File(path, "key", begin=now).save([], found)
     assert not path.exists()
@@ -172,12 +172,12 @@ def test_without_a_path_nothing_is_kept(tmp_path, monkeypatch):
 
 
 def test_what_is_done_is_read_and_dropped(path):
-    found = tally.Tally(plan.of(None))
+    found = tally.Tally(plan.of(None), attackable.Watch(None, None))
     found.outcomes = {index: stream.record.UNKNOWN for index in range(50)}
     progress.File(path, "key", begin=0.0).save([], found)
     examples = stream.Examples(rounds_test.DATASET, rounds_test.logits_fn)
     pool = progress.File(path, "key", begin=0.0).load(
-        examples, tally.Tally(plan.of(None))
+        examples, tally.Tally(plan.of(None), attackable.Watch(None, None))
     )
     assert pool == []
     assert [slot.index for slot in examples.take(2)] == [50, 51]
@@ -185,7 +185,7 @@ def test_what_is_done_is_read_and_dropped(path):
 
 CHILD = """
 import pathlib, sys, time
-from common.evaluation import plan, progress, progress_test
+from common.evaluation import attackable, plan, progress, progress_test
 
 class Stuck(progress_test.Mortal):
     def __call__(self, *args, **kwargs):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common import recipe as recipes
+from common.evaluation import attackable
 from common.evaluation import plan as plans
 from common.results import intervals
 
@@ -33,6 +34,8 @@ class Record:
       hit: bool [total]: classified as the attack's target at some judgement; None where
         the attack says none.
       findings: what the rounds of the attack found, for `beginning`.
+      no_gradient: bool [total]: right before the attack, and without a gradient to
+        leave by; None for clean images. See `common.evaluation.attackable`.
     """
 
     survived: np.ndarray
@@ -44,6 +47,7 @@ class Record:
     top5: np.ndarray | None = None
     hit: np.ndarray | None = None
     findings: Findings | None = None
+    no_gradient: np.ndarray | None = None
 
     @property
     def correct(self) -> int:
@@ -77,6 +81,13 @@ class Record:
             return None
         return intervals.wilson(int(self.hit.sum()), self.total)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What to know before the accuracy is believed, a line each."""
+        if self.no_gradient is None:
+            return []
+        return attackable.warnings(int(self.no_gradient.sum()), self.total)
+
     def beginning(self, attack: Any) -> Record:
         """Returns the record of an attack whose steps are the first of this one's.
 
@@ -105,6 +116,10 @@ class Record:
         if self.top5 is not None:
             arrays["top5"] = self.top5
             counts["top5"] = int(self.top5.sum())
+        if self.no_gradient is not None:
+            counts["no_gradient"] = int(self.no_gradient.sum())
+            if counts["no_gradient"]:
+                arrays["no_gradient"] = self.no_gradient
         rates: dict[str, Any] = {
             "accuracy": self.accuracy,
             "interval": list(self.interval),
@@ -160,12 +175,14 @@ class Findings:
       hit: int64 [total], likewise.
       top5: bool [total], likewise; None where there are no more than five classes.
       passes: int64 [rounds], images that went through each round, over all restarts.
+      no_gradient: bool [total], as in `Record`.
     """
 
     lost: np.ndarray
     hit: np.ndarray
     top5: np.ndarray | None
     passes: np.ndarray
+    no_gradient: np.ndarray
 
     def record(self, attack: Any, **entries: Any) -> Record:
         """Returns the record of the attack, or of one that begins like it.
@@ -182,6 +199,7 @@ class Findings:
             hit=self.hit <= plan.rounds if plan.is_targeted else None,
             passes=int(self.passes[: plan.rounds].sum()) * plan.num_steps,
             findings=self,
+            no_gradient=None if attack is None else self.no_gradient,
             **entries,
         )
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from common.data import checks
-from common.evaluation import judges, logits, record
+from common.evaluation import attackable, judges, record
+
+_WANTED = (
+    "dataset must give batches (images, labels), such as "
+    "tf.data.Dataset.from_tensor_slices((images, labels)).batch(250) or "
+    "[(images, labels)]"
+)
+_INFINITE = -1  # `tf.data.INFINITE_CARDINALITY`
 
 
 @dataclasses.dataclass
@@ -41,7 +48,7 @@ class Examples:
 
     Attributes:
       num_classes: K of the networks.
-      first_size: images of the first batch.
+      first: images and labels of the first batch.
       count: examples read so far.
     """
 
@@ -55,21 +62,19 @@ class Examples:
           *logits_fns: the networks; images -> logits [B, K].
 
         Raises:
-          ValueError: no example, images outside [0, 255], labels outside the classes,
-            probabilities in place of logits, or networks of different classes. The
-            checks of a batch run when it is read.
+          ValueError: no example, or no end of them, elements of another form, images
+            outside [0, 255], labels that are no classes, a network that is none to
+            attack, or networks of different classes. The checks of a batch run when it
+            is read.
         """
         self.count = 0
-        as_arrays = getattr(dataset, "as_numpy_iterator", dataset.__iter__)
-        self._batches = as_arrays()
+        self._batches = _batches(dataset)
         first = next(self._batches, None)
         if first is None or not len(first[1]):
             raise ValueError("The dataset has no example. Received: 0 batches")
-        checks.check_images(first[0])  # before a network is blamed for its answers
-        images = ops.convert_to_tensor(first[0][:8], "float32")
-        answers = [np.asarray(fn(images)) for fn in logits_fns]
-        for answer in answers:
-            logits.check_logits(answer)
+        self.first = first
+        checks.check_unit(first[0])
+        answers = [attackable.check_network(fn, first[0]) for fn in logits_fns]
         classes = {answer.shape[-1] for answer in answers}
         if len(classes) > 1:
             raise ValueError(
@@ -77,23 +82,56 @@ class Examples:
                 f"Received: num_classes={sorted(classes)}"
             )
         (self.num_classes,) = classes
-        self.first_size = len(first[1])
-        self._stream = self._read(first)
+        checks.check_labels(first[1], self.num_classes)
+        self._stream = self._read()
 
     def take(self, count: int) -> list[Slot]:
         """Returns the next examples: `count`, or what is left."""
         return [slot for _, slot in zip(range(count), self._stream, strict=False)]
 
-    def _read(self, first: Any) -> Iterator[Slot]:
-        batch = first
-        while batch is not None:
-            images, labels = batch
-            checks.check_images(images)
+    def _read(self) -> Iterator[Slot]:
+        for images, labels in itertools.chain([self.first], self._batches):
             checks.check_labels(labels, self.num_classes)
             for image, label in zip(images, labels, strict=True):
                 yield Slot(self.count, image, int(label))
                 self.count += 1
-            batch = next(self._batches, None)
+
+
+def _batches(dataset: Iterable[Any]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Returns what yields images [b, H, W, C] and labels [b], each batch checked.
+
+    Raises:
+      ValueError: the dataset is none, or has no end; a batch is not of that form.
+    """
+    if not isinstance(dataset, Iterable):
+        raise ValueError(f"{_WANTED}. Received: dataset={type(dataset).__name__}")
+    cardinality = getattr(dataset, "cardinality", lambda: 0)
+    if int(cardinality()) == _INFINITE:
+        raise ValueError(
+            "dataset must end: take .repeat() away, or add .take(number of batches). "
+            "Received: a dataset without end"
+        )
+    as_arrays = getattr(dataset, "as_numpy_iterator", dataset.__iter__)
+    return map(_checked, as_arrays())
+
+
+def _checked(element: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the images and labels of an element of a dataset."""
+    if not (isinstance(element, tuple | list) and len(element) == 2):
+        form = type(element).__name__
+        if isinstance(element, tuple | list | dict):
+            form += f" of {len(element)}"
+        raise ValueError(f"{_WANTED}. Received: an element that is {form}")
+    images, labels = map(np.asarray, element)
+    checks.check_rank(images)
+    checks.check_range(images)
+    checks.check_classes(labels)
+    if len(images) != len(labels):
+        raise ValueError(
+            f"{_WANTED}, as many of each. "
+            f"Received: {len(images)} images and {len(labels)} labels"
+        )
+    return images, labels.reshape(-1)
 
 
 def batch(pool: list[Slot], size: int, replicas: int = 1) -> judges.Batch:

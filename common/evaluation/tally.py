@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from common.evaluation import judges, plan, record, stream
+from common.evaluation import attackable, judges, plan, record, stream
 
 
 class Tally:
@@ -14,15 +14,19 @@ class Tally:
 
     Attributes:
       outcomes: of the examples that are done, by their index.
+      no_gradient: indices of the examples that were right and had no gradient.
       passes: int64 [rounds], images that went through each round of the attack.
     """
 
-    def __init__(self, rounds: plan.Plan) -> None:
+    def __init__(self, rounds: plan.Plan, watch: attackable.Watch) -> None:
         """Has found nothing yet.
 
         Args:
           rounds: of the attack.
+          watch: asks for the gradients of examples that stand still.
         """
+        self.no_gradient: set[int] = set()
+        self._watch = watch
         self.outcomes: dict[int, record.Outcome] = {}
         self.passes = np.zeros(rounds.rounds, np.int64)
         self._plan = rounds
@@ -43,6 +47,8 @@ class Tally:
           verdict: of the batch.
         """
         np.add.at(self.passes, batch.rounds, 1)
+        indices = np.array([slot.index for slot in pool])
+        self.no_gradient.update(stuck(self._watch, indices, batch, verdict))
         images = verdict.images if self._plan.rounds > 1 else [None] * len(pool)
         judged = zip(verdict.top1, verdict.top5, verdict.hit, strict=True)
         for slot, image, found in zip(pool, images, judged, strict=False):
@@ -70,6 +76,7 @@ class Tally:
             np.array(hit, np.int64),
             np.array(top5, bool) if has_top5 else None,
             self.passes,
+            np.isin(np.arange(len(outcomes)), list(self.no_gradient)),
         )
         return findings.record(attack, **entries)
 
@@ -78,3 +85,24 @@ class Tally:
         found = slot.outcome
         goal = found.hit if self._plan.is_targeted else found.lost
         return goal < record.NEVER or slot.restart == self._plan.restarts
+
+
+def stuck(
+    watch: attackable.Watch,
+    indices: np.ndarray,
+    batch: judges.Batch,
+    verdict: judges.Verdict,
+) -> list[int]:
+    """Returns the examples of a batch that stood still for want of a gradient.
+
+    Args:
+      watch: of the evaluation.
+      indices: int [n], of the examples with which the batch begins.
+      batch: that was judged.
+      verdict: of the batch.
+    """
+    still = np.flatnonzero((verdict.still & verdict.top1)[: len(indices)])
+    if not still.size:
+        return []
+    unmoved = watch.unmoved(verdict.images[still], batch.labels[still])
+    return indices[still[unmoved]].tolist()

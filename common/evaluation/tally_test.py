@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common import attacks
-from common.evaluation import judges, plan, record, stream, tally
+from common.evaluation import attackable, judges, plan, record, stream, tally
 
 LONG = attacks.PGD(8.0, 1.0, 300)
 TARGETED = attacks.PGD(8.0, 1.0, 300, targeted="random")
@@ -16,7 +16,11 @@ def verdict(*examples):
     """What was found of each: right, and hit; its image says its place."""
     top1, hit = (np.array(part, bool) for part in zip(*examples, strict=True))
     images = np.arange(len(examples), dtype=np.float32).reshape(-1, 1, 1, 1)
-    return judges.Verdict(top1, ~hit, hit, (images,))
+    return judges.Verdict(top1, ~hit, hit, np.zeros(len(hit), bool), (images,))
+
+
+def empty(attack):
+    return tally.Tally(plan.of(attack), attackable.Watch(None, attack))
 
 
 def slots(count):
@@ -41,14 +45,14 @@ RIGHT, WRONG, HIT = (True, False), (False, False), (False, True)
     ],
 )
 def test_an_example_leaves_at_the_goal_of_its_attack(attack, left):
-    found = tally.Tally(plan.of(attack))
+    found = empty(attack)
     pool = add(found, slots(3), RIGHT, WRONG, HIT)
     assert [slot.index for slot in pool] == left
     assert set(found.outcomes) == {0, 1, 2} - set(left)
 
 
 def test_a_slot_goes_from_round_to_round_with_its_images():
-    found = tally.Tally(plan.of(LONG))
+    found = empty(LONG)
     first = add(found, slots(3), WRONG, RIGHT, RIGHT)
     assert [(s.restart, s.round, int(s.adv_image.item())) for s in first] == [
         (0, 1, 1),
@@ -65,7 +69,7 @@ def test_a_slot_goes_from_round_to_round_with_its_images():
 
 def test_a_restart_begins_anew():
     attack = attacks.PGD(8.0, 1.0, 200, num_restarts=2)
-    found = tally.Tally(plan.of(attack))
+    found = empty(attack)
     pool = slots(1)
     seen = []
     while pool:
@@ -76,7 +80,7 @@ def test_a_restart_begins_anew():
 
 
 def test_the_record_is_in_the_order_of_the_dataset():
-    found = tally.Tally(plan.of(TARGETED))
+    found = empty(TARGETED)
     pool = add(found, slots(3), WRONG, HIT, RIGHT)
     pool = add(found, pool, HIT, RIGHT)
     add(found, pool, RIGHT)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from common import recipe as recipes
-from common.evaluation import accuracy, record, stream
+from common.evaluation import accuracy, attackable, record, stream, tally
 from common.evaluation import judges as judging
 from common.results import intervals
 
@@ -84,6 +84,7 @@ class TransferRecord:
       passes: images that went through a forward and a backward pass of the attack.
       seconds: that it took, with what it had to compile.
       notes: further entries of the JSON file, such as the name of the target.
+      no_gradient: images that the source has right, and without a gradient.
     """
 
     top1: Outcomes
@@ -93,6 +94,7 @@ class TransferRecord:
     passes: int = 0
     seconds: float = 0.0
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    no_gradient: int = 0
 
     @property
     def correct(self) -> int:
@@ -114,6 +116,11 @@ class TransferRecord:
         """Wilson's 95 % interval of the accuracy, in percent."""
         return intervals.wilson(self.correct, self.total)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What to know before the counts are believed, a line each."""
+        return attackable.warnings(self.no_gradient, self.total)
+
     def save(self, path: pathlib.Path) -> None:
         """Writes `path` (JSON) and the outcomes beside it (`.npz`), JSON last.
 
@@ -128,6 +135,7 @@ class TransferRecord:
             "total": self.total,
             "accuracy": self.accuracy,
             "interval": list(self.interval),
+            "no_gradient": self.no_gradient,
             "passes": self.passes,
             "seconds": self.seconds,
         }
@@ -172,6 +180,7 @@ def transfer(
       ValueError: no attack or one with restarts; else as for `evaluate`.
     """
     begin = time.perf_counter()
+    seed = accuracy.check_settings(attack, seed, batch_size)
     if attack is None or getattr(attack, "num_restarts", 1) > 1:
         raise ValueError(
             f"transfer takes an attack of one start. Received: attack={attack}"
@@ -181,15 +190,19 @@ def transfer(
     judging.of_network(target, target_fn, target.distribution)
     examples = stream.Examples(dataset, source_fn, target_fn)
     replicas = math.lcm(source.num_devices, target.num_devices)
-    size = stream.divisible(batch_size or examples.first_size, replicas)
+    size = stream.divisible(batch_size or len(examples.first[1]), replicas)
+    watch = attackable.Watch(source_fn, attack, seed=seed)
+    no_gradient = set(watch.first(*examples.first))
     show = accuracy.progress_bar() if progress else lambda *_: None
     found: list[np.ndarray] = []
     passes = right = 0
     while pool := examples.take(size):
         batch = stream.batch(pool, size, replicas)
         passes += len(batch.labels)
-        found.append(_shown(source, target, attack, batch=batch, seed=seed))
-        found[-1] = found[-1][..., : len(pool)]
+        outcomes, attacked = _shown(source, target, attack, batch=batch, seed=seed)
+        found.append(outcomes[..., : len(pool)])
+        indices = np.array([slot.index for slot in pool])
+        no_gradient.update(tally.stuck(watch, indices, batch, attacked))
         right += int(found[-1][0, 0].sum())
         show(right, examples.count)
     top1, top5 = np.concatenate(found, axis=-1)
@@ -200,6 +213,7 @@ def transfer(
         seed=seed,
         passes=passes * getattr(attack, "num_steps", 1),
         seconds=time.perf_counter() - begin,
+        no_gradient=len(no_gradient),
     )
 
 
@@ -210,15 +224,17 @@ def _shown(
     *,
     batch: judging.Batch,
     seed: int,
-) -> np.ndarray:
-    """Returns bool [2, 2, B]: of top-1 and top-5, survived and fooled."""
+) -> tuple[np.ndarray, judging.Verdict]:
+    """Returns bool [2, 2, B], and the verdict of the source on its attack.
+
+    The former is of top-1 and top-5, survived and fooled.
+    """
     clean = source(None, batch, seed)
     attacked = source(attack, batch, seed)
     adv_images = attacked.images
     judged = target(None, batch._replace(images=adv_images), seed)
-    return np.array(
-        [
-            (judged.top1, clean.top1 & ~attacked.top1),
-            (judged.top5, clean.top5 & ~attacked.top5),
-        ]
-    )
+    outcomes = [
+        (judged.top1, clean.top1 & ~attacked.top1),
+        (judged.top5, clean.top5 & ~attacked.top5),
+    ]
+    return np.array(outcomes), attacked

@@ -121,7 +121,7 @@ def test_counts_against_a_loop_by_top1_and_by_top5(attack, batch_size):
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_other_definitions_would_have_other_rates(count):
-    attack = attacks.FGSM(60.0)
+    attack = attacks.FGSM(50.0)
     record = evaluation.transfer(SOURCE, TARGET, dataset_of(), attack)
     outcomes = record.top1 if count == 1 else record.top5
     clean, adversarial, shown = judged(attack, 0, count)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common import recipe
+from common import attacks, recipe
 from common.recipe import TRAINING_TIME, Evaluation, Paper, Recipe, Table, grid
 from common.results.claims import Claim, Difference, TimeRatio
 
@@ -26,27 +26,17 @@ sweep,hard <m=4>,PGD-20 eps=4,accuracy,50.0,Figure 9,figure
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class PGD:
-    epsilon: float = 4.0
-    step_size: float = 1.0
-    num_steps: int = 20
-    num_restarts: int = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class RandomSign:
-    epsilon: float = 4.0
-
-
+PGD = attacks.PGD(epsilon=4.0, step_size=1.0, num_steps=20)
 ATTACKS = {
     "clean": None,
-    "pgd_20": PGD(),
-    "pgd_100": PGD(num_steps=100),
-    "pgd_20_restarts_10": PGD(num_restarts=10),
-    "pgd_20_eps2": PGD(epsilon=2.0),
-    "pgd_20_eps4": PGD(),
-    "random_sign": RandomSign(),
+    "fgsm": attacks.FGSM(4.0),
+    "pgd_20": PGD,
+    "cw_20": dataclasses.replace(PGD, loss="margin"),
+    "pgd_100": dataclasses.replace(PGD, num_steps=100),
+    "pgd_20_restarts_10": dataclasses.replace(PGD, num_restarts=10),
+    "pgd_20_eps2": dataclasses.replace(PGD, epsilon=2.0),
+    "pgd_20_eps4": PGD,
+    "random_sign": attacks.RandomSign(4.0),
 }
 ROWS = {"plain": "natural", "hard <m=4>": "free_4"}
 COLUMNS = {"clean": "clean", "PGD-20": "pgd_20", "time (min)": TRAINING_TIME}
@@ -138,10 +128,8 @@ COUNTS |= {f"{name}_top5": f"{COUNTS[name]}_top5" for name in ("survived", "fool
 def _write_evaluation(path: pathlib.Path, name: str, outcomes: Any, step: int) -> None:
     parts = outcomes if isinstance(outcomes, dict) else {"survived": outcomes}
     arrays = {k: v for k, v in parts.items() if isinstance(v, np.ndarray)}
-    attack = ATTACKS.get(name, PGD())
-    fields = {"type": type(attack).__name__, **dataclasses.asdict(attack or PGD())}
     record = {
-        "attack": fields if attack else None,
+        "attack": recipe.to_dict(ATTACKS.get(name, PGD)),
         "total": len(parts["survived"]),
         "step": step,
         **{k: v for k, v in parts.items() if k not in arrays},

@@ -13,17 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from common import overrides, recipe
+from common.evaluation import alarms, attackable
 from common.results import intervals, measured
 
 STRENGTH = ("epsilon", "num_steps", "num_restarts")  # more of each is a stronger attack
 
-# Probe accuracies in points: PGD this far below FGSM, and either this far below its own
-# best or beside an FGSM accuracy so near to clean that one step has lost its bite. A
-# natural network has PGD far below FGSM too, but meets neither.
-PROBE_GAP = 10.0
-PROBE_FALL = 10.0
-PROBE_FGSM_SHARE = 0.75
-
+FAR_APART = 5.0  # points between the losses of one attack, beyond their noise
 
 # Two evaluations, what the second has less of, and the family of the first's attack.
 Pair = tuple[measured.Measured, measured.Measured, str, str]
@@ -35,7 +30,7 @@ class Finding:
 
     Attributes:
       recipe: name of the run.
-      kind: `label leak`, `masking`, `noise`, `overfitting`, `alarm` or `record`.
+      kind: `label leak`, `masking`, `noise`, `gradient`, `overfitting` or `record`.
       message: what was seen, with its numbers.
     """
 
@@ -56,7 +51,15 @@ def diagnose(
       recipes: what the names of runs stand for now.
       evaluations: what the names of evaluations stand for now.
     """
-    rules = (_label_leak, _masking, _noise, _overfitting, _alarms, _records)
+    rules = (
+        _label_leak,
+        _masking,
+        _losses,
+        _noise,
+        _no_gradient,
+        _probe,
+        _records,
+    )
     return [
         Finding(name, kind, message)
         for name, run in runs.items()
@@ -108,27 +111,39 @@ def _noise(run: measured.Run) -> Iterator[tuple[str, str]]:
     return _worst(found, "noise")
 
 
-def _overfitting(run: measured.Run) -> Iterator[tuple[str, str]]:
-    """PGD accuracy of the probe that falls far below that of one step."""
-    best = 0.0
-    for line in run.lines("probe"):
-        clean, fgsm, pgd = (
-            line[f"{name}_accuracy"] for name in ("clean", "fgsm", "pgd")
-        )
-        best = max(best, pgd)
-        fell = best - pgd > PROBE_FALL or fgsm > PROBE_FGSM_SHARE * clean
-        if fgsm - pgd > PROBE_GAP and fell:
+def _losses(run: measured.Run) -> Iterator[tuple[str, str]]:
+    """Margin and cross-entropy, which lead PGD far apart: one of them is blind."""
+    records = [record for record in _evaluations(run) if record.attack]
+    found = []
+    for right, other in itertools.permutations(records, 2):
+        if _but(right.attack, "loss") != _but(other.attack, "loss"):
+            continue
+        points = _difference(run, right, other) if _alike(right, other) else None
+        if points and points.low > FAR_APART:
             message = (
-                f"probe at step {line['step']}: PGD {pgd:.1f} % far below FGSM "
-                f"{fgsm:.1f} % (clean {clean:.1f} %, best PGD so far {best:.1f} %)"
+                f"{right.name} above {other.name} (another loss) by {points.value:.2f} "
+                f"points [{points.low:.2f}, {points.high:.2f}]: one loss is blind"
             )
-            yield "overfitting", message
-            return
+            found.append((_family(right), points.value, message))
+    return _worst(found, "masking")
 
 
-def _alarms(run: measured.Run) -> Iterator[tuple[str, str]]:
-    for line in run.alarms:
-        yield "alarm", f"step {line['step']}: {line['message']}"
+def _no_gradient(run: measured.Run) -> Iterator[tuple[str, str]]:
+    """Images that are right because there was no gradient to attack along."""
+    for record in _evaluations(run, transfers=True):
+        stuck = record.record.get("no_gradient")
+        for message in attackable.warnings(stuck, record.total):
+            yield "gradient", f"{record.name}: {message}"
+
+
+def _probe(run: measured.Run) -> Iterator[tuple[str, str]]:
+    """What training's probe has seen, by the rule that raised the alarm there."""
+    attack = (run.manifest.get("recipe") or {}).get("probe")
+    found: dict[str, list[str]] = {}
+    for step, kind, message in alarms.of_probe(run.lines("probe"), attack or {}):
+        found.setdefault(kind, []).append(f"probe at step {step}: {message}")
+    for kind, (first, *more) in found.items():
+        yield kind, f"{first}; {len(more)} more later" if more else first
 
 
 def _records(run: measured.Run) -> Iterator[tuple[str, str]]:
@@ -227,13 +242,20 @@ def _difference(
 
 def _family(record: measured.Measured) -> str:
     """Returns the attack without what makes it stronger."""
-    return str({k: v for k, v in record.attack.items() if k not in STRENGTH})
+    return str(_but(record.attack, *STRENGTH))
+
+
+def _but(attack: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Returns an attack without some of its fields."""
+    return {key: value for key, value in attack.items() if key not in names}
 
 
 def _stronger(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> str:
     """Returns what `strong` has more of, or "" if it is not a stronger `weak`."""
-    keys = {*weak, *strong}
-    if any(weak.get(k) != strong.get(k) for k in keys - set(STRENGTH)):
+    if weak["type"] == "FGSM" and alarms.outdoes_fgsm(strong):
+        same_radius = weak["epsilon"] == strong["epsilon"]
+        return "num_steps" if same_radius else ""
+    if _but(weak, *STRENGTH) != _but(strong, *STRENGTH):
         return ""
     pairs = {key: (weak.get(key), strong.get(key)) for key in STRENGTH}
     changed = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}

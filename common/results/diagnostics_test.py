@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from common import attacks, recipe
 from common.recipe import Evaluation
 from common.results import diagnostics, measured
 
@@ -42,6 +43,8 @@ def test_a_healthy_run_has_no_warning(tmp_path, write_run, outcomes):
         ),
         ({"pgd_20_eps2": 500, "pgd_20": 550}, "masking", "(less epsilon) by 5.00"),
         ({"random_sign": 500, "pgd_20": 501}, "noise", "hurts as much as pgd_20"),
+        ({"fgsm": 450, "pgd_20": 500}, "masking", "pgd_20 above fgsm (less num_steps)"),
+        ({"pgd_20": 600, "cw_20": 500}, "masking", "pgd_20 above cw_20 (another loss)"),
     ],
 )
 def test_too_good_an_evaluation_is_named(
@@ -53,6 +56,26 @@ def test_too_good_an_evaluation_is_named(
     assert words in message
 
 
+def test_images_without_a_gradient_are_told(tmp_path, write_run, outcomes):
+    write_run(
+        "free_4",
+        {
+            "pgd_20": {"survived": outcomes(500), "no_gradient": 30},
+            "pgd_100": {"survived": outcomes(500), "no_gradient": 0},
+        },
+    )
+    ((kind, message),) = diagnose(tmp_path)
+    assert kind == "gradient"
+    assert message.startswith(
+        "pgd_20: 30 of 1000 images are right and have no gradient"
+    )
+
+
+def test_losses_a_little_apart_are_no_warning(tmp_path, write_run, outcomes):
+    write_run("free_4", {"pgd_20": outcomes(550), "cw_20": outcomes(500)})
+    assert diagnose(tmp_path) == []
+
+
 def test_a_difference_within_the_noise_of_the_pairs_is_no_warning(
     tmp_path, write_run, outcomes
 ):
@@ -60,20 +83,39 @@ def test_a_difference_within_the_noise_of_the_pairs_is_no_warning(
     assert diagnose(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("lines", "step"),
-    [
-        ([(5, 70, 45, 40), (10, 80, 60, 5)], 10),  # PGD fell
-        ([(5, 70, 68, 1), (10, 80, 75, 0)], 5),  # FGSM lost its bite
-    ],
-)
-def test_catastrophic_overfitting_is_named_at_its_first_step(
-    tmp_path, write_run, lines, step
-):
-    write_run("free_4", {}, metrics=tuple(probe(*line) for line in lines))
+def test_what_the_probe_saw_is_told_by_kind_with_its_first_step(tmp_path, write_run):
+    lines = (
+        probe(5, 70, 45, 40),
+        probe(10, 80, 60, 5),
+        probe(15, 80, 60, 0),
+        {**probe(20, 80, 45, 40), "no_gradient": 7},
+    )
+    write_run("free_4", {}, metrics=lines)
+    assert diagnose(tmp_path) == [
+        (
+            "overfitting",
+            "probe at step 10: PGD accuracy fell to 5.0 % after 40.0 %, while FGSM's "
+            "is 60.0 %; 1 more later",
+        ),
+        (
+            "gradient",
+            "probe at step 20: 7 images of the probe are right and have no gradient, "
+            "so that no attack could move them",
+        ),
+    ]
+
+
+def test_the_probe_is_judged_by_what_it_was(tmp_path, write_run):
+    attack = recipe.to_dict(attacks.PGD(8.0, 2.0, 10))
+    for name, fields in {"strong": {}, "targeted": {"targeted": "random"}}.items():
+        write_run(
+            name,
+            {},
+            metrics=(probe(5, 70, 30, 60),),
+            recipe={"probe": {**attack, **fields}},
+        )
     ((kind, message),) = diagnose(tmp_path)
-    assert kind == "overfitting"
-    assert f"step {step}:" in message
+    assert kind == "masking" and "PGD leaves 60.0 % right, more than" in message
 
 
 def test_natural_training_is_not_called_overfitting(tmp_path, write_run):
@@ -82,10 +124,10 @@ def test_natural_training_is_not_called_overfitting(tmp_path, write_run):
     assert diagnose(tmp_path) == []
 
 
-def test_alarms_of_the_training_are_repeated(tmp_path, write_run):
-    alarm = {"kind": "alarm", "step": 3, "message": "loss is not finite"}
-    write_run("free_4", {}, metrics=(alarm,))
-    assert diagnose(tmp_path) == [("alarm", "step 3: loss is not finite")]
+def test_an_alarm_that_the_rule_does_not_raise_is_not_repeated(tmp_path, write_run):
+    alarm = {"kind": "alarm", "step": 5, "message": "the network masks its gradients"}
+    write_run("free_4", {}, metrics=(probe(5, 80, 60, 20), alarm))
+    assert diagnose(tmp_path) == []
 
 
 def test_records_that_are_not_what_they_seem_are_named(tmp_path, write_run, outcomes):

@@ -54,7 +54,7 @@ def runs(tmp_path, write_run, outcomes):
         line("train", 5, loss=2.0, accuracy=40.0),
         line("train", 10, loss=float("nan"), accuracy=60.0),
         line("probe", 5, clean_accuracy=50, fgsm_accuracy=30, pgd_accuracy=20),
-        line("alarm", 10, message="loss <is> NaN"),
+        line("probe", 10, clean_accuracy=10, fgsm_accuracy=30, pgd_accuracy=20),
     )
     for scale in ("paper", "digits"):
         counts = {"clean": outcomes(900), "pgd_20": outcomes(0)}
@@ -90,11 +90,11 @@ def test_the_page_is_sound_complete_and_self_contained(tmp_path, paper, runs, sc
     text = " ".join(" ".join(checker.text).split())
     for words in (
         *("plain", "hard <m=4>", "PGD-20 eps=2", "A paper <that> nobody wrote"),
-        *("Hard training is more robust & as fast.", "loss <is> NaN", "one <GPU>"),
+        *("Hard training is more robust & as fast.", "is above the clean", "one <GPU>"),
         *("1.30", "python -m fake train free_4", "unverified", "not run"),
     ):
         assert words in text
-    assert not re.search(r"\bnan\b|\bNone\b", text.replace("loss <is> NaN", ""))
+    assert not re.search(r"\bnan\b|\bNone\b", text)
     for link in checker.links:
         link = link.removesuffix(" 1.5x")
         if link.startswith("#"):

@@ -10,7 +10,7 @@ from absl import logging
 
 from common import recipe as recipes
 from common.data import checks
-from common.evaluation import logits
+from common.evaluation import attackable, logits
 from common.training import checkpoint, engine, errors, manifest, metrics, probe
 from common.training import learner as learners
 
@@ -170,10 +170,9 @@ class _Run:
         )
 
     def _probe(self, prober: probe.Probe) -> None:
-        accuracies = prober()
-        self.log.write("probe", self.learner.step, **accuracies)
-        message = prober.alarm(accuracies)
-        if message:
+        found = prober()
+        self.log.write("probe", self.learner.step, **found)
+        for message in prober.alarms(self.learner.step, found):
             logging.warning("Alarm at step %d: %s", self.learner.step, message)
             self.log.write("alarm", self.learner.step, message=message)
 
@@ -192,7 +191,7 @@ class _Run:
         """Refuses data or a network that do not fit, before the first update."""
         checks.check_images(images)
         checks.check_labels(labels, self.recipe.dataset.num_classes)
-        logits.check_logits(logits.inference(self.learner.network)(images[:8]))
+        attackable.check_network(logits.inference(self.learner.network), images)
 
 
 def _manifest(

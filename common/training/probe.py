@@ -10,10 +10,10 @@ import numpy as np
 from keras import ops
 
 from common import attacks, backend
-from common.evaluation import logits
+from common import recipe as recipes
+from common.evaluation import alarms, logits
 
 NUM_IMAGES = 256
-COLLAPSE = 20.0  # points; public code stops at the same fall of its own probe
 
 
 class Probe:
@@ -37,47 +37,47 @@ class Probe:
           data: images float32 [N, H, W, C] in [0, 255] and labels int32 [N].
           history: lines of the probe from before an interruption.
         """
-        self._best = max((line["pgd_accuracy"] for line in history), default=0.0)
+        self._lines, self._attack = list(history), recipes.to_dict(attack)
         self._data = tuple(ops.convert_to_tensor(part) for part in data)
         fgsm = attacks.FGSM(attack.epsilon)
         *_, adversarial = getattr(network, "branches", ("",))
         logits_fn = logits.inference(network, adversarial)
 
-        def accuracies(images: Any, labels: Any) -> list[Any]:
-            seen = [images, fgsm(logits_fn, images, labels)]
-            seen.append(attack(logits_fn, images, labels, seed=0))
+        def judged(images: Any, labels: Any) -> Any:
+            one_step = fgsm(logits_fn, images, labels)
+            seen = [images, one_step, attack(logits_fn, images, labels, seed=0)]
             classes = [ops.argmax(logits_fn(x), axis=-1) for x in seen]
-            return [
-                ops.equal(ops.cast(found, labels.dtype), labels) for found in classes
-            ]
+            right = [ops.equal(ops.cast(x, labels.dtype), labels) for x in classes]
+            # The sign of a gradient that is not all zero moves a pixel.
+            still = ops.all(ops.equal(one_step, images), axis=(1, 2, 3))
+            return [*right, ops.logical_and(still, right[0])]
 
-        self._accuracies = backend.compiled(accuracies)
+        self._judged = backend.compiled(judged)
 
     def __call__(self) -> dict[str, float]:
-        """Returns the three accuracies in percent."""
-        names = ("clean_accuracy", "fgsm_accuracy", "pgd_accuracy")
-        correct = self._accuracies(*self._data)
-        return {
-            name: 100.0 * float(np.mean(hits))
-            for name, hits in zip(names, correct, strict=True)
-        }
+        """Returns three accuracies in percent, and the images without a gradient.
 
-    def alarm(self, accuracies: dict[str, float]) -> str | None:
-        """Returns what is wrong, or None.
-
-        Catastrophic overfitting shows as PGD accuracy that falls from what it was
-        (Wong et al., 2020), or, in a network that was robust, far below FGSM's.
+        The latter, `no_gradient`, counts images that the network has right, and that
+        FGSM leaves as they are.
         """
-        pgd, fgsm = accuracies["pgd_accuracy"], accuracies["fgsm_accuracy"]
-        self._best = max(self._best, pgd)
-        if pgd < self._best - COLLAPSE:
-            return (
-                f"robustness collapsed: PGD accuracy {pgd:.1f} % after "
-                f"{self._best:.1f} %; training has overfitted to its own attack"
-            )
-        if self._best > COLLAPSE and pgd < fgsm - COLLAPSE:
-            return (
-                f"PGD accuracy {pgd:.1f} % is far below FGSM's {fgsm:.1f} %: the "
-                "network masks its gradients"
-            )
-        return None
+        *right, no_gradient = map(np.asarray, self._judged(*self._data))
+        names = ("clean_accuracy", "fgsm_accuracy", "pgd_accuracy")
+        found = {
+            name: 100.0 * float(np.mean(hits))
+            for name, hits in zip(names, right, strict=True)
+        }
+        return {**found, "no_gradient": int(no_gradient.sum())}
+
+    def alarms(self, step: int, found: dict[str, float]) -> list[str]:
+        """Returns what is wrong, a message each; see `common.evaluation.alarms`.
+
+        Args:
+          step: updates done.
+          found: of a call; it is history from now on.
+        """
+        self._lines.append({"step": step, **found})
+        return [
+            message
+            for at, _, message in alarms.of_probe(self._lines, self._attack)
+            if at == step
+        ]

@@ -1,0 +1,88 @@
+"""Accuracies that contradict each other: one rule, for training's probe and the report.
+
+That PGD leaves fewer images right than FGSM is no contradiction: it is the stronger
+attack. These are: robustness that was there and is gone, a network on which one step
+finds hardly anything and a few steps nearly everything, a stronger attack that finds
+less, an attack that helps, and images without a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+# Points and shares of accuracies on the probe's 256 images, which chance moves by 6.
+FALL = 20.0  # of PGD accuracy below its best: public code stops training at as much
+CONTRADICTION = 10.0  # by which what must not be larger is larger
+MOST, FEW = 0.75, 0.25  # of the clean accuracy
+
+
+def of_probe(
+    lines: Iterable[Mapping[str, Any]], attack: Mapping[str, Any]
+) -> Iterator[tuple[int, str, str]]:
+    """Yields step, kind and message of every alarm, in the order of the lines.
+
+    Args:
+      lines: of the probe, from the first step on: `step`, `clean_accuracy`,
+        `fgsm_accuracy` and `pgd_accuracy` in percent and, since it is counted,
+        `no_gradient`.
+      attack: the probe's, as JSON values.
+    """
+    best = 0.0
+    for line in lines:
+        best = max(best, line["pgd_accuracy"])
+        for kind, message in _seen(line, best, outdoes_fgsm(attack)):
+            yield line["step"], kind, message
+
+
+def outdoes_fgsm(attack: Mapping[str, Any]) -> bool:
+    """Whether an attack, as JSON values, is FGSM in more steps, at the same radius.
+
+    It goes away from the label, and its steps reach the boundary of the ball.
+    """
+    from_label = (
+        attack.get("targeted") == "no"
+        if attack.get("type") == "PGD"
+        else (attack.get("type"), attack.get("source")) == ("IterBasic", "true")
+    )
+    if not from_label:
+        return False
+    reach = attack["step_size"] * attack["num_steps"]
+    return bool(attack.get("reaching") or reach >= attack["epsilon"])
+
+
+def _seen(
+    line: Mapping[str, Any], best: float, outdoes: bool
+) -> Iterator[tuple[str, str]]:
+    clean, fgsm, pgd = (line[f"{name}_accuracy"] for name in ("clean", "fgsm", "pgd"))
+    if line.get("no_gradient"):
+        yield (
+            "gradient",
+            f"{line['no_gradient']} images of the probe are right and have no "
+            "gradient, so that no attack could move them",
+        )
+    if pgd < best - FALL:
+        overfitted = fgsm > pgd + CONTRADICTION
+        yield (
+            "overfitting",
+            f"PGD accuracy fell to {pgd:.1f} % after {best:.1f} %"
+            + (f", while FGSM's is {fgsm:.1f} %" if overfitted else ""),
+        )
+    elif outdoes and fgsm > MOST * clean and pgd < FEW * clean:
+        yield (
+            "overfitting",
+            f"one step finds hardly anything and a few steps nearly everything: FGSM "
+            f"leaves {fgsm:.1f} % right, PGD {pgd:.1f} %, of {clean:.1f} %",
+        )
+    if outdoes and pgd > fgsm + CONTRADICTION:
+        yield (
+            "masking",
+            f"PGD leaves {pgd:.1f} % right, more than FGSM's {fgsm:.1f} %, though it "
+            "is the stronger attack: the gradients are masked",
+        )
+    if fgsm > clean + CONTRADICTION:
+        yield (
+            "label leak",
+            f"FGSM accuracy {fgsm:.1f} % is above the clean {clean:.1f} %: the attack "
+            "tells the label",
+        )

@@ -1,0 +1,261 @@
+"""Whether a network can be attacked: what is asked before a number is believed.
+
+An attack that finds nothing says one of two things: the network is robust, or the
+attack could not see. Every way to a robust accuracy asks here which of them it is.
+
+`check_network` asks a network twice for its answers to the first images: they must be
+logits, and depend on the image alone. `Watch` asks for gradients: of the first batch,
+before the attack runs, and of every image that the attack leaves where it began. Images
+that the network has right, without a gradient, are counted in the record; where that is
+all of them, there is no evaluation.
+
+What cannot be seen: a gradient that is there and leads nowhere, as of a network with
+noise in it that is the same in every call. The report's warnings look for the traces of
+that (see `common.evaluation.alarms`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from common import backend
+from common.attacks import attack as attacks
+from common.attacks import checks, losses
+
+ASKED = 32  # images asked at a time
+ENOUGH = 20  # values from which the form of a network's answers is judged
+CHANGE = 1e-3  # of the range of the logits: more is another answer
+NEAR = 0.01  # of the range of the answers: nearer is at one of its ends
+CROWDED = 0.5  # share of the answers at the ends, from which they are squashed
+
+
+def check_network(logits_fn: Callable[[Any], Any], images: np.ndarray) -> np.ndarray:
+    """Returns the logits of the first images, or refuses the network.
+
+    Args:
+      logits_fn: images -> logits.
+      images: [B, H, W, C] in [0, 255], on the host; the first `ASKED` are shown.
+
+    Raises:
+      ValueError: the answers are no logits, or change from one call to the next.
+    """
+    images = np.asarray(images[:ASKED], np.float32)
+    asked = backend.briefly(lambda images: _answer(logits_fn, images))
+    first = np.asarray(asked(ops.convert_to_tensor(images)), np.float64)
+    check_logits(first)
+    # In other company, so that a network that looks at its whole batch shows, too.
+    half = max(1, len(images) // 2)
+    images = np.concatenate([images[:half], images[:1].repeat(len(images) - half, 0)])
+    again = np.asarray(asked(ops.convert_to_tensor(images)), np.float64)
+    change = np.abs(first - again)[:half].max()
+    if not change <= CHANGE * np.ptp(first):
+        raise ValueError(
+            "The network answers differently when it is asked twice: leave out dropout "
+            "and noise, and batch norm's training mode, with training=False. "
+            f"Received: logits that changed by {change:.3g}"
+        )
+    return first
+
+
+def check_logits(logits: Any) -> None:
+    """Refuses answers that are no logits, up to a number for each image.
+
+    The log odds of what has been squashed, as by a softmax or a sigmoid, have almost no
+    gradient, so attacks would look weak and the network strong. Logarithms of
+    probabilities are logits.
+
+    Args:
+      logits: float [B, K], with values.
+
+    Raises:
+      ValueError: they are not finite, or look like probabilities, a multiple of them,
+        or the values of sigmoids or other functions with an end.
+    """
+    checks.check_answer(ops.convert_to_tensor(logits))
+    values = np.asarray(logits, np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "logits must be finite: look at the weights, the input scale, and for the "
+            "logarithm of a probability 0 (log_softmax has none). "
+            f"Received: {np.count_nonzero(~np.isfinite(values))} values that are not"
+        )
+    if squashed := _squashed(values):
+        raise ValueError(
+            f"Expected logits; {squashed} off the last layer, or hand over the "
+            "logarithm of the probabilities. "
+            f"Received: first row max={values[0].max():g}"
+        )
+
+
+class Watch:
+    """Finds the images of one evaluation that no gradient leads away from."""
+
+    def __init__(
+        self, logits_fn: Callable[[Any], Any], attack: Any, *, seed: int = 0
+    ) -> None:
+        """Asks nothing yet.
+
+        Args:
+          logits_fn: images -> logits.
+          attack: from `common.attacks`, any callable, or None.
+          seed: of the attack.
+        """
+        self._logits_fn, self._attack, self._seed = logits_fn, attack, seed
+        self._climbs = getattr(attack, "num_steps", 1) != 0 and attack is not None
+
+    def first(self, images: np.ndarray, labels: np.ndarray) -> list[int]:
+        """Returns which of the first images are right and have no gradient.
+
+        Nothing is asked for an attack that needs no gradient, or is not of the suite.
+
+        Args:
+          images: float32 [B, H, W, C] in [0, 255].
+          labels: int32 [B].
+
+        Raises:
+          GradientError: none of those that are right has one.
+        """
+        if not (self._climbs and isinstance(self._attack, attacks.Attack)):
+            return []
+        right, stuck = _asked(self._logits_fn, images, labels)
+        found = np.flatnonzero(right & stuck).tolist()
+        if found and len(found) == right.sum():
+            raise backend.GradientError(
+                "No image that the network has right has a gradient, so that no attack "
+                f"can find a direction. {backend.CAUSES}; half precision can lose it. "
+                f"Received: {len(found)} of {right.sum()} images without gradient"
+            )
+        return found
+
+    def unmoved(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Returns bool [B]: images that an attack left where it began, for no gradient.
+
+        An image may also stand at the bounds of its pixels, with a gradient that points
+        beyond them: that is no fault.
+
+        Args:
+          images: where the attack began and ended.
+          labels: of the images, which the network has right.
+        """
+        if not self._climbs:
+            return np.zeros(len(images), bool)
+        climbed = getattr(self._attack, "ascended", _log_odds)
+        return _asked(self._logits_fn, images, labels, climbed, seed=self._seed)[1]
+
+
+def warnings(no_gradient: int | None, total: int) -> list[str]:
+    """Returns what to know before a robust accuracy is believed, a line each.
+
+    Args:
+      no_gradient: images that were right and had no gradient; None if none was asked.
+      total: images evaluated.
+    """
+    if not no_gradient:
+        return []
+    return [
+        f"{no_gradient} of {total} images are right and have no gradient: the attack "
+        "could not move them, so they do not show robustness"
+    ]
+
+
+def _answer(logits_fn: Callable[[Any], Any], images: Any) -> Any:
+    try:
+        logits = logits_fn(images)
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+        raise ValueError(
+            "logits_fn must answer images, float32 "
+            f"{list(images.shape)} in [0, 255], with tensor operations; hand over the "
+            f"network itself, not network.predict. Received: {type(error).__name__}: "
+            f"{' '.join(str(error).split())[:200]}"
+        ) from error
+    checks.check_answer(logits)
+    return logits
+
+
+def _squashed(values: np.ndarray) -> str:
+    """Returns what answers [B, K] look like, and what to take; "" if logits."""
+    low, high, sums = values.min(), values.max(), values.sum(-1)
+    several = np.ptp(values, axis=0).max() > 0  # rows that differ
+    if low >= 0 and np.allclose(sums, 1.0, atol=1e-2):
+        return (
+            "every row is non-negative and sums to 1, as after a softmax. "
+            "Take the softmax"
+        )
+    if low >= 0 and several and np.allclose(sums, sums[0], rtol=1e-2):
+        return (
+            f"every row is non-negative and sums to {sums[0]:g}, as a multiple of "
+            "probabilities. Take the softmax"
+        )
+    if not several or values.size < ENOUGH:
+        return ""
+    if low >= 0 and high <= 1:
+        return "all values are in [0, 1], as after sigmoids. Take the sigmoids"
+    at_low, at_high = (
+        np.abs(values - end) <= NEAR * (high - low) for end in (low, high)
+    )
+    if (at_low | at_high).mean() > CROWDED and at_high.sum() >= len(values) / 2:
+        return (
+            f"most values are near {low:g} or {high:g}, the ends of a function. Take "
+            "that function"
+        )
+    return ""
+
+
+def _log_odds(
+    logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
+) -> Callable[[Any], Any]:
+    """Returns images -> the sum of the log odds against the labels."""
+    del images, seed
+    return lambda images: ops.sum(losses.log_odds_against(labels, logits_fn(images)))
+
+
+def _asked(
+    logits_fn: Callable[[Any], Any],
+    images: np.ndarray,
+    labels: np.ndarray,
+    climbed: Callable[..., Any] = _log_odds,
+    *,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns bool [B] twice: images that are right, and images without a gradient.
+
+    Args:
+      logits_fn: images -> logits.
+      images: float32 [B, H, W, C] in [0, 255].
+      labels: int32 [B].
+      climbed: `Attack.ascended` of what is asked about.
+      seed: of the attack.
+    """
+
+    def ask(images: Any, labels: Any) -> Any:
+        answers: list[Any] = []
+
+        def noted(images: Any) -> Any:
+            answers.append(logits_fn(images))
+            return answers[-1]
+
+        def value(adv_images: Any) -> Any:
+            total = climbed(noted, images, labels, seed=backend.fold(seed))(adv_images)
+            return total, answers[-1]
+
+        (_, logits), gradient = backend.value_and_gradients(value, images)
+        right = ops.equal(ops.cast(ops.argmax(logits, -1), "int32"), labels)
+        none = ops.all(ops.equal(gradient, 0.0), axis=(1, 2, 3))
+        broken = ops.any(~ops.isfinite(gradient), axis=(1, 2, 3))
+        return right, none | broken
+
+    ask, found = backend.briefly(ask), []
+    size = min(ASKED, len(images))
+    for start in range(0, len(images), size):
+        rows = np.arange(start, start + size) % len(images)  # one shape for all
+        parts = ask(
+            ops.convert_to_tensor(images[rows], "float32"),
+            ops.convert_to_tensor(labels[rows], "int32"),
+        )
+        found.append(np.stack(parts)[:, : len(images) - start])
+    right, stuck = np.concatenate(found, axis=1)
+    return right, stuck

@@ -1,0 +1,223 @@
+"""No network looks robust by accident: what is found out, on both engines."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import attacks, backend, evaluation
+from common.evaluation import attackable
+from tests import agreement
+from tests.agreement import doubtful
+
+ENGINES = {"tensorflow": agreement.computed, "jax": agreement.on_jax}
+on_both_engines = pytest.mark.parametrize("engine", ENGINES)
+
+
+@functools.cache
+def seen(engine, name):
+    """What evaluations of a network find: counts, or why it is refused."""
+    found = ENGINES[engine]("doubtful", name)
+    return {key: array.item() for key, array in found.items()}
+
+
+@on_both_engines
+@pytest.mark.parametrize("name", ["sure", "very sure", "float16", "log-probabilities"])
+def test_the_same_classes_are_as_robust_whatever_the_numbers(engine, name):
+    honest, found = seen(engine, "honest"), seen(engine, name)
+    assert honest["clean"] > 45 and honest["PGD"] < 8
+    for key in ("clean", "noise"):
+        assert found[key] == pytest.approx(honest[key], abs=1)
+    for key in ("FGSM", "PGD", "margin"):  # up the gradient of another function
+        assert found[key] <= honest[key] + 1
+    assert not any(found[f"{key}, no gradient"] for key in ("FGSM", "PGD", "margin"))
+
+
+@on_both_engines
+def test_the_logarithm_of_an_ensemble_s_probabilities_is_accepted(engine):
+    found = seen(engine, "ensemble")
+    assert found["PGD"] < 8 and found["PGD, no gradient"] == 0
+
+
+@on_both_engines
+@pytest.mark.parametrize("name", ["integers", "rounded", "steps", "stopped", "signs"])
+def test_a_network_without_a_gradient_is_refused_but_under_noise(engine, name):
+    found = seen(engine, name)
+    assert isinstance(found["clean"], int)
+    assert found["noise, no gradient"] == 0
+    for attack in ("FGSM", "PGD", "margin"):
+        assert "cast to integers, rounding" in found[attack]
+        assert "\n" not in found[attack]
+
+
+@on_both_engines
+def test_images_without_a_gradient_are_counted(engine):
+    found = seen(engine, "in part")
+    logits = doubtful.honest(doubtful.IMAGES).numpy()
+    right = logits.argmax(-1) == doubtful.LABELS
+    dark = doubtful.IMAGES.mean(axis=(1, 2, 3)) < doubtful.DARK
+    expected = (right & dark).sum()
+    assert 5 < expected < right.sum()
+    for attack in ("FGSM", "PGD", "margin"):
+        assert found[f"{attack}, no gradient"] == expected
+    assert found["FGSM"] >= expected  # they are right, and show nothing
+    assert found["noise, no gradient"] == 0
+
+
+@on_both_engines
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("probabilities", "sums to 1, as after a softmax. Take the softmax off"),
+        ("percent", "sums to 100, as a multiple of probabilities"),
+        ("sigmoids", "all values are in [0, 1], as after sigmoids"),
+        ("ends", "most values are near -7 or 7"),
+        ("not a number", "logits must be finite"),
+    ],
+)
+def test_answers_that_are_no_logits_are_refused(engine, name, words):
+    for message in seen(engine, name).values():
+        assert words in message and "\n" not in message
+
+
+def test_later_batches_are_asked_where_images_stand_still():
+    order = np.argsort(doubtful.IMAGES.mean(axis=(1, 2, 3)) < doubtful.DARK)
+    images, labels = doubtful.IMAGES[order], doubtful.LABELS[order]  # dark ones last
+    batches = [(images[i : i + 15], labels[i : i + 15]) for i in range(0, 60, 15)]
+    expected = seen("tensorflow", "in part")["FGSM, no gradient"]
+    attack = doubtful.ATTACKS["FGSM"]  # a random start would make dark images brighter
+    record = evaluation.evaluate(doubtful.in_part, batches, attack)
+    assert np.flatnonzero(record.no_gradient).min() >= 40
+    assert record.no_gradient.sum() == expected
+    (warning,) = record.warnings
+    assert warning.startswith(f"{expected} of 60 images are right and have no gradient")
+    shown = evaluation.transfer(doubtful.in_part, doubtful.honest, batches, attack)
+    assert (shown.no_gradient, shown.warnings) == (expected, [warning])
+
+
+def test_a_transfer_from_a_network_without_a_gradient_is_refused():
+    cut = doubtful.NETWORKS["signs"]
+    batches = [(doubtful.IMAGES, doubtful.LABELS)]
+    with pytest.raises(backend.GradientError, match="No image that the network has"):
+        evaluation.transfer(cut, doubtful.honest, batches, attacks.FGSM(40.0))
+
+
+@pytest.mark.parametrize("pixel", [0.0, 255.0])
+def test_an_image_at_its_bounds_with_a_gradient_beyond_them_is_no_fault(pixel):
+    side = -1.0 if pixel else 1.0
+
+    def network(images):  # surer of class 1 the farther the pixel is from its bound
+        distance = side * (images[:, 0, 0, 0] - pixel)
+        return tf.stack([-distance, 3.0 + distance], 1)
+
+    images = np.full((4, 1, 1, 1), pixel, np.float32)
+    batches = [(images, np.ones(4, np.int32))]
+    record = evaluation.evaluate(network, batches, attacks.FGSM(8.0))
+    assert record.correct == 4 and not record.no_gradient.any()
+
+
+class Moody(keras.Model):
+    """A linear network with what should be left out of an evaluation."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer, self.dense = layer, keras.layers.Dense(10)
+
+    def call(self, images, training=False):
+        flat = tf.reshape(images, [-1, 64]) / 255.0
+        return self.dense(self.layer(flat, training=training))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Dropout(0.1),
+        keras.layers.GaussianNoise(0.05),
+        keras.layers.BatchNormalization(),
+        keras.layers.AlphaDropout(0.1),
+    ],
+)
+def test_answers_that_change_from_call_to_call_are_refused(layer):
+    network = Moody(layer)
+    batches = [(doubtful.IMAGES, doubtful.LABELS)]
+    evaluation.evaluate(lambda x: network(x, training=False), batches)
+    with pytest.raises(ValueError, match=r"asked twice.*training=False") as error:
+        evaluation.evaluate(lambda x: network(x, training=True), batches)
+    assert "\n" not in str(error.value)
+
+
+VALUES = np.random.default_rng(0).normal(size=(8, 5))
+
+
+def softmax(values):
+    exp = np.exp(values)
+    return exp / exp.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        VALUES,
+        np.log(softmax(VALUES)),
+        np.abs(VALUES),
+        np.zeros((8, 5)),
+        np.ones((8, 5)) * [1, 0, 0, 0, 2],  # every image alike
+        np.vstack([softmax(VALUES), VALUES]),  # one row is not enough to tell
+        VALUES - VALUES.mean(-1, keepdims=True),
+        0.3 + 0.01 * VALUES[:2, :2],  # too few values to tell
+        VALUES.astype(np.float16),
+        np.maximum(VALUES, 0.0),
+    ],
+)
+def test_logits_pass(values):
+    attackable.check_logits(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (softmax(VALUES), "Take the softmax off the last layer"),
+        (softmax(VALUES)[:1], "sums to 1"),
+        (softmax(VALUES).astype(np.float16), "sums to 1"),
+        (softmax(VALUES) * 2, "sums to 2"),
+        (1 / (1 + np.exp(-VALUES)), "Take the sigmoids off"),
+        (1 / (1 + np.exp(-50 * VALUES)) * 3 - 1, "most values are near -1 or 2"),
+        (np.clip(9 * VALUES, -1, 1), "most values are near"),
+        (np.eye(5), "first row max=1"),
+        (VALUES[0], r"shape \[B, K\]"),
+        (VALUES[:, :, None], r"Received: shape=\(8, 5, 1\)"),
+        (np.where(VALUES > 1.2, np.nan, VALUES), "Received: [1-9] values that are not"),
+        (np.where(np.eye(5) == 1, 0.0, -np.inf), "log_softmax has none"),
+    ],
+)
+def test_what_is_no_logits_is_refused_in_one_line(values, message):
+    with pytest.raises(ValueError, match=message) as found:
+        attackable.check_logits(values)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (lambda x: np.zeros((len(x), 10)), "not network.predict.*ndarray"),
+        (
+            keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3)]),
+            "float32",
+        ),
+        (lambda x: (doubtful.honest(x), doubtful.honest(x)), "of several outputs one"),
+        (lambda x: x["image"], "tensor operations"),
+    ],
+)
+def test_what_is_no_network_is_refused_in_one_line(network, message):
+    with pytest.raises(ValueError, match=message) as error:
+        evaluation.evaluate(network, [(doubtful.IMAGES, doubtful.LABELS)])
+    assert "\n" not in str(error.value)
+
+
+def test_predict_is_refused():
+    network = Moody(keras.layers.Dropout(0.1))
+    network.build((None, 8, 8, 1))
+    with pytest.raises(ValueError, match=r"not network.predict"):
+        evaluation.evaluate(network.predict, [(doubtful.IMAGES, doubtful.LABELS)])
