@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 from typing import Any
 
 import tensorflow as tf
 
 from common import recipe as recipes
+from common.training import cluster
 
 NAMES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 
@@ -26,12 +26,13 @@ def make(name: str = "auto") -> tf.distribute.Strategy:
         mirrored (two GPUs or more) and one_device.
 
     Raises:
-      ValueError: unknown name, multi_worker without `TF_CONFIG`, or tpu without a TPU.
+      ValueError: unknown name, a cluster in `TF_CONFIG` that could not come up or none
+        for multi_worker, or tpu without a TPU.
     """
     recipes.lookup(dict.fromkeys(NAMES), name, "--strategy")
     if name == "auto":
         name = _fitting()
-    if name == "multi_worker" and not _cluster():
+    if name == "multi_worker" and not cluster.check():
         raise ValueError(
             "--strategy=multi_worker needs TF_CONFIG with the cluster and this "
             f"task. Received: TF_CONFIG={os.environ.get('TF_CONFIG', '')}"
@@ -45,13 +46,20 @@ def make_deterministic() -> None:
 
 
 def worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:
-    """Returns this worker's index and the number of workers; worker 0 is the chief."""
-    resolver = strategy.cluster_resolver
-    if resolver is None or not isinstance(
-        strategy, tf.distribute.MultiWorkerMirroredStrategy
-    ):
+    """Returns this worker's index and the number of workers.
+
+    Worker 0 writes the records. A task of job `chief` is worker 0, and those of job
+    `worker` follow it; without that job their first is worker 0.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 0, 1
-    return resolver.task_id or 0, len(resolver.cluster_spec().as_dict()["worker"])
+    resolver = strategy.cluster_resolver
+    jobs = resolver.cluster_spec().as_dict()
+    if not jobs:
+        return 0, 1
+    chiefs = len(jobs.get("chief", ()))
+    before = chiefs if resolver.task_type == "worker" else 0
+    return before + resolver.task_id, chiefs + len(jobs.get("worker", ()))
 
 
 def local_replicas(strategy: tf.distribute.Strategy) -> int:
@@ -98,6 +106,8 @@ def _created(name: str) -> tf.distribute.Strategy:
     would refuse those that differ in shape from what the first had at that number.
     """
     if name == "multi_worker":
+        config = " ".join(os.environ["TF_CONFIG"].split())
+        print(f"Waiting for the cluster of TF_CONFIG: {config}", flush=True)
         return tf.distribute.MultiWorkerMirroredStrategy()
     if name == "tpu":
         resolver = _tpu()
@@ -112,7 +122,7 @@ def _created(name: str) -> tf.distribute.Strategy:
 
 
 def _fitting() -> str:
-    if _cluster():
+    if cluster.described():
         return "multi_worker"
     return (
         "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one_device"
@@ -126,16 +136,4 @@ def _tpu() -> Any:
         raise ValueError(
             "--strategy=tpu needs the name or address of a TPU in TPU_NAME "
             f"({error}). Received: TPU_NAME={os.environ.get('TPU_NAME', '')}"
-        ) from None
-
-
-def _cluster() -> dict[str, Any]:
-    """Returns the cluster of `TF_CONFIG`, empty if there is none."""
-    text = os.environ.get("TF_CONFIG") or "{}"
-    try:
-        return json.loads(text).get("cluster", {})
-    except (json.JSONDecodeError, AttributeError):
-        raise ValueError(
-            "TF_CONFIG must be JSON with the cluster and this task. "
-            f"Received: TF_CONFIG={text}"
         ) from None

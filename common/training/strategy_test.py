@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from common.training import strategy
 
-CLUSTER = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker"}}
+CLUSTER = {"worker": ["a:1", "b:1"]}
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +36,50 @@ def test_auto_takes_one_device_without_a_cluster_and_gpus():
     assert isinstance(strategy.make(), tf.distribute.OneDeviceStrategy)
 
 
-def test_auto_takes_the_cluster_that_tf_config_describes(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", json.dumps(CLUSTER))
-    made = []
-    monkeypatch.setattr(
-        tf.distribute, "MultiWorkerMirroredStrategy", lambda: made.append("made")
-    )
-    strategy.make("auto")
-    assert made == ["made"]
+@pytest.fixture
+def in_cluster(monkeypatch):
+    """Returns what sets `TF_CONFIG`, and keeps TensorFlow from waiting for it."""
+
+    class Made(tf.distribute.MultiWorkerMirroredStrategy):
+        cluster_resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+
+        def __init__(self):
+            """Waits for nobody."""
+
+    def enter(jobs, job, index):
+        config = {"cluster": jobs, "task": {"type": job, "index": index}}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", Made)
+    strategy._created.cache_clear()
+    yield enter
+    strategy._created.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["auto", "multi_worker"])
+@pytest.mark.parametrize(
+    ("jobs", "job", "index", "worker"),
+    [
+        (CLUSTER, "worker", 0, (0, 2)),
+        (CLUSTER, "worker", 1, (1, 2)),
+        ({**CLUSTER, "chief": ["c:1"]}, "chief", 0, (0, 3)),
+        ({**CLUSTER, "chief": ["c:1"]}, "worker", 0, (1, 3)),
+        ({"chief": ["c:1"], **CLUSTER}, "worker", 1, (2, 3)),
+    ],
+)
+def test_a_cluster_is_taken_and_its_workers_follow_the_chief(
+    in_cluster, name, jobs, job, index, worker
+):
+    in_cluster(jobs, job, index)
+    assert strategy.worker(strategy.make(name)) == worker
+
+
+def test_a_cluster_is_said_before_it_is_waited_for(in_cluster, capsys):
+    in_cluster(CLUSTER, "worker", 1)
+    strategy.make()
+    line = capsys.readouterr().out
+    assert line.startswith("Waiting for the cluster of TF_CONFIG")
+    assert '"b:1"' in line
 
 
 @pytest.mark.parametrize(
@@ -54,7 +90,7 @@ def test_auto_takes_the_cluster_that_tf_config_describes(monkeypatch):
         ("multi_worker", "{}", "Received: TF_CONFIG={}"),
         ("tpu", None, "needs the name or address of a TPU.*Received: TPU_NAME="),
         ("auto", "{cluster", "TF_CONFIG must be JSON.*Received: TF_CONFIG={cluster"),
-        ("auto", "[1]", r"TF_CONFIG must be JSON.*Received: TF_CONFIG=\[1\]"),
+        ("auto", '{"cluster": {"chief": ["a:1"]}}', "which task this process is"),
     ],
 )
 def test_what_cannot_be_made_is_refused_in_one_line(

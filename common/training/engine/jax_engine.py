@@ -24,6 +24,7 @@ import numpy as np
 from common import backend
 from common import recipe as recipes
 from common.data import memory, order
+from common.training import cluster
 from common.training.engine import jax_board, jax_flops
 
 NAME, STRATEGIES = "JAX", ("auto", "one_device")
@@ -48,7 +49,7 @@ def make(name: str = "auto") -> Any:
       ValueError: an unknown name, or a strategy or a cluster of TensorFlow.
     """
     recipes.lookup(dict.fromkeys(STRATEGIES + _TENSORFLOW), name, "--strategy")
-    if "cluster" in os.environ.get("TF_CONFIG", ""):
+    if cluster.described():
         raise ValueError(
             "TF_CONFIG names a cluster of tf.distribute: set KERAS_BACKEND=tensorflow, "
             "or unset it. Received: KERAS_BACKEND=jax"

@@ -115,7 +115,22 @@ def test_so_is_every_other(name):
         jax_engine.make(name)
 
 
-def test_so_is_a_cluster(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["host0:2222"]}}')
-    with pytest.raises(ValueError, match="TF_CONFIG names a cluster"):
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ('{"cluster": {"worker": ["host0:2222"]}}', "TF_CONFIG names a cluster"),
+        ('{"cluster": {"ps": 3}}', "TF_CONFIG names a cluster"),
+        ("{cluster", "TF_CONFIG must be JSON.*Received: TF_CONFIG={cluster"),
+        ('{"cluster": ["host0:2222"]}', "cluster of TF_CONFIG must be an object"),
+    ],
+)
+def test_so_is_a_cluster(monkeypatch, config, message):
+    monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(ValueError, match=message):
         jax_engine.make("auto")
+
+
+@pytest.mark.parametrize("config", ["", "{}", '{"cluster": {}}'])
+def test_no_cluster_is_not(monkeypatch, config):
+    monkeypatch.setenv("TF_CONFIG", config)
+    assert isinstance(jax_engine.make("one_device"), jax_engine.OneDevice)
