@@ -220,6 +220,8 @@ def _table(session: runs.Session, name: str) -> int:
             f"Received: scale={session.scale}"
         )
     run_all(session, list(dict.fromkeys(cell.recipe for cell in cells)))
+    if not session.is_chief:
+        return GOOD
     return compare(session, tables=(name,))
 
 

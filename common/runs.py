@@ -172,10 +172,8 @@ def _result(record: Any, value: recipes.Evaluation) -> str:
 
 def _judges(session: Session, network: keras.Model, branch: str) -> evaluation.Judges:
     """Returns the judges of a branch of a network, batch norm in inference mode."""
-    one_machine = engine.worker(session.distribution)[1] == 1
     return evaluation.Judges(
-        logits.inference(network, branch),
-        session.distribution if one_machine else None,
+        logits.inference(network, branch), engine.alone(session.distribution)
     )
 
 

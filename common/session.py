@@ -92,8 +92,9 @@ class Session:
           ValueError: released weights that do not fit.
         """
         recipe, run_dir = self.recipe(name), self.run_dir(name)
+        place = engine.alone(self.distribution)
         if self.has_released_weights:
-            built = learner.build(recipe, self.distribution, self.precision).network
+            built = learner.build(recipe, place, self.precision).network
             source = imported.load(self.weights, built)
             if self.is_chief:
                 record = {"recipe": recipe, "weights": source}
@@ -105,6 +106,4 @@ class Session:
         manifest.check(run_dir, recipe=recipe, weights=None)
         if self.weights == RAW:
             recipe = dataclasses.replace(recipe, average=0.0)
-        return learner.load(
-            recipe, run_dir / "checkpoints", self.distribution, self.precision
-        )
+        return learner.load(recipe, run_dir / "checkpoints", place, self.precision)

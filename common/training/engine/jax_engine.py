@@ -88,6 +88,11 @@ def worker(distribution: Any) -> tuple[int, int]:
     return 0, 1
 
 
+def alone(distribution: Any) -> Any:
+    """Returns the distribution: there is one worker."""
+    return distribution
+
+
 def num_devices(distribution: Any) -> int:
     """Returns the devices that share a batch."""
     return getattr(distribution, "num_model_replicas", 1)

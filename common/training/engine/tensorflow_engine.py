@@ -10,14 +10,30 @@ import numpy as np
 import tensorflow as tf
 
 from common import backend
-from common.training import strategy
+from common.training import errors, strategy
 
 NAME, STRATEGIES = "TensorFlow", strategy.NAMES
 VERSIONS = {"tensorflow": tf.__version__}
 FAILURES = (tf.errors.OpError,)
 
-make, make_deterministic = strategy.make, strategy.make_deterministic
+make_deterministic = strategy.make_deterministic
 worker, check_divides = strategy.worker, strategy.check_divides
+
+
+def make(name: str = "auto") -> tf.distribute.Strategy:
+    """Returns the strategy, as `strategy.make`.
+
+    Raises:
+      RunError: what it is made of did not come up, such as a cluster.
+    """
+    try:
+        return strategy.make(name)
+    except FAILURES as error:
+        raise errors.RunError(
+            f"--strategy={name} did not come up: the address of this task may be taken "
+            "by another process, or the tasks differ in their TF_CONFIG; start all of "
+            f"them again. Received: {type(error).__name__}: {reason(error)}"
+        ) from error
 
 
 def reason(error: Any) -> str:
@@ -33,6 +49,11 @@ def accelerators() -> str:
         return ""
     details = tf.config.experimental.get_device_details(gpus[0])
     return f"{len(gpus)} x {details.get('device_name', 'GPU')}"
+
+
+def alone(distribution: tf.distribute.Strategy) -> tf.distribute.Strategy:
+    """Returns the distribution, or in a cluster the first device of this worker."""
+    return distribution if worker(distribution)[1] == 1 else make("one_device")
 
 
 def num_devices(distribution: tf.distribute.Strategy | None) -> int:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.training import engine, learner, strategy
+from common.training import engine, errors, learner, strategy
+from common.training.engine import tensorflow_engine
 
 
 @pytest.fixture
@@ -35,6 +36,23 @@ def test_replicated_values_go_apart_and_together(two_replicas):
     for value, leaf in zip(joined, leaves, strict=True):
         np.testing.assert_array_equal(engine.parts(two_replicas, value), leaf)
     assert engine.parts(None, leaves) == (leaves,)
+
+
+def test_what_does_not_come_up_is_the_failure_of_a_run(monkeypatch):
+    def fail(name):
+        raise tf.errors.UnknownError(None, None, "Could not start\nmore")
+
+    monkeypatch.setattr(strategy, "make", fail)
+    with pytest.raises(errors.RunError, match=r"y=tpu did not.*not start$"):
+        engine.make("tpu")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_alone_is_here_without_a_cluster(monkeypatch, two_replicas, workers):
+    monkeypatch.setattr(tensorflow_engine, "worker", lambda _: (0, workers))
+    alone = engine.alone(two_replicas)
+    assert (alone is two_replicas) == (workers == 1)
+    assert engine.num_devices(alone) == (2 if workers == 1 else 1)
 
 
 def test_an_error_is_its_last_paragraph():
