@@ -30,17 +30,23 @@ from common.results import (
     text,
 )
 from common.results.report import write_report
+from common.training import cluster
 
 ROOT = pathlib.Path(__file__).parent
 PAPERS = ("kurakin2017", "free_at", "intriguing_at", "smooth_at")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Runs what the flags say and returns the exit status."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs what the flags say and returns the exit status.
+
+    Args:
+      argv: program name, papers and flags; those of the process by default.
+    """
     values = cli.define_flags()
     _define_flags(values)
+    words = list(sys.argv if argv is None else argv)
     try:
-        names = values(list(argv))[1:] or list(PAPERS)
+        names = values(words)[1:] or list(PAPERS)
         values.workdir = os.path.expanduser(values.workdir)
         if values.help:
             print(__doc__, values.get_help().split("\n", 1)[1], sep="\n")
@@ -49,9 +55,13 @@ def main(argv: Sequence[str]) -> int:
             packages.find(recipe.lookup({p: p for p in PAPERS}, name, "paper"))
             for name in names
         ]
+        if argv is None:
+            processes.end_on_signals()
         if values.run:
-            run = functools.partial(_run, argv=list(argv))
-            processes.each(run, [paper.name for paper in papers], values.jobs)
+            _check_jobs(values.jobs)
+            run = functools.partial(_run, argv=words)
+            if not all(processes.each(run, [p.name for p in papers], values.jobs)):
+                return cli.GOOD  # the chief compares and reports
         return max(
             [_compare(paper, values) for paper in papers] + [_report(papers, values)]
         )
@@ -80,8 +90,17 @@ def _define_flags(values: flags.FlagValues) -> None:
     )
 
 
-def _run(name: str, argv: Sequence[str]) -> None:
-    """Trains and evaluates what is missing of one paper."""
+def _check_jobs(jobs: int) -> None:
+    """Refuses processes that would take each other's place in a cluster."""
+    if jobs > 1 and cluster.described():
+        raise ValueError(
+            "In the cluster of TF_CONFIG papers run one at a time, on all tasks; use "
+            f"--jobs=1. Received: --jobs={jobs}"
+        )
+
+
+def _run(name: str, argv: Sequence[str]) -> bool:
+    """Trains and evaluates what is missing of a paper; returns if this is the chief."""
     values = cli.define_flags()
     _define_flags(values)
     values(list(argv))
@@ -91,6 +110,7 @@ def _run(name: str, argv: Sequence[str]) -> None:
     cli.run_all(session, paper.run_names(values.scale))
     minutes = (time.perf_counter() - begin) / 60
     print(f"{name}: done in {minutes:.1f} minutes", flush=True)
+    return session.is_chief
 
 
 def _compare(paper: recipe.Paper, values: flags.FlagValues) -> int:
@@ -122,4 +142,4 @@ def _report(papers: Sequence[recipe.Paper], values: flags.FlagValues) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    sys.exit(main())

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 
 from absl import flags, logging
 
+from common import processes, runs
 from common import recipe as recipes
-from common import runs
 from common.evaluation import folders, foreign, study
 from common.results import claims, comparison, text
 from common.training import cost, engine, errors, learner
@@ -112,6 +112,8 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
             return GOOD if values.help else USAGE
         command = recipes.lookup(COMMANDS, words[0], "command")
         _check_names(command, words)
+        if argv is None:
+            processes.end_on_signals()
         return command(open_session(paper, values), *words[1:])
     except USAGE_ERRORS as error:
         return fail(USAGE, error)

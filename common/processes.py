@@ -1,16 +1,62 @@
-"""Pieces of work side by side, each in a process of its own."""
+"""How the processes of a command begin and end; pieces of work side by side."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import ctypes
 import io
 import multiprocessing
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from common.training import errors
+from common.training import cluster, errors
+
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
+
+
+def end_on_signals() -> None:
+    """Lets SIGTERM and Ctrl-C end the command at once, whatever it waits for.
+
+    Only the main thread of a command's own process may call this. In a cluster the
+    command goes on in a child, which ends with this process: TensorFlow takes SIGTERM
+    for itself there, and lets no other handler run while it waits for the others.
+
+    Raises:
+      ValueError: `TF_CONFIG` is malformed.
+    """
+    _take_defaults()
+    if cluster.described() and sys.platform == "linux":
+        _go_on_in_child()
+
+
+def _take_defaults() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _go_on_in_child() -> None:
+    """Returns in a child; this process does nothing but end as the child does.
+
+    TensorFlow has computed nothing yet, so no thread holds a lock that is lost here.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status < 0:
+            os.kill(parent, -status)
+        os._exit(abs(status))
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        os._exit(1)
 
 
 def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any]:
@@ -33,7 +79,10 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
     # A fork would have the locks of TensorFlow's threads, without the threads.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(
-        jobs, mp_context=context, max_tasks_per_child=1
+        jobs,
+        mp_context=context,
+        max_tasks_per_child=1,
+        initializer=_end_with_parent,
     ) as pool:
         futures = [pool.submit(_printing, act, name) for name in names]
         try:
@@ -43,6 +92,18 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
                 "A process was killed, perhaps for want of memory; the same command "
                 f"goes on, with --jobs=1 in one process. Received: --jobs={jobs}"
             ) from None
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent does, which may not have had time to."""
+    _take_defaults()
+
+    def watch() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _printing(act: Callable[[str], Any], name: str) -> Any:

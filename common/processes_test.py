@@ -1,7 +1,11 @@
 import functools
+import json
 import os
 import pathlib
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -23,6 +27,100 @@ def noted(name, folder):
 
 def killed(name):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def held(name, folder):
+    """Says which process this is, and stays."""
+    partial = pathlib.Path(folder, f"{name}.partial")
+    partial.write_text(str(os.getpid()))
+    partial.rename(pathlib.Path(folder, name))
+    time.sleep(600)
+
+
+def command(text, **environment):
+    """Starts a command of its own: `text`, after what ends it on signals."""
+    begin = "import functools, os, signal, sys; from common import processes_test; "
+    begin += "from common import processes; processes.end_on_signals(); "
+    return subprocess.Popen(
+        [sys.executable, "-c", begin + text], env={**os.environ, **environment}
+    )
+
+
+def found(path):
+    """Returns the process that a file names, once it is there."""
+    end = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def check_gone(process):
+    end = time.monotonic() + 10
+    while pathlib.Path(f"/proc/{process}").exists():
+        assert time.monotonic() < end, f"{process} is left over"
+        time.sleep(0.05)
+
+
+ENDS = (
+    signal.SIGTERM,
+    pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+)
+CLUSTER = {
+    "cluster": {"worker": ["localhost:1", "localhost:2"]},
+    "task": {"type": "worker", "index": 0},
+}
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_no_job_outlives_the_command(tmp_path, number):
+    act = f"functools.partial(processes_test.held, folder={str(tmp_path)!r})"
+    process = command(f"processes.each({act}, ['a', 'b'], 2)")
+    jobs = [found(tmp_path / name) for name in "ab"]
+    process.send_signal(number)
+    assert process.wait(10) == -number
+    for job in jobs:
+        check_gone(job)
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_in_a_cluster_no_child_outlives_the_command(tmp_path, number):
+    # As in TensorFlow, which takes SIGTERM for itself and lets no handler run.
+    text = "signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    text += f"processes_test.held('child', {str(tmp_path)!r})"
+    process = command(text, TF_CONFIG=json.dumps(CLUSTER))
+    child = found(tmp_path / "child")
+    assert child != process.pid
+    process.send_signal(number)
+    assert process.wait(10) == -number
+    check_gone(child)
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("sys.exit(3)", 3),
+        ("", 0),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+    ],
+)
+def test_in_a_cluster_the_command_ends_as_its_child(text, status):
+    assert command(text, TF_CONFIG=json.dumps(CLUSTER)).wait(120) == status
+
+
+def test_a_signal_that_is_ignored_stays_so(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    taken = (signal.SIGINT, signal.SIGTERM)
+    former = [signal.getsignal(number) for number in taken]
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as under nohup
+        processes.end_on_signals()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        for number, handler in zip(taken, former, strict=True):
+            signal.signal(number, handler)
 
 
 def test_a_killed_process_is_named_with_what_to_change():

@@ -1,4 +1,4 @@
-"""Two processes under MultiWorkerMirroredStrategy, against two replicas in this one."""
+"""Two tasks under MultiWorkerMirroredStrategy, against two replicas in this process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -17,23 +18,37 @@ from common.training import loop
 from tests import small_paper, worker
 
 Start = Callable[..., list[subprocess.Popen]]
+Tasks = tuple[tuple[str, int], ...]
+
+
+WORKERS = (("worker", 0), ("worker", 1))
+CHIEF = (("chief", 0), ("worker", 0))
 
 
 @pytest.fixture
 def cluster(tmp_path: pathlib.Path) -> Iterator[Start]:
-    """Returns what starts two workers on one folder; ends those that are left."""
+    """Returns what starts tasks on one folder; ends those that are left."""
     started = []
 
-    def start(*, second: dict[str, str] | None = None) -> list[subprocess.Popen]:
-        cluster = {"worker": [f"localhost:{port}" for port in free_ports()]}
-        for index, more in enumerate(({}, second or {})):
-            task = {"type": "worker", "index": index}
+    def start(
+        tasks: Tasks = WORKERS,
+        *,
+        ports: list[int] | None = None,
+        words: tuple[str, ...] = ("train", "free"),
+        second: dict[str, str] | None = None,
+    ) -> list[subprocess.Popen]:
+        cluster: dict[str, list[str]] = {}
+        for (job, _), port in zip(tasks, ports or free_ports(), strict=True):
+            cluster.setdefault(job, []).append(f"localhost:{port}")
+        for (job, index), more in zip(tasks, ({}, second or {}), strict=True):
+            task = {"type": job, "index": index}
             config = json.dumps({"cluster": cluster, "task": task})
             started.append(
                 worker.start(
                     tmp_path,
-                    "free",
+                    *words[1:],
                     "--strategy=multi_worker",
+                    command=words[0],
                     TF_CONFIG=config,
                     **more,
                 )
@@ -73,9 +88,12 @@ def check_same_bits(run_dir: pathlib.Path, expected: pathlib.Path) -> None:
     assert small_paper.logged(run_dir) == small_paper.logged(expected)
 
 
-def test_two_workers_give_the_bits_of_two_replicas(cluster, mirrored, tmp_path):
+@pytest.mark.parametrize(
+    "tasks", [CHIEF, pytest.param(WORKERS, marks=pytest.mark.slow)]
+)
+def test_two_tasks_give_the_bits_of_two_replicas(cluster, mirrored, tmp_path, tasks):
     """With local batch norm, whose moving statistics both average over replicas."""
-    for process in cluster():
+    for process in cluster(tasks):
         status, output = worker.ended(process)
         assert status == 0, output
     run_dir = worker.run_dir(tmp_path, "free")
@@ -102,3 +120,79 @@ def test_a_killed_worker_ends_the_other_and_a_restart_of_both_goes_on(
         assert status == 0, output
         assert "Going on from step 10" in output
     check_same_bits(worker.run_dir(tmp_path, "free"), mirrored)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_task_that_waits_for_the_other_ends_on_a_signal(cluster, number, place):
+    ports = free_ports()
+    processes = cluster(CHIEF, ports=ports)
+    processes[1 - place].kill()
+    wait_until(lambda: listens(ports[place]))
+    time.sleep(1.0)  # until TensorFlow has taken SIGTERM for itself
+    check_ended_by(number, processes[place : place + 1], ports)
+
+
+@pytest.mark.slow
+def test_tasks_in_a_collective_operation_end_on_sigterm_and_go_on_when_restarted(
+    cluster, mirrored, tmp_path
+):
+    ports, run_dir = free_ports(), worker.run_dir(tmp_path, "free")
+    processes = cluster(CHIEF, ports=ports, second={"HANG_AT": "update:12"})
+    wait_until((run_dir / "checkpoints" / "00000010.npz").exists)
+    time.sleep(1.0)  # until the chief is in the update that the worker does not do
+    assert [process.poll() for process in processes] == [None, None]
+    check_ended_by(signal.SIGTERM, processes, ports)
+    for process in cluster(CHIEF, ports=ports):
+        status, output = worker.ended(process)
+        assert status == 0, output
+        assert "Going on from step 10" in output
+    check_same_bits(run_dir, mirrored)
+
+
+@pytest.mark.slow
+def test_the_chief_evaluates_when_the_worker_has_left(cluster, tmp_path):
+    """The worker has nothing to do; the chief needs none of its computations."""
+    for words in (("train", "free"), ("evaluate", "free", "clean")):
+        for process in cluster(CHIEF, words=words):
+            status, output = worker.ended(process)
+            assert status == 0, output
+    record = worker.run_dir(tmp_path, "free") / "evaluations" / "clean.json"
+    assert json.loads(record.read_text())["total"] == small_paper.FREE.dataset.num_test
+
+
+@pytest.mark.slow
+def test_a_taken_address_is_said_in_one_line(cluster):
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        first, _ = cluster(CHIEF, ports=[port, *free_ports()[:1]])
+        status, output = worker.ended(first)
+    assert status == 3
+    assert "error: --strategy=multi_worker did not come up" in output.splitlines()[-1]
+    assert "Traceback" not in output
+
+
+def check_ended_by(
+    number: int, processes: list[subprocess.Popen], ports: list[int]
+) -> None:
+    """Sends a signal; all that the tasks started must end at once."""
+    for process in processes:
+        process.send_signal(number)
+    for process in processes:
+        # The output ends when the last process that could write to it has ended.
+        process.communicate(timeout=10)
+        assert process.returncode == -number
+    wait_until(lambda: not any(map(listens, ports)))
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as each:
+        return each.connect_ex(("localhost", port)) == 0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + worker.TIMEOUT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)

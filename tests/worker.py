@@ -1,6 +1,7 @@
 """The commands of the small paper, in a process that can be told when to die.
 
 `DIE_AT=rename:3 python -m tests.worker train free`: SIGKILL at the third renaming.
+With `HANG_AT` in its place it stays there.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,10 +30,13 @@ MOMENTS = {
 TIMEOUT = 180.0  # seconds until a process counts as hung
 
 
-def start(workdir: pathlib.Path, *words: str, **environment: str) -> subprocess.Popen:
-    """Starts `train` of the small paper with further words and flags."""
+def start(
+    workdir: pathlib.Path, *words: str, command: str = "train", **environment: str
+) -> subprocess.Popen:
+    """Starts a command of the small paper with further words and flags."""
+    words = (command, *words, f"--workdir={workdir}")
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.worker", "train", *words, f"--workdir={workdir}"],
+        [sys.executable, "-m", "tests.worker", *words],
         cwd=sources.ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
@@ -50,8 +56,8 @@ def run_dir(workdir: pathlib.Path, name: str) -> pathlib.Path:
     return workdir / small_paper.PAPER.name / "digits" / name
 
 
-def die_at(moment: str) -> None:
-    """Arranges for SIGKILL just before the n-th call of what `name:n` names."""
+def at(moment: str, act: Callable[[], None]) -> None:
+    """Arranges for an act just before the n-th call of what `name:n` names."""
     name, number = moment.split(":")
     owner, attribute = MOMENTS[name]
     original, left = getattr(owner, attribute), int(number)
@@ -60,13 +66,18 @@ def die_at(moment: str) -> None:
         nonlocal left
         left -= 1
         if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            act()
         return original(*args, **kwargs)
 
     setattr(owner, attribute, counted)
 
 
 if __name__ == "__main__":
-    if os.environ.get("DIE_AT"):
-        die_at(os.environ["DIE_AT"])
+    acts = {
+        "DIE_AT": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "HANG_AT": lambda: time.sleep(TIMEOUT),
+    }
+    for variable, act in acts.items():
+        if os.environ.get(variable):
+            at(os.environ[variable], act)
     sys.exit(cli.main(small_paper.PAPER))
