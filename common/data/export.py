@@ -9,7 +9,6 @@ Exit status: 0 written, 2 usage, 3 it could not be written.
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from common import recipe
+from common import files, recipe
 from common.data import CIFAR10, CIFAR100, tfds_files
 
 WRITTEN, USAGE, FAILED = 0, 2, 3
@@ -41,12 +40,9 @@ def export(name: str, to: pathlib.Path, data_dir: str | None = None) -> pathlib.
     for split in ("train", "test"):
         images, labels = dataset.arrays(split, data_dir)
         arrays[f"{split}_images"], arrays[f"{split}_labels"] = images, labels
-    to.mkdir(parents=True, exist_ok=True)
     path = to / tfds_files.exported(name)
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file:
+    with files.whole(path) as file:
         np.savez(file, **arrays)
-    os.replace(partial, path)
     return path
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from common import files
 from common import recipe as recipes
 from common.evaluation import attackable
 from common.evaluation import plan as plans
@@ -205,15 +205,15 @@ class Findings:
 
 
 def write(path: pathlib.Path, content: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Writes arrays to `.npz` and then content to `path`, which is whole or not there.
+    """Writes arrays to `.npz` and then content to `path`; each is whole or not there.
 
     Args:
       path: of the JSON file; its folder is made.
       content: JSON values.
       arrays: NumPy arrays by name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path.with_suffix(".npz"), **arrays)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    text = json.dumps(content, indent=2) + "\n"
+    with files.whole(path.with_suffix(".npz")) as file:
+        np.savez_compressed(file, **arrays)
+    with files.whole(path) as file:
+        file.write(text.encode())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from common.evaluation import Record
+from common.evaluation import record as records
 from common.evaluation.record import NEVER, UNKNOWN
 from common.results import intervals, measured
 
@@ -119,3 +120,19 @@ def test_a_save_that_fails_leaves_no_half_record(record, tmp_path):
     with pytest.raises(TypeError):
         record.save(tmp_path / "pgd_20.json")
     assert not (tmp_path / "pgd_20.json").exists()
+
+
+def test_a_record_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "clean.json"
+    records.write(path, {"correct": 1}, {"survived": np.ones(1, bool)})
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def full(file, **_):
+        file.write(b"PK")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space"):
+        records.write(path, {"correct": 0}, {"survived": np.zeros(1, bool)})
+    after = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert {name: after[name] for name in before} == before

@@ -25,7 +25,7 @@ from common.results import (
 )
 
 _MARKER = re.compile(r"<!-- generated: (.*?) -->")
-_KEPT = ("recipe.json", "metrics.jsonl", "examples.npz", "evaluations/*")
+_KEPT = ("recipe.json", "metrics.jsonl", "examples.npz")
 
 
 def refresh(path: pathlib.Path, workdir: pathlib.Path) -> bool:
@@ -84,7 +84,9 @@ def keep(
         folder = home / paper.name / scale / name
         if folder == source:
             continue
-        for file in (f for pattern in _KEPT for f in sorted(source.glob(pattern))):
+        whole = [source / "evaluations" / f"{name}.json" for name in run.evaluations]
+        whole += [path.with_suffix(".npz") for path in whole]
+        for file in filter(pathlib.Path.exists, [*map(source.joinpath, _KEPT), *whole]):
             target = folder / file.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)

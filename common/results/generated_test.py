@@ -68,6 +68,15 @@ def test_a_run_is_kept_and_timed_once(tmp_path, alias, write_run, monkeypatch):
     assert "m_4" not in block
 
 
+def test_what_a_run_is_writing_is_not_kept(tmp_path, alias, write_run, outcomes):
+    folder = write_run("free_4", {"clean": outcomes(5)}) / "evaluations"
+    for name in ("pgd.npz", "pgd.progress.npz", "pgd.json.partial"):
+        (folder / name).write_bytes(b"half")
+    generated.keep(alias, "paper", tmp_path / "runs", tmp_path / "records")
+    kept = (tmp_path / "records").rglob("evaluations/*")
+    assert sorted(path.name for path in kept) == ["clean.json", "clean.npz"]
+
+
 def test_times_without_natural_training_are_times_alone(
     tmp_path, alias, write_run, monkeypatch
 ):

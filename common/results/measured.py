@@ -12,12 +12,12 @@ import dataclasses
 import functools
 import json
 import pathlib
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from common import files
 from common.recipe import Paper
 from common.results import intervals
 
@@ -93,15 +93,7 @@ class Run:
     @functools.cached_property
     def metrics(self) -> tuple[dict[str, Any], ...]:
         """Lines of `metrics.jsonl`; empty before training starts."""
-        path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return ()
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return tuple(
-            _parse(line, f"{path}:{number}")
-            for number, line in enumerate(lines, start=1)
-            if line.strip()
-        )
+        return tuple(files.json_lines(self.path / "metrics.jsonl"))
 
     @property
     def evaluations(self) -> tuple[str, ...]:
@@ -225,7 +217,7 @@ def load_arrays(path: pathlib.Path, *names: str) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive raises almost anything
         raise ValueError(f"{path}: cannot be read as arrays ({error})") from None
     for name in names:
         _named(loaded, name, path)
@@ -270,17 +262,14 @@ def _measured(path: pathlib.Path) -> Measured:
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    return _parse(path.read_text(encoding="utf-8"), str(path))
-
-
-def _parse(text: str, place: str) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{place}: broken or half-written JSON ({error}). "
+            f"{path}: broken or half-written JSON ({error}). "
             "Delete it and run the command that writes it again"
         ) from None
     if not isinstance(value, dict):
-        raise ValueError(f"{place}: expected a JSON object. Received: {text[:40]}")
+        raise ValueError(f"{path}: expected a JSON object. Received: {text[:40]}")
     return value

@@ -46,9 +46,7 @@ def test_all_alarms_are_kept(tmp_path, write_run):
     assert len(find(tmp_path).alarms) == 2
 
 
-@pytest.mark.parametrize(
-    "name", ["recipe.json", "metrics.jsonl", "evaluations/clean.json"]
-)
+@pytest.mark.parametrize("name", ["recipe.json", "evaluations/clean.json"])
 def test_half_written_json_is_an_error_that_names_the_file(
     tmp_path, write_run, outcomes, name
 ):
@@ -56,7 +54,22 @@ def test_half_written_json_is_an_error_that_names_the_file(
     (path / name).write_text((path / name).read_text()[:-9])
     run = find(tmp_path)
     with pytest.raises(ValueError, match=f"{path / name}.*half-written JSON"):
-        _ = run.manifest, run.metrics, run.evaluation("clean")
+        _ = run.manifest, run.evaluation("clean")
+
+
+def test_a_log_is_read_while_a_run_writes_it(tmp_path, write_run):
+    path = write_run("free_4", {}, metrics=({"kind": "train", "step": 5},))
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "tra')
+    assert [line["step"] for line in find(tmp_path).lines("train")] == [5]
+
+
+def test_outcomes_without_their_record_yet_are_no_evaluation(tmp_path, write_run):
+    path = write_run("free_4", {}) / "evaluations"
+    path.mkdir(exist_ok=True)
+    (path / "clean.npz").write_bytes(b"PK\x03\x04half")
+    run = find(tmp_path)
+    assert run.evaluations == () and run.evaluation("clean") is None
 
 
 def test_every_count_is_at_most_the_total(tmp_path, write_run, outcomes):

@@ -40,7 +40,9 @@ def keep(workdir: pathlib.Path, paper: str, records: pathlib.Path) -> None:
     """Copies a study's records to `records`."""
     source = workdir / paper / STUDY
     if source.is_dir() and source != records / paper / STUDY:
-        shutil.copytree(source, records / paper / STUDY, dirs_exist_ok=True)
+        unfinished = shutil.ignore_patterns("*.partial")
+        target = records / paper / STUDY
+        shutil.copytree(source, target, ignore=unfinished, dirs_exist_ok=True)
 
 
 def errors(paper: str, workdir: pathlib.Path) -> str:
@@ -125,13 +127,13 @@ def _made_by(paper: str, found: dict[str, dict[str, Record]]) -> str:
     if not found:
         return f"Not run yet; see `python -m {paper} --help`, command `study`."
     records = [r for records in found.values() for r in records.values()]
-    images = " ".join(
-        dict.fromkeys(
-            f"{r['images']['folder']}?split={r['images']['split']}".removesuffix(
-                "?split="
-            )
-            for r in records
-        )
-    )
+    images = " ".join(dict.fromkeys(_images(r["images"]) for r in records))
     networks = " ".join(dict.fromkeys(f"'{r['network']['spec']}'" for r in records))
     return f"Made by `python -m {paper} study {images} {networks}`."
+
+
+def _images(record: Record) -> str:
+    """Returns the word of the command that names the images."""
+    said = [f"{key}={record[key]}" for key in ("split", "classes") if record.get(key)]
+    word = "?".join([record["folder"], "&".join(said)]).removesuffix("?")
+    return f"'{word}'" if "&" in word else word

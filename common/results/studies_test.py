@@ -48,6 +48,16 @@ def test_errors_are_by_attack_and_growing_epsilon(workdir):
     assert lines[-1] == f"Made by `{command}`."
 
 
+def test_the_command_says_the_order_of_the_classes(tmp_path):
+    write(tmp_path, "A", "clean", correct=40)
+    (path,) = tmp_path.rglob("clean.json")
+    record = json.loads(path.read_text())
+    record["images"]["classes"] = "numeric"
+    path.write_text(json.dumps(record))
+    command = "study 'photographs?split=held_out&classes=numeric' 'A:w.h5'"
+    assert command in studies.errors("paper", tmp_path)
+
+
 def test_transfers_show_rate_count_and_error_of_the_target(workdir):
     lines = studies.transfers("paper", workdir).splitlines()
     assert lines[2] == "| A to B, fgsm | - (of 0); 20.0 | 35.0 (of 20); 40.0 |"

@@ -1,0 +1,53 @@
+"""Files that are whole or not there, and lines that may be in the writing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def whole(path: pathlib.Path) -> Iterator[IO[bytes]]:
+    """Gives a file to write, which takes the place of `path` when it is written.
+
+    Args:
+      path: of the file; its folder is made. What was there stays if writing fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    with open(partial, "wb") as file:
+        yield file
+    os.replace(partial, path)
+
+
+def json_lines(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the JSON objects of a file that has one a line; none if it is not there.
+
+    A last line that is cut short is left out: a run may be writing it just now, or have
+    been killed while it did.
+
+    Raises:
+      ValueError: another line is no JSON object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    lines = text.splitlines()
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            value = json.loads(line) if line.strip() else {}
+        except json.JSONDecodeError:
+            value = None
+        if isinstance(value, dict):
+            found += [value] if value else []
+        elif number < len(lines):
+            raise ValueError(
+                f"{path} is damaged; remove the broken line. Received: line {number}"
+            )
+    return found
