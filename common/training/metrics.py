@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import pathlib
 import statistics
 import time
@@ -13,7 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from common.training import engine, errors
+from common import files
+from common.training import board, errors
 
 
 class Log:
@@ -32,14 +32,13 @@ class Log:
         self._bar = None
         if not chief:
             return
-        run_dir.mkdir(parents=True, exist_ok=True)
         kept = [line for line in read(self.path) if line["step"] <= step]
         kept = [line for line in kept if line["kind"] != "end"]
-        text = "".join(json.dumps(line) + "\n" for line in kept)
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, self.path)
-        self._board = engine.Board(run_dir / "tensorboard")
+        with files.whole(self.path) as file:
+            file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
+        self._board = board.Board(run_dir / "tensorboard")
+        for line in kept:
+            self._board.write(line["step"], _numbers(**line))
         self._bar = keras.utils.Progbar(
             num_steps, stateful_metrics=["loss", "accuracy", "images/s"], interval=1.0
         )
@@ -50,12 +49,7 @@ class Log:
             return
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
-        numbers = {
-            f"{kind}/{name}": value
-            for name, value in values.items()
-            if isinstance(value, (int, float))
-        }
-        self._board.write(step, numbers)
+        self._board.write(step, _numbers(kind, **values))
 
     def progress(self, step: int, **values: float) -> None:
         """Moves the bar."""
@@ -116,20 +110,19 @@ class Meter:
 
 def read(path: pathlib.Path) -> list[dict[str, Any]]:
     """Returns the lines of a `metrics.jsonl`; a last line cut short is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    parsed = []
-    for number, line in enumerate(lines):
-        try:
-            parsed.append(json.loads(line))
-        except json.JSONDecodeError:
-            if number + 1 < len(lines):
-                raise errors.RunError(
-                    f"{path} is damaged; remove the broken line. "
-                    f"Received: line {number + 1}"
-                ) from None
-    return parsed
+    try:
+        return files.json_lines(path)
+    except ValueError as error:
+        raise errors.RunError(str(error)) from None
+
+
+def _numbers(kind: str, **values: Any) -> dict[str, float]:
+    """Returns the numbers of a line by the names that they have in TensorBoard."""
+    return {
+        f"{kind}/{name}": value
+        for name, value in values.items()
+        if name != "step" and isinstance(value, (int, float))
+    }
 
 
 def training_minutes(path: pathlib.Path, num_steps: int) -> float | None:

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing import event_accumulator
 
 from common.training import errors, metrics
 
@@ -29,18 +30,34 @@ def test_a_line_is_json_with_kind_step_and_values(tmp_path):
     ]
 
 
+def scalars(run_dir):
+    """Returns what TensorBoard shows: tag -> (step, value)."""
+    folder = str(run_dir / "tensorboard")
+    found = event_accumulator.EventAccumulator(folder).Reload()
+    return {
+        tag: [(event.step, event.value) for event in found.Scalars(tag)]
+        for tag in found.Tags()["scalars"]
+    }
+
+
 def test_numbers_go_to_tensorboard_under_kind_and_name(tmp_path):
     log = open_log(tmp_path)
     log.write("train", 10, loss=1.5)
     log.write("alarm", 11, message="look")
-    log._board._writer.flush()
-    (path,) = (tmp_path / "tensorboard").iterdir()
-    found = [
-        (value.tag, event.step, float(tf.make_ndarray(value.tensor)))
-        for event in tf.compat.v1.train.summary_iterator(str(path))
-        for value in event.summary.value
-    ]
-    assert found == [("train/loss", 10, 1.5)]
+    assert scalars(tmp_path) == {"train/loss": [(10, 1.5)]}
+
+
+def test_tensorboard_shows_no_update_twice_after_a_kill(tmp_path):
+    log = open_log(tmp_path)
+    for step in (10, 20, 30):
+        log.write("train", step, loss=float(step))
+    log.write("probe", 30, pgd_accuracy=1.0)
+    again = open_log(tmp_path, step=20)  # the first log was not closed
+    again.write("train", 30, loss=3.0)
+    expected = {"train/loss": [(10, 10.0), (20, 20.0), (30, 3.0)]}
+    assert scalars(tmp_path) == expected
+    open_log(tmp_path, step=30)
+    assert scalars(tmp_path) == expected
 
 
 def test_what_is_done_again_after_an_interruption_is_dropped(tmp_path):

@@ -20,7 +20,6 @@ is one more module with these. A distribution is what `make` returned.
   Updates: the compiled updates of a learner, with their minibatches.
   shared: a function of a batch, each device at its part of it.
   forward_flops: floating-point operations of a network.
-  Board: TensorBoard's events.
 """
 
 from __future__ import annotations

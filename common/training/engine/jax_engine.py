@@ -25,12 +25,11 @@ from common import backend
 from common import recipe as recipes
 from common.data import memory, order
 from common.training import cluster
-from common.training.engine import jax_board, jax_flops
+from common.training.engine import jax_flops
 
 NAME, STRATEGIES = "JAX", ("auto", "one_device")
 VERSIONS = {"jax": jax.__version__}
 FAILURES = (jax.errors.JaxRuntimeError,)
-Board = jax_board.Board
 _TENSORFLOW = ("mirrored", "multi_worker", "tpu")
 
 

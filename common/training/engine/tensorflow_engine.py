@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -225,17 +224,3 @@ def forward_flops(network: Any, shape: tuple[int, ...]) -> float:
         graph, options=options.with_empty_output().build()
     )
     return float(profile.total_float_ops)
-
-
-class Board:
-    """TensorBoard's events in a folder."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        """Opens a file of events."""
-        self._writer = tf.summary.create_file_writer(str(folder))
-
-    def write(self, step: int, numbers: dict[str, float]) -> None:
-        """Writes scalars."""
-        with self._writer.as_default():
-            for name, value in numbers.items():
-                tf.summary.scalar(name, value, step=step)
