@@ -42,14 +42,17 @@ class _CIFAR(memory.InMemory):
 
         Raises:
           FileNotFoundError: TFDS has not prepared the dataset in `data_dir`.
+          OSError: it is damaged.
           ValueError: the prepared dataset is not complete.
         """
         images, labels = _load(self.name, split, tfds_files.folder(data_dir))
         expected = self.num_train if split == "train" else self.num_test
-        if len(images) != expected:
+        shape = (expected, self.image_size, self.image_size, self.channels)
+        if images.shape != shape or labels.shape != (expected,):
             raise ValueError(
-                f"{self.name} has {expected} images in {split}. "
-                f"Received: {len(images)} images; prepare it again in TFDS"
+                f"{self.name} has {expected} images in {split}. Received: "
+                f"{len(images)} images, {images.shape}, and {len(labels)} labels; "
+                "prepare it again in TFDS"
             )
         return images, labels
 

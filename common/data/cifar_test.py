@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from common import data, recipe
-from common.data import order
+from common.data import cifar, order
 
 _FOLDER = os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "cifar10")
 needs_cifar10 = pytest.mark.skipif(
@@ -131,11 +132,14 @@ def test_the_training_set_of_cifar10_is_complete_and_in_published_order():
     assert np.bincount(labels).tolist() == [5_000] * 10
 
 
-def test_cifar100_reads_the_fine_labels_in_published_order(write_tfds):
-    import tensorflow_datasets as tfds
+class Tiny100(data.CIFAR100):
+    num_train = num_test = 30
 
-    class Tiny100(data.CIFAR100):
-        num_train = num_test = 30
+
+@pytest.fixture
+def cifar100(write_tfds):
+    """Returns the TFDS folder of 30 random images, which are returned, too."""
+    import tensorflow_datasets as tfds
 
     images, labels = _images(30), np.arange(30) * 7 % 100
 
@@ -163,9 +167,80 @@ def test_cifar100_reads_the_fine_labels_in_published_order(write_tfds):
     folder = write_tfds(
         "cifar100", features, {split: shards(split) for split in ("train", "test")}
     )
+    return folder, images, labels
+
+
+def test_cifar100_reads_the_fine_labels_in_published_order(cifar100):
+    folder, images, labels = cifar100
     batches = Tiny100().test_batches(batch_size=30, data_dir=folder)
     found = next(batches.as_numpy_iterator())
     np.testing.assert_array_equal(found[0], images)
     np.testing.assert_array_equal(found[1], labels)
     with pytest.raises(ValueError, match=r"50000 images in train\. Received: 30"):
         data.CIFAR100().train_slice(5, data_dir=folder)
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "damage", "message"),
+    [
+        ("*test*-00001-*", cut_short, "prepare .*again.*which is damaged"),
+        ("*test*-00001-*", flip, "prepare .*again.*which is damaged"),
+        ("*test*-00001-*", lambda p: p.write_bytes(b""), "which is damaged"),
+        ("*test*-00001-*", pathlib.Path.unlink, "which is not there"),
+        ("dataset_info.json", cut_short, "tfds build cifar100"),
+        ("dataset_info.json", lambda p: p.write_text(""), "tfds build cifar100"),
+        ("dataset_info.json", lambda p: p.write_text("{}"), "tfds build cifar100"),
+        ("dataset_info.json", lambda p: p.write_bytes(b"\xff"), "tfds build cifar100"),
+    ],
+)
+def test_damaged_files_are_named_and_to_be_prepared_again(
+    cifar100, pattern, damage, message
+):
+    (path,) = pathlib.Path(cifar100[0]).rglob(pattern)
+    damage(path)
+    with pytest.raises(OSError, match=message) as caught:
+        Tiny100().test_batches(batch_size=30, data_dir=cifar100[0])
+    assert not isinstance(caught.value, FileNotFoundError)
+    assert f"file={path}" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:900]), OSError, "write it again"),
+        (lambda p: p.write_bytes(b""), OSError, "write it again"),
+        (lambda p: p.write_bytes(b"text"), OSError, "write it again"),
+        (lambda p: p.write_bytes(b"\x93NUMPY\x01\0"), OSError, "write it again"),
+        (flip, OSError, "write it again"),
+        (lambda p: np.savez(p, images=np.ones(3)), ValueError, "something else"),
+    ],
+)
+def test_a_damaged_export_is_named(tmp_path, damage, error, message):
+    path = tmp_path / "cifar100.npz"
+    images, labels = _images(30), np.zeros(30, np.int32)
+    np.savez(path, test_images=images, test_labels=labels)
+    batches = Tiny100().test_batches(batch_size=30, data_dir=str(tmp_path))
+    np.testing.assert_array_equal(next(batches.as_numpy_iterator())[0], images)
+    cifar._load.cache_clear()
+    damage(path)
+    with pytest.raises(error, match=message) as caught:
+        Tiny100().test_batches(batch_size=30, data_dir=str(tmp_path))
+    assert not isinstance(caught.value, FileNotFoundError)
+    assert str(path) in str(caught.value)
+
+
+def test_an_export_of_other_images_is_refused(tmp_path):
+    arrays = {"test_images": _images(30)[:, :16], "test_labels": np.zeros(30, np.int32)}
+    np.savez(tmp_path / "cifar100.npz", **arrays)
+    with pytest.raises(ValueError, match=r"30 images, \(30, 16, 32, 3\)"):
+        Tiny100().test_batches(batch_size=30, data_dir=str(tmp_path))

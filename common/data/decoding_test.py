@@ -46,3 +46,36 @@ def test_a_grey_photograph_gets_three_channels():
         found = decoding.image(encode(grey)).numpy()
         assert found.shape == (8, 8, 3)
         assert (found == found[..., :1]).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "form", "settings"),
+    [
+        ("RGB", "JPEG", {"progressive": True}),
+        ("CMYK", "JPEG", {}),
+        ("L", "JPEG", {}),
+        ("P", "PNG", {}),
+        ("1", "PNG", {}),
+        ("LA", "PNG", {}),
+        ("RGBA", "PNG", {}),
+    ],
+)
+def test_a_photograph_of_another_kind_is_read_as_pillow_reads_it(mode, form, settings):
+    stream = io.BytesIO()
+    Image.open(_CHINA).resize((64, 48)).convert(mode).save(stream, form, **settings)
+    expected = np.asarray(Image.open(stream).convert("RGB"))
+    np.testing.assert_array_equal(decoding.image(stream.getvalue()), expected)
+
+
+def test_of_16_bits_the_upper_8_are_read():
+    pixels = np.arange(0, 65_536, 37, dtype=np.uint16)[: 40 * 40].reshape(40, 40, 1)
+    found = decoding.image(tf.io.encode_png(pixels)).numpy()
+    np.testing.assert_array_equal(found, np.repeat(pixels // 256, 3, axis=2))
+
+
+def test_what_stands_behind_a_photograph_is_passed_over():
+    with open(_CHINA, "rb") as file:
+        encoded = file.read()
+    window = tf.constant([40, 300, 51, 72])
+    one, other = (decoding.crop(encoded + more, window) for more in (b"", b"more"))
+    np.testing.assert_array_equal(one, other)

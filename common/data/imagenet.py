@@ -9,7 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from common import recipe
-from common.data import crops, photographs, pipeline, tensorpack_crops, tfds_files
+from common.data import (
+    crops,
+    photographs,
+    pipeline,
+    tensorpack_crops,
+    tfds_files,
+    unreadable,
+)
 from common.data.lazy import tf
 
 _TRAINING = {  # preprocessing: crop, random numbers that it takes
@@ -62,15 +69,19 @@ class ImageNet:
       image_size: side of the images, in pixels.
       resize: shorter side before the centre crop of a test image, in pixels;
         `inception` and `alp` do without it.
-      folder: a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG, where classes are
-        numbered in the order of their names; empty for TFDS `imagenet2012`.
+      folder: a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG, or .jpg or .png,
+        where classes are numbered in the order of their names; empty for TFDS
+        `imagenet2012`.
       preprocessing: `torchvision`, `inception`, `tensorpack`, `alp` or `tpu`.
+      classes: order of the class folders: `sorted`, `numeric`, or a text file with a
+        folder a line; has to be said where the first two differ.
     """
 
     image_size: int = 224
     resize: int = 256
     folder: str = ""
     preprocessing: str = "torchvision"
+    classes: str = ""
 
     name: ClassVar[str] = "imagenet"
     channels: ClassVar[int] = 3
@@ -88,10 +99,18 @@ class ImageNet:
                 f"resize. Received: image_size={self.image_size}, resize={self.resize}"
             )
 
+        if self.classes and not self.folder:
+            raise ValueError(
+                "ImageNet.classes orders the class folders of ImageNet.folder. "
+                f"Received: classes={self.classes}, folder=''"
+            )
+
     @property
     def num_classes(self) -> int:
         """1000, or the number of class folders."""
-        return len(photographs.class_names(self._root)) if self.folder else 1_000
+        if not self.folder:
+            return 1_000
+        return len(photographs.class_names(self._root, self.classes))
 
     @property
     def num_train(self) -> int:
@@ -149,7 +168,10 @@ class ImageNet:
             encoded, label = source.read(index)
             return crop(encoded, draws, self.image_size), label
 
-        examples = pipeline.parallel(stream.map(chance).unbatch(), photograph)
+        rows = stream.map(chance).unbatch()
+        examples = unreadable.loaded(
+            rows, photograph, lambda index, _: source.file(index)
+        )
         size = batch_size // (shard[1] * replicas)
         return pipeline.finished(examples.batch(size, drop_remainder=True))
 
@@ -196,12 +218,15 @@ class ImageNet:
 
         Returns:
           Images float32 [num_images, H, W, 3] in [0, 255] and labels int32.
+
+        Raises:
+          OSError: a photograph cannot be read.
         """
         num_images = min(num_images, self.num_train)
         indices = np.arange(num_images, dtype=np.int64) * self.num_train // num_images
         rows = tf.data.Dataset.from_tensor_slices(indices)
         examples = self._centres(self._source("train", data_dir), rows)
-        return next(examples.batch(num_images).as_numpy_iterator())
+        return next(unreadable.batches(examples.batch(num_images)))
 
     def _centres(
         self, source: photographs.Source, indices: tf.data.Dataset
@@ -213,7 +238,7 @@ class ImageNet:
                 return crop(encoded, self.resize, self.image_size), label
             return _CENTRAL[self.preprocessing](encoded, self.image_size), label
 
-        return pipeline.parallel(indices, photograph)
+        return unreadable.loaded(indices, photograph, source.file)
 
     @property
     def _root(self) -> str:
@@ -221,7 +246,8 @@ class ImageNet:
 
     def _source(self, split: str, data_dir: str | None) -> photographs.Source:
         if self.folder:
-            return photographs.folder(self._root, "val" if split == "test" else split)
+            part = "val" if split == "test" else split
+            return photographs.folder(self._root, part, self.classes)
         published = "validation" if split == "test" else split
         found = photographs.records(tfds_files.folder(data_dir), published)
         expected = self.num_train if split == "train" else self.num_test

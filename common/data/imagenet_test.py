@@ -1,14 +1,16 @@
 """Tests of ImageNet on small folders and TFDS records of real photographs."""
 
+import dataclasses
 import glob
 import os
+import pathlib
 import shutil
 
 import numpy as np
 import pytest
 
 from common import data, recipe
-from common.data import crops, pipeline, tensorpack_crops
+from common.data import crops, pipeline, tensorpack_crops, unreadable
 
 _SAMPLE = os.path.join(
     os.path.dirname(os.environ.get("TFDS_DATA_DIR", "").rstrip("/")), "imagenet_sample"
@@ -55,6 +57,7 @@ def test_the_sizes_of_imagenet_need_no_data():
         "resize": 256,
         "folder": "",
         "preprocessing": "torchvision",
+        "classes": "",
     }
 
 
@@ -141,6 +144,36 @@ def test_an_epoch_holds_every_photograph_once(folder):
 
 
 @_ALL
+def test_a_broken_photograph_is_named(folder, preprocessing):
+    for split in ("train", "val"):
+        (broken,) = folder.glob(f"{split}/n10/n10_2.JPEG")
+        broken.write_bytes(broken.read_bytes()[:-200])
+    dataset = _dataset(folder, preprocessing)
+    for some in (
+        lambda: dataset.train_batches(batch_size=12, seed=0).take(1),
+        lambda: dataset.test_batches(batch_size=4),
+    ):
+        with pytest.raises(OSError, match=r"n10_2\.JPEG, which is a JPEG that is dam"):
+            list(unreadable.batches(some()))
+    with pytest.raises(OSError, match=r"train/n10/n10_2\.JPEG"):
+        dataset.train_slice(12)
+
+
+def test_the_order_of_class_folders_is_a_field(folder):
+    for split in ("train", "val"):
+        shutil.move(folder / split / "n02", folder / split / "n2")
+    dataset = _dataset(folder)
+    with pytest.raises(ValueError, match=r"--set dataset\.classes="):
+        _ = dataset.num_classes
+    numeric = dataclasses.replace(dataset, classes="numeric")
+    assert (numeric.num_classes, numeric.num_test) == (3, 9)
+    _, labels = _collected(numeric.test_batches(batch_size=9))
+    assert labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    with pytest.raises(ValueError, match="classes=numeric, folder=''"):
+        data.ImageNet(classes="numeric")
+
+
+@_ALL
 def test_types_and_shapes_are_static(folder, preprocessing):
     spec = (
         _dataset(folder, preprocessing).train_batches(batch_size=8, seed=0).element_spec
@@ -217,6 +250,12 @@ def test_records_give_the_same_crops_as_files(folder, write_tfds):
     np.testing.assert_array_equal(one[1], two[1])
     with pytest.raises(ValueError, match=r"1281167 photographs .* Received: 12"):
         data.ImageNet().train_batches(batch_size=2, seed=0, data_dir=root)
+    (file,) = glob.glob(f"{root}/imagenet2012/*/*validation.tfrecord-00001-*")
+    content = bytearray(pathlib.Path(file).read_bytes())
+    content[2_000] ^= 1
+    pathlib.Path(file).write_bytes(content)
+    with pytest.raises(OSError, match=f"prepare .*again.*file={file}, which is dam"):
+        list(unreadable.batches(records.test_batches(batch_size=4, data_dir=root)))
 
 
 @_ALL

@@ -5,14 +5,14 @@ CIFAR is also read from what `common.data.export` has written of it.
 
 from __future__ import annotations
 
+import glob
+import json
 import os
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
 
-from common.data import lazy
+from common.data import lazy, unreadable
 
 
 def folder(data_dir: str | None) -> str:
@@ -26,6 +26,7 @@ def builder(
     data_dir: str,
     *,
     how: str,
+    split: str = "",
     without: str = "this is not read: install requirements.txt",
 ) -> Any:
     """Returns the TFDS builder of a prepared dataset. Never downloads.
@@ -34,11 +35,13 @@ def builder(
       name: in TFDS, such as `cifar10`.
       data_dir: what `folder` returned.
       how: how to get the dataset, for the error.
+      split: that it must have; empty for any.
       without: what to do where TFDS is not installed, likewise.
 
     Raises:
       FileNotFoundError: the folder does not hold the prepared dataset, or there is no
         TFDS.
+      OSError: what describes the dataset is damaged.
     """
     try:
         lazy.load()
@@ -48,12 +51,21 @@ def builder(
             f"Without TensorFlow and TFDS ({error}), {without}. "
             f"Received: data_dir={data_dir}"
         ) from None
-    found = tfds.builder(name, data_dir=data_dir)
-    if not found.info.splits:
+    try:
+        found = tfds.builder(name, data_dir=data_dir)
+    except OSError:
+        raise
+    except Exception as error:  # of JSON, of protocol buffers, of assertions, ...
+        raise OSError(
+            f"The description of {name} is damaged; prepare it again: {how}. "
+            f"Received: file={_description(os.path.join(data_dir, name))}"
+        ) from error
+    if not found.info.splits or (split and split not in found.info.splits):
+        what = f"no split {split}" if found.info.splits else "none"
         raise FileNotFoundError(
             f"Expected the prepared TFDS dataset {found.info.full_name}. Received: "
-            f"data_dir={data_dir}, which has none. Set TFDS_DATA_DIR or --data_dir to "
-            f"the folder that has it, or get it: {how}"
+            f"data_dir={data_dir}, which has {what}. Set TFDS_DATA_DIR or --data_dir "
+            f"to the folder that has it, or get it: {how}"
         )
     return found
 
@@ -72,40 +84,68 @@ def in_memory(name: str, split: str, data_dir: str) -> tuple[np.ndarray, np.ndar
 
     Raises:
       FileNotFoundError: the folder holds neither.
+      OSError: what it holds is damaged.
+      ValueError: it holds a file of something else.
     """
     file = os.path.join(data_dir, exported(name))
     if os.path.exists(file):
-        try:
-            with np.load(file) as arrays:
-                return arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            KeyError,
-            ValueError,
-        ) as error:
-            raise FileNotFoundError(
-                f"{file} is damaged, or not of common.data.export; write it again. "
-                f"Received: {error}"
-            ) from None
+        return _from_export(file, split)
     source = builder(
         name,
         data_dir,
         how=f"tfds build {name} --data_dir={data_dir}",
+        split=split,
         without=(
             f"{name} is read from a file: where they are, run python -m "
             f"common.data.export {name} --to=FOLDER; then set --data_dir to that folder"
         ),
     )
     dataset = source.as_dataset(split=split, batch_size=1_000, shuffle_files=False)
-    ids, images, labels = [], [], []
-    for batch in dataset.as_numpy_iterator():
-        ids.append(batch["id"])
-        images.append(batch["image"])
-        labels.append(batch["label"])
-    order = np.argsort(np.concatenate(ids))
-    return (
-        np.concatenate(images)[order],
-        np.concatenate(labels)[order].astype(np.int32),
+    try:
+        batches = list(dataset.as_numpy_iterator())
+    except lazy.tf.errors.OpError as error:
+        raise _damaged(source.info.splits[split], error) from error
+    ids, images, labels = (
+        np.concatenate([batch[key] for batch in batches])
+        for key in ("id", "image", "label")
     )
+    order = np.argsort(ids)
+    return images[order], labels[order].astype(np.int32)
+
+
+def _from_export(file: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+    how = "write it again with python -m common.data.export"
+    try:
+        with np.load(file) as arrays:
+            return arrays[f"{split}_images"], arrays[f"{split}_labels"]
+    except KeyError as error:
+        raise ValueError(f"{file} is of something else; {how}. {error}") from None
+    except Exception as error:  # a damaged archive raises almost anything
+        raise OSError(f"{file} is damaged; {how}. Received: {error}") from None
+
+
+def _description(folder: str) -> str:
+    """Returns the first file of a folder that should be JSON and is not."""
+    files = sorted(glob.glob(os.path.join(folder, "**", "*.json"), recursive=True))
+    for file in files:
+        try:
+            with open(file, encoding="utf-8") as stream:
+                if not isinstance(json.load(stream), dict):
+                    return file
+        except ValueError:
+            return file
+    return next((f for f in files if f.endswith("dataset_info.json")), folder)
+
+
+def _damaged(split: Any, error: Exception) -> OSError:
+    """Returns the error of the first file of a split that does not read back."""
+    for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
+        records = lazy.tf.data.TFRecordDataset(str(path))
+        try:
+            count = int(records.reduce(np.int64(0), lambda n, _: n + 1))
+        except lazy.tf.errors.OpError:
+            return unreadable.described(str(path))
+        if count != length:
+            return unreadable.described(str(path))
+    reason = str(error).partition("\n")[0]
+    return OSError(f"The records cannot be read: {reason}. Received: file={path}")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from common import backend
+from common import backend, files
+from common.data import unreadable
 
 
 def save(
@@ -26,17 +27,18 @@ def save(
       dataset: of (images, labels) batches.
       attack: from `common.attacks`.
     """
-    images, labels = map(np.asarray, next(iter(dataset)))
+    images, labels = map(np.asarray, next(unreadable.batches(dataset)))
 
     def attacked(images: Any, labels: Any) -> Any:
         return attack(logits_fn, images, labels, seed=0)
 
     adv_images = backend.compiled(attacked)(images, labels)
-    np.savez_compressed(
-        path,
-        clean=images,
-        adversarial=np.asarray(adv_images),
-        labels=labels,
-        predictions_clean=np.argmax(logits_fn(images), -1),
-        predictions_adversarial=np.argmax(logits_fn(adv_images), -1),
-    )
+    arrays = {
+        "clean": images,
+        "adversarial": np.asarray(adv_images),
+        "labels": labels,
+        "predictions_clean": np.argmax(logits_fn(images), -1),
+        "predictions_adversarial": np.argmax(logits_fn(adv_images), -1),
+    }
+    with files.whole(path) as file:
+        np.savez_compressed(file, **arrays)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data import checks
+from common.data import checks, unreadable
 from common.evaluation import attackable, judges, record
 
 _WANTED = (
@@ -62,6 +62,7 @@ class Examples:
           *logits_fns: the networks; images -> logits [B, K].
 
         Raises:
+          OSError: a file of the dataset cannot be read.
           ValueError: no example, or no end of them, elements of another form, images
             outside [0, 255], labels that are no classes, a network that is none to
             attack, or networks of different classes. The checks of a batch run when it
@@ -111,8 +112,7 @@ def _batches(dataset: Iterable[Any]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             "dataset must end: take .repeat() away, or add .take(number of batches). "
             "Received: a dataset without end"
         )
-    as_arrays = getattr(dataset, "as_numpy_iterator", dataset.__iter__)
-    return map(_checked, as_arrays())
+    return map(_checked, unreadable.batches(dataset))
 
 
 def _checked(element: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from common import recipe as recipes
-from common.data import checks
+from common.data import checks, unreadable
 from common.evaluation import attackable, logits
 from common.training import checkpoint, engine, errors, manifest, metrics, probe
 from common.training import learner as learners
@@ -36,6 +36,7 @@ def train(
 
     Raises:
       ValueError: a batch that does not divide, or data that do not fit the recipe.
+      OSError: a file of the dataset cannot be read.
       RunError: the folder is of another recipe, the loss is not finite, or a worker
         was lost.
     """
@@ -48,7 +49,8 @@ def train(
         if worker[0] == 0:
             manifest.check_run(run_dir, record)
         learner.restore(run_dir / "checkpoints")
-        _Run(learner, recipe, run_dir, data_dir=data_dir, record=record).finish()
+        with unreadable.named():
+            _Run(learner, recipe, run_dir, data_dir=data_dir, record=record).finish()
     except engine.FAILURES as error:
         cause = "A worker was lost" if worker[1] > 1 else f"{engine.NAME} failed"
         raise errors.RunError(

@@ -4,7 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from common import data
 from common.training import (
     checkpoint,
     errors,
@@ -16,8 +18,8 @@ from common.training import (
 )
 
 
-def train(recipe, run_dir):
-    loop.train(recipe, run_dir, distribution=strategy.make("one_device"))
+def train(recipe, run_dir, name="one_device"):
+    loop.train(recipe, run_dir, distribution=strategy.make(name))
 
 
 @pytest.mark.parametrize("rate", [1e30, 1e38])
@@ -65,3 +67,23 @@ def test_a_first_try_without_data_leaves_the_folder_to_another(
             train(bare, tmp_path)
     assert not (tmp_path / "recipe.json").exists()
     train(dataclasses.replace(bare, l2=0.1), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["one_device", "mirrored"])
+def test_a_broken_photograph_ends_the_run_with_its_name(bare, tmp_path, name):
+    for number in range(16):
+        for split in ("train", "val"):
+            path = tmp_path / "photos" / split / "class" / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(
+                tf.io.encode_jpeg(tf.fill([9, 9, 3], tf.constant(9, tf.uint8))).numpy()
+            )
+    dataset = data.ImageNet(8, 8, str(tmp_path / "photos"))
+    recipe = dataclasses.replace(
+        bare, dataset=dataset, batch_size=4, num_steps=9, checkpoint_every=1
+    )
+    path = tmp_path / "photos" / "train" / "class" / "7.jpg"
+    path.write_bytes(b"GIF89a")
+    with pytest.raises(OSError, match=r"7\.jpg, which is a GIF") as caught:
+        train(recipe, tmp_path / "run", name)
+    assert "command" not in str(caught.value) and "\n" not in str(caught.value)
