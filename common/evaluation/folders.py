@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import csv
+import collections
 import dataclasses
 import hashlib
+import itertools
+import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
-from common.data import crops, pipeline
+from common import recipe as recipes
+from common.data import crops, listing, pipeline, unreadable
 from common.data.lazy import tf
+from common.evaluation import labels
 
-_SUFFIXES = (".jpeg", ".jpg", ".png")
+_OPTIONS = ("split", "classes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +52,31 @@ class Photographs:
             encoded = tf.io.read_file(file)
             return crops.central_crop(encoded, self.resize, self.image_size), label
 
-        rows = tf.data.Dataset.from_tensor_slices((list(self.files), self.labels))
-        return pipeline.finished(pipeline.parallel(rows, photograph).batch(batch_size))
+        files = [os.fsencode(file) for file in self.files]
+        rows = tf.data.Dataset.from_tensor_slices((files, self.labels))
+        examples = unreadable.loaded(rows, photograph, lambda file, _: file)
+        return pipeline.finished(examples.batch(batch_size))
+
+
+def options(spec: str) -> tuple[str, dict[str, str]]:
+    """Returns the folder and the options of FOLDER[?OPTION=VALUE[&OPTION=VALUE...]].
+
+    Args:
+      spec: with the options of `photographs` that are strings, `split` and `classes`.
+
+    Raises:
+      ValueError: an unknown option, or one without a value or twice.
+    """
+    folder, _, query = spec.partition("?")
+    found: dict[str, str] = {}
+    for option in query.split("&") if query else ():
+        name, _, value = option.partition("=")
+        if name not in _OPTIONS:
+            raise ValueError(recipes.unknown(_OPTIONS, name, f"option in {spec}"))
+        if not value or name in found:
+            raise ValueError(f"Expected {name}=VALUE once. Received: {spec}")
+        found[name] = value
+    return folder, found
 
 
 def photographs(
@@ -58,8 +85,9 @@ def photographs(
     *,
     resize: int | None = None,
     split: str = "",
+    classes: str = "",
 ) -> Photographs:
-    """Lists the photographs of a folder.
+    """Lists the photographs of a folder, and prints what of it is left out.
 
     The labels come from `labels.csv` in the folder if it is there, from its columns
     `file` (path within the folder) and `class_index`. Otherwise the folder has a folder
@@ -70,87 +98,139 @@ def photographs(
       image_size: side of the images, in pixels.
       resize: shorter side before the crop; 8/7 of the side by default (256 for 224).
       split: a folder in it, the only one to be read.
+      classes: the order of class folders, see `common.data.listing`.
 
     Raises:
       FileNotFoundError: no photograph, or one of `labels.csv` is missing.
-      ValueError: `labels.csv` lacks a column, or the crop is larger than `resize`.
+      OSError: a photograph is a link to a file that is not there.
+      ValueError: `labels.csv` is not as above, the order of the class folders has to be
+        said, or the crop is larger than `resize`.
     """
     root = pathlib.Path(folder).expanduser()
     resize = round(image_size * 8 / 7) if resize is None else resize
-    if not 1 <= image_size <= resize:
+    _check(image_size, resize, split)
+    is_table = (root / "labels.csv").is_file()
+    if is_table and classes:
         raise ValueError(
-            "Photographs need 1 <= image_size <= resize. Received: "
-            f"image_size={image_size}, resize={resize}"
+            "classes= orders class folders; labels.csv has the classes of this folder. "
+            f"Received: folder={root}, classes={classes}"
         )
-    table = root / "labels.csv"
-    num_classes = None
-    if table.is_file():
-        found = _from_table(table, split)
-    else:
-        found, num_classes = _from_classes(root, split)
-    if not found:
+    found = (
+        _from_table(root, split) if is_table else _from_classes(root, split, classes)
+    )
+    if not found.rows:
         raise FileNotFoundError(
             "Expected labels.csv, or a folder of JPEG or PNG files for each class. "
             f"Received: folder={root}, split={split!r}"
         )
-    files = [root / name for name, _ in found]
-    labels = np.array([label for _, label in found], np.int32)
     return Photographs(
-        tuple(map(str, files)),
-        labels,
-        num_classes,
+        tuple(str(root / name) for name, _ in found.rows),
+        np.array([label for _, label in found.rows], np.int32),
+        None if is_table else len(found.names),
         image_size,
         resize,
         {
             "folder": root.resolve().name,
             "split": split,
-            "count": len(found),
+            **found.notes(classes),
+            "count": len(found.rows),
             "image_size": image_size,
             "resize": resize,
-            "fingerprint": _fingerprint(root, found),
+            "fingerprint": _fingerprint(root, found.rows),
         },
     )
 
 
-def _from_table(table: pathlib.Path, split: str) -> list[tuple[str, int]]:
-    """Returns file and label of the rows, without those outside the split."""
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    for column in ("file", "class_index"):
-        if rows and column not in rows[0]:
-            raise ValueError(
-                f"{table} must have the columns file and class_index. "
-                f"Received: {', '.join(rows[0])}"
-            )
-    inside = f"{split}/" if split else ""
-    return [
-        (row["file"], int(row["class_index"]))
-        for row in rows
-        if row["file"].startswith(inside)
-    ]
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """What a folder has.
+
+    Attributes:
+      rows: file, as a path within the folder, and label of the photographs.
+      left_out: how many files there are besides, by their kind.
+      names: of the class folders, in their order.
+    """
+
+    rows: list[tuple[str, int]]
+    left_out: dict[str, int]
+    names: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> list[str]:
+        """Names of the class folders without a photograph."""
+        labels = {label for _, label in self.rows}
+        return [name for label, name in enumerate(self.names) if label not in labels]
+
+    def notes(self, order: str) -> dict[str, Any]:
+        """Returns entries of the record: nothing where there is nothing to say."""
+        first = {str(label): name for label, name in enumerate(self.names)}
+        notes = {
+            "classes": order if order in ("sorted", "numeric") else _base(order),
+            "first_classes": dict(itertools.islice(first.items(), listing.SHOWN)),
+            "left_out": self.left_out,
+            "empty_classes": len(self.empty),
+        }
+        return {name: value for name, value in notes.items() if value}
 
 
-def _from_classes(root: pathlib.Path, split: str) -> tuple[list[tuple[str, int]], int]:
-    """Returns file and label of the files in class folders, and number of classes."""
-    folders = sorted(
-        path
-        for path in (root / split).glob("*/")
-        if path.is_dir() and path.name[0] != "."
-    )
-    found = [
-        (str(path.relative_to(root)), label)
-        for label, folder in enumerate(folders)
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _SUFFIXES and path.name[0] != "."
+def _base(path: str) -> str:
+    return pathlib.PurePath(path).name
+
+
+def _check(image_size: int, resize: int, split: str) -> None:
+    if not 1 <= image_size <= resize:
+        raise ValueError(
+            "Photographs need 1 <= image_size <= resize. Received: "
+            f"image_size={image_size}, resize={resize}"
+        )
+    if labels.escapes(split):
+        raise ValueError(f"split must be a folder in it. Received: split={split}")
+
+
+def _from_table(root: pathlib.Path, split: str) -> _Found:
+    """Returns the photographs that `labels.csv` names within the split."""
+    rows = labels.read(root / "labels.csv", split)
+    named = {name for name, _ in rows} | {"labels.csv"}
+    left_out: collections.Counter[str] = collections.Counter()
+    for place, folders, names in os.walk(root / split):
+        folders[:] = [name for name in folders if name[0] != "."]
+        here = pathlib.Path(place).relative_to(root)
+        left_out.update(
+            listing.kind(name)
+            for name in names
+            if name[0] != "." and (here / name).as_posix() not in named
+        )
+    listing.say(str(root / split), left_out)
+    return _Found(rows, dict(sorted(left_out.items())))
+
+
+def _from_classes(root: pathlib.Path, split: str, order: str) -> _Found:
+    """Returns the photographs in class folders."""
+    path = str(root / split)
+    names = listing.classes(path, order)
+    files, left_out = listing.photographs(path, names)
+    rows = [
+        (str(pathlib.PurePath(split, name, file)), label)
+        for label, (name, some) in enumerate(zip(names, files, strict=True))
+        for file in some
     ]
-    return found, len(folders)
+    found = _Found(rows, left_out, names)
+    if rows:
+        listing.say(path, left_out, found.empty)
+    return found
 
 
 def _fingerprint(root: pathlib.Path, found: list[tuple[str, int]]) -> str:
     """Returns a hash of names, labels and sizes: it changes with the list of files.
 
     Raises:
-      FileNotFoundError: a file is missing.
+      OSError: a file is a link to one that is not there.
     """
-    lines = [f"{name} {label} {(root / name).stat().st_size}" for name, label in found]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    lines = []
+    for name, label in found:
+        try:
+            lines.append(f"{name} {label} {(root / name).stat().st_size}")
+        except FileNotFoundError:
+            raise unreadable.described(str(root / name)) from None
+    text = "\n".join(lines).encode(errors="surrogateescape")
+    return hashlib.sha256(text).hexdigest()

@@ -1,9 +1,12 @@
 """Photographs in folders: labels, order, crops and fingerprints."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from common import evaluation
 from common.data import crops
 from common.evaluation import folders
 
@@ -61,20 +64,124 @@ def test_a_split_of_a_table_is_one_of_its_folders(table):
     }
 
 
+@pytest.fixture
+def class_folders(tmp_path):
+    """Returns a maker of class folders in a split; class n02 has two photographs."""
+
+    def made(split=""):
+        root = tmp_path / split
+        names = ("n02/b.JPEG", "n02/a.jpg", "n01/c.jpg", "n10/d.jpeg")
+        for seed, name in enumerate(names):
+            write(root / name, seed)
+        (root / "n00").mkdir()  # a class without photographs keeps its number
+        (root / ".hidden").mkdir()
+        return tmp_path
+
+    return made
+
+
 @pytest.mark.parametrize("split", ["", "val"])
-def test_class_folders_are_numbered_in_the_order_of_their_names(tmp_path, split):
-    root = tmp_path / split
-    for seed, name in enumerate(("n2/b.JPEG", "n2/a.jpg", "n1/c.jpg", "n10/d.jpeg")):
-        write(root / name, seed)
-    (root / "n0").mkdir()  # a class without photographs keeps its number
-    (root / "n1" / "notes.txt").write_text("no photograph")
-    (root / ".hidden").mkdir()
-    images = folders.photographs(tmp_path, 16, split=split)
+def test_class_folders_are_numbered_in_the_order_of_their_names(class_folders, split):
+    images = folders.photographs(class_folders(split), 16, split=split)
     names = [file.rpartition("/")[2] for file in images.files]
-    assert names == ["c.jpg", "d.jpeg", "a.jpg", "b.JPEG"]
-    assert images.labels.tolist() == [1, 2, 3, 3] and images.num_classes == 4
+    assert names == ["c.jpg", "a.jpg", "b.JPEG", "d.jpeg"]
+    assert images.labels.tolist() == [1, 2, 2, 3] and images.num_classes == 4
     pixels, labels = collected(images)
-    assert pixels.shape == (4, 16, 16, 3) and labels.tolist() == [1, 2, 3, 3]
+    assert pixels.shape == (4, 16, 16, 3) and labels.tolist() == [1, 2, 2, 3]
+    assert images.record["first_classes"] == {"0": "n00", "1": "n01", "2": "n02"}
+    assert "classes" not in images.record and "left_out" not in images.record
+
+
+def test_the_order_of_the_classes_can_be_said(class_folders):
+    folder = class_folders()
+    (folder / "n2").mkdir()
+    with pytest.raises(ValueError, match="classes=sorted, numeric"):
+        folders.photographs(folder, 16)
+    images = folders.photographs(folder, 16, classes="numeric")
+    assert images.labels.tolist() == [1, 2, 2, 4]
+    assert images.record["classes"] == "numeric"
+    (folder / "order.txt").write_text("n10\nn02\nn2\nn01\nn00\nfish\n")
+    images = folders.photographs(folder, 16, classes=str(folder / "order.txt"))
+    assert images.labels.tolist() == [0, 1, 1, 3] and images.num_classes == 6
+    assert images.record["classes"] == "order.txt"
+    assert images.record["first_classes"] == {"0": "n10", "1": "n02", "2": "n2"}
+
+
+def test_what_is_not_read_is_said_and_in_the_record(class_folders, capsys):
+    folder = class_folders("val")
+    for name in ("n01/x.webp", "n01/y.BMP", "n01/in/z.jpg", "notes.txt"):
+        (folder / "val" / name).parent.mkdir(exist_ok=True)
+        (folder / "val" / name).write_bytes(b"")
+    record = folders.photographs(folder, 16, split="val").record
+    assert record["left_out"] == {
+        ".bmp": 1,
+        ".txt outside": 1,
+        ".webp": 1,
+        "folders": 1,
+    }
+    assert record["empty_classes"] == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"{folder}/val: not read: 1 .bmp, 1 .txt outside, 1 .webp, 1 folders",
+        f"{folder}/val: 1 classes have no photograph: n00",
+    ]
+
+
+def test_what_a_table_does_not_name_is_said_and_in_the_record(table, capsys):
+    folders.photographs(table, 16)
+    assert not capsys.readouterr().out
+    write(table / "a/more.jpg", 5)
+    (table / "classes.csv").write_text("")
+    record = folders.photographs(table, 16, split="a").record
+    assert record["left_out"] == {".jpg": 1}
+    assert f"{table}/a: not read: 1 .jpg\n" == capsys.readouterr().out
+
+
+def test_a_photograph_that_is_damaged_is_named(table):
+    (table / "a/z.png").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
+    images = folders.photographs(table, 16)
+
+    def logits_fn(pixels):
+        return pixels[:, 0, :1, 0] * tf.linspace(0.0, 1.0, 1_000)
+
+    with pytest.raises(OSError, match=r"file=.*a/z\.png, which is a WebP"):
+        evaluation.evaluate(logits_fn, images.test_batches(batch_size=2))
+
+
+def test_a_link_to_nothing_is_named(class_folders):
+    folder = class_folders()
+    os.symlink("nothing", folder / "n01" / "x.jpg")
+    with pytest.raises(OSError, match=r"n01/x\.jpg, which is a link") as caught:
+        folders.photographs(folder, 16)
+    assert not isinstance(caught.value, FileNotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("photos", ("photos", {})),
+        ("photos?split=val/a", ("photos", {"split": "val/a"})),
+        (
+            "a/b?classes=x=y.txt&split=val",
+            ("a/b", {"classes": "x=y.txt", "split": "val"}),
+        ),
+    ],
+)
+def test_options_stand_behind_a_question_mark(spec, expected):
+    assert folders.options(spec) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("photos?class=sorted", "Received: class. Nearest: classes"),
+        ("photos?split=a&&classes=b", "Unknown option"),
+        ("photos?split=", "split=VALUE once. Received: photos"),
+        ("photos?split=a&split=b", "split=VALUE once"),
+    ],
+)
+def test_options_that_are_unclear_are_refused(spec, message):
+    with pytest.raises(ValueError, match=message):
+        folders.options(spec)
 
 
 def test_the_fingerprint_is_of_the_list(table):
@@ -101,6 +208,8 @@ def test_a_missing_photograph_is_named(table):
     [
         ({"split": "c"}, FileNotFoundError, "split='c'"),
         ({"resize": 15}, ValueError, "image_size=16, resize=15"),
+        ({"split": "../a"}, ValueError, "split=../a"),
+        ({"classes": "sorted"}, ValueError, "labels.csv.*classes=sorted"),
     ],
 )
 def test_what_cannot_be_read_is_refused(table, settings, error, message):
