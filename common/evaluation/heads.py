@@ -1,0 +1,158 @@
+"""What a network from elsewhere answers: one of its outputs, as logits.
+
+A softmax at the end is taken off, and a sigmoid, which keeps the order of the classes
+of outputs that are independent. At the end means that what follows moves or casts
+numbers and changes none. One that is elsewhere is the network's own, and stays. The
+network that was loaded is not changed: its layers may have other uses in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from common import recipe as recipes
+
+_KERAS = "keras."  # beginning of the modules of its own classes
+_MOVES = (
+    *("ActivityRegularization", "AlphaDropout", "Cast", "Copy", "Dropout"),
+    *("ExpandDims", "Flatten", "GaussianDropout", "GaussianNoise", "GetItem"),
+    *("Identity", "Permute", "Ravel", "Reshape", "Squeeze", "Transpose"),
+)
+# Layers whose activation is the last thing that they do.
+_ACTIVATED = (
+    keras.layers.Activation,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+)
+_SOFTMAXES = (keras.activations.softmax, keras.ops.softmax)
+_SIGMOIDS = (keras.activations.sigmoid, keras.ops.sigmoid)
+_LINEAR = keras.activations.linear
+
+
+def answers(network: keras.Model, output: str | None) -> Callable[[Any], Any]:
+    """Returns images -> what the network answers, in inference mode.
+
+    Args:
+      network: of one input; its own images.
+      output: name or position of the one that is meant, where it has several.
+
+    Raises:
+      ValueError: `output` is not one of them, or they are several and it is None.
+    """
+    outputs = getattr(network, "outputs", None)
+    if outputs is None:  # it is code, which says what it answers when it is called
+        return lambda images: _called(network, images, output)
+    tensor = outputs[_chosen(_names(network), output)]
+    logits = _before_softmax(tensor)
+    chosen = keras.Model(_inputs(network), tensor if logits is None else logits)
+    return lambda images: chosen(images, training=False)
+
+
+def _called(network: keras.Model, images: Any, output: str | None) -> Any:
+    found = network(images, training=False)
+    paths = [path for path, _ in keras.tree.flatten_with_path(found)]
+    names = [".".join(map(str, path)) for path in paths]
+    return keras.tree.flatten(found)[_chosen(names, output)]
+
+
+def _names(network: keras.Model) -> list[str]:
+    """Returns the names of the outputs: keys, or the layers that they are of."""
+    structure = getattr(network, "output", network.outputs)
+    return [
+        ".".join(map(str, path))
+        if any(isinstance(part, str) for part in path)
+        else tensor._keras_history.operation.name
+        for path, tensor in keras.tree.flatten_with_path(structure)
+    ]
+
+
+def _inputs(network: keras.Model) -> Any:
+    """Returns the inputs in the structure in which the network is called."""
+    return network.inputs[0] if len(network.inputs) == 1 else network.input
+
+
+def _chosen(names: list[str], output: str | None) -> int:
+    """Returns the position of the output that is meant."""
+    listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names))
+    if output is None:
+        if len(names) > 1:
+            raise ValueError(
+                f"It has {len(names)} outputs; say output= one of {listed}"
+            )
+        return 0
+    if names.count(output) == 1:
+        return names.index(output)
+    if output.isdecimal() and int(output) < len(names):
+        return int(output)
+    raise ValueError(recipes.unknown(names, output, f"or ambiguous output of {listed}"))
+
+
+def _before_softmax(tensor: Any) -> Any:
+    """Returns the tensor without the softmax that it ends with; None if it has none."""
+    operation, node_index, tensor_index = tensor._keras_history
+    arguments = operation._inbound_nodes[node_index].arguments
+    if not arguments.keras_tensors:
+        return None
+    if isinstance(operation, keras.Model) and hasattr(operation, "outputs"):
+        logits = _before_softmax(operation.outputs[tensor_index])
+        if logits is None:
+            return None
+        operation = keras.Model(_inputs(operation), logits)
+        return operation(*arguments.args, **arguments.kwargs)
+    before = arguments.keras_tensors[0]
+    if _is_softmax(operation, before.shape):
+        return before
+    if _is_softmax(getattr(operation, "activation", None), tensor.shape) and (
+        type(operation) in _ACTIVATED
+    ):
+        return _without_activation(operation)(*arguments.args, **arguments.kwargs)
+    logits = _before_softmax(before) if _only_moves(operation) else None
+    if logits is None:
+        return None
+    args, kwargs = arguments.fill_in({id(before): logits})
+    return operation(*args, **kwargs)
+
+
+def _is_softmax(function: Any, shape: Sequence[int | None]) -> bool:
+    """Whether it is a softmax over all numbers of an example, or a sigmoid."""
+    kind = type(function)
+    name = kind.__name__ if kind.__module__.startswith(_KERAS) else ""
+    if function in _SIGMOIDS or name == "Sigmoid":
+        return True
+    if function not in _SOFTMAXES and name != "Softmax":
+        return False
+    axis = getattr(function, "axis", -1)
+    if axis is None:
+        return False
+    axes = {a % len(shape) for a in ([axis] if isinstance(axis, int) else axis)}
+    sizes = [shape[a] for a in axes]
+    return (
+        0 not in axes
+        and None not in shape[1:]
+        and math.prod(sizes) == math.prod(shape[1:])
+    )
+
+
+def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Returns a layer of the same weights with a linear activation."""
+    config = {k: v for k, v in layer.get_config().items() if k != "name"}
+    twin = type(layer).from_config({**config, "activation": "linear"})
+    if layer.weights:
+        twin.build(layer.get_build_config()["input_shape"])
+        twin.set_weights(layer.get_weights())
+    return twin
+
+
+def _only_moves(operation: Any) -> bool:
+    """Whether it changes no number in inference mode, but its place or its type."""
+    if not type(operation).__module__.startswith(_KERAS):
+        return False
+    if getattr(operation, "activation", None) is _LINEAR:
+        return isinstance(operation, keras.layers.Activation)
+    return type(operation).__name__ in _MOVES

@@ -1,0 +1,182 @@
+"""Networks from files, to be computed in float32 whatever they were saved in.
+
+Half precision loses gradients (a probability below 6e-8 is zero in float16), and an
+input of whole numbers cuts them, so a network that was saved so would look robust.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+FLOAT32 = "float32"
+_OTHER_FLOATS = re.compile(r"(mixed_)?(float16|bfloat16|float64)")
+_MISSING = re.compile(
+    r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([^']+)'"
+    r"|'([\w.]+>\w+)'"
+)
+
+
+@contextlib.contextmanager
+def defaults() -> Iterator[None]:
+    """Sets what Keras takes from the user's `keras.json` to its own defaults, inside.
+
+    Where a file or a function leaves layout or precision open, it means these.
+    """
+    kept = keras.config.floatx(), keras.config.dtype_policy()
+    layout = keras.config.image_data_format()
+    keras.config.set_floatx(FLOAT32)
+    keras.config.set_dtype_policy(FLOAT32)
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(kept[0])
+        keras.config.set_dtype_policy(kept[1])
+        keras.config.set_image_data_format(layout)
+
+
+def check_intact(file: pathlib.Path) -> None:
+    """Refuses a file that is not whole, or not of the kind that its name says.
+
+    Raises:
+      ValueError: says so.
+    """
+    if file.suffix == ".keras":
+        _check_zip(file)
+    elif file.suffix in (".h5", ".hdf5"):
+        try:
+            h5py.File(file, "r").close()
+        except OSError:
+            raise ValueError("The file is damaged, or no HDF5 file") from None
+
+
+def load(file: pathlib.Path) -> keras.Model:
+    """Loads a saved model; no Python code in the file is run.
+
+    Raises:
+      ValueError: the file is of weights alone, or has no model that can be loaded.
+    """
+    if file.name.endswith(".weights.h5"):
+        raise ValueError("It holds weights alone; say NETWORK:FILE")
+    return keras.saving.load_model(file, compile=False)
+
+
+def reason(error: Exception) -> str:
+    """Returns in one line why Keras did not load a network, and what can be done."""
+    text = str(error).strip()
+    if "lambda" in text and "deserializ" in text:
+        return (
+            "it has a Lambda layer, and the Python code in a file is not run: save it "
+            "again with a layer of keras.layers or keras.ops in its place"
+        )
+    if found := _MISSING.search(text):
+        name = next(filter(None, found.groups()))
+        return (
+            f"it needs {name}, which Keras does not have: save it again with layers of "
+            "keras.layers, or import what registers it before the file is loaded"
+        )
+    return text.partition("\n")[0][:300] or type(error).__name__
+
+
+def in_float32(
+    network: keras.Model, images: np.ndarray
+) -> tuple[keras.Model, dict[str, str]]:
+    """Returns the network, or one of the same weights that computes in float32.
+
+    An input of whole numbers becomes one of float32 if the network answers the same;
+    if it does not, whole numbers are part of what it computes, and it is kept.
+
+    Args:
+      network: as it was loaded.
+      images: whole numbers, in the network's own layout.
+
+    Returns:
+      The network, and its precisions: in the `file`, and as it is `evaluated`.
+    """
+    saved_in = _precisions(network)
+    kept = {"file": saved_in, "evaluated": saved_in}
+    if saved_in == FLOAT32:
+        return network, kept
+    config = keras.saving.serialize_keras_object(network)
+    rewritten = _rewritten(config)
+    if rewritten == config:  # such as int8, which is how its weights are stored
+        return network, kept
+    twin = keras.saving.deserialize_keras_object(rewritten)
+    twin.set_weights(network.get_weights())
+    if "input" in saved_in and not _same_answers(network, twin, images):
+        return network, kept
+    return twin, {"file": saved_in, "evaluated": _precisions(twin)}
+
+
+def _check_zip(file: pathlib.Path) -> None:
+    message = "The file is damaged, or no .keras file"
+    try:
+        with zipfile.ZipFile(file) as archive:
+            broken = archive.testzip()
+            if broken or "config.json" not in archive.namelist():
+                raise ValueError(f"{message}: {broken or 'no config.json'} in it")
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{message}: {error}") from None
+
+
+def _precisions(network: keras.Model) -> str:
+    """Returns the precisions of its layers other than float32, or float32."""
+    found = set()
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.InputLayer):
+            if layer.dtype != FLOAT32:
+                found.add(f"{layer.dtype} input")
+            continue
+        policy = layer.dtype_policy
+        parts = [policy]
+        if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
+            parts = [policy.default_policy, *policy.values()]
+        found |= {part.name for part in parts} - {FLOAT32}
+    return ", ".join(sorted(found)) or FLOAT32
+
+
+def _rewritten(config: Any) -> Any:
+    """Returns what Keras serialized, with float32 for every precision and input."""
+    if isinstance(config, list | tuple):
+        return type(config)(map(_rewritten, config))
+    if not isinstance(config, dict):
+        return config
+    found = {key: _rewritten(value) for key, value in config.items()}
+    inner = found.get("config")
+    if found.get("class_name") == "DTypePolicy":
+        found["config"] = {**inner, "name": FLOAT32}
+    elif found.get("class_name") == "InputLayer":
+        found["config"] = {**inner, "dtype": FLOAT32}
+    elif _OTHER_FLOATS.fullmatch(str(found.get("dtype"))):
+        found["dtype"] = FLOAT32
+    return found
+
+
+def _same_answers(network: keras.Model, twin: keras.Model, images: np.ndarray) -> bool:
+    """Whether both answer alike, up to what half precision loses."""
+    try:
+        pairs = zip(
+            *(
+                [
+                    np.asarray(x, np.float64)
+                    for x in keras.tree.flatten(n(images, training=False))
+                ]
+                for n in (network, twin)
+            ),
+            strict=True,
+        )
+        return all(
+            np.abs(a - b).max() <= 0.02 * np.abs(a - a.mean()).max() for a, b in pairs
+        )
+    except Exception:  # such as an operation that only whole numbers have
+        return False
