@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import pathlib
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,9 +18,11 @@ from common import overrides
 from common import recipe as recipes
 from common.evaluation import accuracy, folders, foreign, transferability
 from common.evaluation import judges as judging
+from common.results import intervals
 from common.training import manifest
 
 CLEAN = "clean"  # the evaluation that every network has
+NEAR_CHANCE = 0.1  # of the way from chance to 100 %
 
 
 def study(
@@ -31,6 +34,7 @@ def study(
     transfers: Iterable[str] = (),
     seed: int = 0,
     batch_size: int = 50,
+    distribution: Any = None,
 ) -> None:
     """Evaluates every network under every attack, and every pair; keeps what is done.
 
@@ -42,30 +46,33 @@ def study(
       transfers: names of the attacks that are shown to the other networks, too.
       seed: of the attacks.
       batch_size: images attacked at a time.
+      distribution: a strategy of one machine whose replicas share each batch, in whose
+        scope the networks were loaded; None for one device.
 
     Raises:
-      ValueError: two networks of one name, an unknown attack, or images in folders of
-        other classes than a network has.
+      ValueError: two networks of one name or of different classes, an unknown attack or
+        seed, or images of other classes than a network has.
     """
     shown = {name: recipes.lookup(attacks, name, "attack") for name in transfers}
-    _check(classifiers, images)
-    judges = {found.name: judging.Judges(found.logits_fn) for found in classifiers}
-    tasks: list[tuple[Any, Any, str, Any]] = [
-        (source, None, name, attack)
-        for source in classifiers
-        for name, attack in {CLEAN: None, **attacks}.items()
-    ] + [
-        (source, target, name, attack)
-        for source, target in itertools.permutations(classifiers, 2)
-        for name, attack in shown.items()
-    ]
-    for source, target, name, attack in tasks:
+    if not 0 <= seed < 2**32:
+        raise ValueError(
+            f"seed must be at least 0 and below 2**32. Received: seed={seed}"
+        )
+    _check_networks(classifiers)
+    for found in classifiers:
+        _check_classes(found, images)
+    judges = {
+        found.name: judging.Judges(found.logits_fn, distribution)
+        for found in classifiers
+    }
+    for source, target, name, attack in _tasks(classifiers, attacks, shown):
         stem = f"{name}_to_{target.name}" if target else name
         path = folder / source.name / "evaluations" / f"{stem}.json"
         notes = {"evaluation": stem, "network": source.record, "images": images.record}
         if target:
             notes.update(target=target.name, target_network=target.record)
         if _is_done(path, {**notes, "attack": attack, "seed": seed}):
+            _warn(source.name, _read(path).get("warnings", ()))
             continue
         print(f"{source.name}: {stem}", flush=True)
         record = _measured(
@@ -77,27 +84,81 @@ def study(
             seed=seed,
         )
         record.notes.update(notes, **manifest.environment())
+        if name == CLEAN and (warnings := _doubts(record, source)):
+            record.notes["warnings"] = warnings
         record.save(path)
         low, high = record.interval
         print(f"\n{record.accuracy:.2f} % of {record.total} [{low:.2f}, {high:.2f}]")
+        _warn(source.name, record.notes.get("warnings", ()))
 
 
-def _check(
-    classifiers: Sequence[foreign.Classifier], images: folders.Photographs
-) -> None:
+def _tasks(
+    classifiers: Sequence[foreign.Classifier],
+    attacks: Mapping[str, Any],
+    shown: Mapping[str, Any],
+) -> list[tuple[Any, Any, str, Any]]:
+    """Returns source, target or None, name and attack of every evaluation."""
+    return [
+        (source, None, name, attack)
+        for source in classifiers
+        for name, attack in {CLEAN: None, **attacks}.items()
+    ] + [
+        (source, target, name, attack)
+        for source, target in itertools.permutations(classifiers, 2)
+        for name, attack in shown.items()
+    ]
+
+
+def _check_networks(classifiers: Sequence[foreign.Classifier]) -> None:
     names = [found.name for found in classifiers]
     if len(set(names)) < len(names):
         raise ValueError(
             "Networks need different names: add ?name=. "
             f"Received: names={', '.join(names)}"
         )
-    for found in classifiers:
-        if images.num_classes not in (None, found.num_classes):
-            raise ValueError(
-                "Class folders are numbered, so they must be the network's classes. "
-                f"Received: {images.num_classes} folders, {found.name} with "
-                f"{found.num_classes} classes"
-            )
+    classes = {found.num_classes for found in classifiers}
+    if len(classes) > 1:
+        counts = ", ".join(f"{c.name} with {c.num_classes}" for c in classifiers)
+        raise ValueError(
+            "What transfers is counted between networks of the same classes; where one "
+            f"has a background class, drop it with ?background=. Received: {counts}"
+        )
+
+
+def _check_classes(found: foreign.Classifier, images: folders.Photographs) -> None:
+    received = f"{found.name} with {found.num_classes} classes"
+    if images.num_classes not in (None, found.num_classes):
+        raise ValueError(
+            "Class folders are numbered, so they must be the network's classes; "
+            "?background=first drops a background class. "
+            f"Received: {images.num_classes} folders, {received}"
+        )
+    wrong = images.labels[(images.labels < 0) | (images.labels >= found.num_classes)]
+    if wrong.size:
+        raise ValueError(
+            "Labels count the network's classes from 0; ?background=first drops a "
+            f"background class. Received: class_index={wrong[0]}, {received}"
+        )
+
+
+def _doubts(record: Any, found: foreign.Classifier) -> list[str]:
+    """Returns a warning if the network knows the clean images hardly or not at all."""
+    chance = 1 / found.num_classes
+    reached = (record.correct / record.total - chance) / (1 - chance)
+    low, _ = intervals.wilson(record.correct, record.total)
+    if reached >= NEAR_CHANCE and low > 100 * chance:
+        return []
+    return [
+        f"clean accuracy {record.accuracy:.2f} % of {record.total} is near chance "
+        f"({100 * chance:.3g} %), so attacks say nothing. Look at the order of the "
+        "classes, a background class (?background=), what pixels are (?pixels=) and "
+        "which output is read (?output=)"
+    ]
+
+
+def _warn(name: str, warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"warning: {name}: {warning}", file=sys.stderr, flush=True)
 
 
 def _measured(
@@ -118,6 +179,7 @@ def _measured(
             seed=seed,
             progress=True,
             judges=judges[source.name],
+            distribution=judges[source.name].distribution,
         )
     return transferability.transfer(
         source.logits_fn,
@@ -134,5 +196,9 @@ def _is_done(path: pathlib.Path, expected: Mapping[str, Any]) -> bool:
     """Whether the record is there, of this attack, seed, networks and images."""
     if not path.exists():
         return False
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = _read(path)
     return all(overrides.agrees(found.get(key), part) for key, part in expected.items())
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))

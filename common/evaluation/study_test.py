@@ -1,5 +1,7 @@
 """Studies of tiny networks: what is recorded, skipped and refused."""
 
+import contextlib
+import dataclasses
 import json
 
 import keras
@@ -8,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks
-from common.evaluation import folders, foreign, study
+from common.evaluation import folders, foreign, record, study
 from common.results import measured
 
 ATTACKS = {"fgsm_8": attacks.FGSM(8.0), "fgsm_16": attacks.FGSM(16.0)}
@@ -61,14 +63,14 @@ def test_every_network_attack_and_pair_is_recorded(classifiers, images, tmp_path
         names = ("clean", "fgsm_8", "fgsm_16", f"fgsm_16_to_{target.name}")
         assert set(found.evaluations) == set(names)
         for name in names:
-            record = found.evaluation(name).record
-            assert record["evaluation"] == name and record["seed"] == 3
-            assert record["network"] == source.record
-            assert record["images"] == images.record
-            assert "tensorflow" in record["versions"]
-            assert str(tmp_path) not in json.dumps(record)
-        assert record["target"] == target.name
-        assert record["target_network"] == target.record
+            content = found.evaluation(name).record
+            assert content["evaluation"] == name and content["seed"] == 3
+            assert content["network"] == source.record
+            assert content["images"] == images.record
+            assert "tensorflow" in content["versions"]
+            assert str(tmp_path) not in json.dumps(content)
+        assert content["target"] == target.name
+        assert content["target_network"] == target.record
         ((pixels, labels),) = images.test_batches(batch_size=9)
         for name, attack in {"clean": None, **ATTACKS}.items():
             shown = attack(source.logits_fn, pixels, labels) if attack else pixels
@@ -121,11 +123,93 @@ def test_names_must_differ_and_attacks_be_known(classifiers, images, tmp_path):
         run(classifiers, images, tmp_path, transfers=("pdg",))
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_is_one_that_attacks_take(classifiers, images, tmp_path, seed):
+    with pytest.raises(ValueError, match=rf"below 2\*\*32. Received: seed={seed}$"):
+        run(classifiers, images, tmp_path, seed=seed)
+
+
+def test_networks_of_other_classes_are_refused_before_any_work(
+    classifiers, images, tmp_path
+):
+    spec = f"{tmp_path}/two.keras?pixels=unit&background=first"
+    with pytest.raises(ValueError, match=r"Received: one with 7, two with 6$"):
+        run([classifiers[0], foreign.classifier(spec)], images, tmp_path / "records")
+    assert not (tmp_path / "records").exists()
+
+
+@pytest.mark.parametrize("label", [-1, 7])
+def test_labels_must_be_classes_of_the_network(classifiers, images, tmp_path, label):
+    table = tmp_path / "labels.csv"
+    table.write_text(f"{table.read_text()}0.jpg,{label}\n")
+    wrong = folders.photographs(tmp_path, 14)
+    with pytest.raises(ValueError, match=rf"class_index={label}, one with 7 classes$"):
+        run(classifiers, wrong, tmp_path / "records")
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "num_classes", "warned"),
+    [
+        (1, 9, 7, True),
+        (5, 9, 7, False),
+        (9, 60, 10, True),
+        (30, 60, 10, False),
+        (5, 200, 1000, True),  # neighbours of ImageNet are alike: off by one
+        (155, 200, 1000, False),
+        (2, 2, 2, True),  # two images say nothing
+        (110, 200, 2, True),
+        (150, 200, 2, False),
+    ],
+)
+def test_clean_accuracy_near_chance_is_a_doubt(right, total, num_classes, warned):
+    found = foreign.Classifier("x", None, 8, num_classes, {})
+    doubts = study._doubts(record.Record(np.arange(total) < right), found)
+    assert bool(doubts) == warned
+    for cause in ("order of the classes", "background=", "pixels=", "output="):
+        assert all(cause in doubt for doubt in doubts)
+
+
+def test_a_doubt_stands_in_the_record_and_is_said_each_time(
+    classifiers, images, tmp_path, capsys
+):
+    wrong = dataclasses.replace(images, labels=(images.labels + 1) % 7)
+    answers = classifiers[0].logits_fn(next(iter(images.test_batches(batch_size=9)))[0])
+    knows = dataclasses.replace(images, labels=np.argmax(answers, -1).astype(np.int32))
+    for labelled, doubtful in ((wrong, True), (wrong, True), (knows, False)):
+        run(
+            classifiers[:1],
+            labelled,
+            tmp_path / f"records{doubtful}",
+            known={},
+            transfers=(),
+        )
+        found = measured.Run(tmp_path / f"records{doubtful}" / "one")
+        assert ("warnings" in found.evaluation("clean").record) == doubtful
+        said = capsys.readouterr().err
+        assert ("warning: one: clean accuracy" in said) == doubtful
+
+
+def test_replicas_count_what_one_device_counts(images, tmp_path, two_replicas):
+    save(tmp_path / "one.keras", 14, seed=1)
+    counts = []
+    for distribution in (None, two_replicas):
+        scope = distribution.scope() if distribution else contextlib.nullcontext()
+        with scope:
+            found = foreign.classifier(f"{tmp_path}/one.keras?pixels=unit")
+        folder = tmp_path / f"records{len(counts)}"
+        run([found], images, folder, distribution=distribution, transfers=())
+        one = measured.Run(folder / "one")
+        counts.append([one.survived(name).tolist() for name in ("clean", *ATTACKS)])
+    assert counts[0] == counts[1]
+
+
 def test_class_folders_must_be_the_classes_of_the_network(classifiers, tmp_path):
     (tmp_path / "classes" / "cat").mkdir(parents=True)
     pixels = tf.zeros((16, 16, 3), tf.uint8)
     file = tmp_path / "classes" / "cat" / "a.jpg"
     file.write_bytes(tf.io.encode_jpeg(pixels).numpy())
     images = folders.photographs(tmp_path / "classes", 14)
-    with pytest.raises(ValueError, match="1 folders, one with 7 classes"):
+    with pytest.raises(
+        ValueError, match=r"background=first.* 1 folders, one with 7 classes"
+    ):
         run(classifiers, images, tmp_path / "records")

@@ -56,6 +56,7 @@ def errors(paper: str, workdir: pathlib.Path) -> str:
         blocks.append(
             f"**{network}**, error on {clean['total']} clean images: "
             f"{_error(clean)} %; under attack, %:\n\n{table}"
+            + "".join(f"\n\nWarning: {text}." for text in clean.get("warnings", ()))
         )
     return "\n\n".join([*blocks, _made_by(paper, found)])
 

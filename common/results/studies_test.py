@@ -58,6 +58,13 @@ def test_the_command_says_the_order_of_the_classes(tmp_path):
     assert command in studies.errors("paper", tmp_path)
 
 
+def test_a_warning_stands_below_the_table_of_its_network(workdir):
+    write(workdir, "A", "clean", correct=0, warnings=["clean accuracy is near chance"])
+    first, second = studies.errors("paper", workdir).split("**B**")
+    assert first.endswith("|\n\nWarning: clean accuracy is near chance.\n\n")
+    assert "Warning" not in second
+
+
 def test_transfers_show_rate_count_and_error_of_the_target(workdir):
     lines = studies.transfers("paper", workdir).splitlines()
     assert lines[2] == "| A to B, fgsm | - (of 0); 20.0 | 35.0 (of 20); 40.0 |"
