@@ -5,6 +5,8 @@ Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run fa
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import inspect
 import logging as python_logging
 import math
@@ -12,15 +14,18 @@ import pathlib
 import sys
 from collections.abc import Callable, Sequence
 
+import keras
 from absl import flags, logging
 
 from common import processes, runs
 from common import recipe as recipes
+from common import session as sessions
 from common.evaluation import folders, foreign, study
 from common.results import claims, comparison, text
 from common.training import cost, engine, errors, learner
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
+BATCH_SIZE = 250
 USAGE_ERRORS = (ValueError, FileNotFoundError, flags.Error)
 RUN_ERRORS = (errors.RunError, OSError)  # such as a full disk
 
@@ -41,8 +46,9 @@ Commands:
 
   A classifier C is model.keras?pixels=tf (or unit, raw), or a network of
   keras.applications with a file of its weights: MobileNetV2:weights.h5?image_size=224
+  Further: name=, image_size=, output= of several, background=first (or last) to drop
 
-Flags:
+Flags (a command refuses those that it has no use for):
 {flags}
 Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run failed.
 """
@@ -60,7 +66,12 @@ def define_flags() -> flags.FlagValues:
     define(flags.DEFINE_string, "data_dir", None, "TFDS folder; default TFDS_DATA_DIR")
     define(flags.DEFINE_string, "strategy", "auto", ", ".join(engine.STRATEGIES))
     define(flags.DEFINE_string, "precision", "float32", ", ".join(learner.PRECISIONS))
-    define(flags.DEFINE_integer, "seed", None, "short for --set seed=")
+    define(
+        flags.DEFINE_integer,
+        "seed",
+        None,
+        "short for --set seed=; 0 in a study",
+    )
     define(
         flags.DEFINE_multi_string, "set", [], "override a field: --set method.epsilon=4"
     )
@@ -79,7 +90,11 @@ def define_flags() -> flags.FlagValues:
         "with records in a folder of their own",
     )
     define(
-        flags.DEFINE_integer, "eval_batch_size", 250, "images evaluated at a time", 1
+        flags.DEFINE_integer,
+        "eval_batch_size",
+        None,
+        "images evaluated at a time; default 250, in a study 50",
+        1,
     )
     define(
         flags.DEFINE_boolean,
@@ -112,9 +127,11 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
             return GOOD if values.help else USAGE
         command = recipes.lookup(COMMANDS, words[0], "command")
         _check_names(command, words)
+        _check_flags(command, words[0], values)
+        values.eval_batch_size = values.eval_batch_size or command.batch_size
         if argv is None:
             processes.end_on_signals()
-        return command(open_session(paper, values), *words[1:])
+        return command.run(open_session(paper, values), *words[1:])
     except USAGE_ERRORS as error:
         return fail(USAGE, error)
     except RUN_ERRORS as error:
@@ -130,6 +147,9 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     logging.set_verbosity(logging.INFO)
     # Every evaluation compiles its own attack, which TensorFlow takes for retracing.
     python_logging.getLogger("tensorflow").setLevel("ERROR")
+    # Whatever keras.json says: the suite's images and layers are these.
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
     paper.recipes_at(values.scale)
     if values.deterministic:
         engine.make_deterministic()
@@ -147,7 +167,8 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
         overrides=tuple(overrides),
         weights=values.weights,
         branch=values.branch,
-        eval_batch_size=values.eval_batch_size,
+        eval_batch_size=values.eval_batch_size or BATCH_SIZE,
+        seed=values.seed or 0,
     )
 
 
@@ -236,7 +257,6 @@ def compare(session: runs.Session, tables: Sequence[str] = ()) -> int:
 
 
 def _claims(session: runs.Session) -> int:
-    _refuse_overrides(session)
     judged = claims.check_claims(session.paper, session.scale, session.workdir)
     print(text.text_claims(judged, session.scale))
     return claims.exit_status(judged, session.scale)
@@ -245,23 +265,29 @@ def _claims(session: runs.Session) -> int:
 def _study(session: runs.Session, images: str, *classifiers: str) -> int:
     if not classifiers:
         raise ValueError("study needs one or more classifiers. Received: none")
-    found = [foreign.classifier(spec) for spec in classifiers]
-    folder, _, split = images.partition("?split=")
-    photographs = folders.photographs(
-        folder, max(c.image_size for c in found), split=split
-    )
+    if not session.is_chief:
+        return GOOD
     evaluations = session.paper.evaluations_at("paper")
     shown = [e.attack for e in evaluations.values() if e.target]
     attacks = {
         name: e.attack for name, e in evaluations.items() if e.attack and not e.target
     }
-    study.study(
-        found,
-        photographs,
-        attacks,
-        session.workdir / session.paper.name / "study",
-        transfers=[name for name, attack in attacks.items() if attack in shown],
-    )
+    distribution = session.local_distribution
+    scope = engine.scope(distribution) if distribution else contextlib.nullcontext()
+    with sessions.explained_failures():
+        with scope:
+            found = [foreign.classifier(spec) for spec in classifiers]
+        folder, _, split = images.partition("?split=")
+        study.study(
+            found,
+            folders.photographs(folder, max(c.image_size for c in found), split=split),
+            attacks,
+            session.workdir / session.paper.name / "study",
+            transfers=[name for name, attack in attacks.items() if attack in shown],
+            seed=session.seed,
+            batch_size=session.eval_batch_size,
+            distribution=distribution,
+        )
     return GOOD
 
 
@@ -273,14 +299,27 @@ def _refuse_overrides(session: runs.Session) -> None:
         )
 
 
-def _check_names(command: Callable[..., int], words: Sequence[str]) -> None:
+def _check_names(command: Command, words: Sequence[str]) -> None:
     try:
-        inspect.signature(command).bind(None, *words[1:])
+        inspect.signature(command.run).bind(None, *words[1:])
     except TypeError:
         raise ValueError(
             f"Wrong number of names after {words[0]}; see --help. "
             f"Received: {' '.join(words)}"
         ) from None
+
+
+def _check_flags(command: Command, word: str, values: flags.FlagValues) -> None:
+    """Refuses a flag that would change nothing."""
+    taken = (*command.flags, *OF_ALL)
+    for name in values:
+        value = values[name].value
+        if name not in (*taken, "help") and value != values[name].default:
+            first = value[0] if isinstance(value, list) else value
+            raise ValueError(
+                f"{word} has no use for --{name}; it takes --{', --'.join(taken)}. "
+                f"Received: --{name}={first}"
+            )
 
 
 def fail(status: int, error: Exception) -> int:
@@ -289,12 +328,33 @@ def fail(status: int, error: Exception) -> int:
     return status
 
 
-COMMANDS: dict[str, Callable[..., int]] = {
-    "list": _list,
-    "cost": _cost,
-    "train": _train,
-    "evaluate": _evaluate,
-    "table": _table,
-    "claims": _claims,
-    "study": _study,
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes:
+      run: takes the session and the names, and returns the exit status.
+      flags: those that it has a use for, beside `OF_ALL`.
+      batch_size: images evaluated at a time, unless the flag says it.
+    """
+
+    run: Callable[..., int]
+    flags: tuple[str, ...]
+    batch_size: int = BATCH_SIZE
+
+
+# Where and how the process runs.
+OF_ALL = ("workdir", "strategy", "deterministic")
+_RECIPE = ("scale", "set", "seed")
+_RUN = ("scale", "data_dir", "precision")
+COMMANDS = {
+    "list": Command(_list, ("scale",)),
+    "cost": Command(_cost, _RECIPE),
+    "train": Command(_train, (*_RUN, "set", "seed")),
+    "evaluate": Command(
+        _evaluate, (*_RUN, "set", "seed", "weights", "branch", "eval_batch_size")
+    ),
+    "table": Command(_table, (*_RUN, "eval_batch_size")),
+    "claims": Command(_claims, ("scale",)),
+    "study": Command(_study, ("seed", "eval_batch_size"), batch_size=50),
 }

@@ -5,10 +5,14 @@ import json
 import os
 import re
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from common import cli
 from common import recipe as recipes
+from common.evaluation import study
 from common.results import claims, text
 
 TINY = ("--set=num_steps=3", "--strategy=one_device")
@@ -165,11 +169,7 @@ def test_no_command_shows_the_help_and_is_usage(run):
         (["train", "plain", "--strategy=mirored"], "Nearest: mirrored"),
         (["train", "plain", "--precision=float16"], "Nearest: float32"),
         (["train", "plain", "--seed=one"], "--seed=one"),
-        (["train", "plain", "--branch=clean"], "train without it.*--branch=clean"),
-        (["table", "main", "--branch=clean"], "train without it.*--branch=clean"),
         (["train", "plain", "--seed=-1"], "Received: seed=-1"),
-        (["table", "main", "--set=l2=0"], "as they are.*Received: l2=0"),
-        (["claims", "--seed=1"], "Received: seed=1"),
         (["train"], "Wrong number of names after train; see --help"),
         (["train", "plain", "replayed"], "Received: train plain replayed"),
         (["claims", "stronger"], "Wrong number of names after claims"),
@@ -185,6 +185,123 @@ def test_wrong_usage_is_one_line_and_status_2(run, run_dir, argv, message):
     assert re.search(message, line)
     assert "Traceback" not in out
     assert not run_dir.exists()
+
+
+# A value of each flag that is not its default.
+VALUES = {
+    "scale": "paper",
+    "data_dir": "here",
+    "precision": "mixed_bfloat16",
+    "seed": "1",
+    "set": "l2=0",
+    "weights": "raw",
+    "branch": "clean",
+    "eval_batch_size": "9",
+}
+NAMES = {
+    "cost": ["plain"],
+    "train": ["plain"],
+    "evaluate": ["plain"],
+    "table": ["main"],
+}
+
+
+def test_every_flag_is_of_all_commands_or_has_a_value_here():
+    assert {*VALUES, *cli.OF_ALL, "help"} == set(cli.define_flags())
+
+
+@pytest.mark.parametrize("word", cli.COMMANDS)
+def test_a_flag_that_a_command_would_ignore_is_refused(run, run_dir, word):
+    names = ["images", "c.keras"] if word == "study" else NAMES.get(word, [])
+    for flag in set(VALUES) - set(cli.COMMANDS[word].flags):
+        status, out, (line,) = run(word, *names, f"--{flag}={VALUES[flag]}")
+        assert (status, out) == (cli.USAGE, "")
+        assert re.search(rf"{word} has no use for --{flag}; it takes --", line)
+        assert line.endswith(f"Received: --{flag}={VALUES[flag]}")
+    assert not run_dir.exists()
+
+
+def test_what_keras_json_says_is_set_aside(run):
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_floatx("float16")
+    assert run("list")[0] == cli.GOOD
+    assert keras.config.image_data_format() == "channels_last"
+    assert keras.config.floatx() == "float32"
+
+
+@pytest.fixture
+def network(tmp_path):
+    """Returns the string of a network of two classes, dark and light."""
+    file = tmp_path / "light.keras"
+    dense = keras.layers.Dense(2, activation="softmax")
+    pool = keras.layers.GlobalAveragePooling2D()
+    network = keras.Sequential([keras.Input((8, 8, 3)), pool, dense])
+    dense.set_weights([np.array([[-9, 9]] * 3), np.array([9, -9])])
+    network.save(file)
+    return f"{file}?pixels=unit"
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    for name, value in (("dark", 20), ("light", 240)):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        pixels = tf.fill((9, 9, 3), tf.constant(value, tf.uint8))
+        for number in range(3):
+            file = tmp_path / "images" / name / f"{number}.png"
+            file.write_bytes(tf.io.encode_png(pixels).numpy())
+    return str(tmp_path / "images")
+
+
+def test_study_honours_its_flags(run, tmp_path, network, photographs, monkeypatch):
+    given = []
+    measure = study.study
+    monkeypatch.setattr(
+        study, "study", lambda *a, **k: given.append(k) or measure(*a, **k)
+    )
+    assert run("study", photographs, network)[::2] == (cli.GOOD, [])
+    flags = ("--seed=3", "--eval_batch_size=4", "--strategy=mirrored")
+    assert run("study", photographs, network, *flags)[::2] == (cli.GOOD, [])
+    defaults, found = given
+    assert (defaults["seed"], defaults["batch_size"]) == (0, 50)
+    assert (found["seed"], found["batch_size"]) == (3, 4)
+    assert found["distribution"].num_replicas_in_sync == 2
+    folder = tmp_path / "runs" / "tiny" / "study" / "light" / "evaluations"
+    for path in folder.glob("*.json"):
+        record = json.loads(path.read_text())
+        assert (record["seed"], record["total"], record["correct"]) == (3, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["IMAGES", "no.keras"], "No such file.*Received: no.keras"),
+        (["IMAGES", "{network}&name=.."], "Received: name=.."),
+        (["IMAGES", "{network}&nam=x"], "Received: nam. Nearest: name"),
+        (["IMAGES", "{network}&output=aux"], "Cannot load classifier=.*output"),
+        (["IMAGES", "{network}", "{network}"], r"add \?name="),
+        (["IMAGES", "{network}", "--seed=-1"], "Received: seed=-1"),
+        (["nowhere", "{network}"], "Received: folder=nowhere"),
+        (["IMAGES"], "one or more classifiers"),
+        ([], "Wrong number of names after study"),
+    ],
+)
+def test_wrong_use_of_study_is_one_line(run, network, photographs, argv, message):
+    words = [word.format(network=network) for word in argv]
+    words = [photographs if word == "IMAGES" else word for word in words]
+    status, _, (line,) = run("study", *words)
+    assert status == cli.USAGE and re.search(message, line)
+
+
+def test_a_failure_of_the_engine_in_a_study_is_one_line(
+    run, network, photographs, monkeypatch
+):
+    def fail(*args, **kwargs):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM\nat length")
+
+    monkeypatch.setattr(study, "study", fail)
+    status, _, (line,) = run("study", photographs, network)
+    assert status == cli.FAILED
+    assert line.endswith("--eval_batch_size. Received: ResourceExhaustedError: OOM")
 
 
 def test_a_run_of_another_precision_fails_with_the_difference(run):

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 from common import overrides
 from common import recipe as recipes
-from common.training import engine, imported, learner, manifest
+from common.training import engine, errors, imported, learner, manifest
 
 RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
+
+
+@contextlib.contextmanager
+def explained_failures() -> Iterator[None]:
+    """Raises a `RunError` of one line where the engine fails inside."""
+    try:
+        yield
+    except engine.FAILURES as error:
+        raise errors.RunError(
+            f"{engine.NAME} failed; what was finished is kept. Where memory ran out, "
+            "give the same command a smaller --eval_batch_size. "
+            f"Received: {type(error).__name__}: {engine.reason(error)}"
+        ) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +47,7 @@ class Session:
         the path of released ones, see `common.training.imported`.
       branch: of batch norm, for every evaluation; "" for the one that it says.
       eval_batch_size: images evaluated at a time, on which no outcome depends.
+      seed: of the attacks of a study; recipes have theirs, which overrides change.
     """
 
     paper: recipes.Paper
@@ -44,6 +60,7 @@ class Session:
     weights: str = ""
     branch: str = ""
     eval_batch_size: int = 250
+    seed: int = 0
 
     def recipe(self, name: str) -> recipes.Recipe:
         """Returns the recipe with the overrides applied."""
@@ -71,6 +88,12 @@ class Session:
     def is_chief(self) -> bool:
         """Whether this worker writes the records."""
         return engine.worker(self.distribution)[0] == 0
+
+    @property
+    def local_distribution(self) -> Any:
+        """Where an evaluation runs; None where the chief of several does it."""
+        one_machine = engine.worker(self.distribution)[1] == 1
+        return self.distribution if one_machine else None
 
     @property
     def has_released_weights(self) -> bool:

@@ -22,7 +22,7 @@ import keras
 from keras import ops
 
 from common import backend
-from common.models import activations, inception
+from common.models import activations, inception, layers
 
 LARGE_IMAGE = 75  # from this size on, ImageNet's form leaves a last grid of 1x1 or more
 _LETTERS = string.ascii_lowercase[1:]  # of the blocks on a grid; "a" is the reduction
@@ -96,6 +96,7 @@ class Inception(abc.ABC):
                 f"{LARGE_IMAGE} pixels or more, whose stem has strides of its own. "
                 f"Received: stem_stride={self.stem_stride}"
             )
+        layers.check_layout()
         network = Network(self, self.parts(num_classes, large=large))
         network.build((1, image_size, image_size, channels))
         return network

@@ -60,8 +60,23 @@ def normal_classifier(num_classes: int, *, stddev: float) -> keras.layers.Dense:
     return _classifier(num_classes, kernel_initializer, keras.initializers.Zeros())
 
 
+def check_layout() -> None:
+    """Refuses the other layout, in which layers without one of their own would be.
+
+    Raises:
+      ValueError: names the setting of Keras.
+    """
+    layout = keras.config.image_data_format()
+    if layout != "channels_last":
+        raise ValueError(
+            "The networks take images of channels last: set image_data_format in "
+            f"keras.json. Received: image_data_format={layout}"
+        )
+
+
 def built(network: keras.Model, image_size: int, channels: int) -> keras.Model:
     """Returns the network after one call, which creates its weights."""
+    check_layout()
     images = keras.ops.zeros((1, image_size, image_size, channels))
     mode = {"branch": network.branches[0]} if hasattr(network, "branches") else {}
     network(images, **mode)

@@ -2,7 +2,9 @@
 
 import keras
 import numpy as np
+import pytest
 
+from common import models
 from common.models import layers
 
 
@@ -81,3 +83,15 @@ class Branched(keras.Model):
 def test_built_networks_have_their_weights_whatever_their_branches():
     network = layers.built(Branched(), 8, 1)
     assert network.weights[0].shape == (3, 3, 1, 2)
+
+
+@pytest.mark.parametrize("network", models.MODELS)
+def test_channels_first_is_refused_in_one_line(network):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(
+            ValueError, match=r"Received: image_data_format=channels_fi"
+        ):
+            network().build(10, 32)
+    finally:
+        keras.config.set_image_data_format("channels_last")
