@@ -13,6 +13,7 @@ import math
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from absl import flags, logging
@@ -54,55 +55,39 @@ Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run fa
 """
 
 
+_WEIGHTS = (
+    "to evaluate: a file of released ones, or raw for those of the last update where "
+    "the recipe averages"
+)
+_BRANCH = (
+    "of batch norm, to evaluate: in place of the one that each evaluation says, with "
+    "records in a folder of their own"
+)
+_DETERMINISTIC = "bit-identical repetition on GPUs, at some speed; CPUs repeat anyway"
+_FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, help
+    (flags.DEFINE_string, "scale", "digits", "paper, small or digits"),
+    (flags.DEFINE_string, "workdir", "runs", "folder of all runs"),
+    (flags.DEFINE_string, "data_dir", None, "TFDS folder; default TFDS_DATA_DIR"),
+    (flags.DEFINE_string, "strategy", "auto", ", ".join(engine.STRATEGIES)),
+    (flags.DEFINE_string, "precision", "float32", ", ".join(learner.PRECISIONS)),
+    (flags.DEFINE_integer, "seed", None, "short for --set seed=; 0 in a study"),
+    (flags.DEFINE_multi_string, "set", [], "override a field: --set method.epsilon=4"),
+    (flags.DEFINE_string, "weights", "", _WEIGHTS),
+    (flags.DEFINE_string, "branch", "", _BRANCH),
+    (
+        *(flags.DEFINE_integer, "eval_batch_size", None),
+        *("images evaluated at a time; default 250, in a study 50", 1),
+    ),
+    (flags.DEFINE_boolean, "deterministic", False, _DETERMINISTIC),
+    (flags.DEFINE_boolean, "help", False, "show this"),
+)
+
+
 def define_flags() -> flags.FlagValues:
     """Returns the flags of all commands, at their defaults."""
     values = flags.FlagValues()
-
-    def define(kind: Callable[..., object], *args: object) -> None:
-        kind(*args, flag_values=values)
-
-    define(flags.DEFINE_string, "scale", "digits", "paper, small or digits")
-    define(flags.DEFINE_string, "workdir", "runs", "folder of all runs")
-    define(flags.DEFINE_string, "data_dir", None, "TFDS folder; default TFDS_DATA_DIR")
-    define(flags.DEFINE_string, "strategy", "auto", ", ".join(engine.STRATEGIES))
-    define(flags.DEFINE_string, "precision", "float32", ", ".join(learner.PRECISIONS))
-    define(
-        flags.DEFINE_integer,
-        "seed",
-        None,
-        "short for --set seed=; 0 in a study",
-    )
-    define(
-        flags.DEFINE_multi_string, "set", [], "override a field: --set method.epsilon=4"
-    )
-    define(
-        flags.DEFINE_string,
-        "weights",
-        "",
-        "to evaluate: a file of released ones, or raw for those of the last update "
-        "where the recipe averages",
-    )
-    define(
-        flags.DEFINE_string,
-        "branch",
-        "",
-        "of batch norm, to evaluate: in place of the one that each evaluation says, "
-        "with records in a folder of their own",
-    )
-    define(
-        flags.DEFINE_integer,
-        "eval_batch_size",
-        None,
-        "images evaluated at a time; default 250, in a study 50",
-        1,
-    )
-    define(
-        flags.DEFINE_boolean,
-        "deterministic",
-        False,
-        "bit-identical repetition on GPUs, at some speed; CPUs repeat anyway",
-    )
-    define(flags.DEFINE_boolean, "help", False, "show this")
+    for define, *definition in _FLAGS:
+        define(*definition, flag_values=values)
     return values
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,7 @@ _PIXELS: dict[str, Callable[[Any], Any]] = {
     "unit": lambda images: images / 255.0,
     "tf": lambda images: images / 127.5 - 1.0,
 }
-_BACKGROUND = {"first": slice(1, None), "last": slice(None, -1)}
+_KEPT = {"": slice(None), "first": slice(1, None), "last": slice(None, -1)}
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue; ITU-R BT.601
 
 
@@ -108,7 +109,7 @@ def classifier(spec: str) -> Classifier:
     said = specs.parse(spec, _OPTIONS)
     name = said.name
     try:
-        with saved.defaults():
+        with saved.defaults(), warnings.catch_warnings(record=True) as doubts:
             logits_fn, taken, precision = _loaded(said)
             answer = np.asarray(logits_fn(_noise((4, *taken.size, 3))))
         if answer.ndim != 2 or answer.shape[1] < 2:
@@ -118,6 +119,10 @@ def classifier(spec: str) -> Classifier:
     except Exception as error:  # Keras raises every kind where a file does not fit
         reason = saved.reason(error)
         raise ValueError(f"Cannot load classifier={spec}: {reason}") from error
+    for doubt in doubts:  # of a file that was refused there would be pages of them
+        warnings.showwarning(
+            doubt.message, doubt.category, doubt.filename, doubt.lineno
+        )
     record: dict[str, Any] = {
         "name": name,
         "spec": said.without_folders,
@@ -130,8 +135,8 @@ def classifier(spec: str) -> Classifier:
 
 def _loaded(said: specs.Spec) -> tuple[Callable[[Any], Any], _Input, dict[str, str]]:
     """Returns images -> logits, the network's input, and its precisions."""
-    background = said.options.get("background")
-    if background not in (None, *_BACKGROUND):
+    background = said.options.get("background", "")
+    if background not in _KEPT:
         raise ValueError(f"background is first or last, not {background}")
     saved.check_intact(said.file)
     network, preprocess = (_application if said.network else _saved)(said)
@@ -144,7 +149,7 @@ def _loaded(said: specs.Spec) -> tuple[Callable[[Any], Any], _Input, dict[str, s
     def logits_fn(images: Any) -> Any:
         with saved.defaults():
             found = answers(taken(images, preprocess))
-        return ops.cast(found, "float32")[:, _BACKGROUND.get(background, slice(None))]
+        return ops.cast(found, "float32")[:, _KEPT[background]]
 
     if background:  # without it, probabilities no longer sum to 1
         with_all = answers(taken(_noise((4, *taken.size, 3)), preprocess))
@@ -190,12 +195,12 @@ def _input(network: keras.Model, image_size: str | None) -> _Input:
     if channels not in (None, 1, 3):
         raise ValueError(f"expected images of 3 channels or of 1 in, not {shape}")
     sides = shape[2:] if channels_first else shape[1:3]
-    size = sides if image_size is None else specs.image_size(image_size)
-    if None in size:
+    height, width = sides if image_size is None else specs.image_size(image_size)
+    if height is None or width is None:
         raise ValueError(f"its input is {shape}; say image_size=SIDE or HEIGHTxWIDTH")
-    if any(a not in (None, b) for a, b in zip(sides, size, strict=True)):
+    if any(a not in (None, b) for a, b in zip(sides, (height, width), strict=True)):
         raise ValueError(f"Its input is {shape}; image_size={image_size} does not fit")
-    return _Input(tuple(size), channels or 3, channels_first)
+    return _Input((height, width), channels or 3, channels_first)
 
 
 def _input_shape(network: keras.Model) -> tuple[int | None, ...]:

@@ -8,7 +8,6 @@ network that was loaded is not changed: its layers may have other uses in it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -131,12 +130,8 @@ def _is_softmax(function: Any, shape: Sequence[int | None]) -> bool:
     if axis is None:
         return False
     axes = {a % len(shape) for a in ([axis] if isinstance(axis, int) else axis)}
-    sizes = [shape[a] for a in axes]
-    return (
-        0 not in axes
-        and None not in shape[1:]
-        and math.prod(sizes) == math.prod(shape[1:])
-    )
+    others = [size for a, size in enumerate(shape) if a > 0 and a not in axes]
+    return 0 not in axes and all(size == 1 for size in others)
 
 
 def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:

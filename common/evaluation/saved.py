@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import re
+import textwrap
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -85,7 +86,7 @@ def reason(error: Exception) -> str:
             f"it needs {name}, which Keras does not have: save it again with layers of "
             "keras.layers, or import what registers it before the file is loaded"
         )
-    return text.partition("\n")[0][:300] or type(error).__name__
+    return textwrap.shorten(text, 300, placeholder=" ...") or type(error).__name__
 
 
 def in_float32(
@@ -152,7 +153,7 @@ def _rewritten(config: Any) -> Any:
     if not isinstance(config, dict):
         return config
     found = {key: _rewritten(value) for key, value in config.items()}
-    inner = found.get("config")
+    inner: Any = found.get("config")
     if found.get("class_name") == "DTypePolicy":
         found["config"] = {**inner, "name": FLOAT32}
     elif found.get("class_name") == "InputLayer":

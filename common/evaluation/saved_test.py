@@ -173,3 +173,4 @@ def test_keras_json_is_set_aside_and_comes_back():
         assert keras.config.floatx() == "float16"
     finally:
         keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
