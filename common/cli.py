@@ -5,7 +5,6 @@ Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run fa
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import inspect
 import logging as python_logging
@@ -257,15 +256,19 @@ def _study(session: runs.Session, images: str, *classifiers: str) -> int:
     attacks = {
         name: e.attack for name, e in evaluations.items() if e.attack and not e.target
     }
-    distribution = session.local_distribution
-    scope = engine.scope(distribution) if distribution else contextlib.nullcontext()
+    distribution = engine.alone(session.distribution)
     with sessions.explained_failures():
-        with scope:
+        with engine.scope(distribution):
             found = [foreign.classifier(spec) for spec in classifiers]
-        folder, _, split = images.partition("?split=")
+        folder, options = folders.options(images)
         study.study(
             found,
-            folders.photographs(folder, max(c.image_size for c in found), split=split),
+            folders.photographs(
+                folder,
+                max(c.image_size for c in found),
+                split=options.get("split", ""),
+                classes=options.get("classes", ""),
+            ),
             attacks,
             session.workdir / session.paper.name / "study",
             transfers=[name for name, attack in attacks.items() if attack in shown],

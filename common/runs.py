@@ -13,6 +13,7 @@ import keras
 
 from common import evaluation, overrides
 from common import recipe as recipes
+from common import session as sessions
 from common.evaluation import examples, logits, plan
 from common.session import Session
 from common.training import RunError, engine, loop, manifest
@@ -68,14 +69,8 @@ def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> No
       RunError: the recipe or the target of a transfer is not trained to its end, the
         folder is of another, or the engine failed, as where memory runs out.
     """
-    try:
+    with sessions.explained_failures():
         _evaluate_missing(session, name, tuple(evaluations))
-    except engine.FAILURES as error:
-        raise RunError(
-            f"{engine.NAME} failed; what was finished is kept. Where memory ran out, "
-            "give the same command a smaller --eval_batch_size. "
-            f"Received: {type(error).__name__}: {engine.reason(error)}"
-        ) from error
 
 
 def _evaluate_missing(session: Session, name: str, named: tuple[str, ...]) -> None:

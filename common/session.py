@@ -90,12 +90,6 @@ class Session:
         return engine.worker(self.distribution)[0] == 0
 
     @property
-    def local_distribution(self) -> Any:
-        """Where an evaluation runs; None where the chief of several does it."""
-        one_machine = engine.worker(self.distribution)[1] == 1
-        return self.distribution if one_machine else None
-
-    @property
     def has_released_weights(self) -> bool:
         """Whether the weights come from a file, not from a run."""
         return self.weights not in ("", RAW)

@@ -95,8 +95,9 @@ def evaluate(
         show(found.right, len(found.outcomes))
         file.save(pool, found)
     file.remove()
-    has_top5 = examples.num_classes > 5
-    return found.record(attack, has_top5=has_top5, seed=seed, seconds=file.seconds)
+    return found.record(
+        attack, num_classes=examples.num_classes, seed=seed, seconds=file.seconds
+    )
 
 
 def check_settings(attack: Any, seed: Any, batch_size: Any) -> int:

@@ -25,11 +25,13 @@ from keras import ops
 from common import backend
 from common.attacks import attack as attacks
 from common.attacks import checks, losses
+from common.results import intervals
 
 ASKED = 32  # images asked at a time
 ENOUGH = 20  # values from which the form of a network's answers is judged
 CHANGE = 1e-3  # of the range of the logits: more is another answer
 NEAR = 0.01  # of the range of the answers: nearer is at one of its ends
+NEAR_CHANCE = 0.1  # of the way from chance to 100 %
 CROWDED = 0.5  # share of the answers at the ends, from which they are squashed
 
 
@@ -147,18 +149,39 @@ class Watch:
         return _asked(self._logits_fn, images, labels, climbed, seed=self._seed)[1]
 
 
-def warnings(no_gradient: int | None, total: int) -> list[str]:
-    """Returns what to know before a robust accuracy is believed, a line each.
+def without_gradient(count: int, total: int) -> list[str]:
+    """Returns a warning if images could not be attacked.
 
     Args:
-      no_gradient: images that were right and had no gradient; None if none was asked.
+      count: of images that were right and had no gradient.
       total: images evaluated.
     """
-    if not no_gradient:
+    if not count:
         return []
     return [
-        f"{no_gradient} of {total} images are right and have no gradient: the attack "
-        "could not move them, so they do not show robustness"
+        f"{count} of {total} images are right and have no gradient: the attack could "
+        "not move them, so they do not show robustness"
+    ]
+
+
+def near_chance(correct: int, total: int, num_classes: int) -> list[str]:
+    """Returns a warning if a network knows the clean images hardly or not at all.
+
+    Args:
+      correct: of the clean images.
+      total: images evaluated.
+      num_classes: K.
+    """
+    chance = 1 / num_classes
+    reached = (correct / total - chance) / (1 - chance)
+    low, _ = intervals.wilson(correct, total)
+    if reached >= NEAR_CHANCE and low > 100 * chance:
+        return []
+    return [
+        f"clean accuracy {100 * correct / total:.2f} % of {total} is near chance "
+        f"({100 * chance:.3g} %), so attacks say nothing. Look at the order of the "
+        "classes, a background class (?background=), what pixels are (?pixels=) and "
+        "which output is read (?output=)"
     ]
 
 

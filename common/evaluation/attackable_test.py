@@ -221,3 +221,33 @@ def test_predict_is_refused():
     network.build((None, 8, 8, 1))
     with pytest.raises(ValueError, match=r"not network.predict"):
         evaluation.evaluate(network.predict, [(doubtful.IMAGES, doubtful.LABELS)])
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "num_classes", "warned"),
+    [
+        (1, 9, 7, True),
+        (5, 9, 7, False),
+        (9, 60, 10, True),
+        (30, 60, 10, False),
+        (5, 200, 1000, True),  # neighbours of ImageNet are alike: off by one
+        (155, 200, 1000, False),
+        (2, 2, 2, True),  # two images say nothing
+        (110, 200, 2, True),
+        (150, 200, 2, False),
+    ],
+)
+def test_clean_accuracy_near_chance_is_a_warning(right, total, num_classes, warned):
+    warnings = attackable.near_chance(right, total, num_classes)
+    assert bool(warnings) == warned
+    for cause in ("order of the classes", "background=", "pixels=", "output="):
+        assert all(cause in warning for warning in warnings)
+
+
+def test_a_record_of_clean_images_warns_of_chance_and_one_of_an_attack_does_not():
+    batches = [(doubtful.IMAGES, (doubtful.LABELS + 1) % 10)]
+    record = evaluation.evaluate(doubtful.honest, batches)
+    assert "is near chance (10 %)" in record.warnings[0]
+    assert not evaluation.evaluate(
+        doubtful.honest, batches, doubtful.ATTACKS["noise"]
+    ).warnings

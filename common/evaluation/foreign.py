@@ -31,7 +31,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from common.evaluation import heads, logits, saved, specs
+from common.evaluation import attackable, heads, saved, specs
 
 _OPTIONS = ("name", "image_size", "output", "background")
 _PIXELS: dict[str, Callable[[Any], Any]] = {
@@ -153,7 +153,7 @@ def _loaded(said: specs.Spec) -> tuple[Callable[[Any], Any], _Input, dict[str, s
 
     if background:  # without it, probabilities no longer sum to 1
         with_all = answers(taken(_noise((4, *taken.size, 3)), preprocess))
-        logits.check_logits(ops.cast(with_all, "float32"))
+        attackable.check_logits(ops.cast(with_all, "float32"))
     return logits_fn, taken, precision
 
 

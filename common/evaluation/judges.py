@@ -118,7 +118,8 @@ class Judges:
         outcomes = np.concatenate([np.asarray(x) for x in self._pieces(outcomes)])
         _check(outcomes)
         bits = (_TOP1, _TOP5, _HIT, _STILL)
-        return Verdict(*(outcomes & bit > 0 for bit in bits), self._pieces(images))
+        top1, top5, hit, still = (outcomes & bit > 0 for bit in bits)
+        return Verdict(top1, top5, hit, still, self._pieces(images))
 
     def _pieces(self, parts: Any) -> tuple[Any, ...]:
         return engine.parts(self.distribution, parts)

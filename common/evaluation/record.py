@@ -36,6 +36,7 @@ class Record:
       findings: what the rounds of the attack found, for `beginning`.
       no_gradient: bool [total]: right before the attack, and without a gradient to
         leave by; None for clean images. See `common.evaluation.attackable`.
+      num_classes: K, where it is known.
     """
 
     survived: np.ndarray
@@ -48,6 +49,7 @@ class Record:
     hit: np.ndarray | None = None
     findings: Findings | None = None
     no_gradient: np.ndarray | None = None
+    num_classes: int = 0
 
     @property
     def correct(self) -> int:
@@ -84,9 +86,11 @@ class Record:
     @property
     def warnings(self) -> list[str]:
         """What to know before the accuracy is believed, a line each."""
-        if self.no_gradient is None:
-            return []
-        return attackable.warnings(int(self.no_gradient.sum()), self.total)
+        if self.no_gradient is not None:
+            return attackable.without_gradient(int(self.no_gradient.sum()), self.total)
+        if self.attack is None and self.num_classes:
+            return attackable.near_chance(self.correct, self.total, self.num_classes)
+        return []
 
     def beginning(self, attack: Any) -> Record:
         """Returns the record of an attack whose steps are the first of this one's.
@@ -106,7 +110,11 @@ class Record:
                 f"Received: findings=None for attack={self.attack}"
             )
         return self.findings.record(
-            attack, seed=self.seed, seconds=self.seconds, notes=dict(self.notes)
+            attack,
+            seed=self.seed,
+            seconds=self.seconds,
+            notes=dict(self.notes),
+            num_classes=self.num_classes,
         )
 
     def save(self, path: pathlib.Path) -> None:
@@ -137,6 +145,7 @@ class Record:
             **rates,
             "passes": self.passes,
             "seconds": self.seconds,
+            **({"warnings": self.warnings} if self.warnings else {}),
         }
         write(path, content, arrays)
 

@@ -18,11 +18,11 @@ from common import overrides
 from common import recipe as recipes
 from common.evaluation import accuracy, folders, foreign, transferability
 from common.evaluation import judges as judging
-from common.results import intervals
 from common.training import manifest
 
 CLEAN = "clean"  # the evaluation that every network has
-NEAR_CHANCE = 0.1  # of the way from chance to 100 %
+# What is said of a folder beside its images: where it changes, they are the same ones.
+_BESIDE = ("left_out", "empty_classes", "first_classes")
 
 
 def study(
@@ -84,12 +84,10 @@ def study(
             seed=seed,
         )
         record.notes.update(notes, **manifest.environment())
-        if name == CLEAN and (warnings := _doubts(record, source)):
-            record.notes["warnings"] = warnings
         record.save(path)
         low, high = record.interval
         print(f"\n{record.accuracy:.2f} % of {record.total} [{low:.2f}, {high:.2f}]")
-        _warn(source.name, record.notes.get("warnings", ()))
+        _warn(source.name, record.warnings)
 
 
 def _tasks(
@@ -133,27 +131,12 @@ def _check_classes(found: foreign.Classifier, images: folders.Photographs) -> No
             "?background=first drops a background class. "
             f"Received: {images.num_classes} folders, {received}"
         )
-    wrong = images.labels[(images.labels < 0) | (images.labels >= found.num_classes)]
+    wrong = images.labels[images.labels >= found.num_classes]
     if wrong.size:
         raise ValueError(
             "Labels count the network's classes from 0; ?background=first drops a "
             f"background class. Received: class_index={wrong[0]}, {received}"
         )
-
-
-def _doubts(record: Any, found: foreign.Classifier) -> list[str]:
-    """Returns a warning if the network knows the clean images hardly or not at all."""
-    chance = 1 / found.num_classes
-    reached = (record.correct / record.total - chance) / (1 - chance)
-    low, _ = intervals.wilson(record.correct, record.total)
-    if reached >= NEAR_CHANCE and low > 100 * chance:
-        return []
-    return [
-        f"clean accuracy {record.accuracy:.2f} % of {record.total} is near chance "
-        f"({100 * chance:.3g} %), so attacks say nothing. Look at the order of the "
-        "classes, a background class (?background=), what pixels are (?pixels=) and "
-        "which output is read (?output=)"
-    ]
 
 
 def _warn(name: str, warnings: Iterable[str]) -> None:
@@ -196,8 +179,14 @@ def _is_done(path: pathlib.Path, expected: Mapping[str, Any]) -> bool:
     """Whether the record is there, of this attack, seed, networks and images."""
     if not path.exists():
         return False
-    found = _read(path)
-    return all(overrides.agrees(found.get(key), part) for key, part in expected.items())
+    found, wanted = _read(path), dict(expected)
+    for record in (found, wanted):
+        record["images"] = {
+            key: value
+            for key, value in record.get("images", {}).items()
+            if key not in _BESIDE
+        }
+    return all(overrides.agrees(found.get(key), part) for key, part in wanted.items())
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:

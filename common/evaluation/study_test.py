@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks
-from common.evaluation import folders, foreign, record, study
+from common.evaluation import folders, foreign, study
 from common.results import measured
 
 ATTACKS = {"fgsm_8": attacks.FGSM(8.0), "fgsm_16": attacks.FGSM(16.0)}
@@ -138,35 +138,14 @@ def test_networks_of_other_classes_are_refused_before_any_work(
     assert not (tmp_path / "records").exists()
 
 
-@pytest.mark.parametrize("label", [-1, 7])
-def test_labels_must_be_classes_of_the_network(classifiers, images, tmp_path, label):
+def test_labels_must_be_classes_of_the_network(classifiers, images, tmp_path):
     table = tmp_path / "labels.csv"
-    table.write_text(f"{table.read_text()}0.jpg,{label}\n")
+    header, first, *rows = table.read_text().splitlines()
+    file, _, _ = first.partition(",")
+    table.write_text("\n".join([header, f"{file},7", *rows]) + "\n")
     wrong = folders.photographs(tmp_path, 14)
-    with pytest.raises(ValueError, match=rf"class_index={label}, one with 7 classes$"):
+    with pytest.raises(ValueError, match=r"class_index=7, one with 7 classes$"):
         run(classifiers, wrong, tmp_path / "records")
-
-
-@pytest.mark.parametrize(
-    ("right", "total", "num_classes", "warned"),
-    [
-        (1, 9, 7, True),
-        (5, 9, 7, False),
-        (9, 60, 10, True),
-        (30, 60, 10, False),
-        (5, 200, 1000, True),  # neighbours of ImageNet are alike: off by one
-        (155, 200, 1000, False),
-        (2, 2, 2, True),  # two images say nothing
-        (110, 200, 2, True),
-        (150, 200, 2, False),
-    ],
-)
-def test_clean_accuracy_near_chance_is_a_doubt(right, total, num_classes, warned):
-    found = foreign.Classifier("x", None, 8, num_classes, {})
-    doubts = study._doubts(record.Record(np.arange(total) < right), found)
-    assert bool(doubts) == warned
-    for cause in ("order of the classes", "background=", "pixels=", "output="):
-        assert all(cause in doubt for doubt in doubts)
 
 
 def test_a_doubt_stands_in_the_record_and_is_said_each_time(

@@ -61,12 +61,12 @@ class Tally:
                 self.outcomes[slot.index] = slot.outcome
         return [slot for slot in pool if slot.index not in self.outcomes]
 
-    def record(self, attack: Any, *, has_top5: bool, **entries: Any) -> record.Record:
+    def record(self, attack: Any, *, num_classes: int, **entries: Any) -> record.Record:
         """Returns the record, once all examples are done.
 
         Args:
           attack: that was evaluated.
-          has_top5: whether there are more than five classes.
+          num_classes: K; of five or fewer there is no top-5.
           **entries: further ones of the record.
         """
         outcomes = [self.outcomes[index] for index in range(len(self.outcomes))]
@@ -74,11 +74,11 @@ class Tally:
         findings = record.Findings(
             np.array(lost, np.int64),
             np.array(hit, np.int64),
-            np.array(top5, bool) if has_top5 else None,
+            np.array(top5, bool) if num_classes > 5 else None,
             self.passes,
             np.isin(np.arange(len(outcomes)), list(self.no_gradient)),
         )
-        return findings.record(attack, **entries)
+        return findings.record(attack, num_classes=num_classes, **entries)
 
     def _is_done(self, slot: stream.Slot) -> bool:
         """Whether the attack has reached its goal, or all its restarts are over."""

@@ -84,7 +84,7 @@ def test_the_record_is_in_the_order_of_the_dataset():
     pool = add(found, slots(3), WRONG, HIT, RIGHT)
     pool = add(found, pool, HIT, RIGHT)
     add(found, pool, RIGHT)
-    result = found.record(TARGETED, has_top5=True, seed=4, seconds=1.0)
+    result = found.record(TARGETED, num_classes=10, seed=4, seconds=1.0)
     assert result.survived.tolist() == [False, False, True]
     assert result.hit.tolist() == [True, True, False]
     assert (result.top5, result.passes, result.seed) == (None, 600, 4)

@@ -119,7 +119,7 @@ class TransferRecord:
     @property
     def warnings(self) -> list[str]:
         """What to know before the counts are believed, a line each."""
-        return attackable.warnings(self.no_gradient, self.total)
+        return attackable.without_gradient(self.no_gradient, self.total)
 
     def save(self, path: pathlib.Path) -> None:
         """Writes `path` (JSON) and the outcomes beside it (`.npz`), JSON last.
@@ -138,6 +138,7 @@ class TransferRecord:
             "no_gradient": self.no_gradient,
             "passes": self.passes,
             "seconds": self.seconds,
+            **({"warnings": self.warnings} if self.warnings else {}),
         }
         arrays = {}
         for suffix, outcomes in (("", self.top1), ("_top5", self.top5)):

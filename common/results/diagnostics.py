@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from common import overrides, recipe
-from common.evaluation import alarms, attackable
+from common.evaluation import alarms
 from common.results import intervals, measured
 
 STRENGTH = ("epsilon", "num_steps", "num_restarts")  # more of each is a stronger attack
@@ -56,7 +56,7 @@ def diagnose(
         _masking,
         _losses,
         _noise,
-        _no_gradient,
+        _warnings,
         _probe,
         _records,
     )
@@ -128,12 +128,11 @@ def _losses(run: measured.Run) -> Iterator[tuple[str, str]]:
     return _worst(found, "masking")
 
 
-def _no_gradient(run: measured.Run) -> Iterator[tuple[str, str]]:
-    """Images that are right because there was no gradient to attack along."""
+def _warnings(run: measured.Run) -> Iterator[tuple[str, str]]:
+    """What the evaluations themselves warn of; see `common.evaluation.attackable`."""
     for record in _evaluations(run, transfers=True):
-        stuck = record.record.get("no_gradient")
-        for message in attackable.warnings(stuck, record.total):
-            yield "gradient", f"{record.name}: {message}"
+        for message in record.record.get("warnings", ()):
+            yield "record", f"{record.name}: {message}"
 
 
 def _probe(run: measured.Run) -> Iterator[tuple[str, str]]:

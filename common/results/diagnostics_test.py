@@ -56,19 +56,10 @@ def test_too_good_an_evaluation_is_named(
     assert words in message
 
 
-def test_images_without_a_gradient_are_told(tmp_path, write_run, outcomes):
-    write_run(
-        "free_4",
-        {
-            "pgd_20": {"survived": outcomes(500), "no_gradient": 30},
-            "pgd_100": {"survived": outcomes(500), "no_gradient": 0},
-        },
-    )
-    ((kind, message),) = diagnose(tmp_path)
-    assert kind == "gradient"
-    assert message.startswith(
-        "pgd_20: 30 of 1000 images are right and have no gradient"
-    )
+def test_what_a_record_warns_of_is_told(tmp_path, write_run, outcomes):
+    warned = {"survived": outcomes(500), "warnings": ["30 images have no gradient"]}
+    write_run("free_4", {"pgd_20": warned, "pgd_100": outcomes(500)})
+    assert diagnose(tmp_path) == [("record", "pgd_20: 30 images have no gradient")]
 
 
 def test_losses_a_little_apart_are_no_warning(tmp_path, write_run, outcomes):

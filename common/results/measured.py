@@ -160,20 +160,13 @@ class Run:
         ends = self.lines("end")
         return float(ends[-1]["training_minutes"]) if ends else None
 
-    @property
-    def alarms(self) -> tuple[dict[str, Any], ...]:
-        """Alarm lines: `step` and `message`."""
-        return self.lines("alarm")
-
     def lines(self, kind: str) -> tuple[dict[str, Any], ...]:
         """Returns the lines of a kind by step.
 
         A resumed training writes the steps since its last checkpoint again; the later
-        line stands. Alarms are all kept.
+        line stands.
         """
-        lines = [line for line in self.metrics if line.get("kind") == kind]
-        if kind == "alarm":
-            return tuple(lines)
+        lines = (line for line in self.metrics if line.get("kind") == kind)
         latest = {line["step"]: line for line in lines}
         return tuple(latest[step] for step in sorted(latest))
 

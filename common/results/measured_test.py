@@ -40,12 +40,6 @@ def test_a_resumed_training_counts_each_step_once(tmp_path, write_run):
     assert run.training_minutes == 8.0
 
 
-def test_all_alarms_are_kept(tmp_path, write_run):
-    alarm = {"kind": "alarm", "step": 3, "message": "loss rose"}
-    write_run("free_4", {}, metrics=(alarm, alarm))
-    assert len(find(tmp_path).alarms) == 2
-
-
 @pytest.mark.parametrize("name", ["recipe.json", "evaluations/clean.json"])
 def test_half_written_json_is_an_error_that_names_the_file(
     tmp_path, write_run, outcomes, name
