@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import numbers
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -57,11 +58,13 @@ class Recipe:
     def __post_init__(self) -> None:
         counts = ("batch_size", "num_steps", "probe_every", "checkpoint_every")
         for field, low in {**dict.fromkeys(counts, 1), "l2": 0, "seed": 0}.items():
+            kind = numbers.Real if field == "l2" else numbers.Integral
             value = getattr(self, field)
-            if not low <= value < 2**32:
+            if not (isinstance(value, kind) and low <= value < 2**32):
+                a_number = "a number" if field == "l2" else "a whole number"
                 raise ValueError(
-                    f"Recipe.{field} must be at least {low} and below 2**32. "
-                    f"Received: {field}={value}"
+                    f"Recipe.{field} must be {a_number}, at least {low} and below "
+                    f"2**32. Received: {field}={value}"
                 )
         if not 0.0 <= self.average < 1.0:
             raise ValueError(

@@ -34,7 +34,7 @@ def test_lookup_names_the_nearest_or_all():
     "field", ["batch_size", "num_steps", "probe_every", "checkpoint_every"]
 )
 def test_counts_below_one_are_refused(field):
-    with pytest.raises(ValueError, match=f"{field} must be at least 1.*{field}=0"):
+    with pytest.raises(ValueError, match=f"{field} must be a whole number.*{field}=0"):
         dataclasses.replace(PARTS, **{field: 0})
 
 

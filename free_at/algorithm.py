@@ -26,11 +26,7 @@ class FreeTraining(Method):
 
     def __post_init__(self) -> None:
         checks.check_epsilon(self.epsilon)
-        if self.num_replays < 1:
-            raise ValueError(
-                "num_replays must be at least 1. "
-                f"Received: num_replays={self.num_replays}"
-            )
+        checks.check_count("num_replays", self.num_replays)
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> Any:
         """Returns delta = 0 (l. 2); it outlives minibatches and epochs."""

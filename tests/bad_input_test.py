@@ -25,7 +25,8 @@ FREE = dataclasses.replace(
 
 
 def logits_fn(images):
-    return tf.reshape(images, [-1, 64])[:, 20:30] / 50.0
+    pixels = tf.reshape(images, [-1, 64])
+    return pixels[:, 20:30] / 50.0 + pixels[:, 30:40] / 70.0
 
 
 def probabilities(images):
@@ -67,8 +68,8 @@ def evaluate(answers, dataset=Changed(), attack=None):
     evaluation.evaluate(answers, batches, attack)
 
 
-def attacked(images):
-    attacks.FGSM(8.0)(logits_fn, tf.constant(images), tf.constant([1]))
+def attacked(images, labels=(1,)):
+    attacks.FGSM(8.0)(logits_fn, tf.constant(images), labels)
 
 
 def set_field(assignment):
@@ -125,6 +126,21 @@ REFUSALS = [  # promise, what is done in an empty folder, value, what to change
     (IMAGES, lambda _: attacked(ONE * 256), "max=256", "the network does it"),
     (IMAGES, lambda _: attacked(-ONE), "min=-1", "the network does it"),
     (IMAGES, lambda _: attacked(ONE * np.nan), "min=nan", "[0, 255]"),
+    (IMAGES, lambda _: attacked(ONE / 255), "max=0.0039", "Multiply them by 255"),
+    (STEPS, lambda _: PGD(num_steps=5.7), "num_steps=5.7", "num_steps must"),
+    (STEPS, lambda _: PGD(num_steps="10"), "num_steps='10'", "num_steps must"),
+    (STEPS, lambda _: PGD(step_size=np.float32(-2)), "step_size=-2", "step_size must"),
+    (STEPS, lambda _: FreeTraining(2.5, 8.0), "num_replays=2.5", "num_replays must"),
+    (
+        STEPS,
+        lambda _: dataclasses.replace(FREE, num_steps=5.7),
+        "num_steps=5.7",
+        "a whole number",
+    ),
+    (LABELS, lambda _: attacked(ONE, [[0, 1]]), "shape=(1, 2)", "np.argmax"),
+    (LABELS, lambda _: attacked(ONE, [1.0]), "dtype=float64", "integers"),
+    (LABELS, lambda _: attacked(ONE, ["1"]), "dtype=str", "integers"),
+    (LABELS, lambda _: attacked(ONE, [10]), "label=10, num_classes=10", "dataset"),
     (IMAGES, lambda _: evaluate(logits_fn, Changed(1 / 255)), "max=1", "by 255"),
     (IMAGES, lambda _: evaluate(logits_fn, Changed(2.0)), "max=510", "normalisation"),
     (IMAGES, lambda _: evaluate(logits_fn, Changed(np.nan)), "nan", "dataset"),
