@@ -82,7 +82,9 @@ class Table(keras.Model):
         self.table = self.add_weight(shape=(count, twins.CLASSES), name="table")
 
     def call(self, images, training=False):
-        return self.table[: images.shape[0]] + 0.0 * tf.reduce_sum(images)
+        pixels = tf.reduce_sum(images, [1, 2, 3])[:, None]  # for a gradient of its own
+        only = tf.one_hot([0], twins.CLASSES)
+        return self.table[: images.shape[0]] + 1e-12 * pixels * only
 
     def heads(self, images, training=False, seed=None):
         return (self.call(images),)
