@@ -256,6 +256,7 @@ def _study(session: runs.Session, images: str, *classifiers: str) -> int:
     attacks = {
         name: e.attack for name, e in evaluations.items() if e.attack and not e.target
     }
+    transfers = [name for name, attack in attacks.items() if attack in shown]
     distribution = engine.alone(session.distribution)
     with sessions.explained_failures():
         with engine.scope(distribution):
@@ -269,14 +270,23 @@ def _study(session: runs.Session, images: str, *classifiers: str) -> int:
                 split=options.get("split", ""),
                 classes=options.get("classes", ""),
             ),
-            attacks,
+            {name: _on_main_head(attack) for name, attack in attacks.items()},
             session.workdir / session.paper.name / "study",
-            transfers=[name for name, attack in attacks.items() if attack in shown],
+            transfers=transfers,
             seed=session.seed,
             batch_size=session.eval_batch_size,
             distribution=distribution,
         )
     return GOOD
+
+
+def _on_main_head(attack: Any) -> Any:
+    """Returns the attack for networks of one head, as its record is to say."""
+    cost = getattr(attack, "cost", None)
+    if not cost:
+        return attack
+    cost = dataclasses.replace(cost, auxiliary_weight=0.0)
+    return dataclasses.replace(attack, cost=cost)
 
 
 def _refuse_overrides(session: runs.Session) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from keras import ops
 
 from common import backend
-from common.attacks import losses
+from common.attacks import cost as costs
+from common.evaluation import logits
 from common.training import subsets
 from common.training.method import Method
 
@@ -34,6 +35,8 @@ class MixedTraining(Method):
       delay: updates on clean images alone before the first adversarial one.
       label_smoothing: share of the label that is spread over all classes.
       auxiliary_weight: of the loss at the network's auxiliary head, if it has one.
+      climbs_own_cost: whether the attack climbs the cost that this method descends, as
+        in the paper, or the attack's own.
     """
 
     attack: Any = None
@@ -44,6 +47,7 @@ class MixedTraining(Method):
     delay: int = 10_000
     label_smoothing: float = 0.1
     auxiliary_weight: float = 0.4
+    climbs_own_cost: bool = False
 
     def __post_init__(self) -> None:
         """Checks the fields.
@@ -106,9 +110,10 @@ class MixedTraining(Method):
         k = images.shape[0] * self.num_adversarial // self.minibatch
 
         def craft() -> Any:  # X_adv_1 .. X_adv_k, from the current network
-            attack = self._with_epsilons(images[:k], seed)
+            attack = self._on_images(images[:k], seed)
             attack_seed = backend.fold(seed, _ATTACK_STREAM)
-            return attack(self._logits, images[:k], labels[:k], seed=attack_seed)
+            logits_fn = logits.inference(self.network)
+            return attack(logits_fn, images[:k], labels[:k], seed=attack_seed)
 
         started = self.optimizer.iterations >= self.delay
         adv_images = ops.cond(started, craft, lambda: images[:k]) if k else images[:k]
@@ -118,28 +123,20 @@ class MixedTraining(Method):
         weights = ops.concatenate([adv_weights, clean_weights])
 
         def loss() -> Any:  # (sum_clean L + lambda sum_adv L) / (m - k + lambda k)
-            logits, example_losses = self._forward(mixed, labels, seed)
+            dropout_seed = backend.fold(seed, _DROPOUT_STREAM)
+            heads = self.network.heads(mixed, training=True, seed=dropout_seed)
+            example_losses = self.cost(labels, heads)
             weighted = self.mean(weights * example_losses) / ops.mean(weights)
-            return weighted + self.l2_penalty(), logits
+            return weighted + self.l2_penalty(), heads[0]
 
-        (value, logits), g_theta = backend.value_and_gradients(loss, self.theta)
+        (value, answers), g_theta = backend.value_and_gradients(loss, self.theta)
         self.optimizer.apply(g_theta, self.theta)
-        return self.metrics(value, logits, labels), state
+        return self.metrics(value, answers, labels), state
 
-    def _forward(self, images: Any, labels: Any, seed: Any) -> tuple[Any, Any]:
-        """Returns logits, and losses [B] of the main and the auxiliary head."""
-        dropout_seed = backend.fold(seed, _DROPOUT_STREAM)
-        heads = self.network.heads(images, training=True, seed=dropout_seed)
-        smoothing = self.label_smoothing
-        example_losses, *auxiliary = (
-            losses.smoothed_cross_entropy(labels, logits, smoothing) for logits in heads
-        )
-        for head in auxiliary:
-            example_losses += self.auxiliary_weight * head
-        return heads[0], example_losses
-
-    def _logits(self, images: Any) -> Any:
-        return self.network(images, training=False)
+    @property
+    def cost(self) -> costs.TrainingCost:
+        """J of an example (Sec. 2.1), which is descended, and climbed by the attack."""
+        return costs.TrainingCost(self.label_smoothing, self.auxiliary_weight)
 
     def _adversarial_first(self, images: Any, labels: Any) -> tuple[Any, Any]:
         """Returns the batch with the images to be replaced in front.
@@ -151,12 +148,14 @@ class MixedTraining(Method):
         order = np.argsort(~chosen, kind="stable")
         return ops.take(images, order, axis=0), ops.take(labels, order, axis=0)
 
-    def _with_epsilons(self, images: Any, seed: Any) -> Any:
-        """Returns the attack with one epsilon for each image."""
-        if not self.random_epsilon:
-            return self.attack
-        epsilons = random_epsilons(images, seed, largest=self.attack.epsilon)
-        return dataclasses.replace(self.attack, epsilon=epsilons)
+    def _on_images(self, images: Any, seed: Any) -> Any:
+        """Returns the attack with one epsilon for each image, on the cost it climbs."""
+        largest, changes = self.attack.epsilon, {}
+        if self.random_epsilon:
+            changes["epsilon"] = random_epsilons(images, seed, largest=largest)
+        if self.climbs_own_cost and hasattr(self.attack, "cost"):
+            changes["cost"] = self.cost
+        return dataclasses.replace(self.attack, **changes)
 
 
 def random_epsilons(images: Any, seed: Any, *, largest: float) -> Any:

@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 from common import attacks
+from common.attacks import cost, losses
+from common.evaluation import logits
 from common.training import optimizers
 from kurakin2017.algorithm import MixedTraining
 from tests import linear, mixing, twins
@@ -197,12 +199,42 @@ def test_the_delay_counts_updates_and_starts_with_the_plain_mean():
         assert same == (update < 2)
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_it_crafts_up_the_cost_that_it_descends_or_up_the_attack_s_own(own):
+    method = dataclasses.replace(
+        mixing.FIXED,
+        attack=attacks.FGSM(mixing.EPSILON),
+        label_smoothing=0.3,
+        auxiliary_weight=0.4,
+        climbs_own_cost=own,
+    )
+    images, labels = mixing.minibatch()
+    mixed, chosen = mixing.mixed_batch(method, (images, labels), auxiliary=True)
+    trained = mixing.bound(method, auxiliary=True)
+    seen = tf.constant(images[chosen])
+    heads = trained.network.heads(seen)
+    assert len(heads) == 2 and trained.cost == cost.TrainingCost(0.3, 0.4)
+    expected = {
+        which: attacks.FGSM(mixing.EPSILON, cost=climbed)(
+            logits.inference(trained.network), seen, labels[chosen]
+        ).numpy()
+        for which, climbed in ((True, trained.cost), (False, cost.HARD))
+    }
+    np.testing.assert_allclose(mixed[chosen], expected[own], atol=1e-4)
+    assert np.mean(np.abs(expected[True] - expected[False]) > 1) > 0.01
+    # What is descended is that same cost.
+    found = trained.cost(labels[chosen], heads)
+    parts = [losses.smoothed_cross_entropy(labels[chosen], x, 0.3) for x in heads]
+    np.testing.assert_allclose(found, parts[0] + 0.4 * parts[1], rtol=1e-6)
+
+
 def test_crafting_is_in_inference_mode_and_moves_no_statistic():
     images, labels = mixing.minibatch()
     trained = mixing.bound(mixing.FIXED, norm=True)
     before = [v.numpy() for v in trained.network.norm.non_trainable_variables]
-    attack = trained._with_epsilons(tf.constant(images), 0)
-    attack(trained._logits, tf.constant(images), tf.constant(labels), seed=0)
+    attack = trained._on_images(tf.constant(images), 0)
+    logits_fn = logits.inference(trained.network)
+    attack(logits_fn, tf.constant(images), tf.constant(labels), seed=0)
     for variable, value in zip(
         trained.network.norm.non_trainable_variables, before, strict=True
     ):

@@ -71,6 +71,22 @@ def table_2() -> tuple[Cell, ...]:
     )
 
 
+def hard_labels() -> tuple[Cell, ...]:
+    """Returns the cells of the ablation: each attack up J, and up hard labels."""
+    rows = {
+        f"{TITLES[attack]}, {cost}, {title}": (recipe, f"{attack}{suffix}")
+        for title, recipe in (("baseline", "baseline"), ("adv. training", "step_ll"))
+        for attack in variants.HARD_TOO
+        for cost, suffix in (("J", ""), ("hard labels", "_hard"))
+    }
+    return tuple(
+        cell
+        for row, (recipe, attack) in rows.items()
+        for cell in grid({row: recipe}, columns(attack))
+        if cell.column != "clean"
+    )
+
+
 def table_3() -> tuple[Cell, ...]:
     """Returns the cells of Table 3: each network under the attack of its training."""
     return both_metrics({"step l.l.": "leak_step_ll"}, "step_ll") + both_metrics(

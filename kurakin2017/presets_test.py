@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from common import attacks
+from common.attacks import cost
 from kurakin2017 import presets, variants
 
 
@@ -99,7 +100,8 @@ def test_iterations_are_those_of_the_paper_in_units_of_alpha():
 def test_eleven_attacks_at_every_radius_and_1000_images_of_transfer():
     evaluations = presets.EVALUATIONS["paper"]
     plain = [e for e in evaluations.values() if not e.target and e.attack]
-    assert len(plain) == 11 * 4
+    costs = [getattr(e.attack, "cost", None) for e in plain]
+    assert [costs.count(x) for x in (variants.COST, cost.HARD, None)] == [32, 20, 12]
     assert len({type(e.attack) for e in plain}) == 11
     transfers = [e for e in evaluations.values() if e.target]
     assert len(transfers) == 3 * 4 * 4

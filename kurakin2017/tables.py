@@ -30,6 +30,13 @@ TABLES = (
         cells.table_2(),
     ),
     Table(
+        "hard_labels",
+        "Ablation: attacks up J, the cost of the training, and up hard labels: "
+        "accuracy, %",
+        cells.hard_labels(),
+        plot="epsilon",
+    ),
+    Table(
         "table3",
         "Table 3. Label leaking, each network under its own attack: accuracy, %",
         cells.table_3(),

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from common import backend
+from common.attacks import cost as costs
 from common.data import checks as data_checks
 
 MIN_EPSILON, MAX_EPSILON = 0.05, 64.0  # pixels of 255
@@ -123,13 +124,14 @@ def answering(logits_fn: Callable[[Any], Any], labels: Any) -> Callable[[Any], A
     """
     known = np.asarray(labels) if backend.is_concrete(labels) else np.zeros(0, int)
 
-    def asked(images: Any) -> Any:
-        logits = logits_fn(images)
+    def checked(logits: Any) -> Any:
         check_answer(logits)
         data_checks.check_labels(known, logits.shape[-1])
         return logits
 
-    return asked
+    if isinstance(logits_fn, costs.Heads):
+        return costs.Heads(lambda images: tuple(map(checked, logits_fn.heads(images))))
+    return lambda images: checked(logits_fn(images))
 
 
 def check_answer(logits: Any) -> None:

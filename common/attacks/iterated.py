@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from common import recipe
 from common.attacks import ascent, attack, checks, objective, projections, steps
+from common.attacks import cost as costs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Iterated(attack.Attack):
       num_steps: or None for the paper's min(epsilon + 4, 1.25 epsilon), rounded up
         (the rounding is not stated; ours), which takes epsilon as a number. The attack
         then has that number: with another epsilon, say so again.
-      source: the class of the loss, one of `sources`.
+      source: the class of the cost, one of `sources`.
+      cost: that is ascended; hard labels by default.
 
     Raises:
       ValueError: a value out of range, when the attack is built.
@@ -38,6 +40,7 @@ class Iterated(attack.Attack):
     step_size: Any = 1.0
     num_steps: Any = None
     source: str = ""
+    cost: costs.TrainingCost = costs.HARD
 
     sources: ClassVar[tuple[str, ...]]
 
@@ -59,9 +62,9 @@ class Iterated(attack.Attack):
     def ascended(
         self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
     ) -> Callable[[Any], Any]:
-        """Returns the loss at the class, which the clean images decide."""
+        """Returns the cost at the class, which the clean images decide."""
         return objective.objective(
-            logits_fn, images, labels, source=self.source, seed=seed
+            logits_fn, images, labels, source=self.source, cost=self.cost, seed=seed
         )
 
     def _check(self) -> None:

@@ -1,4 +1,8 @@
-"""What an attack ascends: a loss at a class, up from it or down towards it."""
+"""What an attack ascends: a loss at a class, up from it or down towards it.
+
+Steps take the direction of an image's gradient alone, which cross-entropy shares with
+the log odds against the label; so these are ascended, whose gradient does not vanish.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,10 @@ from typing import Any
 from keras import ops
 
 from common import backend, recipe
+from common.attacks import cost as costs
 from common.attacks import losses
 
-# Steps take the direction of an image's gradient alone, which cross-entropy shares with
-# the log odds against the label; theirs does not vanish.
-LOSSES = {"cross_entropy": losses.log_odds_against, "margin": losses.margin}
+LOSSES = ("cross_entropy", "margin")
 # Where the class comes from, and the sign of the loss there: -1 makes it a target.
 SOURCES = {"true": 1.0, "predicted": 1.0, "least_likely": -1.0, "random": -1.0}
 _DECIDED = {"predicted": ops.argmax, "least_likely": ops.argmin}
@@ -26,6 +29,7 @@ def objective(
     *,
     source: str = "true",
     loss: str = "cross_entropy",
+    cost: costs.TrainingCost = costs.HARD,
     one_step: bool = False,
     seed: Any = 0,
 ) -> Callable[[Any], Any]:
@@ -42,6 +46,7 @@ def objective(
         `least_likely` and `random` (uniform over those that are not the label) are
         targets, whose loss is negated. The network decides on the clean images.
       loss: a key of `LOSSES`.
+      cost: what stands for `cross_entropy`: with smoothed labels, or at several heads.
       one_step: it will be asked at `images` alone, so the network decides in that same
         forward pass; otherwise it does so here, in one more.
       seed: of the random classes: int, or int64 [B].
@@ -49,7 +54,7 @@ def objective(
     choose = chooser(
         logits_fn, images, labels, source=source, one_step=one_step, seed=seed
     )
-    return at_class(choose, logits_fn, source=source, loss=loss)
+    return at_class(choose, logits_fn, source=source, loss=loss, cost=cost)
 
 
 def chooser(
@@ -80,6 +85,7 @@ def at_class(
     *,
     source: str,
     loss: str,
+    cost: costs.TrainingCost = costs.HARD,
 ) -> Callable[[Any], Any]:
     """Returns `objective` at the classes that a `chooser` has chosen.
 
@@ -88,13 +94,17 @@ def at_class(
       logits_fn: as for `objective`.
       source: as for `objective`.
       loss: as for `objective`.
+      cost: as for `objective`.
     """
-    example_loss, sign = LOSSES[loss], SOURCES[source]
+    sign = SOURCES[source]
 
     def ascended(adv_images: Any) -> Any:
-        logits = logits_fn(adv_images)
-        values = sign * example_loss(choose(logits), logits)
-        return ops.sum(ops.minimum(values, 0.0) if loss == "margin" else values)
+        heads = cost.heads(logits_fn, adv_images)
+        classes = choose(heads[0])
+        if loss == "margin":
+            margins = sign * losses.margin(classes, heads[0])
+            return ops.sum(ops.minimum(margins, 0.0))
+        return ops.sum(sign * cost.ascended(classes, heads))
 
     return ascended
 

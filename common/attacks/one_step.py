@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from common.attacks import ascent, attack, checks, objective, steps
+from common.attacks import cost as costs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,13 +27,17 @@ class Radius(attack.Attack):
         checks.check_epsilon(self.epsilon)
 
 
+@dataclasses.dataclass(frozen=True)
 class OneStep(Radius):
-    """One step of length epsilon on a loss at a class; an attack names both.
+    """One step of length epsilon on a cost at a class; an attack names both.
 
     Attributes:
+      cost: that is ascended; hard labels by default.
       source: the class of the loss, a key of `objective.SOURCES`.
       step: a function of `steps`: gradient, length -> change.
     """
+
+    cost: costs.TrainingCost = costs.HARD
 
     source: ClassVar[str] = "true"
     step: ClassVar[Any] = staticmethod(steps.sign)
@@ -47,7 +52,13 @@ class OneStep(Radius):
     def ascended(
         self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
     ) -> Callable[[Any], Any]:
-        """Returns the loss at the class, up from it or down towards it."""
+        """Returns the cost at the class, up from it or down towards it."""
         return objective.objective(
-            logits_fn, images, labels, source=self.source, one_step=True, seed=seed
+            logits_fn,
+            images,
+            labels,
+            source=self.source,
+            cost=self.cost,
+            one_step=True,
+            seed=seed,
         )

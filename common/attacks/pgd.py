@@ -63,7 +63,7 @@ class PGD(attack.Attack):
     def _check(self) -> None:
         checks.check_epsilon(self.epsilon)
         checks.check_steps(self.step_size, self.num_steps)
-        recipe.lookup(objective.LOSSES, self.loss, "attack loss")
+        recipe.lookup(dict.fromkeys(objective.LOSSES), self.loss, "attack loss")
         recipe.lookup(TARGETED, self.targeted, "targeted")
         checks.check_count("num_restarts", self.num_restarts)
         if self.num_restarts > 1 and not self.random_start:

@@ -24,7 +24,7 @@ from keras import ops
 
 from common import backend
 from common.attacks import attack as attacks
-from common.attacks import checks, losses
+from common.attacks import checks, losses, objective
 from common.results import intervals
 
 ASKED = 32  # images asked at a time
@@ -123,7 +123,17 @@ class Watch:
         """
         if not (self._climbs and isinstance(self._attack, attacks.Attack)):
             return []
-        right, stuck = _asked(self._logits_fn, images, labels)
+
+        def ask(images: Any, labels: Any) -> Any:
+            def odds(images: Any) -> Any:
+                logits = self._logits_fn(images)
+                return ops.sum(losses.log_odds_against(labels, logits)), logits
+
+            (_, logits), gradient = backend.value_and_gradients(odds, images)
+            classes = ops.cast(ops.argmax(logits, axis=-1), "int32")
+            return ops.equal(classes, labels), _is_none(gradient)
+
+        right, stuck = _in_slices(ask, images, labels)
         found = np.flatnonzero(right & stuck).tolist()
         if found and len(found) == right.sum():
             raise backend.GradientError(
@@ -145,8 +155,14 @@ class Watch:
         """
         if not self._climbs:
             return np.zeros(len(images), bool)
-        climbed = getattr(self._attack, "ascended", _log_odds)
-        return _asked(self._logits_fn, images, labels, climbed, seed=self._seed)[1]
+        climbed = getattr(self._attack, "ascended", objective.objective)
+        seed = backend.fold(self._seed)
+
+        def ask(images: Any, labels: Any) -> Any:
+            loss = climbed(self._logits_fn, images, labels, seed=seed)
+            return (_is_none(backend.value_and_gradients(loss, images)[1]),)
+
+        return _in_slices(ask, images, labels)[0]
 
 
 def without_gradient(count: int, total: int) -> list[str]:
@@ -228,49 +244,16 @@ def _squashed(values: np.ndarray) -> str:
     return ""
 
 
-def _log_odds(
-    logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-) -> Callable[[Any], Any]:
-    """Returns images -> the sum of the log odds against the labels."""
-    del images, seed
-    return lambda images: ops.sum(losses.log_odds_against(labels, logits_fn(images)))
+def _is_none(gradient: Any) -> Any:
+    """Returns bool [B]: gradients [B, H, W, C] that are zero, or not finite."""
+    zero = ops.all(ops.equal(gradient, 0.0), axis=(1, 2, 3))
+    return zero | ops.any(~ops.isfinite(gradient), axis=(1, 2, 3))
 
 
-def _asked(
-    logits_fn: Callable[[Any], Any],
-    images: np.ndarray,
-    labels: np.ndarray,
-    climbed: Callable[..., Any] = _log_odds,
-    *,
-    seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns bool [B] twice: images that are right, and images without a gradient.
-
-    Args:
-      logits_fn: images -> logits.
-      images: float32 [B, H, W, C] in [0, 255].
-      labels: int32 [B].
-      climbed: `Attack.ascended` of what is asked about.
-      seed: of the attack.
-    """
-
-    def ask(images: Any, labels: Any) -> Any:
-        answers: list[Any] = []
-
-        def noted(images: Any) -> Any:
-            answers.append(logits_fn(images))
-            return answers[-1]
-
-        def value(adv_images: Any) -> Any:
-            total = climbed(noted, images, labels, seed=backend.fold(seed))(adv_images)
-            return total, answers[-1]
-
-        (_, logits), gradient = backend.value_and_gradients(value, images)
-        right = ops.equal(ops.cast(ops.argmax(logits, -1), "int32"), labels)
-        none = ops.all(ops.equal(gradient, 0.0), axis=(1, 2, 3))
-        broken = ops.any(~ops.isfinite(gradient), axis=(1, 2, 3))
-        return right, none | broken
-
+def _in_slices(
+    ask: Callable[[Any, Any], Any], images: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """Returns what is asked of images and labels, `ASKED` at a time: bool [n, B]."""
     ask, found = backend.briefly(ask), []
     size = min(ASKED, len(images))
     for start in range(0, len(images), size):
@@ -280,5 +263,4 @@ def _asked(
             ops.convert_to_tensor(labels[rows], "int32"),
         )
         found.append(np.stack(parts)[:, : len(images) - start])
-    right, stuck = np.concatenate(found, axis=1)
-    return right, stuck
+    return np.concatenate(found, axis=1)

@@ -7,13 +7,19 @@ from typing import Any
 
 import keras
 
+from common.attacks import cost
+
 
 def inference(network: keras.Model, branch: str = "") -> Callable[[Any], Any]:
     """Returns images -> logits of a network in inference mode.
 
+    They are `Heads` for a network that has several, so that attacks can climb the cost
+    at all of them.
+
     Args:
       network: pixels of 255 to logits. It may say the names of its branches of batch
-        norm, in `network.branches`; otherwise it has `clean` alone.
+        norm, in `network.branches`; otherwise it has `clean` alone. It may have a
+        method `heads`, as Inception networks do.
       branch: through which; the network's first if empty.
 
     Raises:
@@ -26,4 +32,6 @@ def inference(network: keras.Model, branch: str = "") -> Callable[[Any], Any]:
             f"Received: branch={branch}"
         )
     mode = {"branch": branch or branches[0]} if hasattr(network, "branches") else {}
+    if hasattr(network, "heads"):
+        return cost.Heads(lambda images: network.heads(images, training=False, **mode))
     return lambda images: network(images, training=False, **mode)
