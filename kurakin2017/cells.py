@@ -72,17 +72,23 @@ def table_2() -> tuple[Cell, ...]:
 
 
 def hard_labels() -> tuple[Cell, ...]:
-    """Returns the cells of the ablation: each attack up J, and up hard labels."""
-    rows = {
-        f"{TITLES[attack]}, {cost}, {title}": (recipe, f"{attack}{suffix}")
-        for title, recipe in (("baseline", "baseline"), ("adv. training", "step_ll"))
-        for attack in variants.HARD_TOO
-        for cost, suffix in (("J", ""), ("hard labels", "_hard"))
+    """Returns the cells of the ablation: attacks up J, and up hard labels."""
+    trained = {  # recipe -> its title, and the attacks that it is shown under
+        "baseline": ("baseline", variants.HARD_TOO),
+        "step_ll": ("adv. training", variants.HARD_TOO),
+        "hard_step_ll": ("adv. training up hard labels", ("step_ll",)),
+        "leak_fgsm": ("FGSM training", ("fgsm",)),
+        "hard_leak_fgsm": ("FGSM training up hard labels", ("fgsm",)),
     }
     return tuple(
         cell
-        for row, (recipe, attack) in rows.items()
-        for cell in grid({row: recipe}, columns(attack))
+        for recipe, (title, names) in trained.items()
+        for attack in names
+        for cost, suffix in (("J", ""), ("hard labels", "_hard"))
+        for cell in grid(
+            {f"{TITLES[attack]} up {cost}, {title}": recipe},
+            columns(f"{attack}{suffix}"),
+        )
         if cell.column != "clean"
     )
 
