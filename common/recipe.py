@@ -58,8 +58,8 @@ class Recipe:
     def __post_init__(self) -> None:
         counts = ("batch_size", "num_steps", "probe_every", "checkpoint_every")
         for field, low in {**dict.fromkeys(counts, 1), "l2": 0, "seed": 0}.items():
-            kind = numbers.Real if field == "l2" else numbers.Integral
-            value = getattr(self, field)
+            kind: Any = numbers.Real if field == "l2" else numbers.Integral
+            value: Any = getattr(self, field)
             if not (isinstance(value, kind) and low <= value < 2**32):
                 a_number = "a number" if field == "l2" else "a whole number"
                 raise ValueError(
@@ -264,8 +264,8 @@ class Paper:
 
 def lookup(known: Mapping[str, Any], name: str, kind: str) -> Any:
     """Returns `known[name]`, or raises a ValueError that names the nearest."""
-    if name not in known:
-        raise ValueError(unknown(known, name, kind))
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(unknown(known, str(name), kind))
     return known[name]
 
 

@@ -44,8 +44,7 @@ def ascend(
         return project(adv_images + step(checks.finite(gradient)))
 
     reached = ops.stop_gradient(ops.fori_loop(0, num_steps, body, start))
-    if not may_rest:
-        checks.check_moved(loss_fn, start, reached)
+    checks.check_moved(loss_fn, start, reached, may_rest=may_rest)
     return reached
 
 

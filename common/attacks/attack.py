@@ -46,7 +46,11 @@ class Attack(abc.ABC):
           ValueError: images, labels or logits are not what they should be.
           GradientError: no gradient leads from the logits to the images.
         """
-        images, labels = checks.checked_images(images), checks.checked_labels(labels)
+        images = checks.checked_images(images)
+        labels = checks.checked_labels(labels, images)
+        checks.check_seed(seed)
+        for field in dataclasses.fields(self):
+            checks.check_per_image(field.name, getattr(self, field.name), images)
         asked = checks.answering(logits_fn, labels)
         return self.crafted(asked, images, labels, seed=seed)
 

@@ -16,10 +16,11 @@ from common.attacks import cost as costs
 from common.data import checks as data_checks
 
 MIN_EPSILON, MAX_EPSILON = 0.05, 64.0  # pixels of 255
+_MANY = 2**31  # counts are int32 where they are compiled
 
 
 def settle(attack: Any) -> None:
-    """Makes NumPy scalars among the fields Python numbers, as its record has them.
+    """Makes numbers of any kind among the fields Python's, as its record has them.
 
     Args:
       attack: a frozen dataclass that is being built.
@@ -27,7 +28,20 @@ def settle(attack: Any) -> None:
     for field in dataclasses.fields(attack):
         value = getattr(attack, field.name)
         if isinstance(value, np.generic | np.ndarray) and value.ndim == 0:
-            object.__setattr__(attack, field.name, value.item())
+            value = value.item()
+        elif isinstance(value, numbers.Real) and not isinstance(value, int | float):
+            value = float(value)
+        object.__setattr__(attack, field.name, value)
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Refuses what is not True or False, such as "no".
+
+    Raises:
+      ValueError: names the field and its value.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False. Received: {name}={value!r}")
 
 
 def check_epsilon(epsilon: Any) -> None:
@@ -55,18 +69,20 @@ def check_steps(step_size: Any, num_steps: Any) -> None:
     A tensor that has no value yet passes.
 
     Raises:
-      ValueError: a step that is not positive and finite, or a count that is not a
-        whole number of at least 1.
+      ValueError: a step that is not finite or in another unit, or a count that is not
+        a whole number of at least 1.
     """
     sizes, counts = _values(step_size, "step_size"), _values(num_steps, "num_steps")
-    if sizes is not None and not (np.isfinite(sizes) & (sizes > 0)).all():
+    if sizes is not None and not (np.isfinite(sizes) & (sizes > MIN_EPSILON)).all():
         raise ValueError(
-            "step_size must be positive, in pixels of 255. "
-            f"Received: step_size={step_size}"
+            f"step_size must be above {MIN_EPSILON} pixels of 255 (2 is the 2/255 of "
+            f"other code). Received: step_size={step_size}"
         )
-    if counts is not None and not (counts.dtype.kind in "iu" and (counts > 0).all()):
+    if counts is not None and counts.dtype.kind not in "iu":
+        counts = np.zeros(1)
+    if counts is not None and not (counts.size == 1 and 0 < counts.item() < _MANY):
         raise ValueError(
-            f"num_steps must be a whole number, at least 1. "
+            "num_steps must be a whole number, at least 1 and below 2**31. "
             f"Received: num_steps={num_steps}"
         )
 
@@ -77,7 +93,8 @@ def check_count(name: str, value: Any) -> None:
     Raises:
       ValueError: names the field and its value.
     """
-    if not isinstance(value, numbers.Integral) or value < 1:
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not (is_whole and 0 < value < _MANY):
         raise ValueError(
             f"{name} must be a whole number, at least 1. Received: {name}={value}"
         )
@@ -87,11 +104,16 @@ def checked_images(images: Any) -> Any:
     """Returns images as a float32 tensor [B, H, W, C].
 
     Raises:
-      ValueError: another number of dimensions, or values that are known and are not
-        pixels in [0, 255].
+      ValueError: another number of dimensions, no image, or values that are known and
+        are not pixels in [0, 255].
     """
-    images = ops.convert_to_tensor(images, "float32")
+    if not hasattr(images, "shape"):
+        images = np.asarray(images)
+    data_checks.check_numbers(images)
     data_checks.check_rank(images)
+    if images.shape[0] == 0:
+        raise ValueError("An attack needs an image. Received: 0 images")
+    images = ops.convert_to_tensor(images, "float32")
     if backend.is_concrete(images):
         pixels = np.asarray(images)
         data_checks.check_range(pixels)
@@ -99,16 +121,54 @@ def checked_images(images: Any) -> Any:
     return images
 
 
-def checked_labels(labels: Any) -> Any:
+def checked_labels(labels: Any, images: Any) -> Any:
     """Returns labels as an int32 tensor [B]; [B, 1] is taken for the same.
 
+    Args:
+      labels: integers.
+      images: [B, H, W, C].
+
     Raises:
-      ValueError: labels that are not integers, or of another shape, such as one-hot.
+      ValueError: labels that are not integers, of another shape, such as one-hot, out
+        of range where that is known, or not as many as the images.
     """
     if not hasattr(labels, "shape"):
         labels = np.asarray(labels)
     data_checks.check_classes(labels)
+    if None not in (labels.shape[0], images.shape[0]):
+        data_checks.check_as_many(images, labels)
+    if isinstance(labels, np.ndarray) or backend.is_concrete(labels):
+        data_checks.check_labels(np.asarray(labels), _MANY)  # before a cast wraps them
     return ops.reshape(ops.cast(labels, "int32"), (-1,))
+
+
+def check_seed(seed: Any) -> None:
+    """Refuses what is neither a whole number, nor a tensor of them, nor of `fold`.
+
+    Raises:
+      ValueError: names the seed.
+    """
+    dtype = getattr(seed, "dtype", None)
+    of_another_kind = isinstance(seed, float | str | bytes | list | dict | None)
+    if of_another_kind or "float" in str(getattr(dtype, "name", dtype)):
+        raise ValueError(
+            "seed must be a whole number, or an int64 tensor with one for each image. "
+            f"Received: seed={seed!r}"
+        )
+
+
+def check_per_image(name: str, value: Any, images: Any) -> None:
+    """Refuses a field with a value for each image that has another number of them.
+
+    Raises:
+      ValueError: names the field and both numbers.
+    """
+    shape = tuple(getattr(value, "shape", ()))
+    if shape and None not in (shape[0], images.shape[0]) and shape[0] != len(images):
+        raise ValueError(
+            f"{name} has a value for each image, or one for all. "
+            f"Received: {shape[0]} values of {name} for {len(images)} images"
+        )
 
 
 def answering(logits_fn: Callable[[Any], Any], labels: Any) -> Callable[[Any], Any]:
@@ -124,24 +184,27 @@ def answering(logits_fn: Callable[[Any], Any], labels: Any) -> Callable[[Any], A
     """
     known = np.asarray(labels) if backend.is_concrete(labels) else np.zeros(0, int)
 
-    def checked(logits: Any) -> Any:
-        check_answer(logits)
+    def checked(images: Any, logits: Any) -> Any:
+        check_answer(logits, images)
         data_checks.check_labels(known, logits.shape[-1])
         return logits
 
     if isinstance(logits_fn, costs.Heads):
-        return costs.Heads(lambda images: tuple(map(checked, logits_fn.heads(images))))
-    return lambda images: checked(logits_fn(images))
+        heads = logits_fn.heads
+        return costs.Heads(lambda x: tuple(checked(x, head) for head in heads(x)))
+    return lambda images: checked(images, logits_fn(images))
 
 
-def check_answer(logits: Any) -> None:
+def check_answer(logits: Any, images: Any = None) -> None:
     """Refuses what cannot be logits by its kind and shape alone.
 
     Args:
       logits: what a network answered to a batch of images.
+      images: the batch, or None where it is not known.
 
     Raises:
-      ValueError: it is no tensor, has no shape [B, K], or has fewer than two classes.
+      ValueError: it is no tensor, has no shape [B, K], has fewer than two classes, or
+        has not a row for each image.
     """
     if isinstance(logits, np.ndarray) or not hasattr(logits, "shape"):
         raise ValueError(
@@ -149,14 +212,24 @@ def check_answer(logits: Any) -> None:
             "lambda images: network(images, training=False); not network.predict, and "
             f"of several outputs one. Received: an answer of type {type(logits)}"
         )
-    if len(logits.shape) != 2 or logits.shape[-1] is None or logits.shape[-1] < 2:
+    rank = getattr(logits.shape, "rank", 2)  # of TensorFlow, it may not be known
+    shape = () if rank is None else tuple(logits.shape)
+    if len(shape) != 2 or shape[-1] is None or shape[-1] < 2:
         raise ValueError(
-            "logits must have shape [B, K], with K >= 2 classes. "
-            f"Received: shape={tuple(logits.shape)}"
+            "logits must have shape [B, K], with K >= 2 classes, known while the "
+            f"attack is compiled. Received: shape={logits.shape}"
+        )
+    rows = None if images is None else images.shape[0]
+    if None not in (rows, shape[0]) and rows != shape[0]:
+        raise ValueError(
+            "logits must have a row for each image. "
+            f"Received: shape={shape} for {rows} images"
         )
 
 
-def check_moved(loss_fn: Callable[[Any], Any], start: Any, reached: Any) -> None:
+def check_moved(
+    loss_fn: Callable[[Any], Any], start: Any, reached: Any, *, may_rest: bool = False
+) -> None:
     """Refuses an attack whose images all ended where they began, for want of gradient.
 
     Looks at values that are known alone: an evaluation, which is compiled, asks in
@@ -166,6 +239,8 @@ def check_moved(loss_fn: Callable[[Any], Any], start: Any, reached: Any) -> None
       loss_fn: what was ascended: images -> scalar.
       start: where the images began.
       reached: where they ended.
+      may_rest: whether the loss is 0, and without gradient, where all images have
+        reached the attack's goal.
 
     Raises:
       GradientError: nothing has moved, and no pixel has a gradient.
@@ -174,7 +249,9 @@ def check_moved(loss_fn: Callable[[Any], Any], start: Any, reached: Any) -> None
         return
     if not math.prod(start.shape) or bool(ops.any(ops.not_equal(start, reached))):
         return
-    _, gradient = backend.value_and_gradients(loss_fn, start)
+    value, gradient = backend.value_and_gradients(loss_fn, start)
+    if may_rest and float(value) == 0.0:
+        return
     if not bool(ops.any(ops.not_equal(finite(gradient), 0.0))):
         raise backend.GradientError(
             f"The attack moved no image, since every gradient is zero. "
@@ -200,11 +277,15 @@ def _values(value: Any, name: str) -> np.ndarray | None:
     Raises:
       ValueError: it is neither.
     """
-    if not isinstance(value, numbers.Real):
-        if not hasattr(value, "shape"):
-            raise ValueError(
-                f"{name} must be a number or a tensor. Received: {name}={value!r}"
-            )
-        if not (isinstance(value, np.ndarray) or backend.is_concrete(value)):
-            return None
-    return np.asarray(value)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number and not hasattr(value, "shape"):
+        raise ValueError(
+            f"{name} must be a number or a tensor. Received: {name}={value!r}"
+        )
+    is_known = is_number or isinstance(value, np.ndarray) or backend.is_concrete(value)
+    found = np.asarray(value) if is_known else None
+    if found is not None and found.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{name} must have numbers. Received: {name} of dtype={found.dtype}"
+        )
+    return found

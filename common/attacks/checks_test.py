@@ -9,6 +9,7 @@ from keras import ops
 
 from common import attacks, backend, recipe
 from common.attacks import checks
+from tests import twins
 
 
 @pytest.mark.parametrize("epsilon", [0.051, 1, 8.0, 64, 64.0])
@@ -27,7 +28,7 @@ def test_epsilon_in_another_unit_is_refused_with_its_value(epsilon):
 
 
 @pytest.mark.parametrize("kind", [float, np.float32, np.float64, np.array, tf.constant])
-@pytest.mark.parametrize("value", [0.0, -2.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [0.0, -2.0, 2 / 255, float("nan"), float("inf")])
 def test_steps_must_be_positive_by_their_value_and_not_their_type(kind, value):
     checks.check_steps(kind(0.5), 1)
     with pytest.raises(ValueError, match=r"step_size must .* Received: step_size="):
@@ -35,7 +36,20 @@ def test_steps_must_be_positive_by_their_value_and_not_their_type(kind, value):
 
 
 @pytest.mark.parametrize(
-    "value", [0, -1, 5.7, 5.0, float("nan"), "10", None, np.float32(3), np.int64(0)]
+    "value",
+    [
+        0,
+        -1,
+        5.7,
+        5.0,
+        float("nan"),
+        "10",
+        None,
+        np.float32(3),
+        np.int64(0),
+        True,
+        2**31,
+    ],
 )
 def test_steps_are_counted_in_whole_numbers(value):
     for count in (3, np.int64(3), np.uint8(3), tf.constant(3)):
@@ -48,12 +62,104 @@ def test_steps_are_counted_in_whole_numbers(value):
         checks.check_count("num_restarts", value)
 
 
-@pytest.mark.parametrize("value", ["8", None, [8.0]])
+@pytest.mark.parametrize("value", ["8", None, [8.0], True])
 def test_what_is_no_number_is_no_radius_and_no_step(value):
     with pytest.raises(ValueError, match="epsilon must be a number or a tensor"):
         checks.check_epsilon(value)
     with pytest.raises(ValueError, match="step_size must be a number or a tensor"):
         checks.check_steps(value, 1)
+
+
+def test_arrays_of_text_are_no_radii():
+    with pytest.raises(ValueError, match="epsilon must have numbers"):
+        checks.check_epsilon(np.array(["8", "8"]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"random_start": "no"}, "random_start must be True or False"),
+        ({"reaching": 1}, "reaching must be True or False"),
+        ({"num_steps": np.array([2, 3])}, "num_steps must be a whole number"),
+        ({"clean_start": "0.5"}, "clean_start is a probability"),
+        ({"clean_start": None}, "clean_start is a probability"),
+        ({"targeted": True}, "Unknown targeted. Received: True"),
+        ({"targeted": ["no"]}, "Unknown targeted"),
+        ({"loss": None}, "Unknown attack loss"),
+        ({"step_size": 0.007}, "step_size must be above 0.05"),
+    ],
+)
+def test_fields_of_another_kind_are_refused_when_the_attack_is_built(fields, message):
+    with pytest.raises(ValueError, match=message) as error:
+        attacks.PGD(**{"epsilon": 8.0, "step_size": 2.0, "num_steps": 2, **fields})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"seed": 1.5}, "seed must be a whole number.*seed=1.5"),
+        ({"seed": "a"}, "seed must be a whole number"),
+        ({"seed": [1, 2]}, "seed must be a whole number"),
+        ({"labels": [1]}, "Received: 2 images and 1 labels"),
+        ({"images": np.zeros((0, 5, 5, 2)), "labels": []}, "needs an image"),
+        ({"images": np.zeros((2, 5, 5, 2), bool)}, "Images must be numbers"),
+        ({"images": np.full((2, 5, 5, 2), "a")}, "Images must be numbers"),
+    ],
+)
+def test_calls_with_something_else_are_refused(call, message):
+    images, labels = twins.batch(2)
+    given = {"images": images, "labels": labels, "seed": 0, **call}
+    with pytest.raises(ValueError, match=message) as error:
+        attacks.FGSM(8.0)(twins.TinyNetwork(), **given)
+    assert "\n" not in str(error.value)
+
+
+def test_radii_are_as_many_as_the_images_and_so_are_steps():
+    images, labels = twins.batch(3)
+    for radii, length in ((np.full(2, 8.0), 2.0), (8.0, np.full(2, 2.0))):
+        with pytest.raises(ValueError, match=r"Received: 2 values of .* for 3 images"):
+            attacks.PGD(radii, length, 1)(twins.TinyNetwork(), images, labels)
+    lengths = np.array([1.0, 2.0, 4.0], np.float32)
+    moved = attacks.PGD(8.0, lengths, 1, random_start=False)(
+        twins.TinyNetwork(), images, labels
+    )
+    reach = np.abs(moved - images).max(axis=(1, 2, 3))
+    np.testing.assert_allclose(reach, lengths, atol=1e-4)
+
+
+def test_a_margin_stands_still_only_where_it_has_succeeded():
+    images, labels = twins.batch(4)
+
+    def dead(right):
+        return lambda x: (
+            0.0 * twins.TinyNetwork()(x)
+            + tf.one_hot(
+                labels if right else (labels + 1) % twins.CLASSES, twins.CLASSES
+            )
+        )
+
+    attack = attacks.PGD(8.0, 2.0, 3, loss="margin", random_start=False)
+    with pytest.raises(backend.GradientError, match="moved no image"):
+        attack(dead(right=True), images, labels)
+    np.testing.assert_array_equal(attack(dead(right=False), images, labels), images)
+
+
+def test_an_answer_of_unknown_rank_or_other_rows_is_refused():
+    images, labels = twins.batch(4)
+
+    @backend.compiled
+    def unknown(x):
+        answer = tf.py_function(twins.TinyNetwork(), [x], tf.float32)
+        checks.check_answer(answer)
+
+    def doubled(x):
+        return tf.concat([twins.TinyNetwork()(x)] * 2, 0)
+
+    with pytest.raises(ValueError, match="known while the attack is compiled"):
+        unknown(tf.constant(images))
+    with pytest.raises(ValueError, match=r"a row for each image.*\(8, 4\) for 4"):
+        attacks.FGSM(8.0)(doubled, images, labels)
 
 
 def test_numpy_scalars_among_fields_become_numbers():
@@ -138,7 +244,7 @@ def test_images_of_bytes_become_float_pixels():
     [[2, 0], (2, 0), np.array([2, 0], np.uint8), [[2], [0]], tf.constant([[2], [0]])],
 )
 def test_labels_in_a_column_are_those_in_a_row(labels):
-    found = checks.checked_labels(labels)
+    found = checks.checked_labels(labels, np.zeros((2, 4, 4, 1)))
     assert found.dtype == tf.int32 and found.numpy().tolist() == [2, 0]
 
 
@@ -151,11 +257,14 @@ def test_labels_in_a_column_are_those_in_a_row(labels):
         (["cat", "dog"], "must be integers"),
         ([True, False], "must be integers"),
         (3, r"one number for each image.*shape=\(\)"),
+        ([1], "Received: 2 images and 1 labels"),
+        ([0, 2**32], "label=4294967296"),
+        ([0, -1], "label=-1"),
     ],
 )
 def test_other_labels_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
-        checks.checked_labels(labels)
+        checks.checked_labels(labels, np.zeros((2, 4, 4, 1)))
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,16 @@ class PGD(attack.Attack):
         recipe.lookup(dict.fromkeys(objective.LOSSES), self.loss, "attack loss")
         recipe.lookup(TARGETED, self.targeted, "targeted")
         checks.check_count("num_restarts", self.num_restarts)
+        checks.check_flag("random_start", self.random_start)
+        checks.check_flag("reaching", self.reaching)
         if self.num_restarts > 1 and not self.random_start:
             raise ValueError(
                 "Restarts from one fixed start repeat each other: set "
                 f"random_start=True. Received: num_restarts={self.num_restarts}"
             )
-        if not 0.0 <= self.clean_start < 1.0:
+        if not (
+            isinstance(self.clean_start, int | float) and 0 <= self.clean_start < 1
+        ):
             raise ValueError(
                 "clean_start is a probability in [0, 1); random_start=False starts at "
                 f"the images always. Received: clean_start={self.clean_start}"
@@ -92,12 +96,11 @@ class PGD(attack.Attack):
     @property
     def length(self) -> Any:
         """Pixels of a step as it is taken: a number, or a tensor; can be per image."""
+        step_size = checks.per_image(self.step_size)
         if not self.reaching:
-            return self.step_size
+            return step_size
         steps_across = ops.cast(self.num_steps, "float32")
-        return ops.maximum(
-            self.step_size, checks.per_image(self.epsilon) / steps_across
-        )
+        return ops.maximum(step_size, checks.per_image(self.epsilon) / steps_across)
 
     def crafted(
         self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any

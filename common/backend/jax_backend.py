@@ -84,32 +84,10 @@ def moments(inputs: Any, axes: tuple[int, ...], *, synchronized: bool) -> Any:
 def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a function of tensors, which may read and assign Keras variables.
 
-    Every call reads them as they are then.
+    Every call reads them as they are then. `assigns` of what is returned says whether
+    the last call has assigned any.
     """
-    seen: dict[int, Any] = {}
-
-    def pure(values: list[Any], args: Any, kwargs: Any) -> Any:
-        given = list(zip(seen.values(), values, strict=True))
-        with _Scope(given, seen) as scope:
-            result = fn(*args, **kwargs)
-        if len(seen) > len(given) > 0:
-            raise RuntimeError(
-                "A compiled function must read the same variables in every call. "
-                f"Received: {len(seen) - len(given)} more than in the first"
-            )
-        return result, scope.assigned
-
-    jitted = jax.jit(pure)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if not seen:  # A trace without values finds the variables.
-            jitted.eval_shape([], args, kwargs)
-        values = [variable.value for variable in seen.values()]
-        result, assigned = jitted(values, args, kwargs)
-        _assign(assigned, seen)
-        return result
-
-    return call
+    return _Compiled(fn)
 
 
 def briefly(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,6 +122,36 @@ def _watched(tensor: Any, index: int, reached: set[int]) -> Any:
 
     same.defvjp(lambda tensor: (tensor, None), backward)
     return same(tensor)
+
+
+class _Compiled:
+    """A function, compiled with the variables that it reads as arguments."""
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self.assigns = False
+        self._fn = fn
+        self._seen: dict[int, Any] = {}
+        self._jitted = jax.jit(self._pure)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._seen:  # A trace without values finds the variables.
+            self._jitted.eval_shape([], args, kwargs)
+        values = [variable.value for variable in self._seen.values()]
+        result, assigned = self._jitted(values, args, kwargs)
+        _assign(assigned, self._seen)
+        self.assigns = bool(assigned)
+        return result
+
+    def _pure(self, values: list[Any], args: Any, kwargs: Any) -> Any:
+        given = list(zip(self._seen.values(), values, strict=True))
+        with _Scope(given, self._seen) as scope:
+            result = self._fn(*args, **kwargs)
+        if len(self._seen) > len(given) > 0:
+            raise RuntimeError(
+                "A compiled function must read the same variables in every call. "
+                f"Received: {len(self._seen) - len(given)} more than in the first"
+            )
+        return result, scope.assigned
 
 
 class _Scope(keras.StatelessScope):

@@ -15,12 +15,46 @@ def check_images(images: np.ndarray) -> None:
 
     Raises:
       ValueError: they have another number of dimensions, a value is not finite or
-        outside [0, 255], or they look like [0, 1].
+        outside [0, 255], they are no numbers, or they look like [0, 1].
     """
     images = np.asarray(images)
+    check_numbers(images)
     check_rank(images)
     check_range(images)
     check_unit(images)
+
+
+def check_numbers(images: Any) -> None:
+    """Checks that images are numbers.
+
+    Args:
+      images: array or tensor.
+
+    Raises:
+      ValueError: they are text, truth values or anything else.
+    """
+    kind = getattr(images.dtype, "name", str(images.dtype))
+    if not ("int" in kind or "float" in kind):
+        raise ValueError(
+            f"Images must be numbers, pixels in [0, 255]. Received: dtype={kind}"
+        )
+
+
+def check_as_many(images: Any, labels: Any) -> None:
+    """Checks that there is a label for each image.
+
+    Args:
+      images: [B, ...], array or tensor.
+      labels: likewise.
+
+    Raises:
+      ValueError: names both numbers.
+    """
+    if images.shape[0] != labels.shape[0]:
+        raise ValueError(
+            "Each image has one label. "
+            f"Received: {images.shape[0]} images and {labels.shape[0]} labels"
+        )
 
 
 def check_rank(images: Any) -> None:
@@ -73,12 +107,12 @@ def check_unit(images: np.ndarray) -> None:
       images: of any shape, on the host.
 
     Raises:
-      ValueError: all values are in [0, 1], and some between the two.
+      ValueError: no value is above 1.5, and not all are 0.
     """
     if not images.size:
         return
     low, high = float(images.min()), float(images.max())
-    if low >= 0 and high <= 1 and np.any(images != np.round(images)):
+    if low >= 0 and 0 < high <= 1.5:
         raise ValueError(
             "Images must be pixels in [0, 255]; these look like [0, 1]. "
             f"Received: min={low:g}, max={high:g}. Multiply them by 255"

@@ -7,7 +7,7 @@ from common.data import checks
 
 
 @pytest.mark.parametrize(
-    "values", [[0, 255], [0, 1], [0, 0], [17.5, 254.99], [0.5, 1.5], []]
+    "values", [[0, 255], [0, 2], [0, 0], [17.5, 254.99], [0.5, 1.6], []]
 )
 def test_pixels_pass(values):
     checks.check_images(np.reshape(np.array(values, np.float32), (-1, 1, 1, 1)))
@@ -18,6 +18,8 @@ def test_pixels_pass(values):
     [
         ([0, 0.5, 1], "look like .*min=0, max=1. Multiply them by 255"),
         ([0.2, 0.7], "look like .*min=0.2, max=0.7"),
+        ([0, 1], "look like .*min=0, max=1"),  # black and white
+        ([0, 1.02], "look like .*max=1.02"),  # divided by 250
         ([-1, 1], "min=-1, max=1"),
         ([0, 255.1], "max=255.1"),
         ([0, np.nan], "finite.*nan"),

@@ -72,7 +72,8 @@ def batches(dataset: Iterable[Any]) -> Iterator[Any]:
       OSError: as `named`.
     """
     with named():
-        yield from getattr(dataset, "as_numpy_iterator", dataset.__iter__)()
+        as_arrays = getattr(dataset, "as_numpy_iterator", None)
+        yield from as_arrays() if as_arrays else iter(dataset)
 
 
 @contextlib.contextmanager

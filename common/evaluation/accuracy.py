@@ -75,14 +75,14 @@ def evaluate(
     begin = time.perf_counter()
     seed = check_settings(attack, seed, batch_size)
     judges = judging.of_network(judges, logits_fn, distribution)
-    examples = stream.Examples(dataset, logits_fn)
-    size = stream.divisible(batch_size or len(examples.first[1]), judges.num_devices)
+    examples = stream.Examples(dataset, judges.questions)
+    size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
     plan = plans.of(attack)
-    watch = attackable.Watch(logits_fn, attack, seed=seed)
+    watch = attackable.Watch(judges.questions, attack, seed=seed)
     found = tally.Tally(plan, watch)
     found.no_gradient.update(watch.first(*examples.first))
     key = [recipes.to_dict(attack), seed, size, progress_key]
-    file = on_disk.File(progress_file, key, begin=begin)
+    file = on_disk.File(progress_file and pathlib.Path(progress_file), key, begin=begin)
     show = progress_bar() if progress else lambda *_: None
     pool = file.load(examples, found)
     while True:
@@ -111,6 +111,11 @@ def check_settings(attack: Any, seed: Any, batch_size: Any) -> int:
         checks.check_count("batch_size", batch_size)
     if not isinstance(seed, numbers.Integral):
         raise ValueError(f"seed must be a whole number. Received: seed={seed!r}")
+    if isinstance(attack, type) or not (attack is None or callable(attack)):
+        raise ValueError(
+            "attack must be None or one attack, such as attacks.FGSM(8.0). "
+            f"Received: attack={attack!r}"
+        )
     try:
         json.dumps(recipes.to_dict(attack))
     except TypeError as error:

@@ -3,11 +3,11 @@
 An attack that finds nothing says one of two things: the network is robust, or the
 attack could not see. Every way to a robust accuracy asks here which of them it is.
 
-`check_network` asks a network twice for its answers to the first images: they must be
-logits, and depend on the image alone. `Watch` asks for gradients: of the first batch,
-before the attack runs, and of every image that the attack leaves where it began. Images
-that the network has right, without a gradient, are counted in the record; where that is
-all of them, there is no evaluation.
+`Questions.check` asks a network several times for its answers to the first images: they
+must be logits, and depend on the image alone. `Watch` asks for gradients: of the first
+images, before the attack runs, and of every image that the attack leaves where it
+began. Images that the network has right, without a gradient, are counted in the record;
+where that is all of them, there is no evaluation.
 
 What cannot be seen: a gradient that is there and leads nowhere, as of a network with
 noise in it that is the same in every call. The report's warnings look for the traces of
@@ -28,39 +28,112 @@ from common.attacks import checks, losses, objective
 from common.results import intervals
 
 ASKED = 32  # images asked at a time
-ENOUGH = 20  # values from which the form of a network's answers is judged
+TIMES = 4  # that the network is asked for its answers
+ENOUGH = (4, 20)  # images and values from which the form of answers is judged
 CHANGE = 1e-3  # of the range of the logits: more is another answer
 NEAR = 0.01  # of the range of the answers: nearer is at one of its ends
-NEAR_CHANCE = 0.1  # of the way from chance to 100 %
 CROWDED = 0.5  # share of the answers at the ends, from which they are squashed
+SURE_ENDS = 0.3  # the same, of answers in [0, 1]
+HOPELESS = 50.0  # a class so far below the best of every image plays no part
+NEAR_CHANCE = 0.1  # of the way from chance to 100 %
 
 
-def check_network(logits_fn: Callable[[Any], Any], images: np.ndarray) -> np.ndarray:
-    """Returns the logits of the first images, or refuses the network.
+class Questions:
+    """What one network is asked; what is compiled for it is used again."""
 
-    Args:
-      logits_fn: images -> logits.
-      images: [B, H, W, C] in [0, 255], on the host; the first `ASKED` are shown.
+    def __init__(self, logits_fn: Callable[[Any], Any]) -> None:
+        """Asks nothing yet.
 
-    Raises:
-      ValueError: the answers are no logits, or change from one call to the next.
-    """
-    images = np.asarray(images[:ASKED], np.float32)
-    asked = backend.briefly(lambda images: _answer(logits_fn, images))
-    first = np.asarray(asked(ops.convert_to_tensor(images)), np.float64)
-    check_logits(first)
-    # In other company, so that a network that looks at its whole batch shows, too.
-    half = max(1, len(images) // 2)
-    images = np.concatenate([images[:half], images[:1].repeat(len(images) - half, 0)])
-    again = np.asarray(asked(ops.convert_to_tensor(images)), np.float64)
-    change = np.abs(first - again)[:half].max()
-    if not change <= CHANGE * np.ptp(first):
-        raise ValueError(
-            "The network answers differently when it is asked twice: leave out dropout "
-            "and noise, and batch norm's training mode, with training=False. "
-            f"Received: logits that changed by {change:.3g}"
-        )
-    return first
+        Args:
+          logits_fn: images -> logits.
+        """
+        self.logits_fn = logits_fn
+        # Two traces, since a network in which Python draws differs from one to another.
+        self._traces = [backend.briefly(self._answer) for _ in range(2)]
+        self._gradients = backend.briefly(self._right_and_stuck)
+
+    def check(self, images: np.ndarray) -> np.ndarray:
+        """Returns the logits of the first images, or refuses the network.
+
+        It is asked `TIMES` times. The other images of the batch change, so that a
+        network that looks at the whole batch shows.
+
+        Args:
+          images: [B, H, W, C] in [0, 255], on the host; the first `ASKED` are shown.
+
+        Raises:
+          ValueError: the answers are no logits, or change from one call to the next.
+        """
+        images = np.asarray(images[:ASKED], np.float32)
+        batch = images if len(images) > 1 else images.repeat(2, axis=0)
+        first = self._ask(0, batch)
+        check_logits(first[: len(images)])
+        shown = len(batch) // 2
+        others = np.repeat(255.0 - batch[:1], len(batch) - shown, axis=0)
+        batch = np.concatenate([batch[:shown], others])
+        for _ in range(TIMES - 1):
+            change = np.abs(first - self._ask(1, batch))[:shown].max()
+            if not change <= CHANGE * np.ptp(_in_play(first)):
+                raise ValueError(
+                    "The network answers differently when it is asked again, in a "
+                    "batch with other images: leave out dropout and noise, and batch "
+                    "norm's training mode, with training=False. "
+                    f"Received: logits that changed by {change:.3g}"
+                )
+        return first[: len(images)]
+
+    def right_and_stuck(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Returns bool [2, B]: images that are right, and those without a gradient.
+
+        Args:
+          images: float32 [B, H, W, C] in [0, 255].
+          labels: int32 [B].
+        """
+        return _in_slices(self._gradients, images, labels)
+
+    def _answer(self, images: Any) -> Any:
+        logits = self.logits_fn(images)
+        checks.check_answer(logits, images)
+        return logits
+
+    def _right_and_stuck(self, images: Any, labels: Any) -> Any:
+        def odds(images: Any) -> Any:
+            logits = self.logits_fn(images)
+            return ops.sum(losses.log_odds_against(labels, logits)), logits
+
+        (_, logits), gradient = backend.value_and_gradients(odds, images)
+        classes = ops.cast(ops.argmax(logits, axis=-1), "int32")
+        return ops.equal(classes, labels), _is_none(gradient)
+
+    def _ask(self, trace: int, images: np.ndarray) -> np.ndarray:
+        """Returns the logits of images [B, H, W, C], float64 [B, K].
+
+        Raises:
+          ValueError: the network failed, answers with something else, or assigns
+            variables where the engine cannot have that.
+        """
+        asked = self._traces[trace]
+        try:
+            logits = asked(ops.convert_to_tensor(images))
+        except Exception as error:  # whatever a network raises
+            if "exhausted" in f"{type(error).__name__} {error}".lower():
+                raise  # memory, which smaller batches may mend
+            reason = " ".join(str(error).split())[:300]
+            if isinstance(error, ValueError) and reason.count("Received: ") == 1:
+                raise
+            raise ValueError(
+                "logits_fn must answer images, float32 "
+                f"{list(images.shape)} in [0, 255], with tensor operations; hand over "
+                "the network itself, not network.predict. "
+                f"Received: {type(error).__name__}: {reason}"
+            ) from error
+        if getattr(asked, "assigns", False):
+            raise ValueError(
+                "On JAX a network must not assign its variables when it is attacked: "
+                "leave out counters, and batch norm's training mode, with "
+                "training=False. Received: a network that assigns some"
+            )
+        return np.asarray(logits, np.float64)
 
 
 def check_logits(logits: Any) -> None:
@@ -87,26 +160,23 @@ def check_logits(logits: Any) -> None:
         )
     if squashed := _squashed(values):
         raise ValueError(
-            f"Expected logits; {squashed} off the last layer, or hand over the "
-            "logarithm of the probabilities. "
-            f"Received: first row max={values[0].max():g}"
+            f"Expected logits; {squashed} off the last layer, or hand over log_softmax "
+            f"of what stands before it. Received: first row max={values[0].max():g}"
         )
 
 
 class Watch:
     """Finds the images of one evaluation that no gradient leads away from."""
 
-    def __init__(
-        self, logits_fn: Callable[[Any], Any], attack: Any, *, seed: int = 0
-    ) -> None:
+    def __init__(self, questions: Questions, attack: Any, *, seed: int = 0) -> None:
         """Asks nothing yet.
 
         Args:
-          logits_fn: images -> logits.
+          questions: to the network.
           attack: from `common.attacks`, any callable, or None.
           seed: of the attack.
         """
-        self._logits_fn, self._attack, self._seed = logits_fn, attack, seed
+        self._questions, self._attack, self._seed = questions, attack, seed
         self._climbs = getattr(attack, "num_steps", 1) != 0 and attack is not None
 
     def first(self, images: np.ndarray, labels: np.ndarray) -> list[int]:
@@ -123,17 +193,7 @@ class Watch:
         """
         if not (self._climbs and isinstance(self._attack, attacks.Attack)):
             return []
-
-        def ask(images: Any, labels: Any) -> Any:
-            def odds(images: Any) -> Any:
-                logits = self._logits_fn(images)
-                return ops.sum(losses.log_odds_against(labels, logits)), logits
-
-            (_, logits), gradient = backend.value_and_gradients(odds, images)
-            classes = ops.cast(ops.argmax(logits, axis=-1), "int32")
-            return ops.equal(classes, labels), _is_none(gradient)
-
-        right, stuck = _in_slices(ask, images, labels)
+        right, stuck = self._questions.right_and_stuck(images, labels)
         found = np.flatnonzero(right & stuck).tolist()
         if found and len(found) == right.sum():
             raise backend.GradientError(
@@ -156,13 +216,13 @@ class Watch:
         if not self._climbs:
             return np.zeros(len(images), bool)
         climbed = getattr(self._attack, "ascended", objective.objective)
-        seed = backend.fold(self._seed)
+        logits_fn, seed = self._questions.logits_fn, backend.fold(self._seed)
 
         def ask(images: Any, labels: Any) -> Any:
-            loss = climbed(self._logits_fn, images, labels, seed=seed)
+            loss = climbed(logits_fn, images, labels, seed=seed)
             return (_is_none(backend.value_and_gradients(loss, images)[1]),)
 
-        return _in_slices(ask, images, labels)[0]
+        return _in_slices(backend.briefly(ask), images, labels)[0]
 
 
 def without_gradient(count: int, total: int) -> list[str]:
@@ -191,7 +251,8 @@ def near_chance(correct: int, total: int, num_classes: int) -> list[str]:
     chance = 1 / num_classes
     reached = (correct / total - chance) / (1 - chance)
     low, _ = intervals.wilson(correct, total)
-    if reached >= NEAR_CHANCE and low > 100 * chance:
+    is_above = low > 100 * chance or reached > 0.5  # few images are not enough to tell
+    if reached >= NEAR_CHANCE and is_above:
         return []
     return [
         f"clean accuracy {100 * correct / total:.2f} % of {total} is near chance "
@@ -201,42 +262,40 @@ def near_chance(correct: int, total: int, num_classes: int) -> list[str]:
     ]
 
 
-def _answer(logits_fn: Callable[[Any], Any], images: Any) -> Any:
-    try:
-        logits = logits_fn(images)
-    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-        raise ValueError(
-            "logits_fn must answer images, float32 "
-            f"{list(images.shape)} in [0, 255], with tensor operations; hand over the "
-            f"network itself, not network.predict. Received: {type(error).__name__}: "
-            f"{' '.join(str(error).split())[:200]}"
-        ) from error
-    checks.check_answer(logits)
-    return logits
+def _in_play(values: np.ndarray) -> np.ndarray:
+    """Returns the columns of logits [B, K] that are near the best of some image.
+
+    Classes that are masked by a large negative number would hide what is asked about.
+    """
+    below = values.max(axis=-1, keepdims=True) - values
+    return values[:, below.min(axis=0) < HOPELESS]
 
 
 def _squashed(values: np.ndarray) -> str:
     """Returns what answers [B, K] look like, and what to take; "" if logits."""
-    low, high, sums = values.min(), values.max(), values.sum(-1)
+    sums = values.sum(-1)
     several = np.ptp(values, axis=0).max() > 0  # rows that differ
-    if low >= 0 and np.allclose(sums, 1.0, atol=1e-2):
+    if values.min() >= 0 and np.allclose(sums, 1.0, atol=1e-2):
         return (
             "every row is non-negative and sums to 1, as after a softmax. "
             "Take the softmax"
         )
-    if low >= 0 and several and np.allclose(sums, sums[0], rtol=1e-2):
+    if values.min() >= 0 and several and np.allclose(sums, sums[0], rtol=1e-3):
         return (
             f"every row is non-negative and sums to {sums[0]:g}, as a multiple of "
             "probabilities. Take the softmax"
         )
-    if not several or values.size < ENOUGH:
+    values = _in_play(values)
+    low, high = values.min(), values.max()
+    if not several or len(values) < ENOUGH[0] or values.size < ENOUGH[1]:
         return ""
-    if low >= 0 and high <= 1:
-        return "all values are in [0, 1], as after sigmoids. Take the sigmoids"
     at_low, at_high = (
         np.abs(values - end) <= NEAR * (high - low) for end in (low, high)
     )
-    if (at_low | at_high).mean() > CROWDED and at_high.sum() >= len(values) / 2:
+    at_ends = (at_low | at_high).mean()
+    if low >= 0 and high <= 1 and at_ends > SURE_ENDS and high > 1 - 2 * NEAR:
+        return "all values are in [0, 1], as after sigmoids. Take the sigmoids"
+    if at_ends > CROWDED and min(at_low.sum(), at_high.sum()) >= len(values) / 2:
         return (
             f"most values are near {low:g} or {high:g}, the ends of a function. Take "
             "that function"
@@ -254,7 +313,7 @@ def _in_slices(
     ask: Callable[[Any, Any], Any], images: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
     """Returns what is asked of images and labels, `ASKED` at a time: bool [n, B]."""
-    ask, found = backend.briefly(ask), []
+    found = []
     size = min(ASKED, len(images))
     for start in range(0, len(images), size):
         rows = np.arange(start, start + size) % len(images)  # one shape for all

@@ -143,9 +143,74 @@ def test_answers_that_change_from_call_to_call_are_refused(layer):
     network = Moody(layer)
     batches = [(doubtful.IMAGES, doubtful.LABELS)]
     evaluation.evaluate(lambda x: network(x, training=False), batches)
-    with pytest.raises(ValueError, match=r"asked twice.*training=False") as error:
+    with pytest.raises(ValueError, match=r"asked again.*training=False") as error:
         evaluation.evaluate(lambda x: network(x, training=True), batches)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (lambda x: tf.sigmoid(20 * doubtful.honest(x) + 150.0), "as after sigmoids"),
+        (lambda x: 100 * tf.nn.softmax(doubtful.honest(x)), "sums to 100"),
+        (
+            lambda x: doubtful.honest(x - tf.reduce_mean(x, 0, keepdims=True)),
+            "in a batch with other images",
+        ),
+    ],
+)
+def test_small_batches_hide_nothing(network, words, count):
+    starts = range(0, 60, count)
+    batches = [
+        (doubtful.IMAGES[i : i + count], doubtful.LABELS[i : i + count]) for i in starts
+    ]
+    with pytest.raises(ValueError, match=words):
+        evaluation.evaluate(network, batches)
+
+
+def test_one_image_alone_is_asked_in_a_batch_of_two():
+    def together(x):
+        return doubtful.honest(x) + tf.reduce_mean(x) / 10 * tf.range(10.0)
+
+    batches = [(doubtful.IMAGES[:1], doubtful.LABELS[:1])]
+    with pytest.raises(ValueError, match="in a batch with other images"):
+        evaluation.evaluate(together, batches)
+    assert evaluation.evaluate(doubtful.honest, batches).total == 1
+
+
+def test_a_network_in_which_chance_picks_a_branch_is_found_out():
+    picks = iter([True, True, False] * 9)
+
+    def network(x):
+        return doubtful.honest(x if next(picks) else x[:, :, ::-1])
+
+    with pytest.raises(ValueError, match="asked again"):
+        evaluation.evaluate(network, [(doubtful.IMAGES, doubtful.LABELS)])
+
+
+def test_masked_classes_do_not_hide_dropout():
+    mask = tf.constant([0.0] * 9 + [-1e9])
+    network = Moody(keras.layers.Dropout(0.1))
+    batches = [(doubtful.IMAGES, doubtful.LABELS % 9)]
+    evaluation.evaluate(lambda x: network(x) + mask, batches)
+    with pytest.raises(ValueError, match="asked again"):
+        evaluation.evaluate(lambda x: network(x, training=True) + mask, batches)
+
+
+def test_judges_ask_a_network_with_what_they_have_compiled():
+    asked = []
+
+    def network(x):
+        asked.append(x.shape)
+        return doubtful.honest(x)
+
+    judges = evaluation.Judges(network)
+    batches = [(doubtful.IMAGES, doubtful.LABELS)]
+    for _ in range(2):
+        evaluation.evaluate(network, batches, judges=judges)
+        asks = [shape for shape in asked if shape[0] == attackable.ASKED]
+    assert len(asks) == 2 * attackable.TIMES
 
 
 VALUES = np.random.default_rng(0).normal(size=(8, 5))
@@ -167,6 +232,12 @@ def softmax(values):
         np.vstack([softmax(VALUES), VALUES]),  # one row is not enough to tell
         VALUES - VALUES.mean(-1, keepdims=True),
         0.3 + 0.01 * VALUES[:2, :2],  # too few values to tell
+        np.abs(np.tanh(VALUES) * 0.9),  # such as cosines
+        VALUES + np.array([0, -1e9, 0, -1e4, 0]),  # masked classes
+        VALUES + np.array([0, -300, 0, 0, 0]),
+        np.log(softmax(30 * VALUES[:, :2])),
+        np.stack([0 * VALUES[:, 0], 1 + VALUES[:, 1] ** 2], 1),
+        np.log1p(np.exp(0.01 * VALUES)),  # softplus, untrained
         VALUES.astype(np.float16),
         np.maximum(VALUES, 0.0),
     ],
@@ -182,7 +253,7 @@ def test_logits_pass(values):
         (softmax(VALUES)[:1], "sums to 1"),
         (softmax(VALUES).astype(np.float16), "sums to 1"),
         (softmax(VALUES) * 2, "sums to 2"),
-        (1 / (1 + np.exp(-VALUES)), "Take the sigmoids off"),
+        (1 / (1 + np.exp(-8 * VALUES)), "Take the sigmoids off"),
         (1 / (1 + np.exp(-50 * VALUES)) * 3 - 1, "most values are near -1 or 2"),
         (np.clip(9 * VALUES, -1, 1), "most values are near"),
         (np.eye(5), "first row max=1"),
@@ -208,6 +279,9 @@ def test_what_is_no_logits_is_refused_in_one_line(values, message):
         ),
         (lambda x: (doubtful.honest(x), doubtful.honest(x)), "of several outputs one"),
         (lambda x: x["image"], "tensor operations"),
+        (lambda x: tf.reshape(doubtful.honest(x), [-1, 7]), "tensor operations"),
+        (lambda x: [][3], "IndexError"),
+        (lambda x: tf.tile(doubtful.honest(x), [2, 1]), "a row for each image"),
     ],
 )
 def test_what_is_no_network_is_refused_in_one_line(network, message):
@@ -232,7 +306,7 @@ def test_predict_is_refused():
         (30, 60, 10, False),
         (5, 200, 1000, True),  # neighbours of ImageNet are alike: off by one
         (155, 200, 1000, False),
-        (2, 2, 2, True),  # two images say nothing
+        (2, 2, 2, False),  # too few to tell, and all of them right
         (110, 200, 2, True),
         (150, 200, 2, False),
     ],

@@ -11,6 +11,7 @@ from keras import ops
 
 from common import backend
 from common.attacks import pgd
+from common.evaluation import attackable
 from common.training import engine
 
 # Fields of attacks that enter as tensors: another value does not compile again.
@@ -81,6 +82,7 @@ class Judges:
         """
         self.logits_fn = logits_fn
         self.distribution = distribution
+        self.questions = attackable.Questions(logits_fn)
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
     @property

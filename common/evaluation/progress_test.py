@@ -20,6 +20,7 @@ ATTACKS |= {
 }
 TARGETED = ATTACKS["random"]
 SIZE = 13
+NOTHING = attackable.Watch(attackable.Questions(rounds_test.logits_fn), None)
 
 
 class Killed(Exception):
@@ -152,7 +153,7 @@ def test_a_kill_while_it_is_written_leaves_what_was_there(path, monkeypatch):
 
 def test_it_is_written_once_in_a_while(path, monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 60.0)
-    found = tally.Tally(plan.of(None), attackable.Watch(None, None))
+    found = tally.Tally(plan.of(None), NOTHING)
     now = time.perf_counter()
     progress.File(path, "key", begin=now).save([], found)
     assert not path.exists()
@@ -172,12 +173,14 @@ def test_without_a_path_nothing_is_kept(tmp_path, monkeypatch):
 
 
 def test_what_is_done_is_read_and_dropped(path):
-    found = tally.Tally(plan.of(None), attackable.Watch(None, None))
+    found = tally.Tally(plan.of(None), NOTHING)
     found.outcomes = {index: stream.record.UNKNOWN for index in range(50)}
     progress.File(path, "key", begin=0.0).save([], found)
-    examples = stream.Examples(rounds_test.DATASET, rounds_test.logits_fn)
+    examples = stream.Examples(
+        rounds_test.DATASET, attackable.Questions(rounds_test.logits_fn)
+    )
     pool = progress.File(path, "key", begin=0.0).load(
-        examples, tally.Tally(plan.of(None), attackable.Watch(None, None))
+        examples, tally.Tally(plan.of(None), NOTHING)
     )
     assert pool == []
     assert [slot.index for slot in examples.take(2)] == [50, 51]

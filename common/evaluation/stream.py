@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -48,18 +48,17 @@ class Examples:
 
     Attributes:
       num_classes: K of the networks.
-      first: images and labels of the first batch.
+      first: images and labels of the first batches, as many as are shown to networks.
+      first_size: images of the first batch.
       count: examples read so far.
     """
 
-    def __init__(
-        self, dataset: Iterable[Any], *logits_fns: Callable[[Any], Any]
-    ) -> None:
+    def __init__(self, dataset: Iterable[Any], *networks: attackable.Questions) -> None:
         """Shows the first images to the networks.
 
         Args:
           dataset: finite, of (images, labels) batches of any sizes.
-          *logits_fns: the networks; images -> logits [B, K].
+          *networks: the questions to them.
 
         Raises:
           OSError: a file of the dataset cannot be read.
@@ -70,12 +69,23 @@ class Examples:
         """
         self.count = 0
         self._batches = _batches(dataset)
-        first = next(self._batches, None)
-        if first is None or not len(first[1]):
-            raise ValueError("The dataset has no example. Received: 0 batches")
-        self.first = first
-        checks.check_unit(first[0])
-        answers = [attackable.check_network(fn, first[0]) for fn in logits_fns]
+        self._begun: list[tuple[np.ndarray, np.ndarray]] = []
+        while sum(len(labels) for _, labels in self._begun) < attackable.ASKED:
+            if (batch := next(self._batches, None)) is None:
+                break
+            if len(batch[1]):
+                self._begun.append(batch)
+        if not self._begun:
+            raise ValueError("The dataset has no example. Received: 0 images")
+        self.first_size = len(self._begun[0][1])
+        for images, _ in self._begun:
+            self._check_size(images)
+        images, labels = (
+            np.concatenate(part) for part in zip(*self._begun, strict=True)
+        )
+        self.first = images, labels
+        checks.check_unit(images)
+        answers = [network.check(images) for network in networks]
         classes = {answer.shape[-1] for answer in answers}
         if len(classes) > 1:
             raise ValueError(
@@ -83,7 +93,7 @@ class Examples:
                 f"Received: num_classes={sorted(classes)}"
             )
         (self.num_classes,) = classes
-        checks.check_labels(first[1], self.num_classes)
+        checks.check_labels(labels, self.num_classes)
         self._stream = self._read()
 
     def take(self, count: int) -> list[Slot]:
@@ -91,28 +101,45 @@ class Examples:
         return [slot for _, slot in zip(range(count), self._stream, strict=False)]
 
     def _read(self) -> Iterator[Slot]:
-        for images, labels in itertools.chain([self.first], self._batches):
+        for images, labels in itertools.chain(self._begun, self._batches):
             checks.check_labels(labels, self.num_classes)
+            self._check_size(images)
             for image, label in zip(images, labels, strict=True):
                 yield Slot(self.count, image, int(label))
                 self.count += 1
 
+    def _check_size(self, images: np.ndarray) -> None:
+        size = self._begun[0][0].shape[1:]
+        if len(images) and images.shape[1:] != size:
+            raise ValueError(
+                "Images must have one size; resize them. "
+                f"Received: {size} and {images.shape[1:]}"
+            )
+
 
 def _batches(dataset: Iterable[Any]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Returns what yields images [b, H, W, C] and labels [b], each batch checked.
+    """Yields images [b, H, W, C] and labels [b], each batch checked.
 
     Raises:
-      ValueError: the dataset is none, or has no end; a batch is not of that form.
+      ValueError: no dataset, one without end or that fails, or a batch of another
+        form.
     """
-    if not isinstance(dataset, Iterable):
-        raise ValueError(f"{_WANTED}. Received: dataset={type(dataset).__name__}")
     cardinality = getattr(dataset, "cardinality", lambda: 0)
-    if int(cardinality()) == _INFINITE:
+    is_endless = isinstance(dataset, itertools.cycle | itertools.repeat)
+    if is_endless or int(cardinality()) == _INFINITE:
         raise ValueError(
             "dataset must end: take .repeat() away, or add .take(number of batches). "
             "Received: a dataset without end"
         )
-    return map(_checked, unreadable.batches(dataset))
+    try:
+        yield from map(_checked, unreadable.batches(dataset))
+    except Exception as error:
+        if isinstance(error, ValueError | OSError):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"{_WANTED}. Received: {type(error).__name__}: {reason}"
+        ) from error
 
 
 def _checked(element: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -123,14 +150,11 @@ def _checked(element: Any) -> tuple[np.ndarray, np.ndarray]:
             form += f" of {len(element)}"
         raise ValueError(f"{_WANTED}. Received: an element that is {form}")
     images, labels = map(np.asarray, element)
+    checks.check_numbers(images)
     checks.check_rank(images)
     checks.check_range(images)
     checks.check_classes(labels)
-    if len(images) != len(labels):
-        raise ValueError(
-            f"{_WANTED}, as many of each. "
-            f"Received: {len(images)} images and {len(labels)} labels"
-        )
+    checks.check_as_many(images, labels)
     return images, labels.reshape(-1)
 
 

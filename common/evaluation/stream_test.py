@@ -1,13 +1,18 @@
 """Reading, filling up and refusing, below what evaluations test."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.evaluation import stream
+from common import evaluation
+from common.evaluation import attackable, stream
+from tests.agreement import doubtful
 
 IMAGES = np.arange(7 * 4, dtype=np.float32).reshape(7, 2, 2, 1)
 LABELS = np.arange(7, dtype=np.int32) % 3
+DIGITS, CLASSES = doubtful.IMAGES, doubtful.LABELS
 
 
 def logits_fn(images):
@@ -16,12 +21,13 @@ def logits_fn(images):
 
 def examples(*logits_fns):
     dataset = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(3)
-    return stream.Examples(dataset, *logits_fns or (logits_fn,))
+    networks = map(attackable.Questions, logits_fns or (logits_fn,))
+    return stream.Examples(dataset, *networks)
 
 
 def test_examples_come_in_order_whatever_is_taken_at_a_time():
     found = examples()
-    assert (len(found.first[1]), found.num_classes) == (3, 3)
+    assert (found.first_size, found.num_classes) == (3, 3)
     slots = found.take(2) + found.take(0) + found.take(4) + found.take(9)
     assert [slot.index for slot in slots] == list(range(7)) and found.count == 7
     np.testing.assert_array_equal([slot.image for slot in slots], IMAGES)
@@ -37,7 +43,7 @@ def test_networks_see_floats_from_the_first_image_on():
         return logits_fn(images)
 
     dataset = tf.data.Dataset.from_tensors((IMAGES.astype(np.uint8), LABELS))
-    stream.Examples(dataset, noted)
+    stream.Examples(dataset, attackable.Questions(noted))
     assert set(seen) == {tf.float32}
 
 
@@ -87,3 +93,94 @@ def test_a_batch_is_filled_with_its_first_example():
 )
 def test_sizes_are_rounded_up_to_what_divides(size, replicas, result):
     assert stream.divisible(size, replicas) == result
+
+
+PAIR = (DIGITS, CLASSES)
+DATA = tf.data.Dataset.from_tensor_slices(PAIR)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (PAIR, "must give batches .*an element that is ndarray"),
+        (DIGITS, "must give batches .*an element that is ndarray"),
+        (None, "must give batches .*NoneType"),
+        (DATA, r"needs .batch\(250\).*shape=\(8, 8, 1\)"),
+        (
+            DATA.batch(9).map(lambda x, y: {"image": x, "label": y}),
+            "must give batches .*an element that is dict of 2",
+        ),
+        (DATA.batch(9).map(lambda x, y: (x, y, 1.0)), "an element that is tuple of 3"),
+        (DATA.batch(9).map(lambda x, y: x), "an element that is ndarray"),
+        (DATA.batch(9).repeat(), "must end: take .repeat"),
+        (DATA.repeat().batch(9), "must end: take .repeat"),
+        (
+            [(DIGITS, CLASSES[:-1])],
+            "Each image has one label. Received: 60 images and 59",
+        ),
+        ([(DIGITS, tf.one_hot(CLASSES, 10))], "Labels must be integers"),
+        ([(DIGITS, np.eye(10, dtype=int)[CLASSES])], r"np.argmax\(labels, -1\)"),
+        ([(DIGITS, CLASSES.astype(str))], "Labels must be integers"),
+        ([(DIGITS, CLASSES / 2)], "Labels must be integers"),
+        ([(DIGITS[..., 0], CLASSES)], "gray images have C = 1"),
+        (itertools.cycle([PAIR]), "must end"),
+        (itertools.repeat(PAIR), "must end"),
+        ([PAIR, (DIGITS[:, :4], CLASSES)], r"one size.*\(8, 8, 1\) and \(4, 8, 1\)"),
+        ([(DIGITS.astype(str), CLASSES)], "Images must be numbers"),
+        ([(DIGITS > 127, CLASSES)], "Images must be numbers.*bool"),
+        (
+            tf.data.Dataset.from_generator(
+                lambda: iter([(DIGITS[0], 1), (DIGITS[0, :4], 2)]),
+                output_signature=(
+                    tf.TensorSpec([None, 8, 1]),
+                    tf.TensorSpec([], tf.int32),
+                ),
+            ).batch(2),
+            "must give batches.*InvalidArgumentError",
+        ),
+    ],
+)
+def test_a_dataset_of_another_form_is_refused(dataset, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        evaluation.evaluate(doubtful.honest, dataset)
+    assert "\n" not in str(caught.value)
+
+
+class Sequence:
+    """A dataset by its length and items."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        if index >= 2:
+            raise IndexError
+        return DIGITS[30 * index :][:30], CLASSES[30 * index :][:30]
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        Sequence(),
+        [(DIGITS[:0], CLASSES[:0]), PAIR],
+        iter([PAIR]),
+        [PAIR, (DIGITS[:0], CLASSES[:0])],
+    ],
+)
+def test_datasets_of_other_kinds_are_read(dataset):
+    assert evaluation.evaluate(doubtful.honest, dataset).total == 60
+
+
+def test_a_dark_photograph_may_come_first():
+    images = np.concatenate([np.full((1, 8, 8, 1), 0.4, np.float32), DIGITS[:10]])
+    batches = [(images[i : i + 1], CLASSES[i : i + 1]) for i in range(11)]
+    assert evaluation.evaluate(doubtful.honest, batches).total == 11
+
+
+def test_a_dark_photograph_that_ends_alone_is_counted():
+    images = np.concatenate([DIGITS[:10], np.full((1, 8, 8, 1), 0.4, np.float32)])
+    record = evaluation.evaluate(doubtful.honest, [(images[:10], CLASSES[:10])])
+    whole = evaluation.evaluate(
+        doubtful.honest, [(images[:10], CLASSES[:10]), (images[10:], CLASSES[10:11])]
+    )
+    assert (record.total, whole.total) == (10, 11)

@@ -20,7 +20,9 @@ def verdict(*examples):
 
 
 def empty(attack):
-    return tally.Tally(plan.of(attack), attackable.Watch(None, attack))
+    return tally.Tally(
+        plan.of(attack), attackable.Watch(attackable.Questions(lambda x: x), attack)
+    )
 
 
 def slots(count):

@@ -189,10 +189,10 @@ def transfer(
     source, target = judges or (judging.Judges(source_fn), judging.Judges(target_fn))
     judging.of_network(source, source_fn, source.distribution)
     judging.of_network(target, target_fn, target.distribution)
-    examples = stream.Examples(dataset, source_fn, target_fn)
+    examples = stream.Examples(dataset, source.questions, target.questions)
     replicas = math.lcm(source.num_devices, target.num_devices)
-    size = stream.divisible(batch_size or len(examples.first[1]), replicas)
-    watch = attackable.Watch(source_fn, attack, seed=seed)
+    size = stream.divisible(batch_size or examples.first_size, replicas)
+    watch = attackable.Watch(source.questions, attack, seed=seed)
     no_gradient = set(watch.first(*examples.first))
     show = accuracy.progress_bar() if progress else lambda *_: None
     found: list[np.ndarray] = []

@@ -111,6 +111,8 @@ def _check_task(task: Any, jobs: dict[str, list[str]]) -> None:
             f'"task": {{"type": "worker", "index": 0}}. Received: task={_shown(task)}'
         )
     job, index = task["type"], task["index"]
+    if isinstance(index, str) and index.isdecimal():
+        index = int(index)  # as TensorFlow takes it
     if job not in tuple(jobs):
         raise ValueError(
             f"{_RULE}; this task's type must be {' or '.join(jobs)}, as the cluster "

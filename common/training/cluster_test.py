@@ -100,7 +100,7 @@ def test_a_cluster_that_could_not_come_up_is_refused(monkeypatch, jobs, message)
         ({"type": "worker", "index": -1}, "index=-1"),
         ({"type": "worker", "index": True}, "index=true"),
         ({"type": "worker", "index": 1.0}, "index=1.0"),
-        ({"type": "worker", "index": "0"}, 'index="0"'),
+        ({"type": "worker", "index": "first"}, 'index="first"'),
         ({"type": "worker", "index": None}, "index=null"),
     ],
 )

@@ -193,7 +193,8 @@ class _Run:
         """Refuses data or a network that do not fit, before the first update."""
         checks.check_images(images)
         checks.check_labels(labels, self.recipe.dataset.num_classes)
-        attackable.check_network(logits.inference(self.learner.network), images)
+        logits_fn = logits.inference(self.learner.network)
+        attackable.Questions(logits_fn).check(images)
 
 
 def _manifest(

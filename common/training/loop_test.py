@@ -153,7 +153,7 @@ def test_the_alarm_is_logged_where_robustness_collapses(
     assert [line["pgd_accuracy"] for line in lines(tmp_path, "probe")] == [45.0, 3.0]
     (alarm,) = lines(tmp_path, "alarm")
     assert alarm["step"] == 24
-    assert "PGD accuracy 3.0 % after 45.0 %" in alarm["message"]
+    assert "PGD accuracy fell to 3.0 % after 45.0 %" in alarm["message"]
 
 
 def test_a_batch_that_does_not_divide_is_refused(bare, tmp_path, two_replicas):
