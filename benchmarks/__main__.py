@@ -1,9 +1,11 @@
 """Runs benchmarks and writes their records, the page and the figure.
 
-    python -m benchmarks [a b c d e f] [--norun] [--workdir=runs]
+    python -m benchmarks [a b c d e f g] [--norun] [--workdir=runs]
+        [--classifier=FILE?pixels=raw|unit|tf ...]
 
-Without letters all are run. Exit status: 0 every bound is met or not run, 1 one is
-missed, 2 usage, 3 a benchmark failed.
+Without letters all are run. `g` also takes saved models of CIFAR-10's images, with what
+their pixels are. Exit status: 0 every bound is met or not run, 1 one is missed, 2
+usage, 3 a benchmark failed.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from benchmarks import figure, questions, records, report
 GOOD, MISSED, USAGE, FAILED = 0, 1, 2, 3
 FOLDER = pathlib.Path(__file__).parent
 PEERS = FOLDER.parent / ".venv-peers" / "bin" / "python"
-PEERS_LETTER, JAX_LETTER = "e", "f"
+PEERS_LETTERS, JAX_LETTER, CLASSIFIER_LETTER = ("e", "g"), "f", "g"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,6 +32,9 @@ def main(argv: Sequence[str]) -> int:
     values = flags.FlagValues()
     flags.DEFINE_boolean("run", True, "measure", flag_values=values)
     flags.DEFINE_string("workdir", "runs", "folder of all runs", flag_values=values)
+    flags.DEFINE_multi_string(
+        "classifier", [], "further networks of g", flag_values=values
+    )
     flags.DEFINE_boolean("help", False, "show this", flag_values=values)
     try:
         letters = values(list(argv))[1:] or list(questions.QUESTIONS)
@@ -45,16 +50,37 @@ def main(argv: Sequence[str]) -> int:
             f"Expected letters of {' '.join(questions.QUESTIONS)}. "
             f"Received: {' '.join(unknown)}",
         )
-    for letter in letters if values.run else []:
-        if not _measure(letter, values.workdir):
+    letters = letters if values.run else []
+    if values.classifier and (reason := _refused(values.classifier, letters)):
+        return _fail(USAGE, reason)
+    for letter in letters:
+        more = values.classifier if letter == CLASSIFIER_LETTER else []
+        if not _measure(letter, values.workdir, more):
             return _fail(FAILED, f"Benchmark {letter} failed; see above.")
     return _report()
 
 
-def _measure(letter: str, workdir: str) -> bool:
+def _refused(classifiers: Sequence[str], letters: Sequence[str]) -> str:
+    """Returns why these networks cannot be taken, or nothing."""
+    if CLASSIFIER_LETTER not in letters:
+        return (
+            f"--classifier is for {CLASSIFIER_LETTER}, which is not run. "
+            f"Received: --classifier={classifiers[0]}"
+        )
+    from benchmarks import trained  # takes seconds, which nothing else here needs
+
+    try:
+        for classifier in classifiers:
+            trained.said(classifier)
+    except (FileNotFoundError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def _measure(letter: str, workdir: str, classifiers: Sequence[str]) -> bool:
     """Runs one benchmark in a process of its own; returns whether it went through."""
-    python = str(PEERS) if letter == PEERS_LETTER else sys.executable
-    if letter == PEERS_LETTER and not PEERS.exists():
+    python = str(PEERS) if letter in PEERS_LETTERS else sys.executable
+    if letter in PEERS_LETTERS and not PEERS.exists():
         print(
             f"{letter}: not run, since {PEERS} is missing; see requirements-peers.txt"
         )
@@ -63,13 +89,18 @@ def _measure(letter: str, workdir: str) -> bool:
         print(f"{letter}: not run, since JAX is missing; see requirements-jax.txt")
         return True
     print(f"{letter}: {questions.QUESTIONS[letter].title}", flush=True)
+    command = [python, "-m", "benchmarks.measure", letter]
     done = subprocess.run(
-        [python, "-m", "benchmarks.measure", letter, os.path.abspath(workdir)],
+        [*command, *map(_absolute, [workdir, *classifiers])],
         cwd=FOLDER.parent,
         env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "KERAS_BACKEND": "tensorflow"},
         check=False,
     )
     return done.returncode == 0
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _report() -> int:

@@ -1,17 +1,30 @@
-"""Measures one benchmark and writes its record: `python -m benchmarks.measure LETTER`.
+"""Measures one benchmark and writes its record.
+
+    python -m benchmarks.measure LETTER WORKDIR [CLASSIFIER ...]
 
 A process of its own for each, so that none inherits memory or names from another.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import attack, engines, memory, peers, records, replay, restarts
+from benchmarks import (
+    attack,
+    doubtful,
+    engines,
+    memory,
+    peers,
+    records,
+    replay,
+    restarts,
+    trained,
+)
 from common.training import manifest
 
 MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = {
@@ -22,23 +35,30 @@ MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = 
     "e": peers.measure,
     "f": lambda _: engines.measure(),
 }
-VERSIONS = {"e": peers.versions, "f": engines.versions}  # beside this suite's own
+COUNTS: dict[str, Callable[..., tuple[records.Counts, ...]]] = {"g": doubtful.measure}
+VERSIONS = {  # beside this suite's own
+    "e": peers.versions,
+    "f": engines.versions,
+    "g": functools.partial(peers.versions, peers.ON_TENSORFLOW),
+}
 
 
-def main(letter: str, workdir: pathlib.Path) -> None:
-    """Measures and saves."""
+def main(letter: str, workdir: pathlib.Path, *classifiers: str) -> None:
+    """Measures and saves; classifiers are networks of their own to `COUNTS`."""
     begin, busy, own = time.perf_counter(), _busy_seconds(), _own_seconds()
-    comparisons = MEASURES[letter](workdir)
+    comparisons = MEASURES[letter](workdir) if letter in MEASURES else ()
+    counts = COUNTS[letter](workdir, *classifiers) if letter in COUNTS else ()
     seconds = time.perf_counter() - begin
     notes = manifest.environment()
     if letter in VERSIONS:
         notes["versions"].update(VERSIONS[letter]())
-    notes["command"] = f"python -m benchmarks {letter}"
+    names = [f"--classifier={trained.said(c).without_folders}" for c in classifiers]
+    notes["command"] = " ".join(["python -m benchmarks", letter, *names])
     notes["seconds"] = seconds
     if busy is not None:
         others = (_busy_seconds() or 0.0) - busy - (_own_seconds() - own)
         notes["others"] = max(0.0, others) / seconds / (os.cpu_count() or 1)
-    records.Record(letter, comparisons, notes).save()
+    records.Record(letter, comparisons, notes, counts).save()
 
 
 def _busy_seconds() -> float | None:
@@ -57,4 +77,4 @@ def _own_seconds() -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], pathlib.Path(sys.argv[2]))
+    main(sys.argv[1], pathlib.Path(sys.argv[2]), *sys.argv[3:])

@@ -1,6 +1,6 @@
-"""PGD of other libraries behind one interface; each imports its own on first use.
+"""PGD and FGSM of other libraries behind one interface; each imports its own on use.
 
-Radius, step and number of steps are those of a `common.attacks.PGD`; every library
+Radius, step and number of steps are those of the suite's attack. For PGD every library
 starts at random in the ball, with its own random numbers.
 """
 
@@ -15,11 +15,11 @@ import tensorflow as tf
 
 from benchmarks import timing, trained
 from common import backend
-from common.attacks import PGD
+from common.attacks import FGSM, PGD
 
 LogitsFn = Callable[[Any], Any]
 Attack = Callable[[Any, Any], Any]
-Build = Callable[[LogitsFn, PGD, tuple[int, ...]], Attack]
+Build = Callable[[LogitsFn, FGSM | PGD, tuple[int, ...]], Attack]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,55 +56,59 @@ def on_tensorflow(build: Build) -> Callable[[trained.Trained], Prepared]:
     return prepare
 
 
-def suite(logits_fn: LogitsFn, attack: PGD, shape: tuple[int, ...]) -> Attack:
+def suite(logits_fn: LogitsFn, attack: FGSM | PGD, shape: tuple[int, ...]) -> Attack:
     """This suite: the whole attack compiled."""
     del shape
     return backend.compiled(lambda x, y: attack(logits_fn, x, y))
 
 
-def foolbox(logits_fn: LogitsFn, attack: PGD, shape: tuple[int, ...]) -> Attack:
+def foolbox(logits_fn: LogitsFn, attack: FGSM | PGD, shape: tuple[int, ...]) -> Attack:
     """Foolbox as documented, with its check of which images it fooled."""
     import foolbox as library
 
     del shape
     model = library.TensorFlowModel(logits_fn, bounds=(0, 255))
-    pgd = library.attacks.LinfPGD(
-        abs_stepsize=attack.step_size, steps=attack.num_steps, random_start=True
+    fool = (
+        library.attacks.LinfFastGradientAttack()
+        if isinstance(attack, FGSM)
+        else library.attacks.LinfPGD(
+            abs_stepsize=attack.step_size, steps=attack.num_steps, random_start=True
+        )
     )
 
     def run(images: Any, labels: Any) -> Any:
         # With int32 labels its criterion calls a function that NumPy 2 removed.
         labels = tf.cast(labels, tf.int64)
-        return pgd(model, images, labels, epsilons=attack.epsilon)[1]
+        return fool(model, images, labels, epsilons=attack.epsilon)[1]
 
     return run
 
 
-def cleverhans(logits_fn: LogitsFn, attack: PGD, shape: tuple[int, ...]) -> Attack:
+def cleverhans(
+    logits_fn: LogitsFn, attack: FGSM | PGD, shape: tuple[int, ...]
+) -> Attack:
     """Cleverhans as documented; it compiles the gradient of each step itself."""
-    from cleverhans.tf2.attacks import projected_gradient_descent as library
+    from cleverhans.tf2.attacks import fast_gradient_method, projected_gradient_descent
 
     del shape
+    # Its sanity checks compare in Python, which no compiling survives.
+    rest = {"clip_min": 0.0, "clip_max": 255.0, "sanity_checks": False}
 
-    def run(images: Any, labels: Any) -> Any:
-        return library.projected_gradient_descent(
-            logits_fn,
-            images,
-            attack.epsilon,
-            attack.step_size,
-            attack.num_steps,
-            np.inf,
-            clip_min=0.0,
-            clip_max=255.0,
-            y=labels,
-            rand_init=True,
-            sanity_checks=False,  # they compare in Python, which no compiling survives
+    def one_step(images: Any, labels: Any) -> Any:
+        return fast_gradient_method.fast_gradient_method(
+            logits_fn, images, attack.epsilon, np.inf, y=labels, **rest
         )
 
-    return run
+    def run(images: Any, labels: Any) -> Any:
+        lengths = attack.epsilon, attack.step_size, attack.num_steps
+        return projected_gradient_descent.projected_gradient_descent(
+            logits_fn, images, *lengths, np.inf, y=labels, rand_init=True, **rest
+        )
+
+    return one_step if isinstance(attack, FGSM) else run
 
 
-def art(logits_fn: LogitsFn, attack: PGD, shape: tuple[int, ...]) -> Attack:
+def art(logits_fn: LogitsFn, attack: FGSM | PGD, shape: tuple[int, ...]) -> Attack:
     """The Adversarial Robustness Toolbox as documented: NumPy in, NumPy out."""
     from art import config
     from art.attacks import evasion
@@ -123,17 +127,20 @@ def art(logits_fn: LogitsFn, attack: PGD, shape: tuple[int, ...]) -> Attack:
     )
 
     def run(images: Any, labels: Any) -> Any:
-        pgd = evasion.ProjectedGradientDescent(
-            classifier,
-            norm=np.inf,
-            eps=attack.epsilon,
-            eps_step=attack.step_size,
-            max_iter=attack.num_steps,
-            num_random_init=1,
-            batch_size=len(labels),
-            verbose=False,
+        ball = {"norm": np.inf, "eps": attack.epsilon, "batch_size": len(labels)}
+        made = (
+            evasion.FastGradientMethod(classifier, **ball)
+            if isinstance(attack, FGSM)
+            else evasion.ProjectedGradientDescent(
+                classifier,
+                eps_step=attack.step_size,
+                max_iter=attack.num_steps,
+                num_random_init=1,
+                verbose=False,
+                **ball,
+            )
         )
-        return pgd.generate(
+        return made.generate(
             images.numpy().astype(config.ART_NUMPY_DTYPE), labels.numpy()
         )
 

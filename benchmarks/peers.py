@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -18,14 +18,8 @@ from benchmarks import peer_attacks, records, setting, timing, trained
 OURS = "this suite"
 BATCH_SIZE = 100
 ROUNDS = 5  # a batch each
-PACKAGES = (
-    "adversarial-robustness-toolbox",
-    "cleverhans",
-    "foolbox",
-    "numpy",
-    "torch",
-    "torchattacks",
-)
+ON_TENSORFLOW = ("adversarial-robustness-toolbox", "cleverhans", "foolbox", "numpy")
+PACKAGES = (*ON_TENSORFLOW, "torch", "torchattacks")
 
 
 def _torchattacks(
@@ -76,7 +70,8 @@ def measure(workdir: pathlib.Path) -> tuple[records.Comparison, ...]:
     counts = {}
     for name, peer in prepared.items():
         adv_images = [peer.pixels(results[name][index]) for index in range(ROUNDS)]
-        counts[name] = _correct(found, np.concatenate(adv_images)), len(found.labels)
+        right = is_right(found.logits_fn, np.concatenate(adv_images), found.labels)
+        counts[name] = int(right.sum()), len(right)
     comparison = records.Comparison(
         setting=f"{found.description}; {setting.attack_name(found.attack)}, "
         f"{BATCH_SIZE} images at a time",
@@ -89,15 +84,49 @@ def measure(workdir: pathlib.Path) -> tuple[records.Comparison, ...]:
     return (comparison,)
 
 
-def versions() -> dict[str, str]:
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Returns the versions of the libraries that are installed."""
     found = {}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def check(adv_images: np.ndarray, images: np.ndarray, epsilon: float) -> None:
+    """Refuses images that no attack of this radius may return.
+
+    Args:
+      adv_images: float32 [B, H, W, C], what a library returned.
+      images: where it began.
+      epsilon: pixels of 255.
+
+    Raises:
+      ValueError: they are too far from the images, or no pixels.
+    """
+    change = float(np.abs(adv_images - images).max())
+    low, high = float(adv_images.min()), float(adv_images.max())
+    if not (change <= epsilon + 1e-3 and low >= -1e-3 and high <= 255 + 1e-3):
+        raise ValueError(
+            f"The attack must stay within {epsilon:g} of the image and in [0, 255]. "
+            f"Received: change={change:g}, min={low:g}, max={high:g}"
+        )
+
+
+def is_right(
+    logits_fn: Callable[[Any], Any], images: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """Returns bool [B]: images that the TensorFlow network classifies correctly."""
+    logits = np.asarray(logits_fn(images.astype(np.float32)))
+    return logits.argmax(-1) == labels
+
+
+def reason(error: Exception) -> str:
+    """Returns in one line what a library raised."""
+    first, *_ = str(error).strip().split("\n")
+    return f"{type(error).__name__}: {first[:400]}"
 
 
 def _prepared(
@@ -110,26 +139,9 @@ def _prepared(
         try:
             peer = prepare(found)
             adv_images = peer.pixels(peer.attack(*peer.inputs(images, labels)))
-            _check(adv_images, images, found.attack.epsilon)
+            check(adv_images, images, found.attack.epsilon)
         except Exception as error:  # whatever a library raises is the finding
-            reason = str(error).strip().partition("\n")[0][:200]
-            failures[name] = f"{type(error).__name__}: {reason}"
+            failures[name] = reason(error)
             continue
         prepared[name] = peer
     return prepared, failures
-
-
-def _check(adv_images: np.ndarray, images: np.ndarray, epsilon: float) -> None:
-    change = float(np.abs(adv_images - images).max())
-    low, high = float(adv_images.min()), float(adv_images.max())
-    if change > epsilon + 1e-3 or low < -1e-3 or high > 255 + 1e-3:
-        raise ValueError(
-            f"The attack must stay within {epsilon:g} of the image and in [0, 255]. "
-            f"Received: change={change:g}, min={low:g}, max={high:g}"
-        )
-
-
-def _correct(found: trained.Trained, adv_images: np.ndarray) -> int:
-    """Returns how many images the TensorFlow network still classifies correctly."""
-    logits = np.asarray(found.logits_fn(adv_images.astype(np.float32)))
-    return int((logits.argmax(-1) == found.labels).sum())

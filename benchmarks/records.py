@@ -1,4 +1,4 @@
-"""The record of a benchmark: every sample, and what it was measured on."""
+"""The record of a benchmark: every sample or count, and what it was measured on."""
 
 from __future__ import annotations
 
@@ -56,18 +56,48 @@ class Comparison:
 
 
 @dataclasses.dataclass(frozen=True)
+class Cell:
+    """What one column counted of one row.
+
+    Attributes:
+      count: how many, or None where nothing could be counted.
+      total: of how many.
+      said: in one line, why there is no count, or what was said beside it.
+    """
+
+    count: int | None
+    total: int
+    said: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """A table of counts, which no clock and no other process can change.
+
+    Attributes:
+      setting: what all cells share, in one line.
+      cells: row -> column -> cell; every row has the same columns.
+    """
+
+    setting: str
+    cells: Mapping[str, Mapping[str, Cell]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Record:
     """One run of a benchmark.
 
     Attributes:
       benchmark: its letter.
-      comparisons: what was measured.
+      comparisons: what was timed or weighed.
       notes: command, versions, hardware, commit, time and load.
+      counts: what was counted alone.
     """
 
     benchmark: str
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[Comparison, ...] = ()
     notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    counts: tuple[Counts, ...] = ()
 
     def save(self, folder: pathlib.Path = FOLDER) -> None:
         """Writes `LETTER.json`, whole or not at all."""
@@ -86,4 +116,13 @@ def load(letter: str, folder: pathlib.Path = FOLDER) -> Record | None:
         return None
     found = json.loads(path.read_text(encoding="utf-8"))
     comparisons = tuple(Comparison(**part) for part in found["comparisons"])
-    return Record(found["benchmark"], comparisons, found["notes"])
+    counts = tuple(map(_counts, found.get("counts", ())))
+    return Record(found["benchmark"], comparisons, found["notes"], counts)
+
+
+def _counts(found: Mapping[str, Any]) -> Counts:
+    cells = {
+        row: {column: Cell(**cell) for column, cell in columns.items()}
+        for row, columns in found["cells"].items()
+    }
+    return Counts(found["setting"], cells)

@@ -26,10 +26,11 @@ python -m benchmarks a c       # some
 python -m benchmarks --norun   # this page and its figure again, from records/
 ```
 
-`e` runs in an environment of its own, `.venv-peers`, and is left out where that is
-missing; [`requirements-peers.txt`](requirements-peers.txt) says how to make it. `f`
-needs JAX beside TensorFlow. All on this page is generated from [`records/`](records),
-which hold every sample.
+`e` and `g` run in an environment of their own, `.venv-peers`, and are left out where
+that is missing; [`requirements-peers.txt`](requirements-peers.txt) says how to make it.
+`f` needs JAX beside TensorFlow. `g` counts and times nothing; it also takes saved
+models of CIFAR-10's classes, with `--classifier=FILE?pixels=unit`. All on this page is
+generated from [`records/`](records), which hold every sample and every count.
 
 `python -m benchmarks.throughput` prints how many images a second training takes,
 natural and Free, what share of the device's matrix peak that is, and what a Free replay
@@ -121,7 +122,27 @@ def _section(letter: str, record: records.Record | None) -> str:
             f"{comparison.setting}; {rounds} rounds.",
             _table(_rows(comparison)),
         ]
+    for counts in record.counts:
+        parts += [f"{counts.setting}.", *_counted(counts)]
     return "\n\n".join([*parts, _provenance(record) + "\n"])
+
+
+def _counted(counts: records.Counts) -> list[str]:
+    """Returns the table, and the lines that its numbers in brackets stand for."""
+    said: dict[str, int] = {}
+    lines = [("", *next(iter(counts.cells.values())))]
+    for row, columns in counts.cells.items():
+        for cell in columns.values():
+            if cell.said:
+                said.setdefault(cell.said, len(said) + 1)
+        lines.append((row, *(_cell(cell, said) for cell in columns.values())))
+    listed = "\n".join(f"{number}. {line}" for line, number in said.items())
+    return [_table(lines), *([listed] if listed else [])]
+
+
+def _cell(cell: records.Cell, said: Mapping[str, int]) -> str:
+    count = "none" if cell.count is None else f"{cell.count:,} of {cell.total:,}"
+    return f"{count} ({said[cell.said]})" if cell.said else count
 
 
 def _rows(comparison: records.Comparison) -> list[tuple[str, ...]]:

@@ -28,6 +28,22 @@ NOTES = {
 }
 
 
+COUNTED = records.Counts(
+    "Network 1, 1,200 images",
+    {
+        "float32": {"ours": records.Cell(1_030, 1_200), "a peer": records.Cell(9, 10)},
+        "rounded": {
+            "ours": records.Cell(None, 1_200, "GradientError: none"),
+            "a peer": records.Cell(None, 10, "TypeError: it broke"),
+        },
+        "in part": {
+            "ours": records.Cell(7, 1_200, "5 have no gradient"),
+            "a peer": records.Cell(None, 10, "TypeError: it broke"),
+        },
+    },
+)
+
+
 def comparison(ratios, *, row="row", name="Network 1", **fields):
     samples = {"reference": [2.0] * len(ratios), row: [2.0 * x for x in ratios]}
     return records.Comparison(f"{name}, 2 images", "reference", samples, **fields)
@@ -61,6 +77,7 @@ def found():
             ),
         ),
         "f": record("f", comparison([1.5], row="JAX"), comparison([0.8], row="JAX")),
+        "g": records.Record("g", notes=NOTES, counts=(COUNTED,)),
     }
 
 
@@ -137,6 +154,25 @@ def test_counts_and_passes_stand_beside_the_ratios(found):
     assert row == f"| a peer | 5.00 | 2.50 [2.50, 2.50] | {passes} | 49 of 100 |"
 
 
+def test_counts_without_times_have_the_lines_that_were_said_below(found):
+    page = report.page(found)
+    assert line(page, "| g |").endswith("| - | none | **no bound** |")
+    table = """\
+Network 1, 1,200 images.
+
+|  | ours | a peer |
+| --- | --- | --- |
+| float32 | 1,030 of 1,200 | 9 of 10 |
+| rounded | none (1) | none (2) |
+| in part | 7 of 1,200 (3) | none (2) |
+
+1. GradientError: none
+2. TypeError: it broke
+3. 5 have no gradient
+"""
+    assert table in page
+
+
 def test_every_ratio_on_the_page_is_in_a_record(found):
     expected = {
         report.number(ratio)
@@ -154,6 +190,7 @@ def test_every_ratio_on_the_page_is_in_a_record(found):
 def test_records_come_back_from_their_files(found, tmp_path):
     for one in found.values():
         one.save(tmp_path)
+    assert records.load("g", tmp_path) == found["g"]
     loaded = {letter: records.load(letter, tmp_path) for letter in found}
     assert report.page(loaded) == report.page(found)
     for letter, question in questions.QUESTIONS.items():
@@ -178,8 +215,23 @@ def test_a_missing_peer_environment_is_no_failure(found, tmp_path, monkeypatch, 
     monkeypatch.setattr(command, "FOLDER", tmp_path)
     monkeypatch.setattr(command, "PEERS", tmp_path / "python")
     monkeypatch.setattr(records, "load", lambda letter: None)
-    assert command.main(["benchmarks", "e"]) == command.GOOD
-    assert "e: not run" in capsys.readouterr().out
+    assert command.main(["benchmarks", "e", "g"]) == command.GOOD
+    said = capsys.readouterr().out
+    assert "e: not run" in said
+    assert "g: not run" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["a", "--classifier=m.keras?pixels=raw"], "is for g, which is not run"),
+        (["g", "--norun", "--classifier=m.keras?pixels=raw"], "is for g"),
+        (["g", "--classifier=m.keras?pixels=raw"], "No such file"),
+    ],
+)
+def test_a_classifier_that_cannot_be_taken_is_a_usage_error(words, reason, capsys):
+    assert command.main(["benchmarks", *words]) == command.USAGE
+    assert reason in capsys.readouterr().err
 
 
 def test_missing_jax_is_no_failure(tmp_path, monkeypatch, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -14,17 +15,20 @@ from benchmarks import setting
 from common import recipe as recipes
 from common import runs
 from common.attacks import PGD
+from common.evaluation import saved, specs
 from common.training import checkpoint, learner, manifest, strategy
 
 RECIPE = "cifar10_free_8"
+# Pixels that a saved model takes -> factor and offset of those in [0, 255].
+PIXELS = {"raw": (1.0, 0.0), "unit": (1 / 255, 0.0), "tf": (1 / 127.5, -1.0)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A network trained with Free, m = 8, and the first images of its test set.
+    """A network, and the first images of its test set.
 
     Attributes:
-      network: the network.
+      network: pixels in [0, 255] to logits.
       images: float32 [n, H, W, C] in [0, 255].
       labels: int32 [n].
       attack: PGD-20 of the scale's tables.
@@ -41,6 +45,12 @@ class Trained:
         """Returns the logits, batch norm in inference mode."""
         return self.network(images, training=False)
 
+    def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields the images and labels, `size` at a time."""
+        for start in range(0, len(self.labels), size):
+            part = slice(start, start + size)
+            yield self.images[part], self.labels[part]
+
 
 def load(workdir: pathlib.Path, num_images: int) -> Trained:
     """Returns the small scale's network if it is trained, else the digits'.
@@ -50,9 +60,7 @@ def load(workdir: pathlib.Path, num_images: int) -> Trained:
       num_images: how many test images.
     """
     for scale in ("small", "digits"):
-        session = runs.Session(
-            free_at.PAPER, scale, workdir, strategy.make("one_device")
-        )
+        session = _session(scale, workdir)
         recipe = session.recipe(RECIPE)
         if scale == "digits":
             runs.train(session, RECIPE)
@@ -72,6 +80,52 @@ def load(workdir: pathlib.Path, num_images: int) -> Trained:
         network = _network(session, recipe)
         return Trained(network, images, labels, evaluation.attack, description)
     raise ValueError("No scale has a network. Received: none of small and digits")
+
+
+def from_file(workdir: pathlib.Path, spec: str, num_images: int) -> Trained:
+    """Returns a saved model with CIFAR-10's test images.
+
+    Args:
+      workdir: the runs; none is looked at.
+      spec: of `said`.
+      num_images: how many test images.
+    """
+    file = said(spec)
+    session = _session("small", workdir)
+    recipe = session.recipe(RECIPE)
+    images, labels = _test_images(recipe, num_images)
+    factor, offset = PIXELS[file.options["pixels"]]
+    network = keras.Sequential(
+        [keras.layers.Rescaling(factor, offset), saved.load(file.file)]
+    )
+    description = (
+        f"{file.without_folders}; the first {num_images} test images of "
+        f"{recipe.dataset.name}"
+    )
+    print(description, flush=True)
+    evaluation = session.paper.evaluations_at("small")["pgd_20"]
+    return Trained(network, images, labels, evaluation.attack, description)
+
+
+def said(spec: str) -> specs.Spec:
+    """Reads the name of a saved model: `FILE?pixels=`, one of `PIXELS`.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it is of weights alone, or does not say what pixels it takes.
+    """
+    found = specs.parse(spec, ())
+    if found.network:
+        raise ValueError(f"Expected a saved model, FILE. Received: {spec}")
+    if found.options.get("pixels") not in PIXELS:
+        raise ValueError(
+            f"Say what it takes: ?pixels= one of {', '.join(PIXELS)}. Received: {spec}"
+        )
+    return found
+
+
+def _session(scale: str, workdir: pathlib.Path) -> runs.Session:
+    return runs.Session(free_at.PAPER, scale, workdir, strategy.make("one_device"))
 
 
 def _network(session: runs.Session, recipe: recipes.Recipe) -> keras.Model:
