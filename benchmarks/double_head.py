@@ -64,13 +64,17 @@ def _columns(
         x, y = ops.convert_to_tensor(images), ops.convert_to_tensor(labels)
         climbed = attack.ascended(logits_fn, x, y, seed=0)
         ours = _signs(climbed, x)
-        theirs = _signs(lambda x, y=y: ops.sum(cross_entropy(y, logits_fn(x))), x)
+        theirs = _signs(_total(logits_fn, y), x)
         parts["sure"].append(np.exp(-np.asarray(cross_entropy(y, logits_fn(x)))))
         parts[SIGNS].append((ours == theirs).sum(axis=(1, 2, 3)))
         for name, signs in ((OURS, ours), (THEIRS, theirs)):
             moved = np.clip(images + attack.epsilon * signs, 0, 255)
             parts[name].append(peers.is_right(logits_fn, moved, labels))
-    return {name: np.concatenate(found) for name, found in parts.items()}
+    return {name: np.concatenate(each) for name, each in parts.items()}
+
+
+def _total(logits_fn: Callable[[Any], Any], labels: Any) -> Callable[[Any], Any]:
+    return lambda images: ops.sum(cross_entropy(labels, logits_fn(images)))
 
 
 def _signs(climbed: Callable[[Any], Any], images: Any) -> np.ndarray:

@@ -56,7 +56,8 @@ def measure(
         functools.partial(trained.from_file, workdir, spec, num_images)
         for spec in classifiers
     ]
-    return tuple(table for load in loaders for table in _tables(load))
+    pairs = [(load(), load()) for load in loaders]  # all, before any is counted
+    return tuple(table for found, half in pairs for table in _tables(found, half))
 
 
 def networks(logits_fn: LogitsFn, half_fn: LogitsFn) -> dict[str, LogitsFn]:
@@ -125,9 +126,8 @@ def left_right(
     return records.Cell(count, len(found.labels))
 
 
-def _tables(load: Callable[[], trained.Trained]) -> Iterator[records.Counts]:
+def _tables(found: trained.Trained, half: trained.Trained) -> Iterator[records.Counts]:
     """Yields a table for each attack, and one for what the suite ascends."""
-    found, half = load(), load()
     in_half(half.network)
     shown = networks(found.logits_fn, half.logits_fn)
     pgd = dataclasses.replace(found.attack, num_steps=NUM_STEPS)

@@ -36,7 +36,7 @@ MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = 
     "f": lambda _: engines.measure(),
 }
 COUNTS: dict[str, Callable[..., tuple[records.Counts, ...]]] = {"g": doubtful.measure}
-VERSIONS = {  # beside this suite's own
+VERSIONS: dict[str, Callable[[], dict[str, str]]] = {  # beside this suite's own
     "e": peers.versions,
     "f": engines.versions,
     "g": functools.partial(peers.versions, peers.ON_TENSORFLOW),

@@ -99,13 +99,16 @@ def cleverhans(
             logits_fn, images, attack.epsilon, np.inf, y=labels, **rest
         )
 
+    if isinstance(attack, FGSM):
+        return one_step
+    lengths = attack.epsilon, attack.step_size, attack.num_steps
+
     def run(images: Any, labels: Any) -> Any:
-        lengths = attack.epsilon, attack.step_size, attack.num_steps
         return projected_gradient_descent.projected_gradient_descent(
             logits_fn, images, *lengths, np.inf, y=labels, rand_init=True, **rest
         )
 
-    return one_step if isinstance(attack, FGSM) else run
+    return run
 
 
 def art(logits_fn: LogitsFn, attack: FGSM | PGD, shape: tuple[int, ...]) -> Attack:

@@ -107,13 +107,14 @@ QUESTIONS = {
     "g": Question(
         "Networks that look robust and are not",
         "How many images are left right, of networks that all have the weights of the "
-        "first row and, but for rounding, its classes: more than in the first row is "
-        "an attack that did not see. The suite's column is its evaluation, with what "
-        "it warns of; libraries run as their documentation shows, their images are "
-        "judged by the network that they attacked, and every network is handed to them "
-        "as one of logits. None is where there is no count; a number in brackets "
-        "stands for a line below. The last table compares the gradient that the suite "
-        "ascends with that of cross-entropy from a softmax in float64. Torchattacks "
-        "is not among them: it would need a PyTorch copy of every network.",
+        "first row and, but for rounding, its classes: where clearly more are left "
+        "than in the first row, the attack could not see. The suite's column is its "
+        "evaluation, with what it warns of; libraries run as their documentation "
+        "shows, their images are judged by the network that they attacked, and every "
+        "network is handed to them as one of logits. None is where there is no count; "
+        "a number in brackets stands for a line below the tables. The last table of a "
+        "network compares the gradient that the suite ascends with that of "
+        "cross-entropy from a softmax in float64. Torchattacks is left out: it would "
+        "need a PyTorch copy of every network.",
     ),
 }

@@ -122,22 +122,23 @@ def _section(letter: str, record: records.Record | None) -> str:
             f"{comparison.setting}; {rounds} rounds.",
             _table(_rows(comparison)),
         ]
+    said: dict[str, int] = {}
     for counts in record.counts:
-        parts += [f"{counts.setting}.", *_counted(counts)]
+        parts += [f"{counts.setting}.", _table(_counted(counts, said))]
+    if said:
+        parts.append("\n".join(f"{number}. {line}" for line, number in said.items()))
     return "\n\n".join([*parts, _provenance(record) + "\n"])
 
 
-def _counted(counts: records.Counts) -> list[str]:
-    """Returns the table, and the lines that its numbers in brackets stand for."""
-    said: dict[str, int] = {}
+def _counted(counts: records.Counts, said: dict[str, int]) -> list[tuple[str, ...]]:
+    """Returns the lines of the table; adds to what was said, which they number."""
     lines = [("", *next(iter(counts.cells.values())))]
     for row, columns in counts.cells.items():
         for cell in columns.values():
             if cell.said:
                 said.setdefault(cell.said, len(said) + 1)
         lines.append((row, *(_cell(cell, said) for cell in columns.values())))
-    listed = "\n".join(f"{number}. {line}" for line, number in said.items())
-    return [_table(lines), *([listed] if listed else [])]
+    return lines
 
 
 def _cell(cell: records.Cell, said: Mapping[str, int]) -> str:
