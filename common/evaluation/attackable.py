@@ -33,7 +33,7 @@ ENOUGH = (4, 20)  # images and values from which the form of answers is judged
 CHANGE = 1e-3  # of the range of the logits: more is another answer
 NEAR = 0.01  # of the range of the answers: nearer is at one of its ends
 CROWDED = 0.5  # share of the answers at the ends, from which they are squashed
-SURE_ENDS = 0.3  # the same, of answers in [0, 1]
+SPREAD = 0.5  # of answers in [0, 1]: less is an untrained network
 HOPELESS = 50.0  # a class so far below the best of every image plays no part
 NEAR_CHANCE = 0.1  # of the way from chance to 100 %
 
@@ -293,8 +293,12 @@ def _squashed(values: np.ndarray) -> str:
         np.abs(values - end) <= NEAR * (high - low) for end in (low, high)
     )
     at_ends = (at_low | at_high).mean()
-    if low >= 0 and high <= 1 and at_ends > SURE_ENDS and high > 1 - 2 * NEAR:
-        return "all values are in [0, 1], as after sigmoids. Take the sigmoids"
+    is_unit = low >= 0 and high <= 1 and high - low > SPREAD
+    if is_unit and np.ptp(values, axis=0).min() > 0:
+        return (
+            "all values are in [0, 1], as after sigmoids (logits that are so, such as "
+            "cosines, may be multiplied by 10). Take the sigmoids"
+        )
     if at_ends > CROWDED and min(at_low.sum(), at_high.sum()) >= len(values) / 2:
         return (
             f"most values are near {low:g} or {high:g}, the ends of a function. Take "

@@ -232,7 +232,7 @@ def softmax(values):
         np.vstack([softmax(VALUES), VALUES]),  # one row is not enough to tell
         VALUES - VALUES.mean(-1, keepdims=True),
         0.3 + 0.01 * VALUES[:2, :2],  # too few values to tell
-        np.abs(np.tanh(VALUES) * 0.9),  # such as cosines
+        10 * np.abs(np.tanh(VALUES) * 0.9),  # such as cosines, multiplied
         VALUES + np.array([0, -1e9, 0, -1e4, 0]),  # masked classes
         VALUES + np.array([0, -300, 0, 0, 0]),
         np.log(softmax(30 * VALUES[:, :2])),
@@ -253,7 +253,8 @@ def test_logits_pass(values):
         (softmax(VALUES)[:1], "sums to 1"),
         (softmax(VALUES).astype(np.float16), "sums to 1"),
         (softmax(VALUES) * 2, "sums to 2"),
-        (1 / (1 + np.exp(-8 * VALUES)), "Take the sigmoids off"),
+        (1 / (1 + np.exp(-VALUES)), "Take the sigmoids off"),
+        (np.abs(np.tanh(VALUES) * 0.9), "such as cosines, may be multiplied by 10"),
         (1 / (1 + np.exp(-50 * VALUES)) * 3 - 1, "most values are near -1 or 2"),
         (np.clip(9 * VALUES, -1, 1), "most values are near"),
         (np.eye(5), "first row max=1"),
