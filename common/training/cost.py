@@ -12,19 +12,20 @@ from keras import ops
 from common import backend
 from common import recipe as recipes
 from common.attacks import losses
-from common.training import engine, manifest
+from common.training import engine, errors, manifest
 
 # In forward passes: an update differentiates weights and images, an attack pass only
 # images; each gradient costs about one forward pass.
 UPDATE, ATTACK_PASS = 3.0, 2.0
-_TIMED_IMAGES, _TIMED_PASSES = 8, 5
+FEW_IMAGES, LONGEST_PASS = 8, 4.0  # timed first; seconds that a timed pass may take
+_TIMED_PASSES = 5
 
 
 def describe(recipe: recipes.Recipe) -> str:
     """Returns steps, passes, FLOPs and estimated hours of a recipe on this machine.
 
-    The hours come from one timed forward and backward pass of a few images here; larger
-    batches on an accelerator do better.
+    The hours come from a timed forward and backward pass of as many images as an update
+    has, or of as many as `LONGEST_PASS` and the memory allow; it says which.
     """
     data, method = recipe.dataset, recipe.method
     network = recipe.network.build(
@@ -36,7 +37,8 @@ def describe(recipe: recipes.Recipe) -> str:
     forward = engine.forward_flops(network, _shape(1, data))
     passes = UPDATE * method.update_passes + ATTACK_PASS * method.attack_passes
     flops = images * forward * passes
-    rate = forward * UPDATE * _TIMED_IMAGES / _seconds_of_a_pass(network, data)
+    count, seconds = _timed(network, data, recipe.batch_size)
+    rate = forward * UPDATE * count / seconds
     weights = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
     rows = {
         "weights": f"{weights:,}",
@@ -48,8 +50,8 @@ def describe(recipe: recipes.Recipe) -> str:
         "forward pass": f"{forward / 1e9:.3f} GFLOP an image",
         "training": f"{flops / 1e15:.3f} PFLOP",
         "estimate": f"{flops / rate / 3600:.2f} hours at {rate / 1e9:.0f} GFLOP/s",
-        "timed on": f"{_TIMED_IMAGES} images in float32, on one device of "
-        f"{manifest.environment()['hardware']}",
+        "timed on": f"{_what(count, recipe.batch_size)} in {seconds:.2g} s",
+        "machine": f"one device of {manifest.environment()['hardware']}, in float32",
     }
     return "\n".join(f"{name:22}{value}" for name, value in rows.items())
 
@@ -58,10 +60,44 @@ def _shape(count: int, data: Any) -> tuple[int, ...]:
     return count, data.image_size, data.image_size, data.channels
 
 
-def _seconds_of_a_pass(network: keras.Model, data: Any) -> float:
+def _timed(network: keras.Model, data: Any, batch_size: int) -> tuple[int, float]:
+    """Returns how many images were timed together, and the seconds of their pass.
+
+    Small batches leave a machine idle, so as many as an update has are wanted. A few go
+    first, and say how many take no longer than `LONGEST_PASS`.
+
+    Raises:
+      RunError: a few are too many for the memory.
+    """
+    few = min(FEW_IMAGES, batch_size)
+    try:
+        seconds = _seconds_of_a_pass(network, data, few)
+    except engine.FAILURES as error:
+        raise errors.RunError(
+            f"A pass of {few} images cannot be timed on this machine. "
+            f"Received: {type(error).__name__}: {engine.reason(error)}"
+        ) from error
+    count = min(batch_size, int(few * LONGEST_PASS / seconds))
+    while count > few:
+        try:
+            return count, _seconds_of_a_pass(network, data, count)
+        except engine.FAILURES:  # a few were no problem, so it is the memory
+            count //= 2
+    return few, seconds
+
+
+def _what(count: int, batch_size: int) -> str:
+    """Returns in words which part of an update was timed, and why not all of it."""
+    if count == batch_size:
+        return f"the {count} images of an update"
+    limit = f"more need over {LONGEST_PASS:g} s, or more memory"
+    return f"{count} of the {batch_size} images of an update ({limit})"
+
+
+def _seconds_of_a_pass(network: keras.Model, data: Any, count: int) -> float:
     """Times compiled passes that differentiate weights and images; the fastest."""
-    images = 255.0 * backend.uniform(_shape(_TIMED_IMAGES, data), 0)
-    labels = ops.zeros(_TIMED_IMAGES, "int32")
+    images = 255.0 * backend.uniform(_shape(count, data), 0)
+    labels = ops.zeros(count, "int32")
 
     def loss(images: Any) -> Any:
         # In inference mode, since dropout would ask for a seed; about the same work.

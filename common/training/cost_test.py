@@ -4,9 +4,10 @@ import dataclasses
 
 import keras
 import pytest
+import tensorflow as tf
 
 from common import data
-from common.training import Method, cost, engine
+from common.training import Method, cost, engine, errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Counted(Method):
 def describe(tiny_recipe, monkeypatch):
     """Returns a function: fields of a recipe -> its costs by name.
 
-    A pass over 8 images takes a second, which makes 3 * 8 forward passes a second.
+    An image takes an eighth of a second, which makes 3 * 8 forward passes a second.
     """
-    monkeypatch.setattr(cost, "_seconds_of_a_pass", lambda *_: 1.0)
+    monkeypatch.setattr(cost, "_seconds_of_a_pass", lambda _, __, count: count / 8)
 
     def described(**fields):
         recipe = dataclasses.replace(tiny_recipe, network=Convolutions(), **fields)
@@ -110,10 +111,56 @@ def test_training_is_updates_and_attack_passes(
     assert float(found["estimate"].split()[0]) == pytest.approx(hours, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "seconds", "most", "asked", "said"),
+    [  # seconds of a pass of so many images; images that fit into memory
+        (128, lambda n: 0.01, 10**9, [8, 128], "the 128 images of an update in 0.01 s"),
+        (5, lambda n: 9.0, 10**9, [5], "the 5 images of an update in 9 s"),
+        (128, lambda n: n / 8, 10**9, [8, 32], "32 of the 128 images of an update ("),
+        (128, lambda n: 9.0, 10**9, [8], "8 of the 128 images of an update ("),
+        (128, lambda n: 0.01, 40, [8, 128, 64, 32], "32 of the 128 images"),
+        (128, lambda n: 0.01, 8, [8, 128, 64, 32, 16], "8 of the 128 images"),
+    ],
+)
+def test_as_many_images_are_timed_as_an_update_has_if_time_and_memory_allow(
+    tiny_recipe, monkeypatch, batch_size, seconds, most, asked, said
+):
+    tried = []
+
+    def timed(network, dataset, count):
+        tried.append(count)
+        if count > most:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+        return seconds(count)
+
+    monkeypatch.setattr(cost, "_seconds_of_a_pass", timed)
+    recipe = dataclasses.replace(
+        tiny_recipe, network=Convolutions(), batch_size=batch_size
+    )
+    *_, last, _ = cost.describe(recipe).splitlines()
+    assert tried == asked
+    assert last.startswith(f"timed on              {said}")
+    # "More need over 4 s, or more memory": said where it is so.
+    assert ("more need over 4 s" in last) == (str(batch_size) not in said.split()[:2])
+
+
+def test_too_little_memory_for_a_few_images_is_no_reason_to_try_more(
+    tiny_recipe, monkeypatch
+):
+    def timed(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(cost, "_seconds_of_a_pass", timed)
+    with pytest.raises(
+        errors.RunError, match=r"8 images .* Received: ResourceExhausted.*OOM"
+    ):
+        cost.describe(dataclasses.replace(tiny_recipe, network=Convolutions()))
+
+
 def test_the_pass_that_is_timed_is_run(tiny_recipe):
     network = Convolutions().build(10, 8, 1)
     before = [v.numpy() for v in network.variables]
-    assert 0 < cost._seconds_of_a_pass(network, tiny_recipe.dataset) < 60
+    assert 0 < cost._seconds_of_a_pass(network, tiny_recipe.dataset, 3) < 60
     assert all(
         (a == v.numpy()).all() for a, v in zip(before, network.variables, strict=True)
     )
