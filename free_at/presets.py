@@ -29,7 +29,9 @@ CIFAR10_NATURAL = Recipe(
     method=NaturalTraining(),  # README, row "Natural"
     optimizer=optimizers.Momentum(0.9),  # FREE-TF config.py; no Nesterov
     schedule=schedules.PiecewiseConstant(
-        boundaries=(40_000, 60_000),  # FREE-TF config.py; counts updates
+        # FREE-TF config.py: 40,000 and 60,000, counted from 0; free_train.py: up to
+        # these updates, themselves included, as TensorFlow 1 reads its boundaries
+        boundaries=(40_001, 60_001),
         values=(0.1, 0.01, 0.001),  # FREE-TF config.py
     ),
     batch_size=128,  # FREE-TF config.py
@@ -47,7 +49,8 @@ CIFAR10_METHODS = {
     "cifar10_free_4": FreeTraining(num_replays=4, epsilon=8.0),
     "cifar10_free_8": FreeTraining(num_replays=8, epsilon=8.0),
     "cifar10_free_10": FreeTraining(num_replays=10, epsilon=8.0),
-    # README, row "7-PGD": the public model of the Madry challenge, 7 steps of 2
+    # README, row "7-PGD": a public model of the Madry challenge, whose config.json has
+    # steps of 2, and 10 of them; the row says 7, as does Madry 2018
     "cifar10_pgd_7": PGDTraining(epsilon=8.0, step_size=2.0, num_steps=7),
 }
 CIFAR100_METHODS = {
