@@ -1,9 +1,9 @@
 """A paper's qualitative statements as checks with a margin fixed beforehand.
 
-A `Claim` lists comparisons, each of a kind from `common.results.margins` or
-`differences`: differences of accuracies, of robustness ratios or of transfer rates on
-the same images, differences of two such differences, shares of leaked labels, and
-ratios of training times.
+A `Claim` lists comparisons, each of a kind from `common.results.margins`, `levels` or
+`differences`: accuracies, robustness ratios and shares of leaked labels of one network;
+differences of accuracies, of robustness ratios or of transfer rates on the same images,
+and of two such differences; ratios of training times.
 
     Claim(
         name="as_robust_as_pgd",
@@ -30,13 +30,13 @@ from common.results.differences import (
     RatioDifference,
     TransferDifference,
 )
+from common.results.levels import Accuracy, Leaks, RobustnessRatio
 from common.results.margins import (
     FAILS,
     HOLDS,
     INCONCLUSIVE,
     NOT_RUN,
     Comparison,
-    Leaks,
     Pair,
     TimeRatio,
 )
@@ -46,12 +46,14 @@ __all__ = [
     "HOLDS",
     "INCONCLUSIVE",
     "NOT_RUN",
+    "Accuracy",
     "Claim",
     "ClaimResult",
     "Difference",
     "DifferenceOfDifferences",
     "Leaks",
     "RatioDifference",
+    "RobustnessRatio",
     "TimeRatio",
     "TransferDifference",
     "check",

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from common import recipe
-from common.results import measured, metrics
+from common.results import measured
 from common.results.intervals import Estimate
 
 HOLDS, FAILS = "holds", "fails"
@@ -153,45 +153,6 @@ class Paired(Comparison):
                 f"{self.title}: {sizes} images: evaluate both on the same images"
             )
         return None
-
-
-@dataclasses.dataclass(frozen=True)
-class Leaks(Paired):
-    """Percent of examples whose label leaked, against a margin.
-
-    That is right under an attack that uses the label, and wrong under the same attack
-    without it.
-
-    Attributes:
-      recipe: whose network.
-      with_label: evaluation under the attack that uses the label.
-      without_label: evaluation under the attack that does not.
-    """
-
-    recipe: str
-    with_label: str
-    without_label: str
-    form: ClassVar[str] = ".2f"
-    unit: ClassVar[str] = " %"
-
-    @property
-    def needs(self) -> tuple[Pair, ...]:
-        """Both evaluations."""
-        return ((self.recipe, self.with_label), (self.recipe, self.without_label))
-
-    @property
-    def title(self) -> str:
-        """Both evaluations."""
-        return f"{self.recipe} right under {self.with_label}, not {self.without_label}"
-
-    def estimate(self, runs: Runs) -> Estimate | None:
-        """Returns the share with the Wilson interval, as the metric `leaked`."""
-        names = (self.recipe, self.with_label)
-        cell = recipe.Cell("", "", *names, "leaked", self.without_label)
-        value = metrics.of(cell).measure(runs[self.recipe], cell)
-        if value is None or value.interval is None:
-            return None
-        return Estimate(value.number, *value.interval)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from common.results import intervals, measured
+from common.results import measured
 from common.results.differences import (
     Difference,
     RatioDifference,
     TransferDifference,
 )
-from common.results.margins import Leaks
 
 TOTAL = 10_000
 WIDE = ("wide", "pgd_20", "clean")
@@ -19,7 +18,7 @@ STRONG, WEAK = ("source", "fgsm_to_b"), ("source", "iter_to_b")
 
 @pytest.fixture
 def runs(tmp_path, write_run, outcomes):
-    """Ratios 0.75 and 0.5; transfer rates 60 and 20 %; 8 % leaked labels."""
+    """Ratios 0.75 and 0.5; transfer rates 60 and 20 %."""
     write_run("wide", {"pgd_20": outcomes(6000, TOTAL), "clean": outcomes(8000, TOTAL)})
     write_run(
         "narrow", {"pgd_20": outcomes(3500, TOTAL), "clean": outcomes(7000, TOTAL)}
@@ -32,8 +31,6 @@ def runs(tmp_path, write_run, outcomes):
     for record in transfers.values():
         record |= {"target": "b", "num_images": TOTAL, "seed": 3}
     write_run("source", transfers)
-    pair = {"pgd_20": image % 100 < 90, "pgd_100": image % 100 >= 8}
-    write_run("leaky", pair)
     return measured.find(tmp_path / "runs", "fake", "paper")
 
 
@@ -41,7 +38,6 @@ KINDS = [
     (RatioDifference, (WIDE, NARROW), 0.25, "= +0.250 ["),
     (TransferDifference, (STRONG, WEAK), 40.0, "= +40.00 points ["),
     (Difference, (WEAK, STRONG), 40.0, "= +40.00 points ["),
-    (Leaks, ("leaky", "pgd_20", "pgd_100"), 8.0, "= 8.00 % ["),
 ]
 
 
@@ -62,20 +58,13 @@ def test_a_bound_is_held_with_the_whole_interval_or_not_at_all(
         assert kind(*sides, at_most=bound).check(runs)[0] == at_most
 
 
-@pytest.mark.parametrize(("kind", "sides", "value", "words"), KINDS[:3])
+@pytest.mark.parametrize(("kind", "sides", "value", "words"), KINDS)
 def test_the_wrong_way_round_has_the_other_sign_and_fails(
     runs, kind, sides, value, words
 ):
     verdict, line = kind(*sides[::-1], at_least=value / 2).check(runs)
     assert verdict == "fails"
     assert words.replace("+", "-") in line
-
-
-def test_leaks_ask_for_right_with_the_label_and_wrong_without(runs):
-    # The other way round: wrong with the label, right without, are 10 %.
-    assert Leaks("leaky", "pgd_100", "pgd_20", at_least=9.0).check(runs)[0] == "holds"
-    estimate = Leaks("leaky", "pgd_20", "pgd_100", at_least=0).estimate(runs)
-    assert estimate[1:] == intervals.wilson(800, TOTAL)
 
 
 def test_equal_ratios_are_no_proof_of_an_order(runs):
@@ -92,9 +81,6 @@ def test_the_title_names_every_evaluation(runs):
         TransferDifference(STRONG, WEAK, at_least=0): (
             "transfer of source fgsm_to_b - source iter_to_b ="
         ),
-        Leaks("leaky", "pgd_20", "pgd_100", at_least=0): (
-            "leaky right under pgd_20, not pgd_100 ="
-        ),
     }
     for kind, title in kinds.items():
         assert kind.check(runs)[1].startswith(title)
@@ -108,7 +94,6 @@ def test_needs_are_the_evaluations_of_both_sides():
         ("narrow", "clean"),
     )
     assert TransferDifference(STRONG, WEAK, at_least=0).needs == (STRONG, WEAK)
-    assert Leaks("leaky", "a", "b", at_most=1).needs == (("leaky", "a"), ("leaky", "b"))
 
 
 def test_a_missing_evaluation_is_not_run_and_named(runs):
