@@ -46,7 +46,7 @@ BASELINE = Recipe(
     batch_size=1_600,  # paper: 50 machines x 32
     num_steps=150_000,  # paper: best around 130k to 150k
     l2=4e-5,  # SLIM: half square, kernels only
-    average=0.9999,  # SLIM; not stated in the paper
+    average=0.9999,  # SLIM; that there is one: Szegedy 2015, which the paper cites
     probe=attacks.PGD(epsilon=8.0, step_size=2.0, num_steps=5),  # not stated; ours
     probe_every=10_000,  # not stated; ours
     checkpoint_every=1_000,  # not stated; ours
@@ -182,7 +182,9 @@ DIGITS = variants.scaled(
 
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
 EVALUATIONS = {
-    "paper": evaluations(EPSILONS, PAPER, unit=1.0, transferred=1_000),  # paper
+    "paper": evaluations(EPSILONS, PAPER, unit=1.0, transferred=1_000)  # paper
+    # paper, Sec. 2.2: FGSM for epsilon in [2, 32], undefended
+    | {"fgsm_eps32": Evaluation(attacks.FGSM(32.0), only=("baseline",))},
     "small": evaluations(EPSILONS, SMALL, unit=1.0, transferred=1_000),
     # Four times the radii and the step, as the largest epsilon of training; 8 and 16
     # are the ones that have a reported number beside them.

@@ -71,6 +71,14 @@ def test_what_differs_is_what_the_name_says():
     assert [paper[f"k_{k}"].method.num_adversarial for k in variants.SHARES] == [
         *(0, 4, 8, 16, 24, 32)
     ]
+    step_ll = paper["step_ll"]
+    sharp, without = paper["no_smoothing"], paper["no_smoothing_no_dropout"]
+    assert sharp.method == dataclasses.replace(step_ll.method, label_smoothing=0.0)
+    assert dataclasses.replace(sharp, method=step_ll.method) == step_ll
+    assert paper["no_dropout"].network.dropout == without.network.dropout == 0.0
+    assert dataclasses.replace(without, network=step_ll.network) == sharp
+    assert dataclasses.replace(paper["less_decay"], l2=step_ll.l2) == step_ll
+    assert paper["less_decay"].l2 < step_ll.l2
     delays = [paper[f"delay_{k}k"].method.delay for k in (0, 20, 40)]
     assert delays == [0, 20_000, 40_000]
     assert not paper["fixed_epsilon"].method.random_epsilon
@@ -98,7 +106,9 @@ def test_iterations_are_those_of_the_paper_in_units_of_alpha():
 
 
 def test_eleven_attacks_at_every_radius_and_1000_images_of_transfer():
-    evaluations = presets.EVALUATIONS["paper"]
+    evaluations = dict(presets.EVALUATIONS["paper"])
+    # Asked of the undefended network alone: the end of the range in Sec. 2.2.
+    assert evaluations.pop("fgsm_eps32").only == ("baseline",)
     plain = [e for e in evaluations.values() if not e.target and e.attack]
     costs = [getattr(e.attack, "cost", None) for e in plain]
     assert [costs.count(x) for x in (variants.COST, cost.HARD, None)] == [32, 20, 12]

@@ -92,6 +92,22 @@ TABLES = (
         plot="epsilon",
     ),
     Table(
+        "regularisation",
+        "Adversarial training without some of what regularises it, Sec. 4, under step "
+        "l.l.: accuracy, %",
+        grid(
+            {
+                "all of it": "step_ll",
+                "no label smoothing": "no_smoothing",
+                "no dropout": "no_dropout",
+                "neither": "no_smoothing_no_dropout",
+                "a tenth of the weight decay": "less_decay",
+            },
+            cells.columns("step_ll"),
+        ),
+        plot="epsilon",
+    ),
+    Table(
         "text",
         "Undefended Inception v3 with ELU, Appendix D: accuracy, %",
         tuple(

@@ -15,7 +15,7 @@ def test_all_tables_and_figures_are_there():
     assert names == {
         *(f"table{number}" for number in range(1, 9)),
         *(f"figure{number}" for number in range(1, 6)),
-        *("leaks", "delay", "text", "hard_labels"),
+        *("leaks", "delay", "regularisation", "text", "hard_labels"),
     }
 
 

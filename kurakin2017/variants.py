@@ -104,9 +104,28 @@ def recipes(baseline: Recipe, step_ll: Any, *, inception_v4: Any) -> dict[str, R
         "fixed_epsilon": trained(random_epsilon=False),  # paper; at which: ours
         "iter_ll": crafted["iter_ll"],  # paper: tried without benefit
         **delays,
+        **_with_other_regularisation(trained()),
         "baseline_seed1": dataclasses.replace(baseline, seed=1),  # B: another seed
         "v4_baseline": dataclasses.replace(baseline, network=inception_v4),
         **_with_other_networks(baseline, trained()),
+    }
+
+
+def _with_other_regularisation(step_ll: Recipe) -> dict[str, Recipe]:
+    """Returns adversarial training without some of what regularises it."""
+    sharp = dataclasses.replace(
+        step_ll,
+        method=dataclasses.replace(
+            step_ll.method, label_smoothing=0.0
+        ),  # paper, Sec. 4
+    )
+    network = dataclasses.replace(step_ll.network, dropout=0.0)  # paper, Sec. 4
+    return {
+        "no_smoothing": sharp,
+        "no_dropout": dataclasses.replace(step_ll, network=network),
+        "no_smoothing_no_dropout": dataclasses.replace(sharp, network=network),
+        # paper, Sec. 4: less; how much: ours
+        "less_decay": dataclasses.replace(step_ll, l2=step_ll.l2 / 10),
     }
 
 
