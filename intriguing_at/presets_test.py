@@ -69,8 +69,10 @@ def test_ten_steps_at_the_papers_radius_are_of_1_6():
 
 
 MIXTURES = {
-    *("mbn", "mbn_alp", "mbn_shared_statistics", "mbn_shared_affine", "advprop"),
+    *("mbn", "mbn_alp", "mbn_shared_statistics", "mbn_shared_affine"),
     *(f"advprop_efficientnet_b{number}" for number in range(9)),
+    *(f"advprop_efficientnet_b{number}_strong" for number in range(4)),
+    *(f"advprop_resnet_{depth}" for depth in (50, 101, 152, 200)),
 }
 
 
@@ -114,7 +116,7 @@ def test_neighbours_are_the_studies_with_a_part_changed():
     assert dataclasses.replace(
         denoise, network=dataclasses.replace(denoise.network, denoise="")
     ) == (presets.ADVERSARIAL)
-    advprop, standard = presets.PAPER["advprop"], presets.PAPER["resnet_50"]
+    advprop, standard = presets.PAPER["advprop_resnet_50"], presets.PAPER["resnet_50"]
     assert advprop.network.norm == variants.MIXTURE
     assert dataclasses.replace(advprop.network, norm=norms.DEFAULT) == standard.network
     assert isinstance(advprop.method, AdversarialTraining)
@@ -160,9 +162,29 @@ def test_advprop_and_its_control_differ_in_method_batch_norm_and_pixels(size):
 @pytest.mark.parametrize("size", presets.SIZES)
 def test_attackers_of_advprop_take_a_step_more_than_their_radius_or_one(size):
     attack = presets.PAPER[f"advprop_efficientnet_{size}"].method.attack
-    weak = size in ("b0", "b1", "b2")
+    weak = size in ("b0", "b1", "b2", "b3")
     assert (attack.epsilon, attack.num_steps) == ((1.0, 1) if weak else (4.0, 5))
     assert (attack.step_size, attack.targeted) == (1.0, "random")
+
+
+@pytest.mark.parametrize("name", ["resnet_50", "resnet_200", "efficientnet_b0"])
+def test_joint_training_is_advprop_with_one_batch_norm(name):
+    strong = "_strong" if name.startswith("efficientnet") else ""
+    advprop = presets.PAPER[f"advprop_{name}{strong}"]
+    network = dataclasses.replace(advprop.network, norm=norms.DEFAULT)
+    joint = presets.PAPER[f"joint_{name}"]
+    assert joint == dataclasses.replace(advprop, network=network)
+
+
+def test_the_strong_attacker_is_one_for_all_sizes():
+    attacks_of = {
+        presets.PAPER[f"joint_efficientnet_{size}"].method.attack
+        for size in presets.JOINT_SIZES
+    } | {
+        presets.PAPER[f"advprop_efficientnet_{size}_strong"].method.attack
+        for size in presets.WEAKLY_ATTACKED
+    }
+    assert attacks_of == {presets.ADVPROP_STRONG}
 
 
 def test_a_test_image_of_an_efficientnet_loses_32_pixels():

@@ -1,12 +1,14 @@
 """The tables and figures of Xie and Yuille (2020), and their neighbours' numbers.
 
 Row and column headings are those of `reported.csv`; columns are of all scales, and a
-scale shows those that it has. The last five tables are of earlier and later papers
+scale shows those that it has. The last six tables are of earlier and later papers
 whose recipes are this one's with a part changed. `PAPER_MAP` says where each part of
 the paper stands in this package; the README shows it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 from common.recipe import Cell, Table, grid
 from intriguing_at import presets, variants
@@ -118,15 +120,53 @@ def success() -> tuple[Cell, ...]:
     )
 
 
-def efficientnets(kind: str, evaluations: dict[str, str]) -> tuple[Cell, ...]:
-    """Returns the EfficientNets of a kind, by size.
+def advprop_resnets() -> tuple[Cell, ...]:
+    """Returns ResNets by how they see adversarial images, if at all."""
+    return tuple(
+        Cell(f"ResNet-{depth}", column, f"{kind}resnet_{depth}", evaluation)
+        for depth in presets.ADVPROP_DEPTHS
+        for column, kind, evaluation in (
+            ("clean images alone", "", "clean"),
+            ("one batch norm", "joint_", "clean"),
+            ("AdvProp", "advprop_", "clean"),
+            ("AdvProp, MBN_adv", "advprop_", "clean_mbn_adv"),
+        )
+    )
+
+
+def efficientnets(
+    sizes: Iterable[str], columns: Mapping[str, tuple[str, str]]
+) -> tuple[Cell, ...]:
+    """Returns EfficientNets on clean images.
 
     Args:
-      kind: beginning of the recipes' names.
-      evaluations: column heading to evaluation name.
+      sizes: such as `b0`.
+      columns: heading to the recipe, with `{}` for the size, and the evaluation.
     """
-    rows = {f"EfficientNet-{name.upper()}": f"{kind}_{name}" for name in presets.SIZES}
-    return grid(rows, evaluations)
+    return tuple(
+        Cell(f"EfficientNet-{size.upper()}", column, recipe.format(size), evaluation)
+        for size in sizes
+        for column, (recipe, evaluation) in columns.items()
+    )
+
+
+def one_attacker() -> tuple[Cell, ...]:
+    """Returns EfficientNets of which all met the strong attacker of AdvProp."""
+    weak = presets.WEAKLY_ATTACKED
+    return tuple(
+        cell
+        for size in presets.JOINT_SIZES
+        for cell in efficientnets(
+            (size,),
+            {
+                "one batch norm": ("joint_efficientnet_{}", "clean"),
+                "AdvProp": (
+                    "advprop_efficientnet_{}" + ("_strong" if size in weak else ""),
+                    "clean",
+                ),
+            },
+        )
+    )
 
 
 TABLES = (
@@ -180,25 +220,33 @@ TABLES = (
     ),
     Table(
         "advprop",
-        "AdvProp (Xie 2020), ResNet-50 on clean images: accuracy, %",
-        (
-            *grid({"standard": "resnet_50", "AdvProp": "advprop"}, {"clean": "clean"}),
-            Cell("AdvProp", "clean, MBN_adv", "advprop", "clean_mbn_adv"),
-        ),
+        "AdvProp (Xie 2020), ResNets on clean images: accuracy, %",
+        advprop_resnets(),
+        plot="depth",
     ),
     # Apart, since the reported ones of AdvProp have AutoAugment, and here none has.
     Table(
         "efficientnet",
         "EfficientNets (Tan 2019) without AutoAugment: accuracy, %",
-        efficientnets("efficientnet", {"clean": "clean"}),
+        efficientnets(presets.SIZES, {"clean": ("efficientnet_{}", "clean")}),
     ),
     Table(
         "advprop_efficientnet",
         "AdvProp (Xie 2020), EfficientNets, here without AutoAugment: accuracy, %",
         efficientnets(
-            "advprop_efficientnet",
-            {"clean": "clean", "clean, MBN_adv": "clean_mbn_adv"},
+            presets.SIZES,
+            {
+                "clean images alone": ("efficientnet_{}", "clean"),
+                "AdvProp": ("advprop_efficientnet_{}", "clean"),
+                "AdvProp, MBN_adv": ("advprop_efficientnet_{}", "clean_mbn_adv"),
+            },
         ),
+    ),
+    Table(
+        "advprop_joint_efficientnet",
+        "AdvProp (Xie 2020) and one batch norm for both kinds of image, EfficientNets "
+        "against one attacker, here without AutoAugment: accuracy, %",
+        one_attacker(),
     ),
 )
 

@@ -6,7 +6,9 @@ import pytest
 
 from common.models import norms
 from common.results import report, reported
+from common.training.natural import NaturalTraining
 from intriguing_at import PAPER, presets, tables
+from intriguing_at.algorithm import AdversarialTraining
 
 
 def by_name(name):
@@ -34,9 +36,10 @@ def test_as_many_numbers_are_reported_as_are_known():
         "ablation": 2,
         "success": 2 * 8,
         "alp": 2 * 3,
-        "advprop": 2,
+        "advprop": 4 * 3,
         "efficientnet": 6,
-        "advprop_efficientnet": 9,
+        "advprop_efficientnet": 9 + 8,
+        "advprop_joint_efficientnet": 8 * 2,
     }
 
 
@@ -54,7 +57,9 @@ def test_a_number_stands_wherever_the_same_is_measured():
     for table in tables.TABLES:
         for cell in table.cells:
             number = known.get((table.name, cell.row, cell.column))
-            key = cell.recipe, cell.evaluation, cell.metric
+            # Reported ones of this table alone are without AutoAugment.
+            alone = table.name == "efficientnet"
+            key = cell.recipe, cell.evaluation, cell.metric, alone
             measured[key].add(number.value if number else None)
     for key, numbers in measured.items():
         assert len(numbers) == 1 or None not in numbers, key
@@ -74,6 +79,40 @@ def test_the_gains_that_the_abstract_and_the_tables_print_follow():
     assert gain("depth", "PGD-2000", "ResNet-638", "ResNet-152") == 4.5
     paired = gain("iterations", "PGD-2000", tables.PAIRED, tables.MIXED)
     assert paired == 2.1
+
+
+def test_the_gains_that_the_talk_on_advprop_prints_follow():
+    known = {k: record.value for k, record in reported.by_cell(PAPER).items()}
+
+    def gains(table, than):
+        rows = dict.fromkeys(row for name, row, _ in known if name == table)
+        pairs = [
+            (known[table, r, "AdvProp"], known.get((table, r, than))) for r in rows
+        ]
+        return [round(own - other, 1) for own, other in pairs if other is not None]
+
+    alone, one = "clean images alone", "one batch norm"
+    assert gains("advprop_efficientnet", alone) == [
+        *(0.3, 0.4, 0.2, 0.2, 0.3, 0.6, 0.6, 0.7)
+    ]
+    assert gains("advprop_joint_efficientnet", one) == [
+        *(0.9, 0.5, 0.6, 0.5, 0.4, 0.5, 0.3, 0.1)
+    ]
+    assert gains("advprop", alone) == [0.4, 0.6, 0.8, 0.8]
+    assert gains("advprop", one) == [3.6, 2.4, 2.8, 2.2]
+
+
+def test_sizes_whose_two_attackers_give_two_accuracies_met_the_weak_one():
+    """Against the one attacker of the talk, B4 and up have that of the weights."""
+    known = {k: record.value for k, record in reported.by_cell(PAPER).items()}
+    differ = {
+        size
+        for size in presets.JOINT_SIZES
+        for row in [f"EfficientNet-{size.upper()}"]
+        if known["advprop_efficientnet", row, "AdvProp"]
+        != known["advprop_joint_efficientnet", row, "AdvProp"]
+    }
+    assert differ == set(presets.WEAKLY_ATTACKED)
 
 
 def test_confidence_is_that_of_the_source():
@@ -144,22 +183,41 @@ def test_a_depth_has_one_network_for_each_kind_of_training():
             )
 
 
-@pytest.mark.parametrize("name", ["efficientnet", "advprop_efficientnet"])
-def test_an_efficientnet_is_of_the_size_of_its_row(name):
-    has_advprop = name.startswith("advprop")
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("efficientnet", 9),
+        ("advprop_efficientnet", 3 * 9),
+        ("advprop_joint_efficientnet", 2 * 8),
+    ],
+)
+def test_an_efficientnet_is_of_the_size_of_its_row(name, count):
     cells = by_name(name).cells
-    assert len(cells) == (18 if has_advprop else 9)
+    assert len(cells) == count
     for cell in cells:
         recipe = presets.PAPER[cell.recipe]
         size = presets.SIZES[cell.row.removeprefix("EfficientNet-").lower()]
         assert (recipe.network.width, recipe.network.depth) == (size.width, size.depth)
         assert recipe.dataset.image_size == size.image_size
         branches = recipe.network.norm.branches
-        assert (branches == norms.MIXTURE) == has_advprop
+        assert (branches == norms.MIXTURE) == cell.column.startswith("AdvProp")
+        adversarial = isinstance(recipe.method, AdversarialTraining)
+        assert adversarial == cell.column.startswith(("AdvProp", "one batch norm"))
         evaluation = presets.EVALUATIONS["paper"][cell.evaluation]
         through_adv = "MBN_adv" in cell.column
         assert evaluation.attack is None
         assert (evaluation.branch == "adversarial") == through_adv
+
+
+def test_a_resnet_of_advprop_is_trained_as_its_column_says():
+    for cell in by_name("advprop").cells:
+        recipe = presets.PAPER[cell.recipe]
+        assert cell.row == f"ResNet-{recipe.network.depth}"
+        mixture = recipe.network.norm.branches == norms.MIXTURE
+        assert mixture == cell.column.startswith("AdvProp")
+        natural = isinstance(recipe.method, NaturalTraining)
+        assert natural == (cell.column == "clean images alone")
+        assert (cell.evaluation == "clean_mbn_adv") == cell.column.endswith("MBN_adv")
 
 
 def test_reported_numbers_say_which_networks_had_autoaugment():

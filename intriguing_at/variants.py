@@ -13,7 +13,9 @@ from intriguing_at.algorithm import AdversarialTraining
 SHARES = (20, 40, 60, 80)  # figure 1: percent of clean images, besides 0 and 100
 PAIRING = 0.5  # public ALP code, its examples
 MIXTURE = norms.Batch(branches=norms.MIXTURE)
-MARGIN = 32  # public EfficientNet code: of a test image around its centre, in pixels
+# Of a test image around its centre, in pixels: the EfficientNet code of 2020, of which
+# the public weights are. Later it became an eighth of the side, at 224 the same.
+MARGIN = 32
 
 
 def strategies(
@@ -87,7 +89,18 @@ def advprop(clean_recipe: Recipe, attack: Any, **changes: Any) -> Recipe:
       attack: crafts the adversarial images.
       **changes: to the network, beside its batch norm.
     """
-    network = dataclasses.replace(clean_recipe.network, norm=MIXTURE, **changes)
+    return joint(clean_recipe, attack, norm=MIXTURE, **changes)
+
+
+def joint(clean_recipe: Recipe, attack: Any, **changes: Any) -> Recipe:
+    """Returns training on clean and adversarial images.
+
+    Args:
+      clean_recipe: training on clean images alone.
+      attack: crafts the adversarial images.
+      **changes: to the network.
+    """
+    network = dataclasses.replace(clean_recipe.network, **changes)
     method = AdversarialTraining(
         attack,
         clean_share=1.0,

@@ -85,6 +85,13 @@ def test_advprop_is_the_clean_recipe_on_mixed_images_and_two_branches():
     }
 
 
+def test_joint_training_changes_the_method_alone():
+    clean = RECIPES["clean"]
+    assert differences(clean, variants.joint(clean, ATTACK)) == {
+        "method": AdversarialTraining(ATTACK, clean_share=1.0, label_smoothing=0.2)
+    }
+
+
 def test_advprop_changes_of_the_network_what_it_is_told():
     clean = RECIPES["clean"]
     told, plain = (

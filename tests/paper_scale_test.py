@@ -31,7 +31,7 @@ FAST = (  # one of each network
     ("free_at", "cifar10_free_8"),
     ("free_at", "imagenet_free_4_eps4"),
     ("kurakin2017", "step_ll"),
-    ("intriguing_at", "advprop"),
+    ("intriguing_at", "advprop_resnet_50"),
     ("smooth_at", "efficientnet_b0"),
 )
 LARGE_IMAGE = 300  # above, an EfficientNet sees SMALL_IMAGE; its weights are the same
@@ -152,7 +152,7 @@ def test_the_recipes_are_counted_and_so_are_their_networks():
     assert counts == {
         "kurakin2017": 45,
         "free_at": 41,
-        "intriguing_at": 47,
+        "intriguing_at": 69,
         "smooth_at": 48,
     }
     keys = {network_key(recipe) for recipe in RECIPES.values()}
