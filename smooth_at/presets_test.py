@@ -21,7 +21,7 @@ STUDY = {
     *(f"{name}_{alpha}" for name in ("elu", "celu") for alpha in (1.8, 2.0)),
     *(f"table1_{passes}" for passes in ("none", "attacker", "update", "both")),
     *("relu_steps_2", "relu_steps_3", "relu_steps_4", "silu_steps_2"),
-    *("relu_longer", "silu_longer"),
+    *("relu_longer", "silu_longer", "relu_smoothed", "silu_smoothed"),
 }
 SEVEN = {
     *("relu", "silu", "smooth_relu"),
@@ -79,27 +79,35 @@ def test_relu_without_a_better_gradient_is_one_run(scale):
 
 def test_the_rate_falls_to_a_tenth_after_30_60_and_90_of_100_passes():
     schedule = presets.RELU.schedule.build()
-    passes = np.array([0, 29.99, 30, 59.99, 60, 89.99, 90, 99.99])
+    passes = np.array([0, 2.5, 5, 29.99, 30, 59.99, 60, 89.99, 90, 99.99])
     rates = [float(schedule(round(p * presets.MINIBATCHES))) for p in passes]
-    expected = np.repeat([0.1, 0.01, 0.001, 1e-4], 2)
-    np.testing.assert_allclose(rates, expected, rtol=1e-6)
-    assert (presets.MINIBATCHES - 1) * 256 < 1_281_167 <= presets.MINIBATCHES * 256
-    assert presets.RELU.num_steps == 100 * presets.MINIBATCHES == 500_500
-    assert rates[0] == pytest.approx(0.1 * presets.RELU.batch_size / 256)
+    expected = [0.0, 0.2, *np.repeat([0.4, 0.04, 0.004, 4e-4], 2)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-3)
+    assert round(1_281_167 / presets.RELU.batch_size) == presets.MINIBATCHES
+    assert presets.RELU.num_steps == 100 * presets.MINIBATCHES == 125_100
+    assert rates[2] == pytest.approx(0.1 * presets.RELU.batch_size / 256)
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_recipe_drops_at_the_papers_shares_and_shares_its_optimizer(scale):
     for name, recipe in presets.RECIPES[scale].items():
-        shares = np.array(recipe.schedule.boundaries) / recipe.num_steps
+        drops = getattr(recipe.schedule, "schedule", recipe.schedule)
+        shares = np.array(drops.boundaries) / recipe.num_steps
         np.testing.assert_allclose(shares, [0.3, 0.6, 0.9], err_msg=name)
-        assert recipe.schedule.values == presets.RELU.schedule.values
+        np.testing.assert_allclose(np.divide(drops.values[1:], drops.values[:-1]), 0.1)
         assert recipe.optimizer == optimizers.Momentum(0.9, nesterov=True)
-        assert (recipe.l2, recipe.method.label_smoothing) == (1e-4, 0.1)
+        assert recipe.l2 == 1e-4
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_labels_are_smoothed_where_the_name_says_so_and_in_the_kept_runs(scale):
+    for name, recipe in presets.RECIPES[scale].items():
+        smoothed = scale != "paper" or name.endswith("_smoothed")
+        assert recipe.method.label_smoothing == (0.1 if smoothed else 0.0), name
 
 
 def test_the_length_of_training_is_the_papers_or_twice_that():
-    steps = {"paper": 500_500, "small": 3_000, "digits": 300}
+    steps = {"paper": 125_100, "small": 3_000, "digits": 300}
     for scale, num_steps in steps.items():
         for name, recipe in presets.RECIPES[scale].items():
             factor = 2 if name.endswith("longer") else 1
@@ -113,10 +121,13 @@ def test_training_takes_one_step_of_epsilon_from_a_uniform_start(scale):
     for name, recipe in presets.RECIPES[scale].items():
         number = int(name[-1]) if "_steps_" in name else 1
         attack = recipe.method.attack
-        assert attack == attacks.PGD(radius, radius / 4, number, reaching=True), name
+        clean_start = 0.2 if scale == "paper" else 0.0
+        assert attack == attacks.PGD(
+            *(radius, radius / 4, number), reaching=True, clean_start=clean_start
+        ), name
         assert float(attack.length) == pytest.approx(radius / number)
         assert recipe.probe == attacks.PGD(radius, radius / 4, num_steps=5)
-        assert (attack.random_start, attack.clean_start) == (True, 0.0)
+        assert attack.random_start
         assert (attack.targeted, attack.loss) == ("no", "cross_entropy")
         assert recipe.method.attack_passes == number
 
@@ -152,7 +163,7 @@ def test_the_networks_of_the_study_are_resnet_50_on_images_of_224():
             classifier_stddev=0.01,
         )
     assert presets.RELU.network.activation == "relu"
-    assert presets.RELU.batch_size == 256
+    assert presets.RELU.batch_size == 1_024
 
 
 @pytest.mark.parametrize("name", SCALING)
@@ -211,8 +222,11 @@ def test_scaled_recipes_are_the_papers_but_for_size(scale, dataset, depth):
         assert recipe.network == models.WideResNet(
             depth, 2, paper.network.activation, stem_stride=2
         )
-        attack = paper.method.attack
-        assert dataclasses.replace(recipe.method, attack=attack) == paper.method
+        same = {
+            field: getattr(paper.method, field)
+            for field in ("attack", "label_smoothing")
+        }
+        assert dataclasses.replace(recipe.method, **same) == paper.method
         assert recipe.batch_size == 128
 
 

@@ -27,6 +27,8 @@ OTHERS = {  # no number of theirs is known
     "GELU, exact": "gelu_exact",
     "ReLU, another seed": "relu_seed1",
     "SiLU, another seed": "silu_seed1",
+    "ReLU, smoothed labels": "relu_smoothed",
+    "SiLU, smoothed labels": "silu_smoothed",
 }
 ZOO = ("ReLU", "SiLU", "ELU", "GELU", "SmoothReLU")
 SIZES = {

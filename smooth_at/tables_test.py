@@ -71,7 +71,7 @@ def test_each_source_has_its_own_tables_and_is_in_all_of_them():
                 run = PAPER.run_name("paper", cell.recipe)
                 numbers[run, cell.evaluation].add(record.value if record else None)
                 if record:
-                    assert (record.confidence == "author_code") == (group == README)
+                    assert ("README" in record.source) == (group == README)
                     assert cell.evaluation not in steps
         assert all(len(found) == 1 for found in numbers.values()), numbers
     assert all(
@@ -121,6 +121,7 @@ def test_the_readme_falls_with_the_steps_and_rises_with_the_size():
 def test_confidence_is_that_of_the_source():
     kinds = {
         "README": "author_code",
+        "text beside the authors' code": "author_code",
         "abstract": "paper",
         "digitised": "figure",
         "printed": "figure",
@@ -156,6 +157,8 @@ def test_the_row_of_an_activation_names_it():
             "gelu_exact": "gelu",
         }.get(name, name.replace("_", ""))
         assert bool(recipe.seed) == ("another seed" in cell.row)
+        smoothed = recipe.method.label_smoothing > 0
+        assert smoothed == ("smoothed labels" in cell.row)
     for cell in by_name("elu").cells:
         name, _, alpha = presets.PAPER[cell.recipe].network.activation.partition("_")
         assert cell.row == f"alpha={alpha or '1.0'}"

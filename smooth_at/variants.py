@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from common.models import activations
 from common.recipe import Recipe
+from common.training import schedules
 
 NAMES = (  # of the figure, then of the code and of the text
     *("relu", "softplus", "parametric_softplus", "silu", "gelu", "elu", "smooth_relu"),
     *("mish", "learned_softplus", "gelu_exact"),
 )
 ALPHAS = (1.2, 1.4, 1.6, 1.8, 2.0)  # memory, study of ELU and CELU; at 1 they are one
+SMOOTHING = 0.1  # SAT, left from an earlier project; LATER
 STEPS = (2, 3, 4)  # not stated; ours: of the attacks of the controls
 GRADIENTS = {  # Table 1: row -> whether attacker and update take the smooth derivative
     "table1_none": (activations.OWN, activations.OWN),
@@ -44,6 +47,8 @@ def recipes(relu: Recipe) -> dict[str, Recipe]:
         "silu_steps_2": attacked(silu, 2),
         "relu_longer": longer(relu),
         "silu_longer": longer(silu),
+        "relu_smoothed": trained(relu, label_smoothing=SMOOTHING),
+        "silu_smoothed": trained(silu, label_smoothing=SMOOTHING),
         "relu_seed1": dataclasses.replace(relu, seed=1),
         "silu_seed1": dataclasses.replace(silu, seed=1),
     }
@@ -55,7 +60,7 @@ def activated(recipe: Recipe, activation: str) -> Recipe:
     return dataclasses.replace(recipe, network=network)
 
 
-def trained(recipe: Recipe, **changes: str) -> Recipe:
+def trained(recipe: Recipe, **changes: Any) -> Recipe:
     """Returns the recipe with changes to its method."""
     method = dataclasses.replace(recipe.method, **changes)
     return dataclasses.replace(recipe, method=method)
@@ -69,13 +74,18 @@ def attacked(recipe: Recipe, num_steps: int) -> Recipe:
 
 def longer(recipe: Recipe) -> Recipe:
     """Returns the recipe at twice the length, with its drops at the same shares."""
-    schedule = dataclasses.replace(
-        recipe.schedule,
-        boundaries=tuple(2 * boundary for boundary in recipe.schedule.boundaries),
-    )
+    schedule = stretched(recipe.schedule)
     return dataclasses.replace(
         recipe, schedule=schedule, num_steps=2 * recipe.num_steps
     )
+
+
+def stretched(schedule: Any) -> Any:
+    """Returns the schedule with its drops twice as late; a warm-up stays as it is."""
+    if isinstance(schedule, schedules.Warmup):
+        return dataclasses.replace(schedule, schedule=stretched(schedule.schedule))
+    later = tuple(2 * boundary for boundary in schedule.boundaries)
+    return dataclasses.replace(schedule, boundaries=later)
 
 
 def sized(recipe: Recipe, network: object, image_size: int) -> Recipe:

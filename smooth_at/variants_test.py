@@ -58,6 +58,8 @@ DIFFERENCES = {
     "silu_steps_2": {**activation("silu"), **steps(2)},
     "relu_longer": TWICE,
     "silu_longer": {**activation("silu"), **TWICE},
+    "relu_smoothed": {"method.label_smoothing": 0.1},
+    "silu_smoothed": {**activation("silu"), "method.label_smoothing": 0.1},
     "relu_seed1": SEED,
     "silu_seed1": {**activation("silu"), **SEED},
 }
@@ -109,6 +111,14 @@ def test_twice_the_length_drops_at_the_same_shares():
         for recipe in (RELU, found)
     ]
     assert shares[0] == shares[1]
+
+
+def test_a_warm_up_is_not_stretched():
+    warm = schedules.Warmup(RELU.schedule, num_steps=7, start=0.01)
+    found = variants.longer(dataclasses.replace(RELU, schedule=warm))
+    assert found.schedule == dataclasses.replace(
+        warm, schedule=variants.longer(RELU).schedule
+    )
 
 
 def test_another_size_is_resized_to_32_pixels_more_for_the_test():
