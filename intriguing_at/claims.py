@@ -11,6 +11,8 @@ from __future__ import annotations
 from common.results.claims import Claim, Difference, DifferenceOfDifferences
 from intriguing_at import presets
 
+difference = Difference.of  # two sides such as `mixed clean`
+
 # The strong attack is of 500 steps: every scale can pay for them, and the paper prints
 # its three strategies there. What only scale `paper` trains is judged at its 2000.
 STRONG, STRONGEST = "pgd_500", "pgd_2000"
@@ -20,12 +22,6 @@ SIZE = "What many steps find beyond few depends on the size of images and networ
 ANY_SIZE = "No part of the statement depends on size."
 CAPACITY = "A small network has little room to serve two domains with the same filters."
 ONE_SCALE = "Other scales do not train these networks."
-
-
-def difference(left: str, right: str, **bound: float) -> Difference:
-    """Returns a `Difference` of two sides such as `mixed clean`."""
-    first, second = (side.split() for side in (left, right))
-    return Difference((first[0], first[1]), (second[0], second[1]), **bound)
 
 
 def fall(name: str, since: str, until: str) -> tuple[tuple[str, str], tuple[str, str]]:

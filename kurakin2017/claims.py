@@ -17,17 +17,12 @@ from common.results.claims import (
 )
 from kurakin2017 import presets, variants
 
+difference = Difference.of  # two sides such as `step_ll clean`
+
 BASELINE, STEP_LL = "baseline", "step_ll"
 LEAK_FGSM = "leak_fgsm"
 ONE_STEP_AT_16 = tuple(f"{name}_eps16" for name in variants.ONE_STEP)
 SIZE = "Larger images or networks than here are part of the statement."
-
-
-def difference(left: str, right: str, **bound: float) -> Difference:
-    """Returns a `Difference` of two sides such as `step_ll clean`."""
-    first, second = (side.split() for side in (left, right))
-    return Difference((first[0], first[1]), (second[0], second[1]), **bound)
-
 
 CLAIMS = (
     Claim(

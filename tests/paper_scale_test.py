@@ -4,7 +4,8 @@ A few images at random stand for the minibatch, so that no data are needed; all 
 the recipe as it is, but that adversarial training starts at once and at the full rate
 (that of 256 images, where it grows with their number), and that EfficientNets keep all
 their blocks, which may be dropped for all of so few images, and those for large images
-see small ones, or a common machine's memory would not hold them. Nothing is compiled: one update does not pay for it.
+see small ones, or a common machine's memory would not hold them. Nothing is compiled:
+one update does not pay for it.
 """
 
 import dataclasses

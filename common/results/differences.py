@@ -75,6 +75,12 @@ class Difference(MetricDifference):
     right: Pair
     metric: ClassVar[str] = "accuracy"
 
+    @classmethod
+    def of(cls, left: str, right: str, **bound: float) -> Difference:
+        """Returns that of two sides in words, each `RECIPE EVALUATION`."""
+        recipe, evaluation, other_recipe, other = f"{left} {right}".split()
+        return cls((recipe, evaluation), (other_recipe, other), **bound)
+
     def reported(self, numbers: Mapping[Pair, float]) -> float | None:
         """Returns the difference of the reported accuracies."""
         left, right = numbers.get(self.left), numbers.get(self.right)

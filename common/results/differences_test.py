@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.results import measured
-from common.results.claims import DifferenceOfDifferences
+from common.results.claims import Difference, DifferenceOfDifferences
 
 TOTAL = 2_000
 WEAK, STRONG = "pgd_20", "pgd_100"
@@ -42,6 +42,12 @@ def test_a_bound_is_held_with_the_whole_interval_or_not_at_all(
     assert f"on {TOTAL} images; claimed at least" in line
     comparison = DifferenceOfDifferences(MIXED, ADVERSARIAL, at_most=bound)
     assert comparison.check(runs)[0] == at_most
+
+
+def test_a_difference_may_be_written_in_words():
+    assert Difference.of("mixed pgd_20", "other clean", at_most=1.0) == Difference(
+        ("mixed", "pgd_20"), ("other", "clean"), at_most=1.0
+    )
 
 
 def test_the_wrong_way_round_has_the_other_sign(runs):
