@@ -1,0 +1,82 @@
+"""What Kurakin et al. (2017) say of attacks on a network without a defence.
+
+Margins are fixed beforehand, as in `kurakin2017.claims`.
+"""
+
+from __future__ import annotations
+
+from common.results.claims import Accuracy, Claim, Difference, TransferDifference
+from kurakin2017 import presets
+
+difference = Difference.of  # two sides such as `step_ll clean`
+
+BASELINE = "baseline"
+
+CLAIMS = (
+    Claim(
+        name="fgsm_leaves_a_third",
+        statement="An undefended network errs on 63 to 69 % of FGSM's images, whatever "
+        "epsilon from 2 to 32.",
+        source="text, Sec. 2.2",
+        note="The numbers are of Inception v3 on ImageNet.",
+        comparisons=tuple(
+            # Paper: 31 to 37 % right, "about"; two points are for another network.
+            Accuracy(BASELINE, f"fgsm_eps{epsilon}", **bound)
+            for epsilon in (2, 4, 8, 16, 32)
+            for bound in ({"at_least": 29.0}, {"at_most": 39.0})
+        ),
+    ),
+    Claim(
+        name="iterative_ll_fools_nearly_all",
+        statement="Iter. l.l. fools an undefended network on more than 99 % of images.",
+        source="text, Sec. 2.2 and 4.4, where epsilon is 16",
+        expected_at=("paper", "small"),
+        note="Twenty steps leave an undefended network of any size little; on digits "
+        "epsilon 16 is small.",
+        comparisons=(Accuracy(BASELINE, "iter_ll_eps16", at_most=1.0),),
+    ),
+    Claim(
+        name="fgsm_fools_least",
+        statement="Of FGSM, iter. basic and iter. l.l., FGSM is the least likely to "
+        "fool an undefended network: the inverse of how their images transfer.",
+        source="text, Sec. 4.4",
+        expected_at=("paper", "small"),
+        note="No part of the statement depends on size; digits are too few to tell.",
+        comparisons=tuple(
+            # The direction is the claim; paper: FGSM 31 to 37 % right, iter. l.l. 1.
+            difference(
+                f"{BASELINE} fgsm_eps16", f"{BASELINE} {name}_eps16", at_least=0.0
+            )
+            for name in ("iter_basic", "iter_ll")
+        ),
+    ),
+    Claim(
+        name="weak_attacks_transfer_best",
+        statement="FGSM images transfer most and iter. l.l. images least; all transfer "
+        "more as epsilon grows.",
+        source="text; memory, Table 4",
+        expected_at=("paper", "small"),
+        note="Two networks that differ in their seed are enough to see it.",
+        comparisons=(
+            # The direction is the claim; paper: 56, 46 and 13 % from A to B.
+            TransferDifference(
+                (BASELINE, "fgsm_eps16_to_B"),
+                (BASELINE, "iter_basic_eps16_to_B"),
+                at_least=0.0,
+            ),
+            TransferDifference(
+                (BASELINE, "iter_basic_eps16_to_B"),
+                (BASELINE, "iter_ll_eps16_to_B"),
+                at_least=0.0,
+            ),
+            *(
+                TransferDifference(
+                    (BASELINE, f"{name}_eps16_to_B"),
+                    (BASELINE, f"{name}_eps8_to_B"),
+                    at_least=0.0,
+                )
+                for name in presets.TRANSFERRED
+            ),
+        ),
+    ),
+)
