@@ -108,7 +108,10 @@ def test_iterations_are_those_of_the_paper_in_units_of_alpha():
 def test_eleven_attacks_at_every_radius_and_1000_images_of_transfer():
     evaluations = dict(presets.EVALUATIONS["paper"])
     # Asked of the undefended network alone: the end of the range in Sec. 2.2.
-    assert evaluations.pop("fgsm_eps32").only == ("baseline",)
+    widest = evaluations.pop("fgsm_eps32")
+    assert widest.only == ("baseline",)
+    fgsm = evaluations["fgsm_eps16"].attack
+    assert widest.attack == dataclasses.replace(fgsm, epsilon=32.0)
     plain = [e for e in evaluations.values() if not e.target and e.attack]
     costs = [getattr(e.attack, "cost", None) for e in plain]
     assert [costs.count(x) for x in (variants.COST, cost.HARD, None)] == [32, 20, 12]
