@@ -163,11 +163,11 @@ def check_per_image(name: str, value: Any, images: Any) -> None:
     Raises:
       ValueError: names the field and both numbers.
     """
-    shape = tuple(getattr(value, "shape", ()))
-    if shape and None not in (shape[0], images.shape[0]) and shape[0] != len(images):
+    shape, count = tuple(getattr(value, "shape", ())), images.shape[0]
+    if shape and None not in (shape[0], count) and shape[0] != count:
         raise ValueError(
             f"{name} has a value for each image, or one for all. "
-            f"Received: {shape[0]} values of {name} for {len(images)} images"
+            f"Received: {shape[0]} values of {name} for {count} images"
         )
 
 
