@@ -7,5 +7,6 @@ Each is a frozen dataclass with `name`, `num_classes`, `image_size`, `channels`,
 from common.data.cifar import CIFAR10, CIFAR100
 from common.data.digits import Digits
 from common.data.imagenet import ImageNet
+from common.data.mnist import MNIST
 
-__all__ = ["CIFAR10", "CIFAR100", "Digits", "ImageNet"]
+__all__ = ["CIFAR10", "CIFAR100", "MNIST", "Digits", "ImageNet"]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from keras import ops
 
-from common.data import memory, tfds_files
+from common.data import tfds_files
 
 
 @dataclasses.dataclass(frozen=True)
-class _CIFAR(memory.InMemory):
+class _CIFAR(tfds_files.Prepared):
     """What the two have in common: 32x32 photographs in published order.
 
     Training images are padded with zeros (black), cropped at random to their size and
@@ -36,25 +35,6 @@ class _CIFAR(memory.InMemory):
             raise ValueError(
                 f"padding must not be negative. Received: padding={self.padding}"
             )
-
-    def arrays(self, split: str, data_dir: str | None) -> memory.Arrays:
-        """Returns images uint8 [n, 32, 32, 3] and labels, in published order.
-
-        Raises:
-          FileNotFoundError: TFDS has not prepared the dataset in `data_dir`.
-          OSError: it is damaged.
-          ValueError: the prepared dataset is not complete.
-        """
-        images, labels = _load(self.name, split, tfds_files.folder(data_dir))
-        expected = self.num_train if split == "train" else self.num_test
-        shape = (expected, self.image_size, self.image_size, self.channels)
-        if images.shape != shape or labels.shape != (expected,):
-            raise ValueError(
-                f"{self.name} has {expected} images in {split}. Received: "
-                f"{len(images)} images, {images.shape}, and {len(labels)} labels; "
-                "prepare it again in TFDS"
-            )
-        return images, labels
 
     def augment(self, images: Any, draw: Callable[[int], Any]) -> Any:
         """Returns the padded images [b, 32, 32, 3], cropped and flipped."""
@@ -91,7 +71,3 @@ class CIFAR100(_CIFAR):
 
     name: ClassVar[str] = "cifar100"
     num_classes: ClassVar[int] = 100
-
-
-# Decoding the 60,000 PNGs takes seconds: once per process and folder.
-_load = functools.cache(tfds_files.in_memory)

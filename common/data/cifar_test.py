@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from common import data, recipe
-from common.data import cifar, order
+from common.data import order, tfds_files
 
 _FOLDER = os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "cifar10")
 needs_cifar10 = pytest.mark.skipif(
@@ -95,7 +95,7 @@ def test_its_record_is_its_type_and_padding():
     assert recipe.to_dict(data.CIFAR10(padding=4)) == expected
 
 
-@pytest.mark.parametrize("dataset", [data.CIFAR10(), data.CIFAR100()])
+@pytest.mark.parametrize("dataset", [data.CIFAR10(), data.CIFAR100(), data.MNIST()])
 def test_missing_data_say_where_and_what_to_do(dataset, tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         dataset.test_batches(batch_size=2, data_dir=str(tmp_path))
@@ -231,7 +231,7 @@ def test_a_damaged_export_is_named(tmp_path, damage, error, message):
     np.savez(path, test_images=images, test_labels=labels)
     batches = Tiny100().test_batches(batch_size=30, data_dir=str(tmp_path))
     np.testing.assert_array_equal(next(batches.as_numpy_iterator())[0], images)
-    cifar._load.cache_clear()
+    tfds_files.cached.cache_clear()
     damage(path)
     with pytest.raises(error, match=message) as caught:
         Tiny100().test_batches(batch_size=30, data_dir=str(tmp_path))

@@ -1,9 +1,10 @@
-"""Writes CIFAR as files that are read without TensorFlow.
+"""Writes CIFAR and MNIST as files that are read without TensorFlow.
 
     python -m common.data.export NAME ... --to=FOLDER [--data_dir=TFDS_FOLDER]
 
-NAME is cifar10 or cifar100. FOLDER, given as --data_dir or TFDS_DATA_DIR to the
-commands of a paper, is all that they need: NAME.npz has both splits, about 180 MB.
+NAME is cifar10, cifar100 or mnist. FOLDER, given as --data_dir or TFDS_DATA_DIR to the
+commands of a paper, is all that they need: NAME.npz has both splits, about 180 MB, or
+55 MB of MNIST.
 Exit status: 0 written, 2 usage, 3 it could not be written.
 """
 
@@ -17,10 +18,10 @@ import numpy as np
 from absl import flags
 
 from common import files, recipe
-from common.data import CIFAR10, CIFAR100, tfds_files
+from common.data import CIFAR10, CIFAR100, MNIST, tfds_files
 
 WRITTEN, USAGE, FAILED = 0, 2, 3
-_DATASETS = {dataset.name: dataset for dataset in (CIFAR10(), CIFAR100())}
+_DATASETS = {dataset.name: dataset for dataset in (CIFAR10(), CIFAR100(), MNIST())}
 
 
 def export(name: str, to: pathlib.Path, data_dir: str | None = None) -> pathlib.Path:

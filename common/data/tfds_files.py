@@ -1,10 +1,12 @@
 """Datasets prepared by TensorFlow Datasets (TFDS): found, or a line that says where.
 
-CIFAR is also read from what `common.data.export` has written of it.
+Those that fit in memory are also read from what `common.data.export` has written.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import glob
 import json
 import os
@@ -12,7 +14,34 @@ from typing import Any
 
 import numpy as np
 
-from common.data import lazy, unreadable
+from common.data import lazy, memory, unreadable
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared(memory.InMemory):
+    """Base of the datasets that are prepared by TFDS and held in memory.
+
+    Its name is the one that it has in TFDS.
+    """
+
+    def arrays(self, split: str, data_dir: str | None) -> memory.Arrays:
+        """Returns images uint8 [n, H, W, C] and labels int32 [n], as `in_memory`.
+
+        Raises:
+          FileNotFoundError: TFDS has not prepared the dataset in `data_dir`.
+          OSError: it is damaged.
+          ValueError: the prepared dataset is not complete.
+        """
+        images, labels = cached(self.name, split, folder(data_dir))
+        expected = self.num_train if split == "train" else self.num_test
+        shape = (expected, self.image_size, self.image_size, self.channels)
+        if images.shape != shape or labels.shape != (expected,):
+            raise ValueError(
+                f"{self.name} has {expected} images in {split}. Received: "
+                f"{len(images)} images, {images.shape}, and {len(labels)} labels; "
+                "prepare it again in TFDS"
+            )
+        return images, labels
 
 
 def folder(data_dir: str | None) -> str:
@@ -76,11 +105,12 @@ def exported(name: str) -> str:
 
 
 def in_memory(name: str, split: str, data_dir: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the images uint8 [n, H, W, C] and labels int32 [n] of a CIFAR split.
+    """Returns the images uint8 [n, H, W, C] and labels int32 [n] of a split.
 
-    They stand in the order of the published files, which TFDS keeps in `id`
-    (`train_00000`, ...); TFDS itself stores them shuffled. An exported file comes
-    before what TFDS has prepared.
+    They stand in the order of the published files where TFDS keeps it in `id`
+    (`train_00000`, ...), and else in the one that TFDS shuffled them into, which is the
+    same in every copy, of however many shards. An exported file comes before what TFDS
+    has prepared.
 
     Raises:
       FileNotFoundError: the folder holds neither.
@@ -100,17 +130,33 @@ def in_memory(name: str, split: str, data_dir: str) -> tuple[np.ndarray, np.ndar
             f"common.data.export {name} --to=FOLDER; then set --data_dir to that folder"
         ),
     )
-    dataset = source.as_dataset(split=split, batch_size=1_000, shuffle_files=False)
     try:
-        batches = list(dataset.as_numpy_iterator())
+        columns = _read(source, split)
     except lazy.tf.errors.OpError as error:
         raise _damaged(source.info.splits[split], error) from error
-    ids, images, labels = (
-        np.concatenate([batch[key] for batch in batches])
-        for key in ("id", "image", "label")
+    images, labels = columns["image"], columns["label"].astype(np.int32)
+    if "id" not in columns:
+        return images, labels
+    order = np.argsort(columns["id"])
+    return images[order], labels[order]
+
+
+# Decoding 60,000 PNGs takes seconds: once per process and folder.
+cached = functools.cache(in_memory)
+
+
+def _read(source: Any, split: str) -> dict[str, np.ndarray]:
+    """Returns the features of all examples, shard after shard."""
+    import tensorflow_datasets as tfds
+
+    dataset = source.as_dataset(
+        split=split,
+        batch_size=1_000,
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(interleave_cycle_length=1),
     )
-    order = np.argsort(ids)
-    return images[order], labels[order].astype(np.int32)
+    batches = list(dataset.as_numpy_iterator())
+    return {key: np.concatenate([b[key] for b in batches]) for key in batches[0]}
 
 
 def _from_export(file: str, split: str) -> tuple[np.ndarray, np.ndarray]:
