@@ -17,7 +17,6 @@ import keras
 from keras import ops
 from keras.initializers import Initializer
 
-from common import backend
 from common.models import activations, batch_norm, layers
 
 if TYPE_CHECKING:
@@ -217,23 +216,6 @@ class AuxiliaryLogits(layers.Composite):
         for layer in (self.project, self.whole):
             features = layer(features, training=training, branch=branch)
         return self.classifier(features)
-
-
-def dropped_out(features: Any, rate: float, seed: Any, keys: Any) -> Any:
-    """Sets features to 0 with probability `rate`; divides the others by 1 - rate.
-
-    Args:
-      features: float32 [B, ...].
-      rate: share of the features to lose.
-      seed: int or int64 tensor.
-      keys: int64 [B], as `backend.example_keys` returns; row b is decided on by the
-        seed and its key alone.
-
-    Returns:
-      The features' shape.
-    """
-    kept = backend.uniform(features.shape, seed, keys=keys) >= rate
-    return ops.where(kept, features / (1.0 - rate), 0.0)
 
 
 def _side_by_side(layers: list[Any], inputs: Any, **mode: Any) -> Any:

@@ -210,7 +210,7 @@ class Network(keras.Model):
             features = layer(features, **mode)
         pooled = ops.mean(ops.cast(features, "float32"), axis=(1, 2), keepdims=True)
         if rate:
-            pooled = inception.dropped_out(
+            pooled = layers.dropped_out(
                 pooled, rate, seed, backend.example_keys(images)
             )
         return (self.logits(pooled), *outputs)

@@ -3,9 +3,7 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from common import backend
 from common.models import InceptionV3, inception
 
 
@@ -117,28 +115,3 @@ def test_the_auxiliary_head_is_cut_to_its_grid(grid, whole):
         f"AuxLogits/whole_{whole}x{whole}/conv/kernel": (whole, whole, 32, 192),
         "AuxLogits/last/conv/kernel": (1, 1, 192, 10),
     }
-
-
-def test_dropout_keeps_the_mean_and_drops_its_share():
-    features = np.full((64, 1, 1, 500), 3.0, "float32")
-    keys = tf.range(64, dtype=tf.int64)
-    outputs = inception.dropped_out(features, 0.2, 1, keys).numpy()
-    assert set(np.unique(outputs)) == {0.0, np.float32(3.0 / 0.8)}
-    assert (outputs == 0).mean() == pytest.approx(0.2, abs=0.01)
-    assert outputs.mean() == pytest.approx(3.0, rel=0.015)
-    per_image = (outputs == 0).mean(axis=(1, 2, 3))
-    assert per_image.std() == pytest.approx(np.sqrt(0.2 * 0.8 / 500), rel=0.3)
-
-
-def test_dropout_follows_from_the_seed_and_the_image():
-    images = np.abs(numbers(4, 3, 3, 1)) * 50
-    features = np.ones((4, 1, 1, 100), "float32")
-
-    def dropped(order, seed):
-        keys = backend.example_keys(images[order])
-        return inception.dropped_out(features[order], 0.5, seed, keys).numpy()
-
-    whole = dropped([0, 1, 2, 3], 7)
-    np.testing.assert_array_equal(dropped([2, 0], 7), whole[[2, 0]])
-    assert not np.array_equal(whole[0], whole[1])
-    assert not np.array_equal(dropped([0, 1, 2, 3], 8), whole)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
+
+from common import backend
 
 
 class Composite(keras.layers.Layer):
@@ -77,10 +80,27 @@ def check_layout() -> None:
 def built(network: keras.Model, image_size: int, channels: int) -> keras.Model:
     """Returns the network after one call, which creates its weights."""
     check_layout()
-    images = keras.ops.zeros((1, image_size, image_size, channels))
+    images = ops.zeros((1, image_size, image_size, channels))
     mode = {"branch": network.branches[0]} if hasattr(network, "branches") else {}
     network(images, **mode)
     return network
+
+
+def dropped_out(features: Any, rate: float, seed: Any, keys: Any) -> Any:
+    """Sets features to 0 with probability `rate`; divides the others by 1 - rate.
+
+    Args:
+      features: float32 [B, ...].
+      rate: share of the features to lose.
+      seed: int or int64 tensor.
+      keys: int64 [B], as `backend.example_keys` returns; row b is decided on by the
+        seed and its key alone.
+
+    Returns:
+      The features' shape.
+    """
+    kept = backend.uniform(features.shape, seed, keys=keys) >= rate
+    return ops.where(kept, features / (1.0 - rate), 0.0)
 
 
 def _classifier(

@@ -20,7 +20,7 @@ import intriguing_at
 import kurakin2017
 import smooth_at
 from common import attacks, backend, models, recipe
-from common.models import activations, inception, layers, norms
+from common.models import activations, layers, norms
 from common.training import average
 from tests import agreement
 from tests.agreement import given
@@ -64,7 +64,7 @@ class _Tiny(keras.Model):
         features = self.activation(features, backward=backward)
         if seed is not None:
             keys = backend.example_keys(images)
-            features = inception.dropped_out(features, 0.2, seed, keys)
+            features = layers.dropped_out(features, 0.2, seed, keys)
         return tuple(top(features) for top in self.tops)
 
     def call(self, images: Any, training: Any = False, **mode: Any) -> Any:
