@@ -4,27 +4,29 @@ Each is a frozen dataclass with `build(num_classes, image_size, channels=3)`. Th
 is called as `network(images, training=False, branch="clean")` and returns float32
 logits; `training` and `branch` reach every batch norm in it.
 
-All but the Inception networks also take `backward=`: which derivative their activations
-have in the backward pass. Networks that draw in training, for dropout or stochastic
-depth, say so in `network.draws`; they also take `seed=`, and need it then. The
-Inception networks have `network.heads(...)` as well, which returns the auxiliary
-logits too.
+All but Inception and maxout networks also take `backward=`: which derivative their
+activations have in the backward pass. Networks that draw in training, for dropout or
+stochastic depth, say so in `network.draws`; they also take `seed=`, and need it then.
+Inception and maxout networks have `network.heads(...)` as well, which returns the
+auxiliary logits too where there are some.
 """
 
 from common.models import norms
 from common.models.efficientnet import EfficientNet
 from common.models.inception_v3 import InceptionV3
 from common.models.inception_v4 import InceptionV4
+from common.models.maxout import Maxout
 from common.models.resnet import ResNet
 from common.models.wide_resnet import WideResNet
 
-MODELS = (EfficientNet, InceptionV3, InceptionV4, ResNet, WideResNet)
+MODELS = (EfficientNet, InceptionV3, InceptionV4, Maxout, ResNet, WideResNet)
 
 __all__ = [
     "MODELS",
     "EfficientNet",
     "InceptionV3",
     "InceptionV4",
+    "Maxout",
     "ResNet",
     "WideResNet",
     "norms",

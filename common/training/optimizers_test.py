@@ -201,6 +201,38 @@ def test_rmsprop_of_two_replicas_is_that_of_their_summed_gradients(two_replicas)
     np.testing.assert_allclose(two, one, rtol=1e-6, atol=1e-7)
 
 
+def bounded():
+    """Returns weights whose columns have norms of at most 2, and start at 5 and 1."""
+    variable = keras.Variable([[3.0, 1.0], [4.0, 0.0]])
+    variable.constraint = keras.constraints.MaxNorm(2.0, axis=0)
+    return variable
+
+
+@pytest.mark.parametrize("kind", [optimizers.Momentum(0.5), optimizers.RMSProp()])
+def test_weights_with_a_bound_are_brought_back_to_it_after_every_update(kind):
+    # Without a gradient, columns 3, 4 and 1, 0 become 3 / 5 * 2, 4 / 5 * 2 and stay.
+    variable, optimizer = bounded(), kind.build(0.1)
+    optimizer.build([variable])
+    optimizer.apply([tf.zeros([2, 2])], [variable])
+    np.testing.assert_allclose(variable, [[1.2, 1.0], [1.6, 0.0]], rtol=1e-6)
+
+
+def test_the_bound_is_that_of_the_updated_weights_also_on_two_replicas(two_replicas):
+    # Down 1, 1: columns 2.9, 3.9 and 0.9, -0.1. Then down 1.5: the velocity is free.
+    with two_replicas.scope():
+        variable, optimizer = bounded(), optimizers.Momentum(0.5).build(0.1)
+        optimizer.build([variable])
+    halves = tf.function(lambda: optimizer.apply([tf.fill([2, 2], 0.5)], [variable]))
+    expected = np.array([[3.0, 1.0], [4.0, 0.0]])
+    for move in (0.1, 0.15):
+        two_replicas.run(halves)
+        expected = expected - move
+        norms = np.linalg.norm(expected, axis=0)
+        expected = expected * np.minimum(norms, 2.0) / norms
+        for copy in two_replicas.experimental_local_results(variable.value):
+            np.testing.assert_allclose(copy, expected, rtol=1e-6)
+
+
 def test_mean_squares_start_at_one_and_are_variables_of_the_optimizer():
     variable = keras.Variable([0.0, 0.0])
     optimizer = optimizers.RMSProp().build(0.1)

@@ -34,6 +34,7 @@ NETWORKS = {
     "efficientnet": models.EfficientNet(width=0.25, depth=0.3),
     "inception_v3": models.InceptionV3(width=0.25, blocks=(1, 1, 1), **SMOOTH),
     "inception_v4": models.InceptionV4(width=0.25, blocks=(1, 1, 1), **SMOOTH),
+    "maxout": models.Maxout(units=12, pieces=3),
 }
 
 
@@ -106,12 +107,14 @@ def updated() -> agreement.Arrays:
     rates["warmup"] = schedules.Warmup(rates["piecewise"], num_steps=3, start=0.01)
     found = {}
     for (name, kind), (law, rate) in zip(kinds.items(), rates.items(), strict=True):
-        weights = [keras.Variable(np.linspace(-1, 1, 6, dtype=np.float32))]
+        start = np.linspace(-1, 1, 6, dtype=np.float32)
+        weights = [keras.Variable(start) for _ in ("free", "bounded")]
+        weights[1].constraint = keras.constraints.MaxNorm(0.7)
         optimizer = kind.build(rate.build())
         optimizer.build(weights)
         apply = backend.compiled(functools.partial(_apply, optimizer, weights))
         for step in range(6):
-            apply([ops.cos(ops.arange(6, dtype="float32") + step)])
+            apply([ops.cos(ops.arange(6, dtype="float32") + step)] * 2)
         slots = [*weights, *optimizer.variables]
         found |= {f"{name} {law} {i}": np.asarray(v) for i, v in enumerate(slots)}
     return found
@@ -145,7 +148,12 @@ def reduced() -> agreement.Arrays:
 _PASSES = {
     name: lambda config=config: passes(config) for name, config in NETWORKS.items()
 }
-CASES = {"activations": activated, "optimizers": updated, "wide": _PASSES.pop("wide")}
+CASES = {
+    "activations": activated,
+    "optimizers": updated,
+    "wide": _PASSES.pop("wide"),
+    "maxout": _PASSES.pop("maxout"),
+}
 SLOW = {
     **_PASSES,
     "large resnet": lambda: passes(NETWORKS["resnet"], side=80),
