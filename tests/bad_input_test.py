@@ -89,7 +89,7 @@ def other_weights(run_dir):
 
 # What the suite promises to refuse; every promise has a row below.
 PROMISES = (
-    "epsilon outside (0.05, 64]",
+    "epsilon outside (0.05, 128]",
     "steps of 0",
     "images outside [0, 255]",
     "labels outside the classes",
@@ -106,13 +106,13 @@ TOO_FAST = schedules.PiecewiseConstant((1,), (1e38, 1e38))
 REFUSALS = [  # promise, what is done in an empty folder, value, what to change
     (EPSILON, lambda _: attacks.FGSM(0.03), "epsilon=0.03", "pixels of 255"),
     (EPSILON, lambda _: attacks.FGSM(0.05), "epsilon=0.05", "pixels of 255"),
-    (EPSILON, lambda _: attacks.FGSM(64.5), "epsilon=64.5", "pixels of 255"),
+    (EPSILON, lambda _: attacks.FGSM(128.5), "epsilon=128.5", "pixels of 255"),
     (EPSILON, lambda _: attacks.FGSM(float("nan")), "epsilon=nan", "pixels of 255"),
     (EPSILON, lambda _: PGD(epsilon=-8.0), "epsilon=-8.0", "pixels of 255"),
     (EPSILON, lambda _: PGD(epsilon=0), "epsilon=0", "pixels of 255"),
     (EPSILON, lambda _: attacks.IterBasic(255, 1.0, 1), "epsilon=255", "pixels"),
     (EPSILON, lambda _: FreeTraining(8, 8 / 255), "epsilon=0.03", "pixels of 255"),
-    (EPSILON, lambda _: PGDTraining(100.0, 2.0, 7), "epsilon=100.0", "pixels"),
+    (EPSILON, lambda _: PGDTraining(200.0, 2.0, 7), "epsilon=200.0", "pixels"),
     (EPSILON, lambda _: set_field("probe.epsilon=0"), "epsilon=0", "pixels of 255"),
     (STEPS, lambda _: PGD(num_steps=0), "num_steps=0", "num_steps must"),
     (STEPS, lambda _: PGD(step_size=0), "step_size=0", "step_size must"),

@@ -15,7 +15,7 @@ from common import backend
 from common.attacks import cost as costs
 from common.data import checks as data_checks
 
-MIN_EPSILON, MAX_EPSILON = 0.05, 64.0  # pixels of 255
+MIN_EPSILON, MAX_EPSILON = 0.05, 128.0  # pixels of 255; half of the range at most
 _MANY = 2**31  # counts are int32 where they are compiled
 
 
@@ -45,7 +45,7 @@ def check_flag(name: str, value: Any) -> None:
 
 
 def check_epsilon(epsilon: Any) -> None:
-    """Refuses a radius outside (0.05, 64] pixels.
+    """Refuses a radius outside (0.05, 128] pixels.
 
     Of radii per image the largest must be inside, and none negative. A tensor that has
     no value yet passes.

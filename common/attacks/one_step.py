@@ -18,7 +18,7 @@ class Radius(attack.Attack):
       epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
 
     Raises:
-      ValueError: epsilon outside (0.05, 64], when the attack is built.
+      ValueError: epsilon outside (0.05, 128], when the attack is built.
     """
 
     epsilon: Any

@@ -217,7 +217,7 @@ def test_an_outer_tape_gets_no_gradient_through_the_attack():
     ("values", "message"),
     [
         ({"epsilon": 0.03}, "epsilon=0.03"),
-        ({"epsilon": 65.0}, "epsilon=65"),
+        ({"epsilon": 129.0}, "epsilon=129"),
         ({"step_size": 0.0}, "step_size=0"),
         ({"num_steps": 0}, "num_steps=0"),
         ({"loss": "cross_entrop"}, "Nearest: cross_entropy"),
