@@ -254,7 +254,9 @@ def _study(session: runs.Session, images: str, *classifiers: str) -> int:
     evaluations = session.paper.evaluations_at("paper")
     shown = [e.attack for e in evaluations.values() if e.target]
     attacks = {
-        name: e.attack for name, e in evaluations.items() if e.attack and not e.target
+        name: e.attack
+        for name, e in evaluations.items()
+        if e.attack and not (e.target or e.only)
     }
     transfers = [name for name, attack in attacks.items() if attack in shown]
     distribution = engine.alone(session.distribution)

@@ -208,3 +208,36 @@ def figure_3() -> tuple[Cell, ...]:
         for cell in grid({TITLES[attack]: "step_ll"}, columns(attack))
         if cell.column != "clean"
     )
+
+
+def mnist(
+    kinds: Mapping[str, str], leaking: str, seeds: tuple[int, ...]
+) -> tuple[Cell, ...]:
+    """Returns accuracy under FGSM and labels that leak, every seed in a row of its own.
+
+    Args:
+      kinds: row heading to recipe name, both without the seed.
+      leaking: recipe name without the seed, of the network whose labels leak.
+      seeds: of the trainings.
+    """
+    radii = presets.MNIST_RADII
+    attacked = {f"eps={radius:g}": f"fgsm_mnist_{radius:g}" for radius in radii}
+    trained = {
+        f"{row}, seed {seed}": f"{recipe}_seed{seed}"
+        for row, recipe in kinds.items()
+        for seed in seeds
+    }
+    leaked = tuple(
+        Cell(
+            f"leaked against {TITLES[other]}, seed {seed}",
+            f"eps={radius:g}",
+            f"{leaking}_seed{seed}",
+            f"fgsm_mnist_{radius:g}",
+            metric="leaked",
+            other=f"{other}_mnist_{radius:g}",
+        )
+        for other in ("fgsm_pred", "step_ll")
+        for seed in seeds
+        for radius in radii
+    )
+    return grid(trained, {"clean": "clean", **attacked}) + leaked

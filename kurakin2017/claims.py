@@ -11,7 +11,7 @@ in `attack_claims`, those about the network itself in `network_claims`.
 from __future__ import annotations
 
 from common.results.claims import Claim, Difference, DifferenceOfDifferences, Leaks
-from kurakin2017 import attack_claims, network_claims, variants
+from kurakin2017 import attack_claims, mnist_claims, network_claims, variants
 
 difference = Difference.of  # two sides such as `step_ll clean`
 
@@ -270,4 +270,5 @@ CLAIMS = (
     ),
     *attack_claims.CLAIMS,
     *network_claims.CLAIMS,
+    *mnist_claims.CLAIMS,
 )

@@ -11,6 +11,10 @@ Where a number comes from stands at its line:
   SLIM: the Inception recipe of `tensorflow/models`, `research/slim` and
     `research/inception`, distributed training.
   later code: the first author's next code, `research/adversarial_logit_pairing`.
+  MAXOUT: the code of the maxout networks for MNIST, `lisa-lab/pylearn2`,
+    `scripts/papers/maxout/mnist_pi.yaml`.
+  GOODFELLOW: Goodfellow et al. (2014), whose MNIST network the paper attacks; from
+    memory.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from collections.abc import Mapping
 
 from common import attacks, data, models
 from common.recipe import Evaluation, Recipe
-from common.training import optimizers, schedules
+from common.training import natural, optimizers, schedules
 from kurakin2017 import variants
 from kurakin2017.algorithm import MixedTraining
 
@@ -120,7 +124,50 @@ def evaluations(
     }
 
 
-PAPER = variants.recipes(BASELINE, STEP_LL, inception_v4=models.InceptionV4())
+MNIST_RADII = (0.05, 0.1, 0.25, 0.3, 0.4, 0.45, 0.5)  # paper, Sec. 4.2: of [0, 1]
+MNIST_SEEDS = (2, 3, 4, 5, 6)  # not stated; ours: a pilot of this recipe had seed 1
+MNIST_NATURAL = Recipe(
+    dataset=data.MNIST(),  # paper; MAXOUT: pixels as they are, all 60,000 in the end
+    network=models.Maxout(  # paper: the network of GOODFELLOW
+        units=240,  # MAXOUT
+        pieces=5,  # MAXOUT
+        input_dropout=0.2,  # MAXOUT
+        dropout=0.5,  # MAXOUT
+        max_norm=1.9365,  # MAXOUT: of logits, too
+    ),
+    method=natural.NaturalTraining(),
+    optimizer=optimizers.Momentum(0.7),  # MAXOUT: reached from 0.5 in 250 passes
+    schedule=schedules.ExponentialDecay(
+        rate=0.1,  # MAXOUT
+        factor=0.97,  # not stated; ours: MAXOUT's, 0.998, is for hundreds of passes
+        every=600,  # a pass of 60,000 images; MAXOUT: every update
+    ),
+    batch_size=100,  # MAXOUT
+    num_steps=24_000,  # not stated; ours: 40 passes, MAXOUT stops by validation
+    probe=attacks.PGD(epsilon=63.75, step_size=16.0, num_steps=5),  # not stated; ours
+    probe_every=6_000,  # not stated; ours
+    checkpoint_every=1_200,  # not stated; ours
+)
+MNIST_ADVERSARIAL = dataclasses.replace(
+    MNIST_NATURAL,
+    method=MixedTraining(
+        attack=variants.mnist_attack("fgsm", 0.25),  # GOODFELLOW
+        num_adversarial=1,  # GOODFELLOW: half of the loss, alpha = 0.5
+        minibatch=2,  # not stated; ours: so that every second image is adversarial
+        adversarial_weight=1.0,  # GOODFELLOW: alpha = 0.5
+        random_epsilon=False,  # GOODFELLOW
+        delay=0,  # GOODFELLOW
+        label_smoothing=0.0,  # GOODFELLOW
+        auxiliary_weight=0.0,  # there is one head
+    ),
+    batch_size=200,  # MAXOUT's 100 clean ones, and 100 adversarial ones
+)
+
+MNIST = variants.mnist_recipes(MNIST_NATURAL, MNIST_ADVERSARIAL, MNIST_SEEDS)
+PAPER = {
+    **variants.recipes(BASELINE, STEP_LL, inception_v4=models.InceptionV4()),
+    **MNIST,
+}
 
 SMALL_STEPS = 2_400  # CIFAR-10 with a network for two CPU cores; all numbers are ours
 SMALL_BASELINE = dataclasses.replace(
@@ -189,7 +236,8 @@ FGSM_32 = dataclasses.replace(
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
 EVALUATIONS = {
     "paper": PAPER_EVALUATIONS
-    | {"fgsm_eps32": Evaluation(FGSM_32, only=("baseline",))},
+    | {"fgsm_eps32": Evaluation(FGSM_32, only=("baseline",))}
+    | variants.mnist_evaluations(MNIST_RADII, only=tuple(MNIST)),
     "small": evaluations(EPSILONS, SMALL, unit=1.0, transferred=1_000),
     # Four times the radii and the step, as the largest epsilon of training; 8 and 16
     # are the ones that have a reported number beside them.

@@ -6,7 +6,7 @@ import pytest
 
 from common import attacks
 from common.attacks import cost
-from kurakin2017 import presets, variants
+from kurakin2017 import PAPER, presets, variants
 
 
 def test_the_paper_trains_1600_images_an_update_half_of_them_adversarial():
@@ -112,6 +112,7 @@ def test_eleven_attacks_at_every_radius_and_1000_images_of_transfer():
     assert widest.only == ("baseline",)
     fgsm = evaluations["fgsm_eps16"].attack
     assert widest.attack == dataclasses.replace(fgsm, epsilon=32.0)
+    evaluations = {name: e for name, e in evaluations.items() if not e.only}
     plain = [e for e in evaluations.values() if not e.target and e.attack]
     costs = [getattr(e.attack, "cost", None) for e in plain]
     assert [costs.count(x) for x in (variants.COST, cost.HARD, None)] == [32, 20, 12]
@@ -123,3 +124,53 @@ def test_eleven_attacks_at_every_radius_and_1000_images_of_transfer():
         if evaluation.attack:
             epsilon = float(name.split("_eps")[1].split("_")[0])
             assert evaluation.attack.epsilon == epsilon
+
+
+def test_mnist_is_trained_on_as_many_clean_as_adversarial_images_of_one_radius():
+    recipe = presets.MNIST["mnist_adversarial_seed2"]
+    method = recipe.method
+    assert method.attack == attacks.FGSM(0.25 * 255)
+    assert 2 * method.num_adversarial == method.minibatch
+    assert (method.adversarial_weight, method.delay) == (1.0, 0)
+    assert (method.random_epsilon, method.label_smoothing) == (False, 0.0)
+    natural = presets.MNIST["mnist_natural_seed2"]
+    assert recipe.batch_size == 2 * natural.batch_size
+    assert recipe.num_steps * natural.batch_size == 40 * 60_000
+    assert natural.schedule.every * natural.batch_size == 60_000
+    last_rate = float(natural.schedule.build()(23_999))
+    assert last_rate == pytest.approx(0.1 * 0.97**39, rel=1e-5)
+
+
+def test_the_networks_of_mnist_differ_in_seed_method_and_size():
+    found = presets.MNIST
+    for kind in ("natural", "adversarial"):
+        recipes = [found[f"mnist_{kind}_seed{seed}"] for seed in range(2, 7)]
+        assert [recipe.seed for recipe in recipes] == [2, 3, 4, 5, 6]
+        assert len({dataclasses.replace(recipe, seed=0) for recipe in recipes}) == 1
+    small, larger = (found[f"mnist_{k}_seed2"] for k in ("adversarial", "larger"))
+    assert dataclasses.replace(larger, network=small.network) == small
+    assert (small.network.units, larger.network.units) == (240, 1_600)
+    assert len(found) == 11
+
+
+def test_mnist_is_attacked_at_shares_of_the_range_and_nothing_else_is():
+    evaluations = presets.EVALUATIONS["paper"]
+    found = {name: e for name, e in evaluations.items() if "_mnist_" in name}
+    assert len(found) == 3 * 7
+    for name, evaluation in found.items():
+        assert evaluation.attack.epsilon == 255 * float(name.split("_mnist_")[1])
+        assert not evaluation.covers("baseline")
+        assert evaluation.covers("mnist_larger_seed2")
+    kinds = {"fgsm": attacks.FGSM, "fgsm_pred": attacks.FGSMPredicted}
+    for name, kind in {**kinds, "step_ll": attacks.StepLL}.items():
+        assert found[f"{name}_mnist_0.45"].attack == kind(114.75)
+
+
+def test_a_table_of_mnist_asks_for_nothing_of_imagenet():
+    for name in presets.MNIST:
+        needed = PAPER.needed_evaluations("paper", name)
+        wanted = {e for e in needed if e == "clean" or e.startswith("fgsm_mnist_")}
+        if not name.startswith("mnist_natural"):
+            wanted |= {e for e in needed if "_mnist_" in e}
+            assert len(needed) == 1 + 21
+        assert set(needed) == wanted and len(needed) >= 1 + 7

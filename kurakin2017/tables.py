@@ -7,7 +7,7 @@ the paper stands in this package; the README shows it.
 from __future__ import annotations
 
 from common.recipe import Table, grid
-from kurakin2017 import cells, variants
+from kurakin2017 import cells, presets, variants
 
 TABLES = (
     Table(
@@ -117,6 +117,26 @@ TABLES = (
         ),
     ),
     Table(
+        "mnist",
+        "MNIST, maxout networks of 240 units: accuracy under FGSM, and labels that "
+        "leak, %",
+        cells.mnist(
+            {"natural": "mnist_natural", "adv. training": "mnist_adversarial"},
+            "mnist_adversarial",
+            presets.MNIST_SEEDS,
+        ),
+        plot="epsilon",
+    ),
+    Table(
+        "mnist_larger",
+        "MNIST, a maxout network of 1,600 units: accuracy under FGSM, and labels that "
+        "leak, %",
+        cells.mnist(
+            {"adv. training": "mnist_larger"}, "mnist_larger", presets.MNIST_SEEDS[:1]
+        ),
+        plot="epsilon",
+    ),
+    Table(
         "figure1",
         "Figure 1. Robustness ratio (top-1) against the width factor rho",
         cells.capacity("ratio"),
@@ -158,6 +178,7 @@ PAPER_MAP = (  # part of the paper, object; its test stands beside its module
     ("iter. basic, iter. l.l.", "common.attacks.iterated.IterLL"),
     ("Inception v3, width, depth", "common.models.inception_v3.InceptionV3"),
     ("Inception v4", "common.models.inception_v4.InceptionV4"),
+    ("maxout network of MNIST", "common.models.maxout.Maxout"),
     ("relu6, ReluDecay, ELU, tanh", "common.models.activations.ACTIVATIONS"),
     ("RMSProp", "common.training.optimizers.RMSProp"),
     ("averaged weights", "common.training.average.Average"),

@@ -16,6 +16,7 @@ def test_all_tables_and_figures_are_there():
         *(f"table{number}" for number in range(1, 9)),
         *(f"figure{number}" for number in range(1, 6)),
         *("leaks", "delay", "regularisation", "text", "hard_labels"),
+        *("mnist", "mnist_larger"),
     }
 
 
@@ -32,15 +33,18 @@ def test_as_many_numbers_are_reported_as_the_tables_print():
         "table7": 18 * 5,
         "table8": 6 * 5,
         "text": 2,
+        "mnist": 5 * 4,  # seeds; the text and what is remembered of it have few
+        "mnist_larger": 3,
     }
     for name, count in counts.items():
-        assert len(PAPER.cells("paper", by_name(name))) == count
+        if not name.startswith("mnist"):
+            assert len(PAPER.cells("paper", by_name(name))) == count
 
 
 def test_the_numbers_of_the_tables_are_marked_as_remembered():
     for record in reported.read(PAPER.reported):
         remembered = record.source.startswith("memory")
-        assert remembered == (record.table != "text")
+        assert remembered == (record.table != "text" and record.metric != "leaked")
         assert record.confidence == ("unverified" if remembered else "paper")
 
 
@@ -60,6 +64,16 @@ def test_what_the_text_contradicts_says_so():
     decay = doubted["table7", "step l.l., ReluDecay 0.1"]
     assert all(left - right < 10 for left, right in zip(relu, decay, strict=True))
     assert known["table8", "k=16", "clean"] - known["table8", "k=32", "clean"] > 1
+
+
+def test_a_number_of_mnist_stands_beside_every_seed():
+    by_kind = collections.defaultdict(set)
+    for record in reported.read(PAPER.reported):
+        if record.table == "mnist":
+            kind = record.row.rpartition(", seed ")[0], record.column
+            by_kind[kind].add((record.value, record.source))
+    assert len(by_kind) == 4
+    assert all(len(numbers) == 1 for numbers in by_kind.values())
 
 
 def test_a_row_is_evaluated_with_the_attack_of_its_table():
@@ -101,6 +115,15 @@ def test_ratios_and_leaks_relate_two_evaluations_of_one_network():
     for cell in by_name("leaks").cells:
         assert cell.evaluation.startswith("fgsm_eps")
         assert cell.other.split("_eps")[1] == cell.evaluation.split("_eps")[1]
+    leaked = [c for c in by_name("mnist").cells if c.metric == "leaked"]
+    assert len(leaked) == 2 * 5 * 7
+    for cell in leaked:
+        radius = cell.column.removeprefix("eps=")
+        assert cell.evaluation == f"fgsm_mnist_{radius}"
+        other = "fgsm_pred" if "predicted" in cell.row else "step_ll"
+        assert cell.other == f"{other}_mnist_{radius}"
+        seed = cell.row.rpartition(" ")[2]
+        assert cell.recipe == f"mnist_adversarial_seed{seed}"
 
 
 def test_every_scale_shows_its_own_radii():

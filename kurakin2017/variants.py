@@ -12,7 +12,7 @@ from typing import Any
 
 from common import attacks
 from common.attacks import cost as costs
-from common.recipe import Recipe
+from common.recipe import Evaluation, Recipe
 
 # paper, Sec. 4 and Table 5: one-step methods, by the names of their runs
 ONE_STEP: dict[str, Any] = {
@@ -37,6 +37,8 @@ DELAY = 10_000  # paper: of 0, 10k, 20k, 40k
 DELAYS = (0, 20_000, 40_000)  # paper: the others
 RHOS = (0.5, 1.0, 1.5, 2.0)  # paper, Sec. 4: from 0.5 to 2; the grid is ours
 SHARES = (0, 4, 8, 16, 24, 32)  # memory, Table 8: k
+MNIST_ATTACKS = ("fgsm", "fgsm_pred", "step_ll")  # of the table of leaked labels
+MNIST_LARGE = 1_600  # memory, Goodfellow 2014: units of the larger network
 ACTIVATIONS = ("relu6", "relu_decay_0.001", "relu_decay_0.01", "relu_decay_0.1", "tanh")
 
 
@@ -177,3 +179,52 @@ def scaled(
     """
     same = {"schedule": baseline.schedule, "num_steps": baseline.num_steps}
     return {name: dataclasses.replace(found[name], **same) for name in names}
+
+
+def mnist_recipes(
+    natural: Recipe, adversarial: Recipe, seeds: tuple[int, ...]
+) -> dict[str, Recipe]:
+    """Returns both trainings for every seed, and the larger network for the first.
+
+    Args:
+      natural: training on clean images.
+      adversarial: training on both kinds of images.
+      seeds: of the trainings.
+    """
+    larger = dataclasses.replace(adversarial.network, units=MNIST_LARGE)
+    kinds = {
+        "mnist_natural": (natural, seeds),
+        "mnist_adversarial": (adversarial, seeds),
+        "mnist_larger": (dataclasses.replace(adversarial, network=larger), seeds[:1]),
+    }
+    return {
+        f"{name}_seed{seed}": dataclasses.replace(recipe, seed=seed)
+        for name, (recipe, chosen) in kinds.items()
+        for seed in chosen
+    }
+
+
+def mnist_attack(name: str, radius: float) -> Any:
+    """Returns a one-step attack on MNIST, whose networks learned from hard labels.
+
+    Args:
+      name: a key of `ONE_STEP`.
+      radius: epsilon as a share of the range of pixels.
+    """
+    return ONE_STEP[name](radius * 255)
+
+
+def mnist_evaluations(
+    radii: tuple[float, ...], only: tuple[str, ...]
+) -> dict[str, Evaluation]:
+    """Returns the attacks on MNIST, such as `fgsm_mnist_0.25`.
+
+    Args:
+      radii: as shares of the range of pixels.
+      only: names of the recipes.
+    """
+    return {
+        f"{name}_mnist_{radius:g}": Evaluation(mnist_attack(name, radius), only=only)
+        for name in MNIST_ATTACKS
+        for radius in radii
+    }

@@ -27,6 +27,7 @@ from common.results import measured, packages
 from common.results.differences import (
     Difference,
     DifferenceOfDifferences,
+    LeaksDifference,
     RatioDifference,
     TransferDifference,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Difference",
     "DifferenceOfDifferences",
     "Leaks",
+    "LeaksDifference",
     "RatioDifference",
     "RobustnessRatio",
     "TimeRatio",

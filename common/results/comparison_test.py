@@ -62,6 +62,28 @@ def test_a_robust_cell_says_what_its_tolerance_is_made_of(
         assert part in found.tolerance_parts
 
 
+def test_a_share_of_leaked_labels_is_granted_no_spread_over_seeds(
+    tmp_path, paper, write_run, outcomes
+):
+    leaks = recipe.grid(
+        {"plain": "natural"}, {"FGSM": "fgsm"}, metric="leaked", other="pgd_20"
+    )
+    tables = (*paper.tables, recipe.Table("leaks", "Leaks", leaks))
+    with paper.reported.open("a") as file:
+        file.write("leaks,plain,FGSM,leaked,0.8,Table 9,paper\n")
+    write_run(
+        "natural", {"fgsm": outcomes(900, 10_000), "pgd_20": outcomes(870, 10_000)}
+    )
+    paper = dataclasses.replace(paper, tables=tables)
+    found = cell(
+        results.compare(paper, "paper", tmp_path / "runs"), "FGSM", table="leaks"
+    )
+    # 30 and 80 of 10,000: 0.5 apart, and 0.11 and 0.17 of binomial error.
+    assert (found.measured, found.verdict) == (pytest.approx(0.3), "below")
+    assert found.tolerance == pytest.approx(0.205, abs=0.005)
+    assert "0.0 spread over seeds (leaked)" in found.tolerance_parts
+
+
 def test_nothing_run_is_all_not_run_and_no_failure(tmp_path, paper):
     cells = results.compare(paper, "paper", tmp_path / "runs")
     assert len(cells) == 10

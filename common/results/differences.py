@@ -122,6 +122,21 @@ class TransferDifference(MetricDifference):
 
 
 @dataclasses.dataclass(frozen=True)
+class LeaksDifference(MetricDifference):
+    """Percent of labels leaked in `left` minus that in `right`, in points.
+
+    Attributes:
+      left: recipe, evaluation with the label and evaluation without it.
+      right: the same, on the same images.
+    """
+
+    left: tuple[str, str, str]
+    right: tuple[str, str, str]
+    metric: ClassVar[str] = "leaked"
+    prefix: ClassVar[str] = "leaks of "
+
+
+@dataclasses.dataclass(frozen=True)
 class DifferenceOfDifferences(Paired):
     """A difference of accuracies minus another one, in points, against a margin.
 

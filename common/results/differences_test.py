@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from common.results import measured
-from common.results.claims import Difference, DifferenceOfDifferences
+from common.results.claims import (
+    Difference,
+    DifferenceOfDifferences,
+    LeaksDifference,
+)
 
 TOTAL = 2_000
 WEAK, STRONG = "pgd_20", "pgd_100"
@@ -73,3 +77,24 @@ def test_other_images_are_not_compared(tmp_path, runs, write_run):
     runs = measured.find(tmp_path / "runs", "fake", "paper")
     comparison = DifferenceOfDifferences(MIXED, ADVERSARIAL, at_least=0.0)
     assert comparison.check(runs)[0] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected", "verdict"),
+    [("small", "large", -5.0, "fails"), ("large", "small", 5.0, "holds")],
+)
+def test_leaked_labels_are_counted_where_the_attack_without_the_label_wins(
+    tmp_path, write_run, outcomes, left, right, expected, verdict
+):
+    """At the small radius 100 of 2,000 labels leak, at the large one 200."""
+    records = {"small": outcomes(500, TOTAL), "large": outcomes(400, TOTAL)}
+    without = {"small": outcomes(400, TOTAL), "large": outcomes(200, TOTAL)}
+    records |= {f"{key} without": right for key, right in without.items()}
+    write_run("network", records)
+    runs = measured.find(tmp_path / "runs", "fake", "paper")
+    sides = (("network", key, f"{key} without") for key in (left, right))
+    comparison = LeaksDifference(*sides, at_least=0.0)
+    found, line = comparison.check(runs)
+    assert comparison.number(runs) == pytest.approx(expected)
+    assert found == verdict
+    assert line.startswith(f"leaks of network {left}/{left} without - network {right}/")
