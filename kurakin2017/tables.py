@@ -125,7 +125,7 @@ TABLES = (
             "mnist_adversarial",
             presets.MNIST_SEEDS,
         ),
-        plot="epsilon",
+        plot="radius",
     ),
     Table(
         "mnist_larger",
@@ -134,7 +134,7 @@ TABLES = (
         cells.mnist(
             {"adv. training": "mnist_larger"}, "mnist_larger", presets.MNIST_SEEDS[:1]
         ),
-        plot="epsilon",
+        plot="radius",
     ),
     Table(
         "figure1",

@@ -2,7 +2,7 @@
 
 import collections
 
-from common.results import reported
+from common.results import report, reported
 from kurakin2017 import PAPER, presets, tables
 
 
@@ -131,3 +131,9 @@ def test_every_scale_shows_its_own_radii():
     assert {cell.column for cell in cells} == {f"eps={e}" for e in (8, 16, 32, 64)}
     cells = PAPER.cells("small", by_name("figure3"))
     assert {cell.column for cell in cells} == {f"eps={e}" for e in (2, 4, 8, 16)}
+
+
+def test_figures_name_what_they_are_drawn_against():
+    plots = {table.name: table.plot for table in tables.TABLES}
+    assert set(plots.values()) <= {"bars", *report.ABSCISSAE}
+    assert plots["mnist"] == plots["mnist_larger"] == "radius" != plots["leaks"]

@@ -28,6 +28,7 @@ from common.results.metrics import METRICS
 
 ABSCISSAE = {  # plot of a table -> what its headings end with
     "epsilon": "epsilon, pixels of 255",
+    "radius": "epsilon of pixels in [0, 1]",
     "steps": "attack steps",
     "width": "width factor rho",
     "share": "clean images that are kept, %",
