@@ -96,7 +96,11 @@ def evaluate(
         file.save(pool, found)
     file.remove()
     return found.record(
-        attack, num_classes=examples.num_classes, seed=seed, seconds=file.seconds
+        attack,
+        num_classes=examples.num_classes,
+        seed=seed,
+        seconds=file.seconds,
+        notes=attackable.precision(logits_fn),
     )
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -223,6 +224,19 @@ class Watch:
             return (_is_none(backend.value_and_gradients(loss, images)[1]),)
 
         return _in_slices(backend.briefly(ask), images, labels)[0]
+
+
+def precision(logits_fn: Callable[[Any], Any]) -> dict[str, str]:
+    """Returns in what a Keras model computes, for its record; {} where it is not known.
+
+    Args:
+      logits_fn: a model, or any function, which does not tell.
+    """
+    if not isinstance(logits_fn, keras.Model):
+        return {}
+    layers = logits_fn._flatten_layers(include_self=False)
+    kinds = {layer.compute_dtype for layer in layers if layer.weights}
+    return {"precision": ", ".join(sorted(kinds))} if kinds else {}
 
 
 def without_gradient(count: int, total: int) -> list[str]:

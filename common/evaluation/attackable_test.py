@@ -326,3 +326,39 @@ def test_a_record_of_clean_images_warns_of_chance_and_one_of_an_attack_does_not(
     assert not evaluation.evaluate(
         doubtful.honest, batches, doubtful.ATTACKS["noise"]
     ).warnings
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_the_record_says_in_what_a_model_computes(policy):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Rescaling(1 / 255, dtype="float32"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, dtype=policy),
+        ]
+    )
+    batches = [(doubtful.IMAGES, doubtful.LABELS)]
+    found = evaluation.evaluate(model, batches).notes
+    assert found == {"precision": policy.removeprefix("mixed_")}
+    assert evaluation.evaluate(lambda x: model(x), batches).notes == {}
+
+
+@on_both_engines
+def test_calls_with_other_labels_or_images_are_refused_on_both_engines(engine):
+    found = ENGINES[engine]("doubtful", "calls")
+    messages = {name: array.item() for name, array in found.items()}
+    assert messages.pop("column") == messages.pop("row") == ""
+    for name, words in {
+        "one-hot": "np.argmax(labels, -1)",
+        "floats": "Labels must be integers",
+        "text": "Labels must be integers",
+        "outside": "label=10, num_classes=10",
+        "negative": "label=-1",
+        "wrapped": f"label={2**32}",
+        "too few": "60 images and 59 labels",
+        "units": "Multiply them by 255",
+        "one class": "K >= 2",
+        "seed": "seed must be a whole number",
+    }.items():
+        assert words in messages[name] and "\n" not in messages[name]

@@ -86,7 +86,34 @@ def seen(network: Network) -> agreement.Arrays:
     return found
 
 
+def calls() -> agreement.Arrays:
+    """Returns what direct calls of an attack say, "" where they attack."""
+    given: dict[str, dict[str, Any]] = {
+        "row": {},
+        "column": {"labels": LABELS[:, None]},
+        "one-hot": {"labels": np.eye(10, dtype=np.int32)[LABELS]},
+        "floats": {"labels": LABELS.astype(np.float32)},
+        "text": {"labels": LABELS.astype(str)},
+        "outside": {"labels": np.full(COUNT, 10)},
+        "negative": {"labels": np.full(COUNT, -1)},
+        "wrapped": {"labels": LABELS.astype(np.int64) + 2**32},
+        "too few": {"labels": LABELS[:-1]},
+        "units": {"images": IMAGES / 255},
+        "one class": {"logits_fn": lambda x: honest(x)[:, :1], "labels": 0 * LABELS},
+        "seed": {"seed": 1.5},
+    }
+    found = {}
+    for name, changes in given.items():
+        call = {"logits_fn": honest, "images": IMAGES, "labels": LABELS, **changes}
+        try:
+            attacks.FGSM(RADIUS)(**call)
+            found[name] = np.array("")
+        except ValueError as error:
+            found[name] = np.array(str(error))
+    return found
+
+
 CASES = {
-    name: lambda network=network: seen(network) for name, network in NETWORKS.items()
-}
+    "calls": calls,
+} | {name: lambda network=network: seen(network) for name, network in NETWORKS.items()}
 SLOW: dict[str, Callable[[], agreement.Arrays]] = {}
