@@ -198,19 +198,24 @@ def test_masked_classes_do_not_hide_dropout():
         evaluation.evaluate(lambda x: network(x, training=True) + mask, batches)
 
 
-def test_judges_ask_a_network_with_what_they_have_compiled():
-    asked = []
+def test_what_was_found_is_used_again_while_the_network_answers_as_it_did():
+    asked, factor = [], tf.Variable(1.0)
 
     def network(x):
-        asked.append(x.shape)
-        return doubtful.honest(x)
+        asked.append(x.shape[0])
+        return factor * doubtful.honest(x)
 
     judges = evaluation.Judges(network)
     batches = [(doubtful.IMAGES, doubtful.LABELS)]
-    for _ in range(2):
-        evaluation.evaluate(network, batches, judges=judges)
-        asks = [shape for shape in asked if shape[0] == attackable.ASKED]
-    assert len(asks) == 2 * attackable.TIMES
+    counts = []
+    for value in (1.0, 1.0, 2.0, 1.0):
+        factor.assign(value)
+        asked.clear()
+        evaluation.evaluate(network, batches, attacks.FGSM(8.0), judges=judges)
+        counts.append(asked.count(attackable.ASKED))
+    slices = 2  # of 60 images, of whose gradients is asked
+    every = attackable.TIMES + slices
+    assert counts == [every, 1, every, every]
 
 
 VALUES = np.random.default_rng(0).normal(size=(8, 5))

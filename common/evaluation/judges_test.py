@@ -192,9 +192,9 @@ def test_shared_judges_compile_once_and_change_no_bit(attack_of, epsilons):
             np.testing.assert_array_equal(record.survived, found < 1)
             np.testing.assert_array_equal(record.top5, found < 5)
         assert (shared.attack, shared.passes) == (alone.attack, alone.passes)
-    # The first traces the attack; the others only ask the first images: four times for
-    # their logits, and twice 32 of them for gradients.
-    assert numbers[0] > 6 and set(numbers[1:]) == {6}
+    # The first asks the network and traces the attack; the others only look whether the
+    # network answers as it did.
+    assert numbers[0] > 6 and set(numbers[1:]) == {1}
 
 
 def test_judges_of_another_network_are_refused():
