@@ -35,7 +35,7 @@ def test_only_pgd_of_several_hundred_steps_is_cut(attack, expected):
     [
         ({"num_steps": 2000}, True),
         ({"num_steps": 300, "reaching": True}, True),
-        ({"num_steps": 200, "step_size": 0.01, "reaching": True}, False),
+        ({"num_steps": 200, "step_size": 0.06, "reaching": True}, False),
         ({"num_steps": 150}, False),
         ({"num_steps": 200, "num_restarts": 2}, False),
         ({"num_steps": 200, "epsilon": 8.0}, False),
