@@ -1,0 +1,57 @@
+"""Every answer that the kept records give, word for word.
+
+`tests/verdicts.txt` holds the numbers and verdicts of all cells, claims and warnings
+that the records in `records/` give. Write it again after records or statements changed:
+
+    python -m tests.verdicts_test
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+
+from common.results import claims, comparison, diagnostics, measured, packages
+from tests import sources
+
+RECORDS = sources.ROOT / "records"
+KEPT = pathlib.Path(__file__).with_name("verdicts.txt")
+
+
+def answers() -> Iterator[str]:
+    """Yields one line for every measured cell, compared number, claim and warning."""
+    for workdir in (RECORDS, RECORDS / "jax"):
+        for paper in sources.PAPERS:
+            for scale in ("small", "paper"):
+                if (workdir / paper / scale).exists():
+                    home = f"{workdir.name} {paper} {scale}"
+                    yield from (f"{home} {line}" for line in of(paper, scale, workdir))
+
+
+def of(paper: str, scale: str, workdir: pathlib.Path) -> Iterator[str]:
+    """Yields the lines of a paper at a scale."""
+    for cell in comparison.compare(paper, scale, workdir):
+        if cell.measured is not None:
+            yield (
+                f"cell {cell.table} | {cell.row} | {cell.column}: {cell.measured!r} "
+                f"{cell.interval} {cell.total} {cell.printed} {cell.verdict}"
+            )
+    for result in claims.check_claims(paper, scale, workdir):
+        yield f"claim {result.claim.name}: {result.verdict}"
+        yield from (f"claim {result.claim.name}: {line}" for line in result.details)
+    value = packages.find(paper)
+    found = diagnostics.diagnose(
+        measured.distinct(measured.runs_of(value, scale, workdir)),
+        value.recipes_at(scale),
+        value.evaluations_at(scale),
+    )
+    for finding in found:
+        yield f"warning {finding.recipe}: {finding.kind}: {finding.message}"
+
+
+def test_the_records_give_the_answers_that_were_kept():
+    assert list(answers()) == KEPT.read_text("utf-8").splitlines()
+
+
+if __name__ == "__main__":
+    KEPT.write_text("".join(f"{line}\n" for line in answers()), "utf-8")
