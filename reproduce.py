@@ -20,17 +20,11 @@ from collections.abc import Sequence
 from absl import flags
 
 from common import cli, processes, recipe
-from common.results import (
-    claims,
-    comparison,
-    generated,
-    packages,
-    regression,
-    studies,
-    text,
-)
+from common.engine import cluster
+from common.foreign import tables
+from common.names import lookup
+from common.results import claims, comparison, generated, packages, regression, text
 from common.results.report import write_report
-from common.training import cluster
 
 ROOT = pathlib.Path(__file__).parent
 PAPERS = ("kurakin2017", "free_at", "intriguing_at", "smooth_at")
@@ -52,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(__doc__, values.get_help().split("\n", 1)[1], sep="\n")
             return cli.GOOD
         papers = [
-            packages.find(recipe.lookup({p: p for p in PAPERS}, name, "paper"))
+            packages.find(lookup({p: p for p in PAPERS}, name, "paper"))
             for name in names
         ]
         if argv is None:
@@ -133,7 +127,7 @@ def _report(papers: Sequence[recipe.Paper], values: flags.FlagValues) -> int:
         records, workdir = pathlib.Path(values.keep), pathlib.Path(values.workdir)
         for paper in papers:
             generated.keep(paper, values.scale, workdir, records)
-            studies.keep(workdir, paper.name, records)
+            tables.keep(workdir, paper.name, records)
         for path in generated.readmes(ROOT, PAPERS):
             generated.refresh(path, records)
     index = write_report(papers, values.scale, values.workdir, values.report)

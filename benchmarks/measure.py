@@ -25,7 +25,7 @@ from benchmarks import (
     restarts,
     trained,
 )
-from common.training import manifest
+from common import manifest
 
 MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = {
     "a": lambda _: attack.measure(),

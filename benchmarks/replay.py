@@ -9,9 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from benchmarks import records, setting, timing
+from common.engine import strategy, tensorflow_engine
 from common.recipe import Recipe
-from common.training import learner, strategy
-from common.training.engine import tensorflow_engine
+from common.training import learner
 from free_at import presets
 
 NATURAL = "natural update"

@@ -22,8 +22,9 @@ import numpy as np
 from absl import flags
 
 from benchmarks import timing
-from common import data, recipe
-from common.training import cost, engine, learner, manifest
+from common import data, engine, manifest
+from common.names import lookup
+from common.training import cost, learner
 from free_at import presets
 
 NATURAL, FREE = "cifar10_natural", "cifar10_free_8"
@@ -85,8 +86,8 @@ def main(argv: Sequence[str]) -> int:
     flags.DEFINE_boolean("help", False, "show this", flag_values=values)
     try:
         values(list(argv))
-        known = recipe.lookup(presets.RECIPES, values.scale, "scale")
-        recipe.lookup(dict.fromkeys(learner.PRECISIONS), values.precision, "precision")
+        known = lookup(presets.RECIPES, values.scale, "scale")
+        lookup(dict.fromkeys(learner.PRECISIONS), values.precision, "precision")
     except (ValueError, flags.Error) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

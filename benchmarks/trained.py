@@ -12,11 +12,12 @@ import numpy as np
 
 import free_at
 from benchmarks import setting
+from common import manifest, runs
 from common import recipe as recipes
-from common import runs
 from common.attacks import PGD
-from common.evaluation import saved, specs
-from common.training import checkpoint, learner, manifest, strategy
+from common.engine import strategy
+from common.foreign import saved, specs
+from common.training import checkpoint, learner
 
 RECIPE = "cifar10_free_8"
 # Pixels that a saved model takes -> factor and offset of those in [0, 255].

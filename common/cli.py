@@ -17,12 +17,13 @@ from typing import Any
 import keras
 from absl import flags, logging
 
-from common import processes, runs
+from common import engine, errors, processes, runs
 from common import recipe as recipes
 from common import session as sessions
-from common.evaluation import folders, foreign, study
+from common.foreign import classifiers, folders, study
+from common.names import lookup
 from common.results import claims, comparison, text
-from common.training import cost, engine, errors, learner
+from common.training import cost, learner
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
 BATCH_SIZE = 250
@@ -109,7 +110,7 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
                 )
             )
             return GOOD if values.help else USAGE
-        command = recipes.lookup(COMMANDS, words[0], "command")
+        command = lookup(COMMANDS, words[0], "command")
         _check_names(command, words)
         _check_flags(command, words[0], values)
         values.eval_batch_size = values.eval_batch_size or command.batch_size
@@ -246,8 +247,8 @@ def _claims(session: runs.Session) -> int:
     return claims.exit_status(judged, session.scale)
 
 
-def _study(session: runs.Session, images: str, *classifiers: str) -> int:
-    if not classifiers:
+def _study(session: runs.Session, images: str, *specs: str) -> int:
+    if not specs:
         raise ValueError("study needs one or more classifiers. Received: none")
     if not session.is_chief:
         return GOOD
@@ -262,7 +263,7 @@ def _study(session: runs.Session, images: str, *classifiers: str) -> int:
     distribution = engine.alone(session.distribution)
     with sessions.explained_failures():
         with engine.scope(distribution):
-            found = [foreign.classifier(spec) for spec in classifiers]
+            found = [classifiers.classifier(spec) for spec in specs]
         folder, options = folders.options(images)
         study.study(
             found,

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from common import cli
 from common import recipe as recipes
-from common.evaluation import study
+from common.foreign import study
 from common.results import claims, text
 
 TINY = ("--set=num_steps=3", "--strategy=one_device")

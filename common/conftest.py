@@ -13,8 +13,9 @@ from keras import ops
 
 from common import attacks, data, runs
 from common import recipe as recipes
+from common.engine import strategy
 from common.results.claims import Claim, Difference
-from common.training import Method, optimizers, schedules, strategy
+from common.training import Method, optimizers, schedules
 
 ATTACK = attacks.PGD(epsilon=40.0, step_size=10.0, num_steps=2)
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and lines that may be in the writing."""
+"""Files that are whole or not there, lines in the writing, and named arrays."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
+
+import numpy as np
 
 
 @contextlib.contextmanager
@@ -51,3 +53,30 @@ def json_lines(path: pathlib.Path) -> list[dict[str, Any]]:
                 f"{path} is damaged; remove the broken line. Received: line {number}"
             )
     return found
+
+
+def load_arrays(path: pathlib.Path, *names: str) -> dict[str, np.ndarray]:
+    """Returns named arrays of an `.npz` file.
+
+    Raises:
+      ValueError: the file is missing or broken, or lacks a name.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            loaded = {name: arrays[name] for name in arrays.files}
+    except Exception as error:  # a damaged archive raises almost anything
+        raise ValueError(f"{path}: cannot be read as arrays ({error})") from None
+    for name in names:
+        named(loaded, name, path)
+    return loaded
+
+
+def named(
+    arrays: Mapping[str, np.ndarray], name: str, path: pathlib.Path
+) -> np.ndarray:
+    """Returns one of the arrays of a file, or raises a ValueError that names both."""
+    if name not in arrays:
+        raise ValueError(
+            f"{path}: expected an array {name}. Received: {', '.join(arrays)}"
+        )
+    return arrays[name]

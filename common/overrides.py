@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from common import recipe as recipes
+from common.names import unknown
 
 ABSENT = "(no such field)"
 
@@ -91,9 +92,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 def _replace(part: Any, path: list[str], text: str, assignment: str) -> Any:
     names = [field.name for field in dataclasses.fields(part)]
     if path[0] not in names:
-        raise ValueError(
-            recipes.unknown(names, path[0], f"field in --set {assignment}")
-        )
+        raise ValueError(unknown(names, path[0], f"field in --set {assignment}"))
     current = getattr(part, path[0])
     if len(path) > 1:
         if not dataclasses.is_dataclass(current):

@@ -14,7 +14,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from common.training import cluster, errors
+from common import errors
+from common.engine import cluster
 
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 

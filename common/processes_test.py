@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from common import processes
-from common.training import errors
+from common import errors, processes
 
 
 def noted(name, folder):

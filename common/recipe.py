@@ -9,13 +9,14 @@ them, and a `Paper` is what a paper package hands to `common.cli`.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import numbers
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from common.names import lookup
 
 TRAINING_TIME = "training_time"  # the evaluation name of cells that report minutes
 
@@ -260,21 +261,6 @@ class Paper:
 
     def _covers(self, scale: str, evaluation: Evaluation, recipe: str) -> bool:
         return any(evaluation.covers(name) for name in self._equals(scale, recipe))
-
-
-def lookup(known: Mapping[str, Any], name: str, kind: str) -> Any:
-    """Returns `known[name]`, or raises a ValueError that names the nearest."""
-    if not isinstance(name, str) or name not in known:
-        raise ValueError(unknown(known, str(name), kind))
-    return known[name]
-
-
-def unknown(known: Iterable[str], name: str, kind: str) -> str:
-    """Returns the message for a name that is not among the known ones."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.3)
-    hint = f"Nearest: {near[0]}" if near else f"Known: {', '.join(names)}"
-    return f"Unknown {kind}. Received: {name}. {hint}"
 
 
 def to_dict(value: Any) -> Any:

@@ -18,18 +18,6 @@ def test_to_dict_keeps_plain_values():
     assert recipe.to_dict(recipe.Evaluation())["attack"] is None
 
 
-def test_lookup_names_the_nearest_or_all():
-    known = {"cifar10_free_8": 1, "cifar10_natural": 2}
-    assert recipe.lookup(known, "cifar10_natural", "recipe") == 2
-    with pytest.raises(ValueError) as error:
-        recipe.lookup(known, "cifar10_free8", "recipe")
-    assert str(error.value) == (
-        "Unknown recipe. Received: cifar10_free8. Nearest: cifar10_free_8"
-    )
-    with pytest.raises(ValueError, match="Known: cifar10_free_8, cifar10_natural"):
-        recipe.lookup(known, "zzz", "recipe")
-
-
 @pytest.mark.parametrize(
     "field", ["batch_size", "num_steps", "probe_every", "checkpoint_every"]
 )

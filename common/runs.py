@@ -11,12 +11,14 @@ from typing import Any
 
 import keras
 
-from common import evaluation, overrides
+from common import engine, evaluation, manifest, overrides
 from common import recipe as recipes
 from common import session as sessions
-from common.evaluation import examples, logits, plan
+from common.evaluation import examples, plan
+from common.models import logits
+from common.names import lookup
 from common.session import Session
-from common.training import RunError, engine, loop, manifest
+from common.training import RunError, loop
 
 __all__ = ["Session", "evaluate", "train"]
 
@@ -132,7 +134,7 @@ def _wanted(
 ) -> Mapping[str, recipes.Evaluation]:
     known = session.paper.evaluations_at(session.scale)
     names = asked or session.paper.needed_evaluations(session.scale, name)
-    wanted = {key: recipes.lookup(known, key, "evaluation") for key in names}
+    wanted = {key: lookup(known, key, "evaluation") for key in names}
     if session.branch:
         wanted = {
             key: dataclasses.replace(value, branch=session.branch)

@@ -7,10 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from common import attacks, evaluation, runs
+from common import attacks, evaluation, files, runs
 from common import recipe as recipes
 from common.evaluation import progress
-from common.results import measured
 
 LONG = attacks.PGD(epsilon=30.0, step_size=0.1, num_steps=300)
 TARGETED = dataclasses.replace(LONG, targeted="random", step_size=0.2)
@@ -54,7 +53,7 @@ def judged(monkeypatch):
 
 def read(session, name):
     path = session.records_dir("plain") / f"{name}.json"
-    return json.loads(path.read_text()), measured.load_arrays(path.with_suffix(".npz"))
+    return json.loads(path.read_text()), files.load_arrays(path.with_suffix(".npz"))
 
 
 def test_one_run_gives_the_records_that_each_would_give_alone(trained, judged):

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, evaluation, runs
+from common import attacks, engine, errors, evaluation, files, manifest, runs
 from common import recipe as recipes
 from common.results import measured
-from common.training import engine, errors, manifest
 
 
 def records(session, name):
@@ -60,7 +59,7 @@ def test_evaluate_counts_the_whole_test_set_as_the_tables_need(open_session):
         assert run.survived(name).sum() == record["correct"]
     assert found["pgd_2"]["attack"]["type"] == "PGD"
     assert found["pgd_2"]["correct"] < found["clean"]["correct"]
-    shown = measured.load_arrays(session.run_dir("plain") / "examples.npz", "labels")
+    shown = files.load_arrays(session.run_dir("plain") / "examples.npz", "labels")
     assert len(shown["labels"]) == runs.NUM_EXAMPLES
 
 

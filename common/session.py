@@ -11,9 +11,9 @@ from typing import Any
 
 import keras
 
-from common import overrides
+from common import engine, errors, manifest, overrides
 from common import recipe as recipes
-from common.training import engine, errors, imported, learner, manifest
+from common.training import imported, learner
 
 RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
 

@@ -7,11 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from common import evaluation, runs
+from common import errors, evaluation, runs
 from common import recipe as recipes
 from common.models import norms
 from common.results import measured
-from common.training import errors
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from common.evaluation import logits
-from common.models import efficientnet, norms
+from common.models import efficientnet, logits, norms
 from intriguing_at import presets
 
 CLEAN, ADVERSARIAL = norms.MIXTURE

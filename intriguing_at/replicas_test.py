@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, models
+from common.engine import strategy, tensorflow_engine
 from common.models import layers, norms
-from common.training import learner, loop, metrics, optimizers, schedules, strategy
-from common.training.engine import tensorflow_engine
+from common.training import learner, loop, metrics, optimizers, schedules
 from intriguing_at.algorithm import AdversarialTraining
 from tests import mixture, small_paper
 

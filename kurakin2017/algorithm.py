@@ -11,7 +11,7 @@ from keras import ops
 
 from common import backend
 from common.attacks import cost as costs
-from common.evaluation import logits
+from common.models import logits
 from common.training import subsets
 from common.training.method import Method
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from common import attacks
 from common.attacks import cost, losses
-from common.evaluation import logits
+from common.models import logits
 from common.training import optimizers
 from kurakin2017.algorithm import MixedTraining
 from tests import linear, mixing, twins

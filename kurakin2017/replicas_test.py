@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from common import attacks
+from common.engine import strategy
 from common.models import layers
-from common.training import loop, optimizers, schedules, strategy
+from common.training import loop, optimizers, schedules
 from kurakin2017.algorithm import MixedTraining
 from tests import small_paper
 

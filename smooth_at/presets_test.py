@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, data, models
+from common import attacks, data, engine, models
+from common.engine import strategy
 from common.models import activations, norms, residual, resnet
-from common.training import cost, engine, learner, optimizers, strategy
+from common.training import cost, learner, optimizers
 from smooth_at import PAPER, presets
 from tests import small_paper
 

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, models
+from common.engine import strategy, tensorflow_engine
 from common.models import activations, layers, norms
-from common.training import learner, optimizers, strategy
-from common.training.engine import tensorflow_engine
+from common.training import learner, optimizers
 from smooth_at.algorithm import SmoothTraining
 from tests import small_paper, smooth
 

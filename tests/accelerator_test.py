@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from common import attacks, backend, cli, models
-from common.training import engine
+from common import attacks, backend, cli, engine, models
 from free_at import PAPER
 
 pytestmark = pytest.mark.gpu

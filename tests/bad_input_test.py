@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, data, evaluation, models, overrides
-from common.training import RunError, loop, schedules, strategy
+from common.engine import strategy
+from common.training import RunError, loop, schedules
 from free_at import PAPER
 from free_at.algorithm import FreeTraining, PGDTraining
 

@@ -8,7 +8,8 @@ import signal
 import numpy as np
 import pytest
 
-from common.training import checkpoint, loop, strategy
+from common.engine import strategy
+from common.training import checkpoint, loop
 from tests import resume_test, small_paper, under_jax, worker
 
 JAX = {"KERAS_BACKEND": "jax"}

@@ -16,10 +16,10 @@ import tensorflow as tf
 
 import reproduce
 from common import attacks, evaluation
+from common.engine import strategy, tensorflow_engine
 from common.models import EfficientNet, Maxout, activations, norms
 from common.results import packages
-from common.training import learner, strategy
-from common.training.engine import tensorflow_engine
+from common.training import learner
 from free_at.algorithm import FreeTraining
 
 RECIPES = {

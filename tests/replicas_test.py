@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from common import attacks, evaluation, models
 from common import recipe as recipes
-from common.training import learner, loop, strategy
-from common.training.engine import tensorflow_engine
+from common.engine import strategy, tensorflow_engine
+from common.training import learner, loop
 from tests import small_paper
 
 # Networks without batch norm, or with the statistics of all replicas. Float32 sums over

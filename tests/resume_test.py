@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from absl import logging
 
-from common.training import checkpoint, errors, loop, metrics, schedules, strategy
+from common import errors
+from common.engine import strategy
+from common.training import checkpoint, loop, metrics, schedules
 from tests import small_paper, worker
 
 

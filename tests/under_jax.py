@@ -15,8 +15,8 @@ import jax
 import keras
 import numpy as np
 
-from common import attacks, backend, data
-from common.training import checkpoint, engine, learner, optimizers
+from common import attacks, backend, data, engine
+from common.training import checkpoint, learner, optimizers
 from tests import small_paper, sources
 
 STEPS = 7

@@ -14,9 +14,9 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from common import recipe
 from common.attacks import ascent, attack, checks, objective, projections, steps
 from common.attacks import cost as costs
+from common.names import lookup
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Iterated(attack.Attack):
     def _check(self) -> None:
         """Refuses values out of range, and fills in the number of steps."""
         checks.check_epsilon(self.epsilon)
-        recipe.lookup(dict.fromkeys(self.sources), self.source, "source of the class")
+        lookup(dict.fromkeys(self.sources), self.source, "source of the class")
         if self.num_steps is None:
             if not isinstance(self.epsilon, (int, float)):
                 raise ValueError(

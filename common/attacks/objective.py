@@ -11,9 +11,10 @@ from typing import Any
 
 from keras import ops
 
-from common import backend, recipe
+from common import backend
 from common.attacks import cost as costs
 from common.attacks import losses
+from common.names import lookup
 
 LOSSES = ("cross_entropy", "margin")
 # Where the class comes from, and the sign of the loss there: -1 makes it a target.
@@ -73,7 +74,7 @@ def chooser(
     Raises:
       ValueError: unknown source.
     """
-    recipe.lookup(SOURCES, source, "class of an attack's loss")
+    lookup(SOURCES, source, "class of an attack's loss")
     if source in _DECIDED:
         return _decided(_DECIDED[source], logits_fn, images, one_step=one_step)
     return _given(source, images, labels, seed=seed)

@@ -12,7 +12,7 @@ from typing import Any
 
 from keras import ops
 
-from common import backend, recipe
+from common import backend
 from common.attacks import (
     ascent,
     attack,
@@ -22,6 +22,7 @@ from common.attacks import (
     starts,
     steps,
 )
+from common.names import lookup
 
 # The value of `targeted` -> where the class of the loss comes from.
 TARGETED = {"no": "true", "random": "random", "least_likely": "least_likely"}
@@ -63,8 +64,8 @@ class PGD(attack.Attack):
     def _check(self) -> None:
         checks.check_epsilon(self.epsilon)
         checks.check_steps(self.step_size, self.num_steps)
-        recipe.lookup(dict.fromkeys(objective.LOSSES), self.loss, "attack loss")
-        recipe.lookup(TARGETED, self.targeted, "targeted")
+        lookup(dict.fromkeys(objective.LOSSES), self.loss, "attack loss")
+        lookup(TARGETED, self.targeted, "targeted")
         checks.check_count("num_restarts", self.num_restarts)
         checks.check_flag("random_start", self.random_start)
         checks.check_flag("reaching", self.reaching)

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from common import files, recipe
+from common import files
 from common.data import CIFAR10, CIFAR100, MNIST, tfds_files
+from common.names import lookup
 
 WRITTEN, USAGE, FAILED = 0, 2, 3
 _DATASETS = {dataset.name: dataset for dataset in (CIFAR10(), CIFAR100(), MNIST())}
@@ -36,7 +37,7 @@ def export(name: str, to: pathlib.Path, data_dir: str | None = None) -> pathlib.
       ValueError: an unknown dataset.
       FileNotFoundError: the dataset is not there.
     """
-    dataset = recipe.lookup(_DATASETS, name, "dataset to export")
+    dataset = lookup(_DATASETS, name, "dataset to export")
     arrays = {}
     for split in ("train", "test"):
         images, labels = dataset.arrays(split, data_dir)

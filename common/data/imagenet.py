@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from common import recipe
 from common.data import (
     crops,
     photographs,
@@ -18,6 +17,7 @@ from common.data import (
     unreadable,
 )
 from common.data.lazy import tf
+from common.names import lookup
 
 _TRAINING = {  # preprocessing: crop, random numbers that it takes
     "torchvision": (crops.random_resized_crop, crops.NUM_DRAWS),
@@ -87,7 +87,7 @@ class ImageNet:
     channels: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
-        recipe.lookup(_TRAINING, self.preprocessing, "preprocessing of ImageNet")
+        lookup(_TRAINING, self.preprocessing, "preprocessing of ImageNet")
         if self.image_size < 1:
             raise ValueError(
                 "ImageNet.image_size must be at least 1. Received: "

@@ -23,10 +23,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from common import backend
+from common import backend, intervals
 from common.attacks import attack as attacks
 from common.attacks import checks, losses, objective
-from common.results import intervals
 
 ASKED = 32  # images asked at a time
 FIRST = 256  # images at most of which a gradient is asked before an attack

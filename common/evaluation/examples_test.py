@@ -3,9 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from common import attacks, data
+from common import attacks, data, files
 from common.evaluation import examples
-from common.results import measured
 
 NAMES = (
     "clean",
@@ -24,7 +23,7 @@ def test_images_before_and_after_the_attack_with_what_the_network_said(tmp_path)
     dataset = data.Digits().test_batches(batch_size=6)
     attack = attacks.PGD(epsilon=16.0, step_size=8.0, num_steps=3)
     examples.save(tmp_path / "examples.npz", logits_fn, dataset, attack)
-    saved = measured.load_arrays(tmp_path / "examples.npz", *NAMES)
+    saved = files.load_arrays(tmp_path / "examples.npz", *NAMES)
     images, labels = next(dataset.as_numpy_iterator())
     np.testing.assert_array_equal(saved["clean"], images)
     np.testing.assert_array_equal(saved["labels"], labels)

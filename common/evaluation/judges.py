@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from common import backend
+from common import backend, engine
 from common.attacks import pgd
 from common.evaluation import attackable
-from common.training import engine
 
 # Fields of attacks that enter as tensors: another value does not compile again.
 _NUMBERS = {"epsilon": "float32", "step_size": "float32", "num_steps": "int32"}

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from common import files
 from common.evaluation import record, stream, tally
-from common.results import measured
 
 EVERY = 60.0  # seconds between two writings at least
 _FORM = 2  # of the file: another is passed over
@@ -56,7 +56,7 @@ class File:
         if self._path is None or not self._path.exists():
             return []
         try:
-            arrays = measured.load_arrays(self._path)
+            arrays = files.load_arrays(self._path)
         except ValueError:
             return []
         if str(arrays.get("key")) != self._key:

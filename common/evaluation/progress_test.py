@@ -9,9 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from common import evaluation
+from common import evaluation, files
 from common.evaluation import attackable, plan, progress, rounds_test, stream, tally
-from common.results import measured
 
 ATTACKS = {"clean": None}
 ATTACKS |= {
@@ -93,7 +92,7 @@ def test_killed_twice_it_still_gives_the_same_record(path):
     expected = evaluate(TARGETED, None)
     kill(TARGETED, path, 3)
     kill(TARGETED, path, 4)
-    arrays = measured.load_arrays(path)
+    arrays = files.load_arrays(path)
     assert arrays["seconds"] > 0
     np.savez(path, **{**arrays, "seconds": 1e6})
     record = evaluate(TARGETED, path)

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common import files
+from common import files, intervals
 from common import recipe as recipes
 from common.evaluation import attackable
 from common.evaluation import plan as plans
-from common.results import intervals
 
 NEVER = np.iinfo(np.int64).max  # for a round that did not come
 

@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from common import files, intervals
 from common.evaluation import Record
 from common.evaluation import record as records
 from common.evaluation.record import NEVER, UNKNOWN
-from common.results import intervals, measured
+from common.results import measured
 
 SURVIVED = np.array([True, False, True, True, False])
 ATTACK = {"type": "PGD", "epsilon": 8.0}
@@ -64,7 +65,7 @@ def test_top5_is_an_array_and_a_count(record, tmp_path):
     top5 = np.array([True, True, True, True, False])
     dataclasses.replace(record, top5=top5).save(tmp_path / "pgd_20.json")
     assert json.loads((tmp_path / "pgd_20.json").read_text())["top5"] == 4
-    arrays = measured.load_arrays(tmp_path / "pgd_20.npz", "survived", "top5")
+    arrays = files.load_arrays(tmp_path / "pgd_20.npz", "survived", "top5")
     np.testing.assert_array_equal(arrays["top5"], top5)
     np.testing.assert_array_equal(arrays["survived"], SURVIVED)
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from common import intervals
 from common import recipe as recipes
 from common.evaluation import accuracy, attackable, record, stream, tally
 from common.evaluation import judges as judging
-from common.results import intervals
 
 _COUNTS = ("correct", "eligible", "transferred", "rate", "rate_interval")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, data, evaluation
+from common import attacks, data, evaluation, intervals
 from common.attacks import pgd
-from common.results import intervals, measured
+from common.results import measured
 
 ATTACK = attacks.PGD(epsilon=50.0, step_size=15.0, num_steps=3)
 COUNT = 80

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from common import recipe
+from common.names import lookup
 
 OWN, SMOOTH = "own", "smooth"  # derivatives of a backward pass
 _SHARPNESS = 10.0  # alpha of the Softplus whose derivative takes the place of ReLU's
@@ -111,7 +111,7 @@ def get(name: str) -> Callable[[Any], Any]:
                 f"Received: activation={name}"
             )
         return lambda inputs: NUMBERED[family](inputs, parameter)
-    return recipe.lookup(ACTIVATIONS, name, "activation")
+    return lookup(ACTIVATIONS, name, "activation")
 
 
 def check(name: str) -> None:
@@ -122,7 +122,7 @@ def check(name: str) -> None:
 
 def check_backward(backward: str) -> None:
     """Refuses a derivative other than `OWN` and `SMOOTH`, with a ValueError."""
-    recipe.lookup(dict.fromkeys((OWN, SMOOTH)), backward, "derivative of activations")
+    lookup(dict.fromkeys((OWN, SMOOTH)), backward, "derivative of activations")
 
 
 def layer(activation: str, *, name: str) -> Activation:

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from common import engine
 from common.models import ResNet, denoising, norms
-from common.training import engine
 
 KINDS = tuple(denoising.MEANS)
 

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from common import backend, recipe
+from common import backend
 from common.models import (
     activations,
     batch_norm,
@@ -31,6 +31,7 @@ from common.models import (
     normalization,
     norms,
 )
+from common.names import lookup
 
 STEM_WIDTH, HEAD_WIDTH = 32, 1280
 LARGE_IMAGE = 64  # above this size the stem reduces twice, as for ImageNet
@@ -118,7 +119,7 @@ class EfficientNet:
                     f"Received: {field}={getattr(self, field)}"
                 )
         activations.check(self.activation)
-        recipe.lookup(normalization.INPUTS, self.normalization, "normalization")
+        lookup(normalization.INPUTS, self.normalization, "normalization")
 
     @classmethod
     def named(cls, name: str, **changes: Any) -> Self:
@@ -127,7 +128,7 @@ class EfficientNet:
         Raises:
           ValueError: unknown name, or what the fields refuse.
         """
-        width, depth, _, dropout = recipe.lookup(SIZES, name, "EfficientNet")
+        width, depth, _, dropout = lookup(SIZES, name, "EfficientNet")
         return cls(**{"width": width, "depth": depth, "dropout": dropout, **changes})
 
     def build(

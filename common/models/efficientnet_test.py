@@ -8,9 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from common import recipe
+from common import engine, recipe
 from common.models import EfficientNet, efficientnet, layers, mbconv, norms
-from common.training import engine
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,7 +21,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from common import recipe
 from common.models import (
     activations,
     batch_norm,
@@ -31,6 +30,7 @@ from common.models import (
     norms,
     residual,
 )
+from common.names import lookup
 
 LARGE_IMAGE = 64  # from this size on the stem reduces four times, as for ImageNet
 
@@ -80,9 +80,9 @@ class ResNet:
             )
         self._check_groups()
         activations.check(self.activation)
-        recipe.lookup(normalization.INPUTS, self.normalization, "normalization")
+        lookup(normalization.INPUTS, self.normalization, "normalization")
         if self.denoise:
-            recipe.lookup(denoising.MEANS, self.denoise, "denoise")
+            lookup(denoising.MEANS, self.denoise, "denoise")
         if self.classifier_stddev < 0:
             raise ValueError(
                 "ResNet.classifier_stddev must be at least 0. "

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from common import engine
 from common.models import ResNet, normalization, residual, resnet
-from common.training import engine
 
 
 def pixels(*shape):

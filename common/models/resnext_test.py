@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from common import engine
 from common.models import ResNet, residual, resnet
-from common.training import engine
 
 
 def convolutions(config, image_size=224):

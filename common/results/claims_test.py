@@ -3,7 +3,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from common import results
 from common.results import claims, measured
 from common.results.claims import Claim, Difference, TimeRatio
 
@@ -150,7 +149,7 @@ def test_needs_lists_each_evaluation_once_and_no_times(paper):
 
 def test_a_failure_counts_only_where_the_claim_is_expected(tmp_path, paper, pair):
     pair(3000, 5000)
-    found = results.check_claims(paper, "paper", tmp_path / "runs")
+    found = claims.check_claims(paper, "paper", tmp_path / "runs")
     assert [result.verdict for result in found] == ["fails"]
     assert claims.exit_status(found, "paper") == 1
     assert claims.exit_status(found, "digits") == 0

@@ -12,8 +12,8 @@ import math
 import pathlib
 from collections.abc import Iterable
 
-from common import recipe
-from common.results import intervals, measured, metrics, packages, reported
+from common import intervals, recipe
+from common.results import measured, metrics, packages, reported
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 NOT_RUN = "not run"

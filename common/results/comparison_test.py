@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from common import recipe, results
+from common import recipe
 from common.results import comparison
 
 
@@ -33,7 +33,7 @@ def test_a_large_set_is_judged_by_the_tolerance(
 ):
     # 100000 images: +-0.26 binomial on either side, 0.5 over seeds: +-0.57 points.
     write_run("natural", {"clean": outcomes(100 * correct, 100_000)})
-    cells = results.compare(paper=paper, scale="paper", workdir=tmp_path / "runs")
+    cells = comparison.compare(paper=paper, scale="paper", workdir=tmp_path / "runs")
     found = cell(cells)
     assert found.verdict == verdict
     assert found.measured == correct / 10
@@ -54,7 +54,7 @@ def test_a_robust_cell_says_what_its_tolerance_is_made_of(
 ):
     write_run("free_4", {"pgd_20": outcomes(5000, 10_000)})
     found = cell(
-        results.compare(paper, "paper", tmp_path / "runs"), "PGD-20", "hard <m=4>"
+        comparison.compare(paper, "paper", tmp_path / "runs"), "PGD-20", "hard <m=4>"
     )
     assert found.verdict == "within"
     assert found.confidence == "unverified"
@@ -76,7 +76,7 @@ def test_a_share_of_leaked_labels_is_granted_no_spread_over_seeds(
     )
     paper = dataclasses.replace(paper, tables=tables)
     found = cell(
-        results.compare(paper, "paper", tmp_path / "runs"), "FGSM", table="leaks"
+        comparison.compare(paper, "paper", tmp_path / "runs"), "FGSM", table="leaks"
     )
     # 30 and 80 of 10,000: 0.5 apart, and 0.11 and 0.17 of binomial error.
     assert (found.measured, found.verdict) == (pytest.approx(0.3), "below")
@@ -85,7 +85,7 @@ def test_a_share_of_leaked_labels_is_granted_no_spread_over_seeds(
 
 
 def test_nothing_run_is_all_not_run_and_no_failure(tmp_path, paper):
-    cells = results.compare(paper, "paper", tmp_path / "runs")
+    cells = comparison.compare(paper, "paper", tmp_path / "runs")
     assert len(cells) == 10
     assert {c.verdict for c in cells} == {"not run"}
     assert comparison.exit_status(cells) == 0
@@ -93,7 +93,7 @@ def test_nothing_run_is_all_not_run_and_no_failure(tmp_path, paper):
 
 def test_another_scale_is_never_judged(tmp_path, paper, write_run, outcomes):
     write_run("natural", {"clean": outcomes(10)}, scale="digits")
-    cells = results.compare(paper, "digits", tmp_path / "runs")
+    cells = comparison.compare(paper, "digits", tmp_path / "runs")
     found = cell(cells)
     assert (found.verdict, found.reported) == ("claims only", 90.0)
     assert found.tolerance is None
@@ -102,7 +102,7 @@ def test_another_scale_is_never_judged(tmp_path, paper, write_run, outcomes):
 
 def test_minutes_are_shown_and_never_judged(tmp_path, paper, write_run):
     write_run("natural", {}, minutes=3.0)
-    cells = results.compare(paper, "paper", tmp_path / "runs")
+    cells = comparison.compare(paper, "paper", tmp_path / "runs")
     found = cell(cells, "time (min)")
     assert (found.measured, found.reported) == (3.0, 100)
     assert (found.verdict, found.tolerance) == ("shown only", None)
@@ -113,7 +113,7 @@ def test_a_cell_without_a_reported_number_is_shown(
 ):
     write_run("natural", {"pgd_20_eps2": outcomes(10)})
     found = cell(
-        results.compare(paper, "paper", tmp_path / "runs"),
+        comparison.compare(paper, "paper", tmp_path / "runs"),
         "PGD-20 eps=2",
         table="sweep",
     )
@@ -125,14 +125,14 @@ def test_a_paper_is_found_by_the_name_of_its_package(tmp_path, paper, monkeypatc
     package = types.ModuleType("fake_paper")
     package.PAPER = dataclasses.replace(paper, name="fake_paper")
     monkeypatch.setitem(sys.modules, "fake_paper", package)
-    assert results.compare("fake_paper", "paper", tmp_path)
+    assert comparison.compare("fake_paper", "paper", tmp_path)
     with pytest.raises(ValueError, match="paper=fake_papr"):
-        results.compare("fake_papr", "paper", tmp_path)
+        comparison.compare("fake_papr", "paper", tmp_path)
 
 
 def test_an_unknown_scale_names_the_nearest(tmp_path, paper):
     with pytest.raises(ValueError, match="Nearest: digits"):
-        results.compare(paper, "digit", tmp_path)
+        comparison.compare(paper, "digit", tmp_path)
 
 
 def one_cell(paper, tmp_path, metric, value, **cell):
@@ -165,7 +165,7 @@ def test_every_share_is_judged_by_its_own_count(
     record = {"survived": outcomes(2500, 10_000), "fooled": fooled}
     write_run("natural", {"pgd_20": {**record, "top5": outcomes(6000, 10_000)}})
     one = one_cell(paper, tmp_path, metric, reported, evaluation="pgd_20")
-    (found,) = results.compare(one, "paper", tmp_path / "runs")
+    (found,) = comparison.compare(one, "paper", tmp_path / "runs")
     assert (found.metric, found.measured, found.verdict) == (metric, measured, verdict)
     assert found.total == (4000 if metric == "transfer" else 10_000)
     assert f"{found.total} images" in found.tolerance_parts
@@ -176,7 +176,7 @@ def test_every_share_is_judged_by_its_own_count(
 def test_a_ratio_is_shown_and_never_judged(tmp_path, paper, write_run, outcomes):
     write_run("natural", {"pgd_20": outcomes(450), "clean": outcomes(900)})
     one = one_cell(paper, tmp_path, "ratio", 0.9, evaluation="pgd_20", other="clean")
-    cells = results.compare(one, "paper", tmp_path / "runs")
+    cells = comparison.compare(one, "paper", tmp_path / "runs")
     assert (cells[0].measured, cells[0].reported) == (0.5, 0.9)
     assert (cells[0].verdict, cells[0].tolerance) == ("shown only", None)
     assert comparison.exit_status(cells) == 0
@@ -186,7 +186,7 @@ def test_a_rate_among_no_images_is_not_judged(tmp_path, paper, write_run, outcom
     record = {"survived": outcomes(5), "fooled": outcomes(0)}
     write_run("natural", {"pgd_20": record})
     one = one_cell(paper, tmp_path, "transfer", 50, evaluation="pgd_20")
-    cells = results.compare(one, "paper", tmp_path / "runs")
+    cells = comparison.compare(one, "paper", tmp_path / "runs")
     assert (cells[0].verdict, cells[0].interval) == ("no images", None)
     assert comparison.exit_status(cells) == 0
 
@@ -195,6 +195,6 @@ def test_a_cell_of_an_equal_recipe_reads_the_same_run(
     tmp_path, alias, write_run, outcomes
 ):
     write_run("free_4", {"clean": outcomes(800)})
-    cells = results.compare(alias, "paper", tmp_path / "runs")
+    cells = comparison.compare(alias, "paper", tmp_path / "runs")
     for row, table in (("hard <m=4>", "main"), ("m=4", "replays")):
         assert cell(cells, row=row, table=table).measured == 80.0

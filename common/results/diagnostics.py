@@ -12,9 +12,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from common import overrides, recipe
+from common import intervals, overrides, recipe
 from common.evaluation import alarms
-from common.results import intervals, measured
+from common.results import measured
 
 STRENGTH = ("epsilon", "num_steps", "num_restarts")  # more of each is a stronger attack
 

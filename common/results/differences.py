@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from common import recipe
-from common.results import intervals, metrics
-from common.results.intervals import Estimate
+from common import intervals, recipe
+from common.intervals import Estimate
+from common.results import metrics
 from common.results.margins import Pair, Paired, Runs
 
 

@@ -14,15 +14,9 @@ import shutil
 from collections.abc import Iterable
 
 from common import recipe
-from common.results import (
-    engines,
-    markdown,
-    measured,
-    overview,
-    packages,
-    studies,
-    times,
-)
+from common.foreign import tables
+from common.names import lookup
+from common.results import engines, markdown, measured, overview, packages, times
 
 _MARKER = re.compile(r"<!-- generated: (.*?) -->")
 _KEPT = ("recipe.json", "metrics.jsonl", "examples.npz")
@@ -58,16 +52,16 @@ def block(name: str, workdir: pathlib.Path) -> str:
     paper, scale, what, *rest = name.split()
     if what == "overview":
         return overview.markdown(paper.split(","), scale, workdir)
-    if scale == studies.STUDY:
-        made = {"errors": studies.errors, "transfers": studies.transfers}
-        return recipe.lookup(made, what, "generated block")(paper, workdir)
+    if scale == tables.STUDY:
+        made = {"errors": tables.errors, "transfers": tables.transfers}
+        return lookup(made, what, "generated block")(paper, workdir)
     kinds = {
         "table": _table,
         "claims": _claims,
         "times": _times,
         "engines": engines.markdown,
     }
-    return recipe.lookup(kinds, what, "generated block")(paper, scale, workdir, *rest)
+    return lookup(kinds, what, "generated block")(paper, scale, workdir, *rest)
 
 
 def keep(

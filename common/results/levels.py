@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from common import recipe
+from common.intervals import Estimate
 from common.results import metrics
-from common.results.intervals import Estimate
 from common.results.margins import Pair, Paired, Runs
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from common.results import intervals, measured
+from common import intervals
+from common.results import measured
 from common.results.levels import Accuracy, Leaks, RobustnessRatio
 
 TOTAL = 10_000

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from common import recipe
+from common.intervals import Estimate
 from common.results import measured
-from common.results.intervals import Estimate
 
 HOLDS, FAILS = "holds", "fails"
 INCONCLUSIVE = "inconclusive"

@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from common import files
+from common import files, intervals
 from common.recipe import Paper
-from common.results import intervals
 
 COUNTS = {  # array of outcomes -> the count of the record that it adds up to
     "survived": "correct",
@@ -134,8 +133,8 @@ class Run:
         """
         path = self.path / "evaluations" / f"{name}.npz"
         if name not in self._arrays:
-            self._arrays[name] = load_arrays(path, "survived")
-        outcomes = _named(self._arrays[name], array, path).astype(bool)
+            self._arrays[name] = files.load_arrays(path, "survived")
+        outcomes = files.named(self._arrays[name], array, path).astype(bool)
         measured = self.evaluation(name)
         record = measured.record if measured else {}
         counts = (int(outcomes.sum()), len(outcomes))
@@ -199,32 +198,6 @@ def runs_of(paper: Paper, scale: str, workdir: str | pathlib.Path) -> dict[str, 
 def distinct(runs: Mapping[str, Run]) -> dict[str, Run]:
     """Returns each run once, by the name of its folder."""
     return {run.name: run for run in runs.values()}
-
-
-def load_arrays(path: pathlib.Path, *names: str) -> dict[str, np.ndarray]:
-    """Returns named arrays of an `.npz` file.
-
-    Raises:
-      ValueError: the file is missing or broken, or lacks a name.
-    """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            loaded = {name: arrays[name] for name in arrays.files}
-    except Exception as error:  # a damaged archive raises almost anything
-        raise ValueError(f"{path}: cannot be read as arrays ({error})") from None
-    for name in names:
-        _named(loaded, name, path)
-    return loaded
-
-
-def _named(
-    arrays: Mapping[str, np.ndarray], name: str, path: pathlib.Path
-) -> np.ndarray:
-    if name not in arrays:
-        raise ValueError(
-            f"{path}: expected an array {name}. Received: {', '.join(arrays)}"
-        )
-    return arrays[name]
 
 
 def _measured(path: pathlib.Path) -> Measured:

@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from common.results import intervals, measured
+from common import files, intervals
+from common.results import measured
 
 
 def find(tmp_path, name="free_4"):
@@ -104,7 +105,7 @@ def test_broken_outcomes_are_an_error_that_names_the_file(
 def test_a_missing_array_is_named(tmp_path):
     np.savez(tmp_path / "x.npz", other=np.ones(1))
     with pytest.raises(ValueError, match=r"expected an array clean\. Received: other"):
-        measured.load_arrays(tmp_path / "x.npz", "clean")
+        files.load_arrays(tmp_path / "x.npz", "clean")
 
 
 def test_equal_recipes_are_one_run(tmp_path, alias, write_run, outcomes):

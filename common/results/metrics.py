@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common import recipe
-from common.results import intervals, measured
-from common.results.intervals import Ratio
+from common import intervals, recipe
+from common.intervals import Ratio
+from common.names import lookup
+from common.results import measured
 
 
 class Value(NamedTuple):
@@ -160,4 +161,4 @@ def of(cell: recipe.Cell) -> Metric:
     Raises:
       ValueError: unknown metric; names the nearest.
     """
-    return recipe.lookup(METRICS, name_of(cell), "metric")
+    return lookup(METRICS, name_of(cell), "metric")

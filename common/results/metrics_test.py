@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from common import intervals
 from common.recipe import TRAINING_TIME, Cell
-from common.results import intervals, measured, metrics
+from common.results import measured, metrics
 
 TOTAL = 60
 

@@ -3,9 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from common import results
 from common.recipe import Cell, Table
-from common.results import canvas, plots
+from common.results import canvas, comparison, plots
 
 
 def titles(figure):
@@ -16,7 +15,7 @@ def titles(figure):
 def cells(tmp_path, paper, write_run, outcomes):
     counts = {"clean": 800, "pgd_20": 500, "pgd_20_eps2": 700, "pgd_20_eps4": 500}
     write_run("free_4", {name: outcomes(n) for name, n in counts.items()})
-    return results.compare(paper, "paper", tmp_path / "runs")
+    return comparison.compare(paper, "paper", tmp_path / "runs")
 
 
 def test_the_number_at_the_end_of_a_heading_is_the_abscissa(cells):
@@ -104,7 +103,7 @@ def test_the_difference_is_magnified_to_the_full_range_around_grey():
 
 
 def test_nothing_measured_draws_nothing_and_writes_nothing(tmp_path, paper):
-    cells = results.compare(paper, "paper", tmp_path / "none")
+    cells = comparison.compare(paper, "paper", tmp_path / "none")
     assert plots.reported_and_measured(cells, "paper") is None
     assert plots.against_number(cells, "paper", "steps") is None
     assert plots.training_curves({}) is plots.probe_curves({}) is None
@@ -144,7 +143,7 @@ def widths(tmp_path, paper, write_run, outcomes):
     fake = dataclasses.replace(
         paper, recipes={"paper": recipes}, tables=tables, claims=(), reported=path
     )
-    return results.compare(fake, "paper", tmp_path / "runs")
+    return comparison.compare(fake, "paper", tmp_path / "runs")
 
 
 def test_ratios_are_drawn_against_the_width(widths):

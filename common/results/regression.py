@@ -8,9 +8,9 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
-from common import overrides, recipe
-from common.results import comparison, intervals, measured, metrics, packages
-from common.results.intervals import Ratio
+from common import intervals, overrides, recipe
+from common.intervals import Ratio
+from common.results import comparison, measured, metrics, packages
 
 
 @dataclasses.dataclass(frozen=True)

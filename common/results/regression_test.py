@@ -3,12 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from common import recipe, results
+from common import recipe
 from common.results import regression
 
 
 def regressed(tmp_path, paper):
-    cells = results.regress(paper, "paper", tmp_path / "runs", tmp_path / "old")
+    cells = regression.regress(paper, "paper", tmp_path / "runs", tmp_path / "old")
     return cells, cells[0]  # plain, clean
 
 
@@ -85,7 +85,7 @@ def test_what_one_side_lacks_is_not_run(tmp_path, paper, write_run, outcomes):
 def regress_one(tmp_path, paper, metric, **cell):
     wanted = recipe.Cell("plain", "x", "natural", "pgd_20", metric=metric, **cell)
     one = dataclasses.replace(paper, tables=(recipe.Table("one", "One", (wanted,)),))
-    (found,) = results.regress(one, "paper", tmp_path / "runs", tmp_path / "old")
+    (found,) = regression.regress(one, "paper", tmp_path / "runs", tmp_path / "old")
     return found
 
 

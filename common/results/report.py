@@ -10,7 +10,7 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from common import recipe
+from common import files, recipe
 from common.results import (
     canvas,
     claims,
@@ -210,7 +210,7 @@ def _training(answers: Answers, out_dir: pathlib.Path) -> str:
 def _examples(
     answers: Answers, name: str, path: pathlib.Path, out_dir: pathlib.Path
 ) -> str:
-    arrays = measured.load_arrays(
+    arrays = files.load_arrays(
         path,
         "clean",
         "adversarial",

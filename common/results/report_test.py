@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pytest
 
-from common import results
 from common.results import plots, report
 
 VOID = {"meta", "img", "source", "br"}
@@ -86,7 +85,7 @@ def runs(tmp_path, write_run, outcomes):
 @pytest.mark.parametrize("scale", ["paper", "digits"])
 def test_the_page_is_sound_complete_and_self_contained(tmp_path, paper, runs, scale):
     out_dir = tmp_path / "report"
-    checker = parse(results.write_report([paper], scale, runs, out_dir))
+    checker = parse(report.write_report([paper], scale, runs, out_dir))
     text = " ".join(" ".join(checker.text).split())
     for words in (
         *("plain", "hard <m=4>", "PGD-20 eps=2", "A paper <that> nobody wrote"),
@@ -107,14 +106,14 @@ def test_another_precision_of_evaluations_is_said(tmp_path, paper, write_run, ou
     record = {"survived": outcomes(800), "precision": "float32"}
     write_run("free_4", {"clean": record}, precision="mixed_bfloat16")
     folder = tmp_path / "report"
-    page = parse(results.write_report([paper], "paper", tmp_path / "runs", folder))
+    page = parse(report.write_report([paper], "paper", tmp_path / "runs", folder))
     assert "mixed_bfloat16; evaluated in float32" in " ".join(page.text)
 
 
 def test_only_the_papers_scale_is_judged(tmp_path, paper, runs):
     pages = {
         scale: " ".join(
-            parse(results.write_report([paper], scale, runs, tmp_path / scale)).text
+            parse(report.write_report([paper], scale, runs, tmp_path / scale)).text
         )
         for scale in ("paper", "digits")
     }
@@ -126,7 +125,7 @@ def test_only_the_papers_scale_is_judged(tmp_path, paper, runs):
 
 
 def test_markdown_and_page_hold_the_same_rows(tmp_path, paper, runs):
-    results.write_report([paper], "paper", runs, tmp_path / "report")
+    report.write_report([paper], "paper", runs, tmp_path / "report")
     text = (tmp_path / "report" / "report.md").read_text()
     for words in ("| plain |", "| hard <m=4> |", "(unverified)", "**holds**"):
         assert words in text
@@ -167,7 +166,7 @@ def test_a_table_may_show_robustness_against_clean_accuracy(
 
 
 def test_a_report_of_nothing_says_not_run(tmp_path, paper):
-    index = results.write_report([paper], "digits", tmp_path, tmp_path / "report")
+    index = report.write_report([paper], "digits", tmp_path, tmp_path / "report")
     text = " ".join(parse(index).text)
     assert text.count("not run") >= 10
     assert not list((tmp_path / "report").glob("*.png"))
@@ -176,7 +175,7 @@ def test_a_report_of_nothing_says_not_run(tmp_path, paper):
 def test_the_same_records_give_the_same_bytes(tmp_path, paper, runs):
     contents = []
     for name in ("a", "b"):
-        results.write_report([paper], "paper", runs, tmp_path / name)
+        report.write_report([paper], "paper", runs, tmp_path / name)
         files = sorted((tmp_path / name).iterdir())
         contents.append([(path.name, path.read_bytes()) for path in files])
     assert contents[0] == contents[1]
@@ -186,7 +185,7 @@ def test_a_broken_record_stops_the_report_and_is_named(tmp_path, paper, runs):
     path = runs / "fake" / "paper" / "free_4" / "evaluations" / "pgd_20.json"
     path.write_text(json.dumps({"correct": 1})[:-3])
     with pytest.raises(ValueError, match=r"pgd_20\.json"):
-        results.write_report([paper], "paper", runs, tmp_path / "report")
+        report.write_report([paper], "paper", runs, tmp_path / "report")
 
 
 def test_a_run_of_two_names_is_listed_once_and_a_note_shown(tmp_path, alias, runs):
@@ -194,7 +193,7 @@ def test_a_run_of_two_names_is_listed_once_and_a_note_shown(tmp_path, alias, run
         shutil.copytree(runs / "fake/paper/natural", runs / "fake/paper" / name)
     claim = dataclasses.replace(alias.claims[0], note="Few <updates> hide it.")
     noted = dataclasses.replace(alias, claims=(claim,))
-    index = results.write_report([noted], "paper", runs, tmp_path / "report")
+    index = report.write_report([noted], "paper", runs, tmp_path / "report")
     text = " ".join(parse(index).text)
     assert text.count("python -m fake train free_4 ") == 1
     assert "python -m fake train free_4@seed=1 " in text

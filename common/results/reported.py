@@ -14,6 +14,7 @@ import pathlib
 from collections.abc import Iterator
 
 from common import recipe
+from common.names import unknown
 from common.results import metrics
 
 FIELDS = ("table", "row", "column", "metric", "value", "source", "confidence")
@@ -84,14 +85,14 @@ def by_cell(paper: recipe.Paper) -> dict[tuple[str, str, str], Reported]:
     records = read(paper.reported)
     for record in records:
         if record.table not in tables:
-            message = recipe.unknown(tables, record.table, f"table of {paper.name}")
+            message = unknown(tables, record.table, f"table of {paper.name}")
             raise ValueError(f"{record.place}: {message}")
         known = {
             (cell.row, cell.column): metrics.name_of(cell)
             for cell in tables[record.table].cells
         }
         if (record.row, record.column) not in known:
-            message = recipe.unknown(
+            message = unknown(
                 [f"{row} | {column}" for row, column in sorted(known)],
                 f"{record.row} | {record.column}",
                 f"cell of table {record.table}",
@@ -130,7 +131,7 @@ def _record(place: str, fields: dict[str, str]) -> Reported:
             raise ValueError(f"{place}: {name} must not be empty. Received: {name}=")
     for name, known in (("metric", metrics.METRICS), ("confidence", CONFIDENCES)):
         if fields[name] not in known:
-            message = recipe.unknown(known, fields[name], name)
+            message = unknown(known, fields[name], name)
             raise ValueError(f"{place}: {message}")
     value = _number(place, fields["metric"], fields["value"])
     texts = {name: text for name, text in fields.items() if name != "value"}

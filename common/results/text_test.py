@@ -3,15 +3,15 @@ import math
 
 import pytest
 
-from common import recipe, results
-from common.results import text
+from common import recipe
+from common.results import claims, comparison, regression, text
 
 
 @pytest.fixture
 def cells(tmp_path, paper, write_run, outcomes):
     write_run("natural", {"clean": outcomes(9000, 10_000)}, minutes=0.25)
     write_run("free_4", {"pgd_20": outcomes(40, 100)})
-    return results.compare(paper, "paper", tmp_path / "runs")
+    return comparison.compare(paper, "paper", tmp_path / "runs")
 
 
 def line(printed, *words):
@@ -38,7 +38,7 @@ def test_another_scale_says_that_nothing_is_compared(
     tmp_path, paper, write_run, outcomes
 ):
     write_run("natural", {"clean": outcomes(9)}, scale="digits")
-    printed = text.text_table(results.compare(paper, "digits", tmp_path / "runs"))
+    printed = text.text_table(comparison.compare(paper, "digits", tmp_path / "runs"))
     assert "claims only" in line(printed, "plain", "clean")
     assert "Not the paper's scale" in printed
 
@@ -51,7 +51,7 @@ def test_a_regression_prints_both_runs_and_the_test(
     write_run("natural", {"clean": outcomes(500)}, workdir="old")
     runs = tmp_path / "runs"
     printed = text.text_regression(
-        results.regress(paper, "paper", runs, tmp_path / "old")
+        regression.regress(paper, "paper", runs, tmp_path / "old")
     )
     assert line(printed, "plain", "clean") == (
         "plain clean 50.00 51.00 above 10 images gained, 0 lost of 1000, p = 0.00098; "
@@ -64,7 +64,7 @@ def test_claims_print_verdict_statement_and_numbers(
 ):
     write_run("natural", {"pgd_20": outcomes(100)})
     write_run("free_4", {"pgd_20": outcomes(500)})
-    found = results.check_claims(paper, "paper", tmp_path / "runs")
+    found = claims.check_claims(paper, "paper", tmp_path / "runs")
     printed = text.text_claims(found, "paper")
     assert printed.startswith("HOLDS  harder\n  Hard training is more robust")
     assert "free_4 pgd_20 - natural pgd_20 = +40.00 points [+36" in printed
@@ -107,5 +107,5 @@ def test_a_ratio_is_printed_without_a_unit(cells):
 def test_a_note_stands_below_the_numbers(tmp_path, paper):
     claim = dataclasses.replace(paper.claims[0], note="Few updates hide it.")
     noted = dataclasses.replace(paper, claims=(claim,))
-    printed = text.text_claims(results.check_claims(noted, "paper", tmp_path), "paper")
+    printed = text.text_claims(claims.check_claims(noted, "paper", tmp_path), "paper")
     assert printed.endswith("\n  Few updates hide it.")

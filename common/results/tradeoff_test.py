@@ -7,8 +7,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.container import ErrorbarContainer
 
-from common import results
-from common.results import tradeoff
+from common.results import comparison, tradeoff
 
 PLAIN, HARD = "plain", "hard <m=4>"
 
@@ -22,7 +21,7 @@ def compare(tmp_path, paper, write_run, outcomes):
             right = {"clean": clean, "pgd_20": attacked}
             known = {k: outcomes(n) for k, n in right.items() if n is not None}
             write_run(name, known)
-        cells = results.compare(paper, "paper", tmp_path / "runs")
+        cells = comparison.compare(paper, "paper", tmp_path / "runs")
         return [cell for cell in cells if cell.table == "main"]
 
     return compare

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from common import data
 from common import recipe as recipes
+from common.engine import strategy, tensorflow_engine
 from common.models import batch_norm, layers
 from common.training import (
     Method,
@@ -21,9 +22,7 @@ from common.training import (
     loop,
     optimizers,
     schedules,
-    strategy,
 )
-from common.training.engine import tensorflow_engine
 
 
 @dataclasses.dataclass(frozen=True)

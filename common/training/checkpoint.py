@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from common.training import errors
+from common import errors
 
 _BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from common.training import checkpoint, errors
+from common import errors
+from common.training import checkpoint
 
 
 def variables(fill=0.0):

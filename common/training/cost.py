@@ -9,10 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from common import backend
+from common import backend, engine, errors, manifest
 from common import recipe as recipes
 from common.attacks import losses
-from common.training import engine, errors, manifest
 
 # In forward passes: an update differentiates weights and images, an attack pass only
 # images; each gradient costs about one forward pass.

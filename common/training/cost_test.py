@@ -6,8 +6,8 @@ import keras
 import pytest
 import tensorflow as tf
 
-from common import data
-from common.training import Method, cost, engine, errors
+from common import data, engine, errors
+from common.training import Method, cost
 
 
 @dataclasses.dataclass(frozen=True)

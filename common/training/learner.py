@@ -10,9 +10,11 @@ import keras
 import numpy as np
 from absl import logging
 
+from common import engine, errors
 from common import recipe as recipes
+from common.names import lookup
 from common.training import average as averages
-from common.training import checkpoint, engine, errors
+from common.training import checkpoint
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 
@@ -87,7 +89,7 @@ class Learner:
 
 def build(recipe: recipes.Recipe, distribution: Any, precision: str) -> Learner:
     """Returns the network at its seeded initial weights, and what trains it."""
-    recipes.lookup(dict.fromkeys(PRECISIONS), precision, "--precision")
+    lookup(dict.fromkeys(PRECISIONS), precision, "--precision")
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(precision)
     data = recipe.dataset

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import models
-from common.training import Method, errors, learner, strategy
+from common import errors, models
+from common.engine import strategy
+from common.training import Method, learner
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from common import engine, errors, manifest
 from common import recipe as recipes
 from common.data import checks, unreadable
-from common.evaluation import attackable, logits
-from common.training import checkpoint, engine, errors, manifest, metrics, probe
+from common.evaluation import attackable
+from common.models import logits
+from common.training import checkpoint, metrics, probe
 from common.training import learner as learners
 
 

@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import data
-from common.training import (
-    checkpoint,
-    errors,
-    learner,
-    loop,
-    metrics,
-    schedules,
-    strategy,
-)
+from common import data, errors
+from common.engine import strategy
+from common.training import checkpoint, learner, loop, metrics, schedules
 
 
 def train(recipe, run_dir, name="one_device"):

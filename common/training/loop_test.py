@@ -8,19 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import data, models
+from common import data, errors, models
 from common import recipe as recipes
-from common.training import (
-    checkpoint,
-    errors,
-    learner,
-    loop,
-    metrics,
-    probe,
-    schedules,
-    strategy,
-)
-from common.training.engine import tensorflow_engine
+from common.engine import strategy, tensorflow_engine
+from common.training import checkpoint, learner, loop, metrics, probe, schedules
 
 
 def train(recipe, run_dir, **kwargs):

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from common import files
-from common.training import board, errors
+from common import errors, files
+from common.training import board
 
 
 class Log:

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 
-from common.training import errors, metrics
+from common import errors
+from common.training import metrics
 
 
 def open_log(run_dir, step=0, chief=True):

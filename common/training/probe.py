@@ -11,7 +11,8 @@ from keras import ops
 
 from common import attacks, backend
 from common import recipe as recipes
-from common.evaluation import alarms, logits
+from common.evaluation import alarms
+from common.models import logits
 
 NUM_IMAGES = 256
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import tensorflow as tf
 
-from common.training import strategy
+from common.engine import strategy
 
 CLUSTER = {"worker": ["a:1", "b:1"]}
 

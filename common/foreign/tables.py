@@ -1,7 +1,7 @@
 """Tables of a study: attacks on networks that were trained elsewhere.
 
 Its records lie in `WORKDIR/PAPER/study/NETWORK/evaluations/`, see
-`common.evaluation.study`.
+`common.foreign.study`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from common.results import intervals
+from common import intervals
 
 STUDY = "study"  # in place of a scale
 # A transfer's record is looked up as `SOURCE NAME`; networks have no space in theirs.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.evaluation import labels
+from common.foreign import labels
 
 
 @pytest.fixture

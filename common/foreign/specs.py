@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 
-from common import recipe as recipes
+from common.names import unknown
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = dict(
     inspect.getmembers(keras.applications, inspect.isfunction)
@@ -110,7 +110,7 @@ def parse(text: str, options: tuple[str, ...]) -> Spec:
             raise ValueError(f"Expected OPTION=VALUE after ?. Received: {part}")
         if key not in known:
             of = network or "a saved model"
-            raise ValueError(recipes.unknown(known, key, f"option of {of}"))
+            raise ValueError(unknown(known, key, f"option of {of}"))
         if key in found:
             raise ValueError(f"An option is said once. Received: {text}")
         found[key] = value
@@ -140,9 +140,7 @@ def _place(place: str) -> tuple[str, pathlib.Path]:
     # A drive is a letter, and no name of a network.
     names_drive = pathlib.PureWindowsPath(place).drive
     if colon and not names_drive and not whole.exists() and file.is_file():
-        raise ValueError(
-            recipes.unknown(NETWORKS, head, "network of keras.applications")
-        )
+        raise ValueError(unknown(NETWORKS, head, "network of keras.applications"))
     return "", _existing(whole)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.evaluation import logits
+from common.models import logits
 
 
 class Branched:

@@ -31,7 +31,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from common.evaluation import attackable, heads, saved, specs
+from common.evaluation import attackable
+from common.foreign import heads, saved, specs
 
 _OPTIONS = ("name", "image_size", "output", "background")
 _PIXELS: dict[str, Callable[[Any], Any]] = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.results import intervals
+from common import intervals
 
 COUNTS = st.integers(1, 20_000).flatmap(
     lambda total: st.tuples(st.integers(0, total), st.just(total))

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, evaluation
-from common.evaluation import folders, foreign
+from common.foreign import classifiers, folders
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype(np.float32)
 LABELS = np.arange(4, dtype=np.int32)
@@ -47,7 +47,7 @@ def softmax(logits):
 
 def test_a_softmax_is_taken_off(tmp_path):
     network = saved(tmp_path, dense("softmax"))
-    found = foreign.classifier(f"{tmp_path}/tiny.keras?pixels=unit")
+    found = classifiers.classifier(f"{tmp_path}/tiny.keras?pixels=unit")
     logits = np.asarray(found.logits_fn(IMAGES))
     expected = network(IMAGES / 255, training=False)
     assert not np.allclose(logits.sum(-1), 1)
@@ -62,7 +62,7 @@ def test_a_softmax_is_taken_off(tmp_path):
 @pytest.mark.filterwarnings("ignore")  # that HDF5 is legacy
 def test_a_saved_model_is_asked_in_inference_mode(tmp_path, pixels, mapped, name):
     network = saved(tmp_path, dense(), name=name)
-    found = foreign.classifier(f"{tmp_path}/{name}?pixels={pixels}")
+    found = classifiers.classifier(f"{tmp_path}/{name}?pixels={pixels}")
     assert (found.name, found.image_size, found.num_classes) == ("tiny", 8, 7)
     logits = np.asarray(found.logits_fn(IMAGES))
     expected = network(mapped, training=False)
@@ -72,7 +72,7 @@ def test_a_saved_model_is_asked_in_inference_mode(tmp_path, pixels, mapped, name
 
 def test_the_record_has_the_hash_and_no_folder(tmp_path):
     saved(tmp_path, dense())
-    found = foreign.classifier(f"{tmp_path}/tiny.keras?pixels=unit&name=other")
+    found = classifiers.classifier(f"{tmp_path}/tiny.keras?pixels=unit&name=other")
     content = (tmp_path / "tiny.keras").read_bytes()
     assert found.record == {
         "name": "other",
@@ -84,7 +84,7 @@ def test_the_record_has_the_hash_and_no_folder(tmp_path):
 
 def test_larger_images_are_resized_and_attacks_see_through_it(tmp_path):
     saved(tmp_path, dense())
-    found = foreign.classifier(f"{tmp_path}/tiny.keras?pixels=tf")
+    found = classifiers.classifier(f"{tmp_path}/tiny.keras?pixels=tf")
     large = np.kron(IMAGES, np.ones((1, 3, 3, 1), np.float32))
     expected = found.logits_fn(tf.image.resize(large, (8, 8)))
     np.testing.assert_allclose(found.logits_fn(large), expected, atol=1e-5)
@@ -115,7 +115,9 @@ def mobile_net(tmp_path_factory):
 
 def test_a_network_of_keras_gets_its_weights_and_its_own_pixels(mobile_net):
     network, file = mobile_net
-    found = foreign.classifier(f"MobileNet:{file}?alpha=0.25&image_size=32&classes=7")
+    found = classifiers.classifier(
+        f"MobileNet:{file}?alpha=0.25&image_size=32&classes=7"
+    )
     assert (found.name, found.image_size, found.num_classes) == ("MobileNet", 32, 7)
     images = np.kron(IMAGES, np.ones((1, 4, 4, 1), np.float32))
     logits = np.asarray(found.logits_fn(images))
@@ -165,7 +167,7 @@ def test_what_does_not_fit_is_refused_in_one_line(
     keras.Sequential(layers()[:2]).save(tmp_path / "map.keras")
     places = {name: tmp_path / f"{name}.keras" for name in ("tiny", "broken", "map")}
     with pytest.raises(ValueError, match=message) as caught:
-        foreign.classifier(spec.format(weights=mobile_net[1], **places))
+        classifiers.classifier(spec.format(weights=mobile_net[1], **places))
     assert "\n" not in str(caught.value)
     assert capsys.readouterr().err == ""  # no page of warnings before the line
 
@@ -185,7 +187,7 @@ def images_in(*, shape=(8, 8, 3), layout="channels_last", **settings):
 
 def load(tmp_path, network, query="pixels=unit"):
     network.save(tmp_path / "other.keras")
-    return foreign.classifier(f"{tmp_path}/other.keras?{query}")
+    return classifiers.classifier(f"{tmp_path}/other.keras?{query}")
 
 
 def twins(tmp_path, network, like, query="pixels=unit"):
@@ -267,11 +269,11 @@ def test_keras_json_changes_nothing(tmp_path, mobile_net):
         f"{tmp_path}/pooled.keras?pixels=unit",
         f"MobileNet:{mobile_net[1]}?alpha=0.25&image_size=32&classes=7",
     )
-    expected = [foreign.classifier(spec).logits_fn(IMAGES) for spec in specs]
+    expected = [classifiers.classifier(spec).logits_fn(IMAGES) for spec in specs]
     keras.config.set_image_data_format("channels_first")
     keras.config.set_floatx("float64")
     try:
-        found = [foreign.classifier(spec).logits_fn(IMAGES) for spec in specs]
+        found = [classifiers.classifier(spec).logits_fn(IMAGES) for spec in specs]
     finally:
         keras.config.set_image_data_format("channels_last")
         keras.config.set_floatx("float32")
@@ -285,7 +287,7 @@ def test_keras_json_changes_nothing(tmp_path, mobile_net):
 def test_a_background_class_is_dropped(tmp_path, background, kept):
     network = saved(tmp_path, dense("softmax"))
     query = f"pixels=unit&background={background}"
-    found = foreign.classifier(f"{tmp_path}/tiny.keras?{query}")
+    found = classifiers.classifier(f"{tmp_path}/tiny.keras?{query}")
     assert found.num_classes == 6
     logits = np.log(network(IMAGES / 255, training=False))[:, kept]
     np.testing.assert_allclose(
@@ -351,7 +353,7 @@ def test_other_inputs_are_refused_in_one_line(tmp_path, network, message):
 
 def test_a_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match=r"Received: no/such.keras"):
-        foreign.classifier("no/such.keras?pixels=raw")
+        classifiers.classifier("no/such.keras?pixels=raw")
 
 
 @pytest.fixture
@@ -367,7 +369,7 @@ def suite_data():
 @pytest.mark.parametrize(("split", "correct"), [("eli", 182), ("nips17", 155)])
 def test_a_real_network_knows_real_photographs(suite_data, split, correct):
     file = suite_data / "weights" / "mobilenet_v2_1.0_224_dequant.weights.h5"
-    found = foreign.classifier(f"MobileNetV2:{file}")
+    found = classifiers.classifier(f"MobileNetV2:{file}")
     images = folders.photographs(suite_data / "imagenet_sample", 224, split=split)
     dataset = images.test_batches(batch_size=50)
     record = evaluation.evaluate(found.logits_fn, dataset)

@@ -6,7 +6,7 @@ import pytest
 from jax import lax
 from jax import numpy as jnp
 
-from common.training.engine import jax_flops
+from common.engine import jax_flops
 
 IMAGES = np.zeros((2, 8, 8, 6), np.float32)
 

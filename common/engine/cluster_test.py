@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from common.training import cluster
+from common.engine import cluster
 
 TWO = {"worker": ["a:1", "b:1"]}
 LED = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}

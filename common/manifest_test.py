@@ -8,8 +8,8 @@ import subprocess
 import pytest
 import tensorflow as tf
 
+from common import errors, manifest
 from common import recipe as recipes
-from common.training import errors, manifest
 from tests.parts import PARTS
 
 MANIFEST = {

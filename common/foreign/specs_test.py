@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from common.evaluation import specs
+from common.foreign import specs
 
 OPTIONS = ("name", "image_size")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from common import recipe as recipes
-from common.training import cluster
+from common.engine import cluster
+from common.names import lookup
 
 NAMES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 
@@ -29,7 +29,7 @@ def make(name: str = "auto") -> tf.distribute.Strategy:
       ValueError: unknown name, a cluster in `TF_CONFIG` that could not come up or none
         for multi_worker, or tpu without a TPU.
     """
-    recipes.lookup(dict.fromkeys(NAMES), name, "--strategy")
+    lookup(dict.fromkeys(NAMES), name, "--strategy")
     if name == "auto":
         name = _fitting()
     if name == "multi_worker" and not cluster.check():

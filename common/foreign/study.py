@@ -14,11 +14,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from common import overrides
-from common import recipe as recipes
-from common.evaluation import accuracy, folders, foreign, transferability
+from common import manifest, overrides
+from common.evaluation import accuracy, transferability
 from common.evaluation import judges as judging
-from common.training import manifest
+from common.foreign import classifiers, folders
+from common.names import lookup
 
 CLEAN = "clean"  # the evaluation that every network has
 # What is said of a folder beside its images: where it changes, they are the same ones.
@@ -26,7 +26,7 @@ _BESIDE = ("left_out", "empty_classes", "first_classes")
 
 
 def study(
-    classifiers: Sequence[foreign.Classifier],
+    classifiers: Sequence[classifiers.Classifier],
     images: folders.Photographs,
     attacks: Mapping[str, Any],
     folder: pathlib.Path,
@@ -53,7 +53,7 @@ def study(
       ValueError: two networks of one name or of different classes, an unknown attack or
         seed, or images of other classes than a network has.
     """
-    shown = {name: recipes.lookup(attacks, name, "attack") for name in transfers}
+    shown = {name: lookup(attacks, name, "attack") for name in transfers}
     if not 0 <= seed < 2**32:
         raise ValueError(
             f"seed must be at least 0 and below 2**32. Received: seed={seed}"
@@ -91,7 +91,7 @@ def study(
 
 
 def _tasks(
-    classifiers: Sequence[foreign.Classifier],
+    classifiers: Sequence[classifiers.Classifier],
     attacks: Mapping[str, Any],
     shown: Mapping[str, Any],
 ) -> list[tuple[Any, Any, str, Any]]:
@@ -107,7 +107,7 @@ def _tasks(
     ]
 
 
-def _check_networks(classifiers: Sequence[foreign.Classifier]) -> None:
+def _check_networks(classifiers: Sequence[classifiers.Classifier]) -> None:
     names = [found.name for found in classifiers]
     if len(set(names)) < len(names):
         raise ValueError(
@@ -123,7 +123,7 @@ def _check_networks(classifiers: Sequence[foreign.Classifier]) -> None:
         )
 
 
-def _check_classes(found: foreign.Classifier, images: folders.Photographs) -> None:
+def _check_classes(found: classifiers.Classifier, images: folders.Photographs) -> None:
     received = f"{found.name} with {found.num_classes} classes"
     if images.num_classes not in (None, found.num_classes):
         raise ValueError(
@@ -145,8 +145,8 @@ def _warn(name: str, warnings: Iterable[str]) -> None:
 
 
 def _measured(
-    source: foreign.Classifier,
-    target: foreign.Classifier | None,
+    source: classifiers.Classifier,
+    target: classifiers.Classifier | None,
     attack: Any,
     *,
     judges: Mapping[str, judging.Judges],

@@ -11,9 +11,8 @@ from typing import Any
 
 import keras
 
-from common import overrides
+from common import engine, errors, overrides
 from common import recipe as recipes
-from common.training import engine, errors
 
 _NAME = "recipe.json"
 

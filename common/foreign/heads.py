@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from common import recipe as recipes
+from common.names import unknown
 
 _KERAS = "keras."  # beginning of the modules of its own classes
 _MOVES = (
@@ -89,7 +89,7 @@ def _chosen(names: list[str], output: str | None) -> int:
         return names.index(output)
     if output.isdecimal() and int(output) < len(names):
         return int(output)
-    raise ValueError(recipes.unknown(names, output, f"or ambiguous output of {listed}"))
+    raise ValueError(unknown(names, output, f"or ambiguous output of {listed}"))
 
 
 def _before_softmax(tensor: Any) -> Any:

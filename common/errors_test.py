@@ -1,6 +1,6 @@
 """The failure of a run is not wrong usage."""
 
-from common.training import errors
+from common import errors
 
 
 def test_a_run_error_is_told_apart_from_wrong_usage():

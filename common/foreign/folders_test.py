@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from common import evaluation
 from common.data import crops
-from common.evaluation import folders
+from common.foreign import folders
 
 
 def write(path, seed, size=(20, 28)):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from common.results import generated, studies
+from common.foreign import tables
+from common.results import generated
 
 IMAGES = {"folder": "photographs", "split": "held_out"}
 
@@ -37,7 +38,7 @@ def workdir(tmp_path):
 
 
 def test_errors_are_by_attack_and_growing_epsilon(workdir):
-    text = studies.errors("paper", workdir)
+    text = tables.errors("paper", workdir)
     assert "**A**, error on 50 clean images: 20.0 [11.2, 33.0] %" in text
     lines = text.splitlines()
     assert lines[2] == "| | eps=2 | eps=16 |"
@@ -55,38 +56,38 @@ def test_the_command_says_the_order_of_the_classes(tmp_path):
     record["images"]["classes"] = "numeric"
     path.write_text(json.dumps(record))
     command = "study 'photographs?split=held_out&classes=numeric' 'A:w.h5'"
-    assert command in studies.errors("paper", tmp_path)
+    assert command in tables.errors("paper", tmp_path)
 
 
 def test_a_warning_stands_below_the_table_of_its_network(workdir):
     write(workdir, "A", "clean", correct=0, warnings=["clean accuracy is near chance"])
-    first, second = studies.errors("paper", workdir).split("**B**")
+    first, second = tables.errors("paper", workdir).split("**B**")
     assert first.endswith("|\n\nWarning: clean accuracy is near chance.\n\n")
     assert "Warning" not in second
 
 
 def test_transfers_show_rate_count_and_error_of_the_target(workdir):
-    lines = studies.transfers("paper", workdir).splitlines()
+    lines = tables.transfers("paper", workdir).splitlines()
     assert lines[2] == "| A to B, fgsm | - (of 0); 20.0 | 35.0 (of 20); 40.0 |"
 
 
 def test_a_block_of_a_readme_names_them(workdir):
     for what in ("errors", "transfers"):
         text = generated.block(f"paper study {what}", workdir)
-        assert text == getattr(studies, what)("paper", workdir)
+        assert text == getattr(tables, what)("paper", workdir)
     with pytest.raises(ValueError, match="Nearest: errors"):
         generated.block("paper study error", workdir)
 
 
 def test_records_are_kept(workdir, tmp_path):
     records = tmp_path / "records"
-    studies.keep(workdir, "paper", records)
-    assert studies.read(records, "paper") == studies.read(workdir, "paper")
-    studies.keep(records, "paper", records)  # onto itself changes nothing
-    studies.keep(workdir, "other", records)  # a paper without a study
-    assert studies.read(records, "other") == {}
+    tables.keep(workdir, "paper", records)
+    assert tables.read(records, "paper") == tables.read(workdir, "paper")
+    tables.keep(records, "paper", records)  # onto itself changes nothing
+    tables.keep(workdir, "other", records)  # a paper without a study
+    assert tables.read(records, "other") == {}
 
 
 def test_a_study_that_was_not_run_says_so(tmp_path):
-    for block in (studies.errors, studies.transfers):
+    for block in (tables.errors, tables.transfers):
         assert block("paper", tmp_path).startswith("Not run yet")

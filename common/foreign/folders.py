@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from common import recipe as recipes
 from common.data import crops, listing, pipeline, unreadable
 from common.data.lazy import tf
-from common.evaluation import labels
+from common.foreign import labels
+from common.names import unknown
 
 _OPTIONS = ("split", "classes")
 
@@ -72,7 +72,7 @@ def options(spec: str) -> tuple[str, dict[str, str]]:
     for option in query.split("&") if query else ():
         name, _, value = option.partition("=")
         if name not in _OPTIONS:
-            raise ValueError(recipes.unknown(_OPTIONS, name, f"option in {spec}"))
+            raise ValueError(unknown(_OPTIONS, name, f"option in {spec}"))
         if not value or name in found:
             raise ValueError(f"Expected {name}=VALUE once. Received: {spec}")
         found[name] = value

@@ -22,10 +22,9 @@ import keras
 import numpy as np
 
 from common import backend
-from common import recipe as recipes
 from common.data import memory, order
-from common.training import cluster
-from common.training.engine import jax_flops
+from common.engine import cluster, jax_flops
+from common.names import lookup
 
 NAME, STRATEGIES = "JAX", ("auto", "one_device")
 VERSIONS = {"jax": jax.__version__}
@@ -47,7 +46,7 @@ def make(name: str = "auto") -> Any:
     Raises:
       ValueError: an unknown name, or a strategy or a cluster of TensorFlow.
     """
-    recipes.lookup(dict.fromkeys(STRATEGIES + _TENSORFLOW), name, "--strategy")
+    lookup(dict.fromkeys(STRATEGIES + _TENSORFLOW), name, "--strategy")
     if cluster.described():
         raise ValueError(
             "TF_CONFIG names a cluster of tf.distribute: set KERAS_BACKEND=tensorflow, "

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from common.evaluation import heads
+from common.foreign import heads
 
 IMAGES = np.random.default_rng(0).normal(size=(5, 4, 4, 3)).astype(np.float32)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.training import engine, errors, learner, strategy
-from common.training.engine import tensorflow_engine
+from common import engine, errors
+from common.engine import strategy, tensorflow_engine
+from common.training import learner
 
 
 @pytest.fixture

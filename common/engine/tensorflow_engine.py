@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from common import backend
-from common.training import errors, strategy
+from common import backend, errors
+from common.engine import strategy
 
 NAME, STRATEGIES = "TensorFlow", strategy.NAMES
 VERSIONS = {"tensorflow": tf.__version__}

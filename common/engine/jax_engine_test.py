@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from common.training.engine import jax_engine, tensorflow_engine
+from common.engine import jax_engine, tensorflow_engine
 from tests import under_jax
 
 TWO = "--xla_force_host_platform_device_count=2"
