@@ -71,7 +71,7 @@ def load(workdir: pathlib.Path, num_images: int) -> Trained:
             images, labels = _test_images(recipe, num_images)
         except FileNotFoundError:
             continue
-        evaluation = session.paper.evaluations_at(scale)["pgd_20"]
+        evaluation = session.paper.at(scale).evaluations["pgd_20"]
         description = (
             f"{RECIPE} at scale {scale}: {setting.network_name(recipe.network)} after "
             f"{recipe.num_steps:,} updates; the first {num_images} test images of "
@@ -104,7 +104,7 @@ def from_file(workdir: pathlib.Path, spec: str, num_images: int) -> Trained:
         f"{recipe.dataset.name}"
     )
     print(description, flush=True)
-    evaluation = session.paper.evaluations_at("small")["pgd_20"]
+    evaluation = session.paper.at("small").evaluations["pgd_20"]
     return Trained(network, images, labels, evaluation.attack, description)
 
 

@@ -135,7 +135,7 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     # Whatever keras.json says: the suite's images and layers are these.
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
-    paper.recipes_at(values.scale)
+    paper.at(values.scale)
     if values.deterministic:
         engine.make_deterministic()
     distribution = engine.make(values.strategy)
@@ -167,12 +167,12 @@ def run_all(session: runs.Session, names: Sequence[str]) -> None:
     """
     _refuse_overrides(session)
     paper, scale = session.paper, session.scale
-    known = paper.evaluations_at(scale)
-    names = list(dict.fromkeys(paper.run_name(scale, name) for name in names))
+    known = paper.at(scale).evaluations
+    names = list(dict.fromkeys(paper.at(scale).run_name(name) for name in names))
     targets = (
-        paper.run_name(scale, known[key].target)
+        paper.at(scale).run_name(known[key].target)
         for name in names
-        for key in paper.needed_evaluations(scale, name)
+        for key in paper.at(scale).needed_evaluations(name)
         if known[key].target
     )
     trained = list(dict.fromkeys([*names, *targets]))
@@ -187,9 +187,9 @@ def _list(session: runs.Session) -> int:
     paper, scale = session.paper, session.scale
     print(f"{paper.title}\nscale {scale}")
     kinds = {
-        "recipes": list(paper.recipes_at(scale)),
-        "evaluations": list(paper.evaluations_at(scale)),
-        "tables": [t.name for t in paper.tables if paper.cells(scale, t)],
+        "recipes": list(paper.at(scale).recipes),
+        "evaluations": list(paper.at(scale).evaluations),
+        "tables": [t.name for t in paper.tables if paper.at(scale).cells(t)],
     }
     for kind, names in kinds.items():
         print(f"{kind} ({len(names)}):", *_columns(names), sep="\n  ")
@@ -221,7 +221,7 @@ def _evaluate(session: runs.Session, name: str, *evaluations: str) -> int:
 
 def _table(session: runs.Session, name: str) -> int:
     table = session.paper.table(name)
-    cells = session.paper.cells(session.scale, table)
+    cells = session.paper.at(session.scale).cells(table)
     if not cells:
         raise ValueError(
             f"Table {name} has no cell at this scale; use another --scale. "
@@ -252,7 +252,7 @@ def _study(session: runs.Session, images: str, *specs: str) -> int:
         raise ValueError("study needs one or more classifiers. Received: none")
     if not session.is_chief:
         return GOOD
-    evaluations = session.paper.evaluations_at("paper")
+    evaluations = session.paper.at("paper").evaluations
     shown = [e.attack for e in evaluations.values() if e.target]
     attacks = {
         name: e.attack

@@ -52,7 +52,7 @@ def test_list_names_recipes_evaluations_and_tables(run):
 
 
 def test_many_names_are_listed_in_columns_from_top_to_bottom(run, tiny_paper):
-    plain = tiny_paper.recipe("digits", "plain")
+    plain = tiny_paper.at("digits").recipe("plain")
     names = [f"a_recipe_with_a_name_{n}" for n in range(61)]
     many = dataclasses.replace(
         tiny_paper,

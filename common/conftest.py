@@ -130,15 +130,15 @@ def open_session(tiny_paper, tmp_path):
 @pytest.fixture
 def with_twins(tiny_paper):
     """Returns the paper with an equal recipe, an averaged one, and transfers."""
-    plain = tiny_paper.recipe("digits", "plain")
+    plain = tiny_paper.at("digits").recipe("plain")
     by_name = {
         "plain": plain,
         "same": plain,
         "averaged": dataclasses.replace(plain, average=0.9, seed=1),
     }
-    attack = tiny_paper.evaluations_at("digits")["pgd_2"].attack
+    attack = tiny_paper.at("digits").evaluations["pgd_2"].attack
     shown = recipes.Evaluation(attack, seed=3, target="averaged", num_images=60)
-    known = {**tiny_paper.evaluations_at("digits"), "pgd_2_to_averaged": shown}
+    known = {**tiny_paper.at("digits").evaluations, "pgd_2_to_averaged": shown}
     rows = recipes.grid({"same": "same"}, {"to": "pgd_2_to_averaged"})
     return dataclasses.replace(
         tiny_paper,

@@ -197,70 +197,93 @@ class Paper:
     claims: tuple[Any, ...]
     reported: pathlib.Path
 
-    def recipe(self, scale: str, name: str) -> Recipe:
-        """Returns the recipe, or raises a ValueError that names the nearest."""
-        return lookup(self.recipes_at(scale), name, f"recipe of {self.name}")
-
     def table(self, name: str) -> Table:
         """Returns the table, or raises a ValueError that names the nearest."""
         tables = {table.name: table for table in self.tables}
         return lookup(tables, name, f"table of {self.name}")
 
-    def recipes_at(self, scale: str) -> Mapping[str, Recipe]:
-        """Returns the recipes of a scale by name."""
-        return lookup(self.recipes, scale, f"scale of {self.name}")
+    def at(self, scale: str) -> PaperAtScale:
+        """Returns the paper at a scale; a ValueError names the nearest known one."""
+        lookup(self.recipes, scale, f"scale of {self.name}")
+        return PaperAtScale(self, scale)
 
-    def evaluations_at(self, scale: str) -> Mapping[str, Evaluation]:
-        """Returns the evaluations of a scale by name."""
-        return lookup(self.evaluations, scale, f"scale of {self.name}")
 
-    def cells(self, scale: str, table: Table) -> tuple[Cell, ...]:
-        """Returns the cells of a table that exist at a scale."""
-        known = {TRAINING_TIME: Evaluation(), **self.evaluations_at(scale)}
+@dataclasses.dataclass(frozen=True)
+class PaperAtScale:
+    """A paper at one of its scales, as `Paper.at` gives it.
+
+    Attributes:
+      paper: which.
+      scale: a key of `paper.recipes`.
+    """
+
+    paper: Paper
+    scale: str
+
+    @property
+    def name(self) -> str:
+        """The paper's name."""
+        return self.paper.name
+
+    @property
+    def recipes(self) -> Mapping[str, Recipe]:
+        """The recipes of the scale by name."""
+        return self.paper.recipes[self.scale]
+
+    @property
+    def evaluations(self) -> Mapping[str, Evaluation]:
+        """The evaluations of the scale by name."""
+        return self.paper.evaluations[self.scale]
+
+    @property
+    def run_names(self) -> tuple[str, ...]:
+        """Names of the recipes without those that equal an earlier one."""
+        return tuple(dict.fromkeys(self.run_name(name) for name in self.recipes))
+
+    def recipe(self, name: str) -> Recipe:
+        """Returns the recipe, or raises a ValueError that names the nearest."""
+        return lookup(self.recipes, name, f"recipe of {self.name}")
+
+    def run_name(self, name: str) -> str:
+        """Returns the first recipe that is equal: equal recipes are one run."""
+        self.recipe(name)
+        return self._equals(name)[0]
+
+    def cells(self, table: Table) -> tuple[Cell, ...]:
+        """Returns the cells of a table that exist at this scale."""
+        known = {TRAINING_TIME: Evaluation(), **self.evaluations}
         return tuple(
             cell
             for cell in table.cells
-            if cell.recipe in self.recipes_at(scale)
+            if cell.recipe in self.recipes
             and all(
-                name in known and self._covers(scale, known[name], cell.recipe)
+                name in known and self._covers(known[name], cell.recipe)
                 for name in cell.evaluations
             )
         )
 
-    def run_name(self, scale: str, name: str) -> str:
-        """Returns the first recipe of the scale that is equal: equals are one run."""
-        self.recipe(scale, name)
-        return self._equals(scale, name)[0]
-
-    def run_names(self, scale: str) -> tuple[str, ...]:
-        """Returns the recipes of a scale without those that equal an earlier one."""
-        names = (self.run_name(scale, name) for name in self.recipes_at(scale))
-        return tuple(dict.fromkeys(names))
-
-    def needed_evaluations(self, scale: str, recipe: str) -> tuple[str, ...]:
+    def needed_evaluations(self, recipe: str) -> tuple[str, ...]:
         """Returns the evaluations that tables and claims ask of a recipe.
 
         What they ask of an equal recipe counts, since it is the same run.
         """
         pairs = [
             (cell.recipe, name)
-            for table in self.tables
-            for cell in self.cells(scale, table)
+            for table in self.paper.tables
+            for cell in self.cells(table)
             for name in cell.evaluations
         ]
-        pairs += [pair for claim in self.claims for pair in claim.needs]
-        equals, known = self._equals(scale, recipe), self.evaluations_at(scale)
+        pairs += [pair for claim in self.paper.claims for pair in claim.needs]
+        equals, known = self._equals(recipe), self.evaluations
         names = dict.fromkeys(e for r, e in pairs if r in equals and e in known)
-        return tuple(e for e in names if self._covers(scale, known[e], recipe))
+        return tuple(e for e in names if self._covers(known[e], recipe))
 
-    def _equals(self, scale: str, name: str) -> tuple[str, ...]:
-        recipes = self.recipes_at(scale)
-        return tuple(
-            r for r in recipes if name in recipes and recipes[r] == recipes[name]
-        )
+    def _equals(self, name: str) -> tuple[str, ...]:
+        known = self.recipes
+        return tuple(r for r in known if name in known and known[r] == known[name])
 
-    def _covers(self, scale: str, evaluation: Evaluation, recipe: str) -> bool:
-        return any(evaluation.covers(name) for name in self._equals(scale, recipe))
+    def _covers(self, evaluation: Evaluation, recipe: str) -> bool:
+        return any(evaluation.covers(name) for name in self._equals(recipe))
 
 
 def to_dict(value: Any) -> Any:

@@ -90,8 +90,8 @@ def paper():
 
 def test_a_scale_has_the_cells_whose_recipe_and_evaluation_it_has():
     table = paper().table("cifar10")
-    assert len(paper().cells("paper", table)) == 12
-    small = [(c.recipe, c.evaluation) for c in paper().cells("small", table)]
+    assert len(paper().at("paper").cells(table)) == 12
+    small = [(c.recipe, c.evaluation) for c in paper().at("small").cells(table)]
     assert small == [
         ("natural", "clean"),
         ("natural", "training_time"),
@@ -113,7 +113,7 @@ def test_a_scale_has_the_cells_whose_recipe_and_evaluation_it_has():
     ],
 )
 def test_a_recipe_needs_what_tables_and_claims_ask_of_it_once(scale, name, needed):
-    assert paper().needed_evaluations(scale, name) == needed
+    assert paper().at(scale).needed_evaluations(name) == needed
 
 
 def test_an_evaluation_covers_all_recipes_or_those_it_names():
@@ -125,10 +125,10 @@ def test_an_evaluation_covers_all_recipes_or_those_it_names():
 @pytest.mark.parametrize(
     ("look_up", "message"),
     [
-        (lambda: paper().recipe("smal", "natural"), "scale of free_at.*: small"),
-        (lambda: paper().recipe("small", "natura"), "recipe of free_at.*: natural"),
+        (lambda: paper().at("smal").recipe("natural"), "scale of free_at.*: small"),
+        (lambda: paper().at("small").recipe("natura"), "recipe of free_at.*: natural"),
         (lambda: paper().table("cifar1"), "table of free_at.*: cifar10"),
-        (lambda: paper().evaluations_at("papr"), "scale of free_at.*: paper"),
+        (lambda: paper().at("papr").evaluations, "scale of free_at.*: paper"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(look_up, message):
@@ -137,25 +137,25 @@ def test_an_unknown_name_is_refused_with_the_nearest(look_up, message):
 
 
 def test_a_known_name_is_found():
-    assert paper().recipe("small", "natural") is PARTS
+    assert paper().at("small").recipe("natural") is PARTS
     assert paper().table("again").title == "The same."
 
 
 def test_equal_recipes_are_one_run():
-    assert paper().run_name("small", "again") == "natural"
-    assert paper().run_name("small", "free_8") == "free_8"
-    assert paper().run_names("small") == ("natural", "free_8")
+    assert paper().at("small").run_name("again") == "natural"
+    assert paper().at("small").run_name("free_8") == "free_8"
+    assert paper().at("small").run_names == ("natural", "free_8")
     with pytest.raises(ValueError, match="Received: agin"):
-        paper().run_name("small", "agin")
+        paper().at("small").run_name("agin")
 
 
 def test_a_cell_of_two_evaluations_needs_both():
-    cells = paper().cells("small", paper().table("ratio"))
+    cells = paper().at("small").cells(paper().table("ratio"))
     assert [(c.recipe, c.evaluations) for c in cells] == [
         ("natural", ("ratio", "clean"))
     ]
     assert cells[0].metric == "ratio"
-    assert paper().cells("paper", paper().table("ratio")) == ()
+    assert paper().at("paper").cells(paper().table("ratio")) == ()
 
 
 @pytest.mark.parametrize("average", [-0.1, 1.0])

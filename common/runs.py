@@ -46,7 +46,7 @@ def train(session: Session, name: str) -> None:
         notes={
             "paper": session.paper.name,
             "scale": session.scale,
-            "name": session.paper.run_name(session.scale, name),
+            "name": session.paper.at(session.scale).run_name(name),
             "overrides": list(session.overrides),
         },
     )
@@ -132,8 +132,8 @@ def _save_examples(
 def _wanted(
     session: Session, name: str, asked: tuple[str, ...]
 ) -> Mapping[str, recipes.Evaluation]:
-    known = session.paper.evaluations_at(session.scale)
-    names = asked or session.paper.needed_evaluations(session.scale, name)
+    known = session.paper.at(session.scale).evaluations
+    names = asked or session.paper.at(session.scale).needed_evaluations(name)
     wanted = {key: lookup(known, key, "evaluation") for key in names}
     if session.branch:
         wanted = {

@@ -131,7 +131,7 @@ def test_weights_of_another_recipe_are_not_evaluated(open_session):
     session = open_session()
     runs.train(session, "plain")
     paper = session.paper
-    other = dataclasses.replace(paper.recipe("digits", "plain"), l2=0.1)
+    other = dataclasses.replace(paper.at("digits").recipe("plain"), l2=0.1)
     changed = dataclasses.replace(paper, recipes={"digits": {"plain": other}})
     with pytest.raises(errors.RunError, match=r"recipe\.l2: 0\.0002 != 0\.1"):
         runs.evaluate(open_session(paper=changed), "plain")
@@ -225,7 +225,7 @@ def test_a_transfer_is_judged_by_the_target_on_images_drawn_by_the_seed(
         )
     )
     images, labels = images[positions], labels[positions]
-    attack = with_twins.evaluations_at("digits")["pgd_2_to_averaged"].attack
+    attack = with_twins.at("digits").evaluations["pgd_2_to_averaged"].attack
     adv_images = attack(source, images, labels, seed=3)
     survived = np.argmax(target(adv_images), -1) == labels
     run = measured.Run(session.run_dir("plain"))

@@ -64,12 +64,12 @@ class Session:
 
     def recipe(self, name: str) -> recipes.Recipe:
         """Returns the recipe with the overrides applied."""
-        recipe = self.paper.recipe(self.scale, name)
+        recipe = self.paper.at(self.scale).recipe(name)
         return overrides.override(recipe, self.overrides)
 
     def run_dir(self, name: str) -> pathlib.Path:
         """Returns the folder of a run; equal recipes share it, overrides name it."""
-        name = self.paper.run_name(self.scale, name)
+        name = self.paper.at(self.scale).run_name(name)
         suffix = "".join(f"@{assignment}" for assignment in self.overrides)
         folder = re.sub(r"[^\w@=.,+-]", "_", name + suffix)
         return self.workdir / self.paper.name / self.scale / folder

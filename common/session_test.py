@@ -41,9 +41,9 @@ class _Mixture(keras.Model):
 def mixture(tiny_paper):
     """Returns a paper of two networks with branches, and evaluations through each."""
     plain = dataclasses.replace(
-        tiny_paper.recipe("digits", "plain"), network=Mixture(), probe=None
+        tiny_paper.at("digits").recipe("plain"), network=Mixture(), probe=None
     )
-    attack = tiny_paper.evaluations_at("digits")["pgd_2"].attack
+    attack = tiny_paper.at("digits").evaluations["pgd_2"].attack
     known = {
         "clean": recipes.Evaluation(),
         "clean_adversarial": recipes.Evaluation(branch="adversarial"),
@@ -123,7 +123,7 @@ def test_an_evaluation_goes_through_its_branch(open_session, mixture):
     runs.evaluate(session, "plain", ("clean", "clean_adversarial", "pgd_2"))
     images, labels = all_images(session)
     network, run = session.network("plain"), measured.Run(session.run_dir("plain"))
-    attack = mixture.evaluations_at("digits")["pgd_2"].attack
+    attack = mixture.at("digits").evaluations["pgd_2"].attack
 
     def right(images, branch):
         return np.argmax(network(images, branch=branch), -1) == labels
@@ -181,7 +181,7 @@ def test_a_transfer_attacks_through_the_branch_and_shows_the_first_of_the_target
     def adversarial(images):
         return source(images, branch="adversarial")
 
-    attack = mixture.evaluations_at("digits")["pgd_2"].attack
+    attack = mixture.at("digits").evaluations["pgd_2"].attack
     shown = target(attack(adversarial, images, labels, seed=0), branch="clean")
     run = measured.Run(session.run_dir("plain"))
     survived = run.survived("pgd_2_to_other")

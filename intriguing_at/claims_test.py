@@ -6,7 +6,7 @@ from intriguing_at import PAPER, claims
 
 
 def needs_of(claim, scale):
-    recipes, known = PAPER.recipes_at(scale), PAPER.evaluations_at(scale)
+    recipes, known = PAPER.at(scale).recipes, PAPER.at(scale).evaluations
     return all(
         r in recipes and e in known and known[e].covers(r) for r, e in claim.needs
     )
@@ -59,7 +59,7 @@ def test_the_two_kinds_of_image_meet_their_own_branch_alone():
 
 def test_both_sides_of_a_comparison_see_as_many_images():
     for scale in ("paper", "small", "digits"):
-        known = PAPER.evaluations_at(scale)
+        known = PAPER.at(scale).evaluations
         for claim in claims.CLAIMS:
             for comparison in claim.comparisons:
                 found = {

@@ -228,12 +228,12 @@ def test_reported_numbers_say_which_networks_had_autoaugment():
 
 
 def test_scale_small_shows_its_own_steps_and_strategies():
-    cells = PAPER.cells("small", by_name("iterations"))
+    cells = PAPER.at("small").cells(by_name("iterations"))
     assert {cell.column for cell in cells} == {"PGD-10", "PGD-100", "PGD-500"}
     assert len(cells) == 15
-    rows = {cell.row for cell in PAPER.cells("small", by_name("clean_share"))}
+    rows = {cell.row for cell in PAPER.at("small").cells(by_name("clean_share"))}
     assert rows == {"clean=100", "clean=20", "clean=0"}
-    shown = {t.name for t in tables.TABLES if PAPER.cells("small", t)}
+    shown = {t.name for t in tables.TABLES if PAPER.at("small").cells(t)}
     assert shown == {
         *("clean_share", "iterations", "mixture", "normalizers", "ablation"),
         "success",

@@ -7,7 +7,7 @@ from kurakin2017 import PAPER, claims
 
 
 def needs_of(claim, scale):
-    known = PAPER.recipes_at(scale), PAPER.evaluations_at(scale)
+    known = PAPER.at(scale).recipes, PAPER.at(scale).evaluations
     return all(r in known[0] and e in known[1] for r, e in claim.needs)
 
 

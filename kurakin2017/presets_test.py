@@ -168,7 +168,7 @@ def test_mnist_is_attacked_at_shares_of_the_range_and_nothing_else_is():
 
 def test_a_table_of_mnist_asks_for_nothing_of_imagenet():
     for name in presets.MNIST:
-        needed = PAPER.needed_evaluations("paper", name)
+        needed = PAPER.at("paper").needed_evaluations(name)
         wanted = {e for e in needed if e == "clean" or e.startswith("fgsm_mnist_")}
         if not name.startswith("mnist_natural"):
             wanted |= {e for e in needed if "_mnist_" in e}

@@ -38,7 +38,7 @@ def test_as_many_numbers_are_reported_as_the_tables_print():
     }
     for name, count in counts.items():
         if not name.startswith("mnist"):
-            assert len(PAPER.cells("paper", by_name(name))) == count
+            assert len(PAPER.at("paper").cells(by_name(name))) == count
 
 
 def test_the_numbers_of_the_tables_are_marked_as_remembered():
@@ -127,9 +127,9 @@ def test_ratios_and_leaks_relate_two_evaluations_of_one_network():
 
 
 def test_every_scale_shows_its_own_radii():
-    cells = PAPER.cells("digits", by_name("figure3"))
+    cells = PAPER.at("digits").cells(by_name("figure3"))
     assert {cell.column for cell in cells} == {f"eps={e}" for e in (8, 16, 32, 64)}
-    cells = PAPER.cells("small", by_name("figure3"))
+    cells = PAPER.at("small").cells(by_name("figure3"))
     assert {cell.column for cell in cells} == {f"eps={e}" for e in (2, 4, 8, 16)}
 
 

@@ -31,7 +31,7 @@ def by_name(name):
 
 def needs_of(claim, scale):
     """Whether a scale has everything that a claim reads."""
-    recipes, known = PAPER.recipes_at(scale), PAPER.evaluations_at(scale)
+    recipes, known = PAPER.at(scale).recipes, PAPER.at(scale).evaluations
     timed = {
         name
         for c in claim.comparisons
@@ -110,7 +110,7 @@ def numbers(tables, *, of_200_steps=False):
     With `of_200_steps`, the strong attack has the numbers of 200 steps too.
     """
     known = {
-        (PAPER.run_name("paper", cell.recipe), cell.evaluation): record.value
+        (PAPER.at("paper").run_name(cell.recipe), cell.evaluation): record.value
         for (table, row, column), record in reported.by_cell(PAPER).items()
         if table in tables
         for cell in PAPER.table(table).cells
@@ -136,7 +136,7 @@ def leads(comparison):
     A source has one seed, which stands for the other.
     """
     needs = [
-        (PAPER.run_name("paper", recipe.removesuffix("_seed1")), evaluation)
+        (PAPER.at("paper").run_name(recipe.removesuffix("_seed1")), evaluation)
         for recipe, evaluation in comparison.needs
     ]
     signs = (1, -1, -1, 1)[: len(needs)]

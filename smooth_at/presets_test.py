@@ -59,7 +59,7 @@ UPDATES = [
         marks=() if f"{scale} {name}" in QUICK else pytest.mark.slow,
     )
     for scale in ("digits", "small")
-    for name in PAPER.run_names(scale)
+    for name in PAPER.at(scale).run_names
     if not name.endswith("_seed1")
 ]
 
@@ -74,8 +74,8 @@ def test_every_scale_has_its_recipes():
 @pytest.mark.parametrize("scale", SCALES)
 def test_relu_without_a_better_gradient_is_one_run(scale):
     named = presets.RECIPES[scale]
-    assert PAPER.run_name(scale, "table1_none") == "relu"
-    assert len(PAPER.run_names(scale)) == len(named) - 1
+    assert PAPER.at(scale).run_name("table1_none") == "relu"
+    assert len(PAPER.at(scale).run_names) == len(named) - 1
 
 
 def test_the_rate_falls_to_a_tenth_after_30_60_and_90_of_100_passes():

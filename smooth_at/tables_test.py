@@ -68,7 +68,7 @@ def test_each_source_has_its_own_tables_and_is_in_all_of_them():
         for name in group:
             for cell in by_name(name).cells:
                 record = known.get((name, cell.row, cell.column))
-                run = PAPER.run_name("paper", cell.recipe)
+                run = PAPER.at("paper").run_name(cell.recipe)
                 numbers[run, cell.evaluation].add(record.value if record else None)
                 if record:
                     assert ("README" in record.source) == (group == README)
@@ -204,7 +204,7 @@ def test_the_steps_in_the_heading_are_those_of_the_attack():
 
 def test_scale_small_shows_its_own_steps_and_activations():
     def shown(name):
-        cells = PAPER.cells("small", by_name(name))
+        cells = PAPER.at("small").cells(by_name(name))
         rows = dict.fromkeys(cell.row for cell in cells)
         return list(rows), set(dict.fromkeys(cell.column for cell in cells))
 

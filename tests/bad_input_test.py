@@ -18,7 +18,7 @@ from free_at.algorithm import FreeTraining, PGDTraining
 
 PGD = functools.partial(attacks.PGD, epsilon=8.0, step_size=2.0, num_steps=2)
 FREE = dataclasses.replace(
-    PAPER.recipe("digits", "cifar10_free_8"),
+    PAPER.at("digits").recipe("cifar10_free_8"),
     network=models.WideResNet(depth=8, width=1, stem_stride=2),
     num_steps=2,
     probe=None,
@@ -74,7 +74,7 @@ def attacked(images, labels=(1,)):
 
 
 def set_field(assignment):
-    overrides.override(PAPER.recipe("digits", "cifar10_pgd_7"), [assignment])
+    overrides.override(PAPER.at("digits").recipe("cifar10_pgd_7"), [assignment])
 
 
 def another_recipe(run_dir):

@@ -30,7 +30,7 @@ def test_kept_records_are_of_the_recipes_and_attacks_of_today(name):
         moved = runs["cifar10_pgd_7"].manifest["recipe"]["network"]
         assert moved.pop("synchronized") is False
     found = diagnostics.diagnose(
-        runs, paper.recipes_at("small"), paper.evaluations_at("small")
+        runs, paper.at("small").recipes, paper.at("small").evaluations
     )
     assert not [finding for finding in found if finding.kind == "record"]
 

@@ -25,8 +25,8 @@ from free_at.algorithm import FreeTraining
 RECIPES = {
     (paper, name): recipe
     for paper in reproduce.PAPERS
-    for name, recipe in packages.find(paper).recipes_at("paper").items()
-    if name in packages.find(paper).run_names("paper")
+    for name, recipe in packages.find(paper).at("paper").recipes.items()
+    if name in packages.find(paper).at("paper").run_names
 }
 FAST = (  # one of each network
     ("free_at", "cifar10_free_8"),
@@ -146,9 +146,9 @@ def may_stay(network, path):
 def one_step_evaluations(paper, name):
     """Returns the kinds of attack of its columns, cut to one step and one start."""
     found = packages.find(paper)
-    known = found.evaluations_at("paper")
+    known = found.at("paper").evaluations
     kinds = {}
-    for key in found.needed_evaluations("paper", name):
+    for key in found.at("paper").needed_evaluations(name):
         attack = known[key].attack
         if attack is not None:
             fields = {f.name for f in dataclasses.fields(attack)}

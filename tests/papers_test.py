@@ -43,7 +43,7 @@ def test_the_paper_map_names_what_exists_and_the_readme_shows_it(paper, part, pa
 
 @pytest.mark.parametrize(("paper", "scale", "name"), RECIPES)
 def test_a_recipe_is_json(paper, scale, name):
-    record = recipes.to_dict(packages.find(paper).recipe(scale, name))
+    record = recipes.to_dict(packages.find(paper).at(scale).recipe(name))
     assert json.loads(json.dumps(record)) == record
 
 
@@ -53,7 +53,7 @@ def test_an_evaluation_is_json_and_its_target_a_recipe(paper):
         for evaluation in named.values():
             record = recipes.to_dict(evaluation)
             assert json.loads(json.dumps(record)) == record
-            known = ("", *packages.find(paper).recipes_at(scale))
+            known = ("", *packages.find(paper).at(scale).recipes)
             assert evaluation.target in known
 
 
@@ -74,9 +74,9 @@ def test_every_recipe_of_the_paper_scale_is_in_a_table_or_a_claim(paper):
     found = packages.find(paper)
     used = {cell.recipe for table in found.tables for cell in table.cells}
     used |= {recipe for claim in found.claims for recipe, _ in claim.needs}
-    evaluations = found.evaluations_at("paper").values()
+    evaluations = found.at("paper").evaluations.values()
     used |= {evaluation.target for evaluation in evaluations}
-    assert set(found.recipes_at("paper")) <= used
+    assert set(found.at("paper").recipes) <= used
 
 
 @pytest.mark.parametrize("paper", PAPERS)
@@ -121,5 +121,5 @@ def test_a_claim_is_about_recipes_and_evaluations_of_the_paper_scale(paper):
     assert len(set(names)) == len(names)
     for claim in found.claims:
         for recipe, evaluation in claim.needs:
-            assert recipe in found.recipes_at("paper")
-            assert evaluation in found.evaluations_at("paper")
+            assert recipe in found.at("paper").recipes
+            assert evaluation in found.at("paper").evaluations

@@ -42,8 +42,8 @@ def of(paper: str, scale: str, workdir: pathlib.Path) -> Iterator[str]:
     value = packages.find(paper)
     found = diagnostics.diagnose(
         measured.distinct(measured.runs_of(value, scale, workdir)),
-        value.recipes_at(scale),
-        value.evaluations_at(scale),
+        value.at(scale).recipes,
+        value.at(scale).evaluations,
     )
     for finding in found:
         yield f"warning {finding.recipe}: {finding.kind}: {finding.message}"

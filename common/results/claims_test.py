@@ -139,7 +139,7 @@ def test_a_failure_outweighs_a_missing_record(tmp_path, pair):
 
 def test_needs_lists_each_evaluation_once_and_no_times(paper):
     assert paper.claims[0].needs == (LEFT, RIGHT)
-    assert paper.needed_evaluations("paper", "free_4") == (
+    assert paper.at("paper").needed_evaluations("free_4") == (
         "clean",
         "pgd_20",
         "pgd_20_eps2",

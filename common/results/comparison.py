@@ -95,7 +95,7 @@ def compare(
             runs.get(cell.recipe),
         )
         for table in paper.tables
-        for cell in paper.cells(scale, table)
+        for cell in paper.at(scale).cells(table)
     ]
     return cells if scale != "paper" else [_judged(cell, paper) for cell in cells]
 
@@ -189,7 +189,7 @@ def _kind(cell: ComparedCell, paper: recipe.Paper) -> str:
     """Returns the key of `SEED_SPREAD` for what a cell counts."""
     if cell.metric in SEED_SPREAD:
         return cell.metric
-    attack = paper.evaluations_at("paper")[cell.evaluation].attack
+    attack = paper.at("paper").evaluations[cell.evaluation].attack
     return "clean" if attack is None else "robust"
 
 

@@ -10,7 +10,7 @@ from common.results import diagnostics, measured
 
 def diagnose(tmp_path, paper=None):
     runs = measured.find(tmp_path / "runs", "fake", "paper")
-    now = (paper.recipes_at("paper"), paper.evaluations_at("paper")) if paper else None
+    now = (paper.at("paper").recipes, paper.at("paper").evaluations) if paper else None
     found = diagnostics.diagnose(runs, *(now or ({}, {})))
     return [(f.kind, f.message) for f in found]
 
@@ -142,9 +142,9 @@ def test_records_of_what_a_name_stood_for_before_are_named(
 ):
     write_run("free_4", {"pgd_20": outcomes(500), "clean": outcomes(800)})
     assert diagnose(tmp_path, paper) == []
-    recipe = dataclasses.replace(paper.recipe("paper", "free_4"), num_steps=20)
+    recipe = dataclasses.replace(paper.at("paper").recipe("free_4"), num_steps=20)
     attack = dataclasses.replace(
-        paper.evaluations_at("paper")["pgd_20"].attack, epsilon=8.0
+        paper.at("paper").evaluations["pgd_20"].attack, epsilon=8.0
     )
     changed = dataclasses.replace(
         paper,

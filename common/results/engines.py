@@ -19,7 +19,7 @@ def markdown(paper: str, scale: str, workdir: pathlib.Path, name: str) -> str:
       name: of the recipe.
     """
     found = packages.find(paper)
-    evaluations = found.needed_evaluations(scale, name)
+    evaluations = found.at(scale).needed_evaluations(name)
     lines = [["engine", *evaluations, "minutes"]]
     lines += [["---"] * len(lines[0])]
     for title, folder in (("TensorFlow", workdir), ("JAX", workdir / JAX)):

@@ -191,7 +191,7 @@ def runs_of(paper: Paper, scale: str, workdir: str | pathlib.Path) -> dict[str, 
       workdir: folder that holds `PAPER/SCALE/RECIPE/`.
     """
     found = find(workdir, paper.name, scale)
-    folders = {name: paper.run_name(scale, name) for name in paper.recipes_at(scale)}
+    folders = {name: paper.at(scale).run_name(name) for name in paper.at(scale).recipes}
     return {name: found[path] for name, path in folders.items() if path in found}
 
 

@@ -61,17 +61,17 @@ def regress(
     paper = packages.find(paper)
     new = measured.runs_of(paper, scale, workdir)
     old = measured.runs_of(paper, scale, baseline_workdir)
-    known = {recipe.TRAINING_TIME: recipe.Evaluation(), **paper.evaluations_at(scale)}
+    known = {recipe.TRAINING_TIME: recipe.Evaluation(), **paper.at(scale).evaluations}
     return [
         _regressed(
             table.name,
             cell,
             new.get(cell.recipe),
             old.get(cell.recipe),
-            here=(paper.recipe(scale, cell.recipe), known[cell.evaluation].attack),
+            here=(paper.at(scale).recipe(cell.recipe), known[cell.evaluation].attack),
         )
         for table in paper.tables
-        for cell in paper.cells(scale, table)
+        for cell in paper.at(scale).cells(table)
     ]
 
 

@@ -95,7 +95,7 @@ def write_report(
 def _answers(paper: recipe.Paper, scale: str, workdir: str | pathlib.Path) -> Answers:
     runs = measured.distinct(measured.runs_of(paper, scale, workdir))
     for name, run in measured.find(workdir, paper.name, scale).items():
-        if name not in paper.recipes_at(scale):  # a run with overrides
+        if name not in paper.at(scale).recipes:  # a run with overrides
             runs[name] = run
     return Answers(
         paper=paper,
@@ -104,7 +104,7 @@ def _answers(paper: recipe.Paper, scale: str, workdir: str | pathlib.Path) -> An
         cells=comparison.compare(paper, scale, workdir),
         results=claims.check_claims(paper, scale, workdir),
         findings=diagnostics.diagnose(
-            runs, paper.recipes_at(scale), paper.evaluations_at(scale)
+            runs, paper.at(scale).recipes, paper.at(scale).evaluations
         ),
     )
 

@@ -46,7 +46,7 @@ def test_another_scale_says_that_nothing_is_compared(
 def test_a_regression_prints_both_runs_and_the_test(
     tmp_path, paper, write_run, outcomes
 ):
-    changed = dataclasses.replace(paper.recipe("paper", "natural"), num_steps=9)
+    changed = dataclasses.replace(paper.at("paper").recipe("natural"), num_steps=9)
     write_run("natural", {"clean": outcomes(510)}, recipe=recipe.to_dict(changed))
     write_run("natural", {"clean": outcomes(500)}, workdir="old")
     runs = tmp_path / "runs"

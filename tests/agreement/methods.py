@@ -76,7 +76,7 @@ def of_digits(paper: Any, name: str, *, network: Any = None, **fields: Any) -> A
 
     Further fields are the method's.
     """
-    found = paper.PAPER.recipe("digits", name)
+    found = paper.PAPER.at("digits").recipe(name)
     return dataclasses.replace(
         found,
         network=network or dataclasses.replace(found.network, activation="silu"),
