@@ -14,7 +14,8 @@ from keras import ops
 from common import attacks, data, runs
 from common import recipe as recipes
 from common.engine import strategy
-from common.results.claims import Claim, Difference
+from common.results.claims import Claim
+from common.results.margins import difference
 from common.training import Method, optimizers, schedules
 
 ATTACK = attacks.PGD(epsilon=40.0, step_size=10.0, num_steps=2)
@@ -96,7 +97,7 @@ def tiny_paper(tiny_recipe: recipes.Recipe, tmp_path: pathlib.Path) -> recipes.P
         name="stronger",
         statement="The attack finds more errors than there are.",
         source="Section 9",
-        comparisons=(Difference(("plain", "clean"), ("plain", "pgd_2"), at_least=0.0),),
+        comparisons=(difference(("plain", "clean"), ("plain", "pgd_2"), at_least=0.0),),
         expected_at=("digits",),
     )
     return recipes.Paper(

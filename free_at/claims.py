@@ -12,7 +12,8 @@ leave unfinished; there m decides how many different images a network has seen.
 
 from __future__ import annotations
 
-from common.results.claims import Claim, Difference, TimeRatio
+from common.results.claims import Claim
+from common.results.margins import difference, gain, time_ratio
 
 NATURAL, PGD_7 = "cifar10_natural", "cifar10_pgd_7"
 FREE_2, FREE_4, FREE_8 = "cifar10_free_2", "cifar10_free_4", "cifar10_free_8"
@@ -34,9 +35,9 @@ CLAIMS = (
         source=README,
         # The direction is the claim, so no margin; paper: 3.56, 3.62, 1.87 points.
         comparisons=(
-            Difference((NATURAL, "clean"), (FREE_2, "clean"), at_least=0.0),
-            Difference((FREE_2, "clean"), (FREE_4, "clean"), at_least=0.0),
-            Difference((FREE_4, "clean"), (FREE_8, "clean"), at_least=0.0),
+            gain(NATURAL, FREE_2, "clean", at_least=0.0),
+            gain(FREE_2, FREE_4, "clean", at_least=0.0),
+            gain(FREE_4, FREE_8, "clean", at_least=0.0),
         ),
     ),
     Claim(
@@ -45,8 +46,8 @@ CLAIMS = (
         source="memory, table CIFAR-10; the same with PGD-100 in the author README",
         # The direction is the claim, so no margin; paper: 7.23 and 5.67 points.
         comparisons=(
-            Difference((FREE_4, "pgd_20"), (FREE_2, "pgd_20"), at_least=0.0),
-            Difference((FREE_8, "pgd_20"), (FREE_4, "pgd_20"), at_least=0.0),
+            gain(FREE_4, FREE_2, "pgd_20", at_least=0.0),
+            gain(FREE_8, FREE_4, "pgd_20", at_least=0.0),
         ),
     ),
     Claim(
@@ -57,7 +58,7 @@ CLAIMS = (
         # Paper: at most 1.05. 1.25 leaves room for the gradient of the first
         # convolution's input, a larger share of a small network, and for timer noise.
         comparisons=tuple(
-            TimeRatio(free, NATURAL, at_most=1.25) for free in (FREE_2, FREE_4, FREE_8)
+            time_ratio(free, NATURAL, at_most=1.25) for free in (FREE_2, FREE_4, FREE_8)
         ),
     ),
     Claim(
@@ -66,11 +67,11 @@ CLAIMS = (
         source="memory for PGD-20, author README for the time, table CIFAR-10",
         comparisons=(
             # Paper: +0.98. One point below still is "as robust": seeds differ by that.
-            Difference((FREE_8, "pgd_20"), (PGD_7, "pgd_20"), at_least=-1.0),
+            gain(FREE_8, PGD_7, "pgd_20", at_least=-1.0),
             # Paper: 6.9, and 7 to 30 times in the abstract, which speaks of all others'
             # training. 7-PGD needs 8 passes for 1; an attack pass skips the weight
             # gradients, about half of a pass's work, so half of 8 is safe to ask.
-            TimeRatio(PGD_7, FREE_8, at_least=4.0),
+            time_ratio(PGD_7, FREE_8, at_least=4.0),
         ),
     ),
     Claim(
@@ -81,8 +82,8 @@ CLAIMS = (
         # Paper: 0.63 and 0.49 points, at other m up to 0.80; 1.5 is about twice that,
         # for networks whose rates, and with them their spread, differ.
         comparisons=(
-            Difference((FREE_8, "pgd_20"), (FREE_8, "pgd_100"), at_most=1.5),
-            Difference((FREE_8, "pgd_20"), (FREE_8, "pgd_20_restarts_10"), at_most=1.5),
+            difference((FREE_8, "pgd_20"), (FREE_8, "pgd_100"), at_most=1.5),
+            difference((FREE_8, "pgd_20"), (FREE_8, "pgd_20_restarts_10"), at_most=1.5),
         ),
     ),
     Claim(
@@ -91,7 +92,7 @@ CLAIMS = (
         source=README,
         # Paper: +0.41. One point is twice that, with the sign reversed.
         comparisons=(
-            Difference((FREE_8, "cw_100"), (FREE_8, "pgd_100"), at_least=-1.0),
+            difference((FREE_8, "cw_100"), (FREE_8, "pgd_100"), at_least=-1.0),
         ),
     ),
     Claim(
@@ -101,9 +102,7 @@ CLAIMS = (
         source="author README, table CIFAR-100",
         # The direction is the claim, so no margin; paper: 2.26 and 3.06 points.
         comparisons=tuple(
-            Difference(
-                ("cifar100_free_8", name), ("cifar100_pgd_7", name), at_least=0.0
-            )
+            gain("cifar100_free_8", "cifar100_pgd_7", name, at_least=0.0)
             for name in ("clean", "pgd_100")
         ),
     ),
@@ -113,7 +112,7 @@ CLAIMS = (
         source=FIGURE,
         # The direction is the claim, so no margin; paper: 7.04, 1.53 and 3.37 points.
         comparisons=tuple(
-            Difference(imagenet(4, 2), imagenet(num_replays, 2), at_least=0.0)
+            difference(imagenet(4, 2), imagenet(num_replays, 2), at_least=0.0)
             for num_replays in (2, 6, 8)
         ),
     ),
@@ -124,7 +123,7 @@ CLAIMS = (
         source=FIGURE,
         # The direction is the claim; paper, clean: 4.3, 6.4; PGD-50: 11.5, 15.1.
         comparisons=tuple(
-            Difference(imagenet(4, low, name), imagenet(4, high, name), at_least=0.0)
+            difference(imagenet(4, low, name), imagenet(4, high, name), at_least=0.0)
             for name in ("clean", "")
             for low, high in ((2, 4), (4, 7))
         ),
@@ -134,6 +133,6 @@ CLAIMS = (
         statement="On ImageNet at epsilon 7, Free m=2 keeps no robustness, m=4 does.",
         source=FIGURE,
         # Paper: 16.7 points, m=2 being at 0.0; more than half of them.
-        comparisons=(Difference(imagenet(4, 7), imagenet(2, 7), at_least=10.0),),
+        comparisons=(difference(imagenet(4, 7), imagenet(2, 7), at_least=10.0),),
     ),
 )

@@ -8,26 +8,23 @@ same, and does not count as outside.
 
 from __future__ import annotations
 
-from common.results.claims import Claim, Difference, DifferenceOfDifferences
-from intriguing_at import presets
+from itertools import pairwise
 
-difference = Difference.of  # two sides such as `mixed clean`
+from common.results.claims import Claim
+from common.results.margins import difference, difference_of_differences, gain
+from intriguing_at import presets
 
 # The strong attack is of 500 steps: every scale can pay for them, and the paper prints
 # its three strategies there. What only scale `paper` trains is judged at its 2000.
 STRONG, STRONGEST = "pgd_500", "pgd_2000"
-MBN_ADV = "_mbn_adv"
+MBN_ADV = "_mbn_adv"  # through the batch norm for adversarial images
 ADVERSARIAL, MIXED, MBN = "adversarial", "mixed", "mbn"
+EFFICIENTNETS = tuple(f"efficientnet_{size}" for size in presets.JOINT_SIZES)
 RESNETS = tuple(f"resnet_{depth}" for depth in presets.ADVPROP_DEPTHS)
 SIZE = "What many steps find beyond few depends on the size of images and network."
 ANY_SIZE = "No part of the statement depends on size."
 CAPACITY = "A small network has little room to serve two domains with the same filters."
 ONE_SCALE = "Other scales do not train these networks."
-
-
-def fall(name: str, since: str, until: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Returns a side of `DifferenceOfDifferences`: what more steps cost a network."""
-    return (name, since), (name, until)
 
 
 CLAIMS = (
@@ -39,9 +36,9 @@ CLAIMS = (
         note=SIZE,
         comparisons=(
             # The direction is the claim; paper: +3.8.
-            difference(f"{MIXED} pgd_10", f"{ADVERSARIAL} pgd_10", at_least=0.0),
+            gain(MIXED, ADVERSARIAL, "pgd_10", at_least=0.0),
             # Paper: +13.0; half of it is "far".
-            difference(f"{ADVERSARIAL} {STRONG}", f"{MIXED} {STRONG}", at_least=6.5),
+            gain(ADVERSARIAL, MIXED, STRONG, at_least=6.5),
         ),
     ),
     Claim(
@@ -53,9 +50,7 @@ CLAIMS = (
         note=ANY_SIZE,
         comparisons=(
             # Paper: 2.1. About twice that, for networks of other accuracies.
-            difference(
-                f"{ADVERSARIAL} pgd_100", f"{ADVERSARIAL} {STRONG}", at_most=4.0
-            ),
+            difference((ADVERSARIAL, "pgd_100"), (ADVERSARIAL, STRONG), at_most=4.0),
         ),
     ),
     Claim(
@@ -66,9 +61,9 @@ CLAIMS = (
         note=SIZE,
         comparisons=(
             # The direction is the claim; paper: 9.0 - 2.1.
-            DifferenceOfDifferences(
-                fall(MIXED, "pgd_100", STRONG),
-                fall(ADVERSARIAL, "pgd_100", STRONG),
+            difference_of_differences(
+                ((MIXED, "pgd_100"), (MIXED, STRONG)),
+                ((ADVERSARIAL, "pgd_100"), (ADVERSARIAL, STRONG)),
                 at_least=0.0,
             ),
         ),
@@ -82,7 +77,7 @@ CLAIMS = (
         note="No part of the statement depends on size; digits are too few to tell.",
         comparisons=(
             # The direction is the claim; paper: +13.0, and +18.3 under 2000 steps.
-            difference(f"{ADVERSARIAL} {STRONG}", f"{MIXED} {STRONG}", at_least=0.0),
+            gain(ADVERSARIAL, MIXED, STRONG, at_least=0.0),
         ),
     ),
     Claim(
@@ -93,7 +88,7 @@ CLAIMS = (
         note="What pairing is worth depends on its weight and on the number of logits.",
         comparisons=(
             # The direction is the claim; paper: +12.3, and +16.2 under 2000 steps.
-            difference(f"{ADVERSARIAL} {STRONG}", f"mixed_alp {STRONG}", at_least=0.0),
+            gain(ADVERSARIAL, "mixed_alp", STRONG, at_least=0.0),
         ),
     ),
     Claim(
@@ -104,7 +99,7 @@ CLAIMS = (
         note="Judged under 2,000 steps, which other scales do not have.",
         comparisons=(
             # The direction is the claim; paper: +2.1.
-            difference(f"mixed_alp {STRONGEST}", f"{MIXED} {STRONGEST}", at_least=0.0),
+            gain("mixed_alp", MIXED, STRONGEST, at_least=0.0),
         ),
     ),
     Claim(
@@ -115,7 +110,7 @@ CLAIMS = (
         note="No part of the statement depends on size; digits are too few to tell.",
         comparisons=(
             # The direction is the claim; paper: +7.1 under 2000 steps.
-            difference(f"{ADVERSARIAL} {STRONG}", f"share_20 {STRONG}", at_least=0.0),
+            gain(ADVERSARIAL, "share_20", STRONG, at_least=0.0),
         ),
     ),
     Claim(
@@ -126,8 +121,8 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=(
             # The direction is the claim; paper: +13.8 and +5.6.
-            difference(f"share_40 {STRONGEST}", f"share_60 {STRONGEST}", at_least=0.0),
-            difference(f"{MIXED} {STRONGEST}", f"share_60 {STRONGEST}", at_least=0.0),
+            gain("share_40", "share_60", STRONGEST, at_least=0.0),
+            gain(MIXED, "share_60", STRONGEST, at_least=0.0),
         ),
     ),
     Claim(
@@ -139,7 +134,7 @@ CLAIMS = (
         note="No part of the statement depends on size; digits are too few to tell.",
         comparisons=(
             # The direction is the claim; paper: +17.4 under 2000 steps.
-            difference(f"{MBN} {STRONG}{MBN_ADV}", f"{MIXED} {STRONG}", at_least=0.0),
+            difference((MBN, f"{STRONG}{MBN_ADV}"), (MIXED, STRONG), at_least=0.0),
         ),
     ),
     Claim(
@@ -152,10 +147,10 @@ CLAIMS = (
         comparisons=(
             # Paper: -0.9 under 2000 steps; about twice that.
             difference(
-                f"{MBN} {STRONG}{MBN_ADV}", f"{ADVERSARIAL} {STRONG}", at_least=-2.0
+                (MBN, f"{STRONG}{MBN_ADV}"), (ADVERSARIAL, STRONG), at_least=-2.0
             ),
             # Paper: +0.4. Half a point below still is no worse: seeds differ by that.
-            difference(f"{MBN} clean", "clean clean", at_least=-0.5),
+            gain(MBN, "clean", "clean", at_least=-0.5),
         ),
     ),
     Claim(
@@ -167,8 +162,8 @@ CLAIMS = (
         note=ANY_SIZE,
         comparisons=(
             # The direction is the claim: no number is given.
-            difference(f"{MBN} clean", f"{MBN} clean{MBN_ADV}", at_least=0.0),
-            difference(f"{MBN} {STRONG}{MBN_ADV}", f"{MBN} {STRONG}", at_least=0.0),
+            difference((MBN, "clean"), (MBN, f"clean{MBN_ADV}"), at_least=0.0),
+            difference((MBN, f"{STRONG}{MBN_ADV}"), (MBN, STRONG), at_least=0.0),
         ),
     ),
     Claim(
@@ -179,12 +174,8 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=(
             # The direction is the claim; paper: -0.9 and -3.0.
-            difference("mbn_alp clean", f"{MBN} clean", at_most=0.0),
-            difference(
-                f"mbn_alp {STRONGEST}{MBN_ADV}",
-                f"{MBN} {STRONGEST}{MBN_ADV}",
-                at_most=0.0,
-            ),
+            gain("mbn_alp", MBN, "clean", at_most=0.0),
+            gain("mbn_alp", MBN, f"{STRONGEST}{MBN_ADV}", at_most=0.0),
         ),
     ),
     Claim(
@@ -195,7 +186,7 @@ CLAIMS = (
         "images estimate the statistics better than the paper's 32.",
         comparisons=(
             # The direction is the claim; paper: +3.0 under 2000 steps.
-            difference(f"consistent {STRONG}", f"{ADVERSARIAL} {STRONG}", at_least=0.0),
+            gain("consistent", ADVERSARIAL, STRONG, at_least=0.0),
         ),
     ),
     Claim(
@@ -206,7 +197,7 @@ CLAIMS = (
         note="Small networks learn more slowly with group norm, whatever the images.",
         comparisons=(
             # The direction is the claim: no number is known.
-            difference(f"mixed_group {STRONG}", f"{MIXED} {STRONG}", at_least=0.0),
+            gain("mixed_group", MIXED, STRONG, at_least=0.0),
         ),
     ),
     Claim(
@@ -217,7 +208,7 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=(
             # The direction is the claim: no number is known.
-            DifferenceOfDifferences(
+            difference_of_differences(
                 (("adversarial_group", STRONG), ("mixed_group", STRONG)),
                 ((ADVERSARIAL, STRONG), (MIXED, STRONG)),
                 at_most=0.0,
@@ -232,21 +223,11 @@ CLAIMS = (
         comparisons=(
             # The direction is the claim; paper: +1.6, +0.8, +1.6 and +0.5.
             *(
-                difference(
-                    f"consistent_{deep} {STRONGEST}",
-                    f"consistent_{shallow} {STRONGEST}",
-                    at_least=0.0,
-                )
-                for shallow, deep in zip(
-                    presets.DEPTHS[:-1], presets.DEPTHS[1:], strict=True
-                )
+                gain(deep, shallow, STRONGEST, at_least=0.0)
+                for shallow, deep in pairwise(f"consistent_{d}" for d in presets.DEPTHS)
             ),
             # Paper: +4.5; half of it is "much".
-            difference(
-                f"consistent_638 {STRONGEST}",
-                f"consistent_152 {STRONGEST}",
-                at_least=2.2,
-            ),
+            gain("consistent_638", "consistent_152", STRONGEST, at_least=2.2),
         ),
     ),
     Claim(
@@ -257,11 +238,11 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=(
             # Paper: +0.7, which is half of this.
-            difference("clean_638 clean", "clean_152 clean", at_most=1.4),
+            gain("clean_638", "clean_152", "clean", at_most=1.4),
             # Paper: -0.1. Half a point more is nothing: seeds differ by that.
-            difference("clean_638 clean", "clean_518 clean", at_most=0.5),
+            gain("clean_638", "clean_518", "clean", at_most=0.5),
             # The direction is the claim; paper: 4.5 - 0.7.
-            DifferenceOfDifferences(
+            difference_of_differences(
                 (("consistent_638", STRONGEST), ("consistent_152", STRONGEST)),
                 (("clean_638", "clean"), ("clean_152", "clean")),
                 at_least=0.0,
@@ -277,8 +258,8 @@ CLAIMS = (
         comparisons=tuple(
             # The direction is the claim; reported, both with AutoAugment: +0.3, +0.4,
             # +0.2, +0.2, +0.3, +0.6, +0.6 and +0.7, the last in the abstract as well.
-            difference(f"advprop_{name} clean", f"{name} clean", at_least=0.0)
-            for name in (f"efficientnet_{size}" for size in presets.JOINT_SIZES)
+            gain(f"advprop_{name}", name, "clean", at_least=0.0)
+            for name in EFFICIENTNETS
         ),
     ),
     Claim(
@@ -289,7 +270,7 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=tuple(
             # The direction is the claim; reported: +0.4, +0.6, +0.8 and +0.8.
-            difference(f"advprop_{name} clean", f"{name} clean", at_least=0.0)
+            gain(f"advprop_{name}", name, "clean", at_least=0.0)
             for name in RESNETS
         ),
     ),
@@ -303,16 +284,17 @@ CLAIMS = (
             # The direction is the claim; reported, with AutoAugment: +0.9, +0.5, +0.6,
             # +0.5, +0.4, +0.5, +0.3 and +0.1; ResNets: +3.6, +2.4, +2.8 and +2.2.
             *(
-                difference(
-                    f"advprop_efficientnet_{size}{strong} clean",
-                    f"joint_efficientnet_{size} clean",
+                gain(
+                    f"advprop_efficientnet_{size}{strong}",
+                    f"joint_efficientnet_{size}",
+                    "clean",
                     at_least=0.0,
                 )
                 for size in presets.JOINT_SIZES
                 for strong in ["_strong" if size in presets.WEAKLY_ATTACKED else ""]
             ),
             *(
-                difference(f"advprop_{name} clean", f"joint_{name} clean", at_least=0.0)
+                gain(f"advprop_{name}", f"joint_{name}", "clean", at_least=0.0)
                 for name in RESNETS
             ),
         ),
@@ -324,7 +306,7 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=(
             # The direction is the claim; reported, all with AutoAugment: 0.7 - 0.3.
-            DifferenceOfDifferences(
+            difference_of_differences(
                 (("advprop_efficientnet_b7", "clean"), ("efficientnet_b7", "clean")),
                 (("advprop_efficientnet_b0", "clean"), ("efficientnet_b0", "clean")),
                 at_least=0.0,

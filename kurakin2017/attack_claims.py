@@ -5,10 +5,9 @@ Margins are fixed beforehand, as in `kurakin2017.claims`.
 
 from __future__ import annotations
 
-from common.results.claims import Accuracy, Claim, Difference, TransferDifference
+from common.results.claims import Claim
+from common.results.margins import difference, level
 from kurakin2017 import presets
-
-difference = Difference.of  # two sides such as `step_ll clean`
 
 BASELINE = "baseline"
 
@@ -21,9 +20,12 @@ CLAIMS = (
         note="The numbers are of Inception v3 on ImageNet.",
         comparisons=tuple(
             # Paper: 31 to 37 % right, "about"; two points are for another network.
-            Accuracy(BASELINE, f"fgsm_eps{epsilon}", **bound)
-            for epsilon in (2, 4, 8, 16, 32)
-            for bound in ({"at_least": 29.0}, {"at_most": 39.0})
+            comparison
+            for name in (f"fgsm_eps{epsilon}" for epsilon in (2, 4, 8, 16, 32))
+            for comparison in (
+                level(BASELINE, name, at_least=29.0),
+                level(BASELINE, name, at_most=39.0),
+            )
         ),
     ),
     Claim(
@@ -33,7 +35,7 @@ CLAIMS = (
         expected_at=("paper", "small"),
         note="Twenty steps leave an undefended network of any size little; on digits "
         "epsilon 16 is small.",
-        comparisons=(Accuracy(BASELINE, "iter_ll_eps16", at_most=1.0),),
+        comparisons=(level(BASELINE, "iter_ll_eps16", at_most=1.0),),
     ),
     Claim(
         name="fgsm_fools_least",
@@ -45,7 +47,7 @@ CLAIMS = (
         comparisons=tuple(
             # The direction is the claim; paper: FGSM 31 to 37 % right, iter. l.l. 1.
             difference(
-                f"{BASELINE} fgsm_eps16", f"{BASELINE} {name}_eps16", at_least=0.0
+                (BASELINE, "fgsm_eps16"), (BASELINE, f"{name}_eps16"), at_least=0.0
             )
             for name in ("iter_basic", "iter_ll")
         ),
@@ -57,26 +59,19 @@ CLAIMS = (
         source="text; memory, Table 4",
         expected_at=("paper", "small"),
         note="Two networks that differ in their seed are enough to see it.",
-        comparisons=(
+        comparisons=tuple(
             # The direction is the claim; paper: 56, 46 and 13 % from A to B.
-            TransferDifference(
-                (BASELINE, "fgsm_eps16_to_B"),
-                (BASELINE, "iter_basic_eps16_to_B"),
+            difference(
+                (BASELINE, f"{more}_to_B"),
+                (BASELINE, f"{less}_to_B"),
+                metric="transfer",
                 at_least=0.0,
-            ),
-            TransferDifference(
-                (BASELINE, "iter_basic_eps16_to_B"),
-                (BASELINE, "iter_ll_eps16_to_B"),
-                at_least=0.0,
-            ),
-            *(
-                TransferDifference(
-                    (BASELINE, f"{name}_eps16_to_B"),
-                    (BASELINE, f"{name}_eps8_to_B"),
-                    at_least=0.0,
-                )
-                for name in presets.TRANSFERRED
-            ),
+            )
+            for more, less in (
+                ("fgsm_eps16", "iter_basic_eps16"),
+                ("iter_basic_eps16", "iter_ll_eps16"),
+                *((f"{name}_eps16", f"{name}_eps8") for name in presets.TRANSFERRED),
+            )
         ),
     ),
 )

@@ -10,10 +10,9 @@ in `attack_claims`, those about the network itself in `network_claims`.
 
 from __future__ import annotations
 
-from common.results.claims import Claim, Difference, DifferenceOfDifferences, Leaks
+from common.results.claims import Claim
+from common.results.margins import difference, difference_of_differences, gain, level
 from kurakin2017 import attack_claims, mnist_claims, network_claims, variants
-
-difference = Difference.of  # two sides such as `step_ll clean`
 
 BASELINE, STEP_LL = "baseline", "step_ll"
 LEAK_FGSM = "leak_fgsm"
@@ -33,10 +32,10 @@ CLAIMS = (
         "for; others saw it on CIFAR-10 with a ResNet-110.",
         comparisons=(
             # The direction is the claim, so no margin; paper: +12.1 and +10.4 points.
-            difference(f"{LEAK_FGSM} fgsm_eps8", f"{LEAK_FGSM} clean", at_least=0.0),
-            difference(f"{LEAK_FGSM} fgsm_eps16", f"{LEAK_FGSM} clean", at_least=0.0),
+            difference((LEAK_FGSM, "fgsm_eps8"), (LEAK_FGSM, "clean"), at_least=0.0),
+            difference((LEAK_FGSM, "fgsm_eps16"), (LEAK_FGSM, "clean"), at_least=0.0),
             *(
-                difference(f"{LEAK_FGSM} {name}", f"{LEAK_FGSM} clean", at_most=0.0)
+                difference((LEAK_FGSM, name), (LEAK_FGSM, "clean"), at_most=0.0)
                 for name in ("step_ll_eps16", "step_rnd_eps16", "iter_basic_eps16")
             ),
         ),
@@ -53,8 +52,8 @@ CLAIMS = (
             for name in OF_THE_LABEL
             for recipe, own in [(f"one_step_{name}", f"{name}_eps16")]
             for comparison in (
-                difference(f"{recipe} {own}", f"{recipe} clean", at_least=0.0),
-                DifferenceOfDifferences(
+                difference((recipe, own), (recipe, "clean"), at_least=0.0),
+                difference_of_differences(
                     ((recipe, own), (recipe, "clean")),
                     (("one_step_fgsm", "fgsm_eps16"), ("one_step_fgsm", "clean")),
                     at_most=0.0,
@@ -70,9 +69,11 @@ CLAIMS = (
         expected_at=("digits",),
         note="The paper's data here are MNIST; on larger images labels leak.",
         comparisons=(
-            difference(f"{LEAK_FGSM} fgsm_eps16", f"{LEAK_FGSM} clean", at_most=0.0),
+            difference((LEAK_FGSM, "fgsm_eps16"), (LEAK_FGSM, "clean"), at_most=0.0),
             # Paper: 79 of 10,000 at the worst epsilon; 2 % leaves room for 500 images.
-            Leaks(LEAK_FGSM, "fgsm_eps16", "step_ll_eps16", at_most=2.0),
+            level(
+                LEAK_FGSM, "fgsm_eps16", "step_ll_eps16", metric="leaked", at_most=2.0
+            ),
         ),
     ),
     Claim(
@@ -83,7 +84,7 @@ CLAIMS = (
         note=SIZE,
         comparisons=tuple(
             # Memory: 4.1 points below clean under FGSM, 3.7 under step l.l.; twice.
-            difference(f"{STEP_LL} {name}", f"{STEP_LL} clean", at_least=-10.0)
+            difference((STEP_LL, name), (STEP_LL, "clean"), at_least=-10.0)
             for name in ONE_STEP_AT_16
         ),
     ),
@@ -98,9 +99,7 @@ CLAIMS = (
             # method: away from a class, and towards one. Memory, Table 5: +3.3 under
             # FGSM with the predicted class; of the two fast grad. methods it denies
             # the statement under step l.l.
-            difference(
-                f"one_step_{name} {judge}", f"one_step_none {judge}", at_least=0.0
-            )
+            gain(f"one_step_{name}", "one_step_none", judge, at_least=0.0)
             for name in OF_NO_NOISE
             for judge in ("fgsm_eps16", "step_ll_eps16")
         ),
@@ -113,30 +112,20 @@ CLAIMS = (
         note=SIZE,
         comparisons=tuple(
             comparison
-            for best in ("step_ll", "step_rnd")
+            for best in ("one_step_step_ll", "one_step_step_rnd")
             for comparison in (
                 # Paper: 0.5 and 0.4 points; one more is for another seed.
-                difference(
-                    f"one_step_{best} clean", "one_step_none clean", at_least=-1.5
-                ),
+                gain(best, "one_step_none", "clean", at_least=-1.5),
                 # Under FGSM; paper: 17.4 points or more above. FGSM itself leaks.
                 *(
-                    difference(
-                        f"one_step_{best} fgsm_eps16",
-                        f"one_step_{other} fgsm_eps16",
-                        at_least=5.0,
-                    )
+                    gain(best, f"one_step_{other}", "fgsm_eps16", at_least=5.0)
                     for other in (
                         *("fgsm_pred", "fast_entropy", "random_sign", "random_normal"),
                     )
                 ),
                 # Under step l.l., as in the paper; there 22.5 and 25.0, step l.l. 70.
                 *(
-                    difference(
-                        f"one_step_{best} step_ll_eps16",
-                        f"one_step_{other} step_ll_eps16",
-                        at_least=5.0,
-                    )
+                    gain(best, f"one_step_{other}", "step_ll_eps16", at_least=5.0)
                     for other in OF_THE_LABEL
                 ),
             )
@@ -150,11 +139,7 @@ CLAIMS = (
         note="Digits withstand these radii unaided, and their runs are too short.",
         comparisons=(
             # Paper: -4.0 points. Two points allow for another seed.
-            difference(
-                "one_step_random_sign fgsm_eps16",
-                "one_step_none fgsm_eps16",
-                at_most=2.0,
-            ),
+            gain("one_step_random_sign", "one_step_none", "fgsm_eps16", at_most=2.0),
         ),
     ),
     Claim(
@@ -166,14 +151,8 @@ CLAIMS = (
         "several steps too.",
         comparisons=(
             # Paper: +0.8 and -2.7 points.
-            difference(
-                f"{STEP_LL} iter_ll_eps16", f"{BASELINE} iter_ll_eps16", at_most=5.0
-            ),
-            difference(
-                f"{STEP_LL} iter_basic_eps16",
-                f"{BASELINE} iter_basic_eps16",
-                at_most=5.0,
-            ),
+            gain(STEP_LL, BASELINE, "iter_ll_eps16", at_most=5.0),
+            gain(STEP_LL, BASELINE, "iter_basic_eps16", at_most=5.0),
         ),
     ),
     Claim(
@@ -185,10 +164,8 @@ CLAIMS = (
         "Inception v3 on ImageNet.",
         comparisons=(
             # The direction is the claim: no number is given.
-            difference("iter_ll clean", f"{BASELINE} clean", at_most=0.0),
-            difference(
-                "iter_ll iter_basic_eps16", f"{BASELINE} iter_basic_eps16", at_most=5.0
-            ),
+            gain("iter_ll", BASELINE, "clean", at_most=0.0),
+            gain("iter_ll", BASELINE, "iter_basic_eps16", at_most=5.0),
         ),
     ),
     Claim(
@@ -199,8 +176,8 @@ CLAIMS = (
         note="The text itself says that small data that overfit gain instead.",
         comparisons=(
             # Paper: 0.8. Half a point more for another seed.
-            difference(f"{BASELINE} clean", f"{STEP_LL} clean", at_least=0.0),
-            difference(f"{BASELINE} clean", f"{STEP_LL} clean", at_most=1.5),
+            gain(BASELINE, STEP_LL, "clean", at_least=0.0),
+            gain(BASELINE, STEP_LL, "clean", at_most=1.5),
         ),
     ),
     Claim(
@@ -212,16 +189,14 @@ CLAIMS = (
         comparisons=(
             # The direction is the claim: no number is given.
             *(
-                difference(
-                    f"{STEP_LL} step_ll_eps{epsilon}",
-                    f"fixed_epsilon step_ll_eps{epsilon}",
-                    at_least=0.0,
-                )
+                gain(STEP_LL, "fixed_epsilon", f"step_ll_eps{epsilon}", at_least=0.0)
                 for epsilon in (2, 4, 8)
             ),
             # Robust at its own 16, as far as `step_ll` is asked to be.
             difference(
-                "fixed_epsilon step_ll_eps16", "fixed_epsilon clean", at_least=-10.0
+                ("fixed_epsilon", "step_ll_eps16"),
+                ("fixed_epsilon", "clean"),
+                at_least=-10.0,
             ),
         ),
     ),
@@ -234,8 +209,8 @@ CLAIMS = (
         note="A trade within one minibatch, which any size should show.",
         comparisons=(
             # The direction is the claim; paper: +4.9 and -1.8 points.
-            difference("k_16 step_ll_eps16", "k_8 step_ll_eps16", at_least=0.0),
-            difference("k_32 clean", "k_8 clean", at_most=0.0),
+            gain("k_16", "k_8", "step_ll_eps16", at_least=0.0),
+            gain("k_32", "k_8", "clean", at_most=0.0),
         ),
     ),
     Claim(
@@ -247,9 +222,9 @@ CLAIMS = (
         "adversarial image.",
         comparisons=(
             # Paper: +0.4 points; little is two.
-            difference("k_32 step_ll_eps16", "k_16 step_ll_eps16", at_most=2.0),
+            gain("k_32", "k_16", "step_ll_eps16", at_most=2.0),
             # Paper: up to 1, memory 1.3; half a point more for another seed.
-            difference("k_16 clean", "k_32 clean", at_most=1.5),
+            gain("k_16", "k_32", "clean", at_most=1.5),
         ),
     ),
     Claim(
@@ -260,12 +235,10 @@ CLAIMS = (
         note="Runs of this length have no room for delays of such shares.",
         comparisons=(
             # Paper: at most 0.2 points of clean accuracy; one allows for another seed.
-            difference("delay_0k clean", f"{STEP_LL} clean", at_least=-1.0),
-            difference("delay_0k clean", f"{STEP_LL} clean", at_most=1.0),
+            gain("delay_0k", STEP_LL, "clean", at_least=-1.0),
+            gain("delay_0k", STEP_LL, "clean", at_most=1.0),
             # Paper: up to 4 points.
-            difference(
-                f"{STEP_LL} step_ll_eps16", "delay_40k step_ll_eps16", at_least=0.0
-            ),
+            gain(STEP_LL, "delay_40k", "step_ll_eps16", at_least=0.0),
         ),
     ),
     *attack_claims.CLAIMS,

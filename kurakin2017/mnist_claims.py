@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from common.results.claims import Claim, Difference, Leaks, LeaksDifference
+from common.results.claims import Claim
+from common.results.margins import difference, level
 from kurakin2017 import presets
-
-difference = Difference.of  # two sides such as `step_ll clean`
 
 MNIST = tuple(f"mnist_adversarial_seed{seed}" for seed in presets.MNIST_SEEDS)
 MNIST_SIZE = "MNIST is trained at the paper's own scale alone, five networks of it."
+
+
+def fgsm(radius: float) -> tuple[str, str]:
+    """Returns FGSM with the label and without it, between which labels leak."""
+    return f"fgsm_mnist_{radius:g}", f"fgsm_pred_mnist_{radius:g}"
+
 
 CLAIMS = (
     Claim(
@@ -21,12 +26,12 @@ CLAIMS = (
         comparisons=(
             # Paper: 79 at 0.3, the worst. That one leaks at all is the other part.
             *(
-                Leaks(name, f"fgsm_mnist_{r:g}", f"fgsm_pred_mnist_{r:g}", at_most=0.79)
+                level(name, *fgsm(r), metric="leaked", at_most=0.79)
                 for name in MNIST
                 for r in presets.MNIST_RADII
             ),
             *(
-                Leaks(name, "fgsm_mnist_0.3", "fgsm_pred_mnist_0.3", at_least=0.01)
+                level(name, *fgsm(0.3), metric="leaked", at_least=0.01)
                 for name in MNIST
             ),
         ),
@@ -40,10 +45,8 @@ CLAIMS = (
         note=MNIST_SIZE,
         comparisons=tuple(
             # The direction is the claim: of the others no number is given.
-            LeaksDifference(
-                (name, "fgsm_mnist_0.3", "fgsm_pred_mnist_0.3"),
-                (name, f"fgsm_mnist_{r:g}", f"fgsm_pred_mnist_{r:g}"),
-                at_least=0.0,
+            difference(
+                (name, *fgsm(0.3)), (name, *fgsm(r)), metric="leaked", at_least=0.0
             )
             for name in MNIST
             for r in presets.MNIST_RADII
@@ -59,7 +62,7 @@ CLAIMS = (
         note=MNIST_SIZE,
         comparisons=tuple(
             # The direction is the claim: no number is given.
-            difference(f"{name} fgsm_mnist_{r:g}", f"{name} clean", at_most=0.0)
+            difference((name, f"fgsm_mnist_{r:g}"), (name, "clean"), at_most=0.0)
             for name in MNIST
             for r in presets.MNIST_RADII
         ),

@@ -7,25 +7,18 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from common.results.claims import (
-    Claim,
-    Difference,
-    DifferenceOfDifferences,
-    RatioDifference,
-    RobustnessRatio,
-)
+from common.results.claims import Claim
+from common.results.margins import difference, difference_of_differences, gain, level
 from kurakin2017 import variants
-
-difference = Difference.of  # two sides such as `step_ll clean`
 
 BASELINE, STEP_LL, WIDEST = "baseline", "step_ll", "width_2_step_ll"
 SIZE = "Larger images or networks than here are part of the statement."
 ONE_SCALE = "Other scales do not train these networks."
 
 
-def ratio(recipe: str) -> tuple[str, str, str]:
-    """Returns a side of `RatioDifference`: step l.l. at 16 over clean images."""
-    return recipe, "step_ll_eps16", "clean"
+def ratio(recipe: str, attack: str = "step_ll") -> tuple[str, str, str]:
+    """Returns what a robustness ratio reads: an attack at 16 and clean images."""
+    return recipe, f"{attack}_eps16", "clean"
 
 
 CLAIMS = (
@@ -37,12 +30,10 @@ CLAIMS = (
         note=SIZE,
         comparisons=tuple(
             # The direction is the claim: the figure's numbers are not known.
-            RatioDifference(
-                ratio(f"width_{wide:g}_step_ll"),
-                ratio(f"width_{narrow:g}_step_ll"),
-                at_least=0.0,
+            difference(ratio(wide), ratio(narrow), metric="ratio", at_least=0.0)
+            for narrow, wide in pairwise(
+                f"width_{rho:g}_step_ll" for rho in (0.5, 1, 2)
             )
-            for narrow, wide in ((0.5, 1.0), (1.0, 2.0))
         ),
     ),
     Claim(
@@ -54,10 +45,12 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=(
             # "Approaching 1"; memory, Table 1: 0.952 at the usual width.
-            RobustnessRatio(WIDEST, "step_ll_eps16", at_least=0.95),
+            level(*ratio(WIDEST), metric="ratio", at_least=0.95),
             # No number is given; half is far from 1. Memory, Table 2: 0.02 and 0.30.
             *(
-                RobustnessRatio(f"width_{rho:g}_step_ll", f"{name}_eps16", at_most=0.5)
+                level(
+                    *ratio(f"width_{rho:g}_step_ll", name), metric="ratio", at_most=0.5
+                )
                 for rho in variants.RHOS
                 for name in variants.ITERATIVE
             ),
@@ -71,11 +64,17 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=(
             # Which is not said: the ratio rises at one end and falls at the other.
-            RatioDifference(
-                ratio("width_1_baseline"), ratio("width_0.5_baseline"), at_least=0.0
+            difference(
+                ratio("width_1_baseline"),
+                ratio("width_0.5_baseline"),
+                metric="ratio",
+                at_least=0.0,
             ),
-            RatioDifference(
-                ratio("width_2_baseline"), ratio("width_1.5_baseline"), at_most=0.0
+            difference(
+                ratio("width_2_baseline"),
+                ratio("width_1.5_baseline"),
+                metric="ratio",
+                at_most=0.0,
             ),
         ),
     ),
@@ -87,13 +86,11 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=tuple(
             # The direction is the claim: no number is given.
-            difference(
-                f"width_{wide:g}_{name} clean",
-                f"width_{narrow:g}_{name} clean",
-                at_least=0.0,
-            )
+            gain(wide, narrow, "clean", at_least=0.0)
             for name in (BASELINE, STEP_LL)
-            for narrow, wide in pairwise(variants.RHOS)
+            for narrow, wide in pairwise(
+                f"width_{rho:g}_{name}" for rho in variants.RHOS
+            )
         ),
     ),
     Claim(
@@ -104,7 +101,7 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=(
             # Memory: 0.8 - 0.6. "Slightly": seeds differ by more, so half a point.
-            DifferenceOfDifferences(
+            difference_of_differences(
                 ((BASELINE, "clean"), (STEP_LL, "clean")),
                 (("deeper_baseline", "clean"), ("deeper_step_ll", "clean")),
                 at_least=-0.5,
@@ -123,11 +120,9 @@ CLAIMS = (
             comparison
             for name in ("no_smoothing", "no_dropout", "no_smoothing_no_dropout")
             for comparison in (
-                difference(f"{name} clean", f"{STEP_LL} clean", at_least=-1.0),
-                difference(f"{name} clean", f"{STEP_LL} clean", at_most=0.5),
-                difference(
-                    f"{name} step_ll_eps16", f"{STEP_LL} step_ll_eps16", at_least=0.0
-                ),
+                gain(name, STEP_LL, "clean", at_least=-1.0),
+                gain(name, STEP_LL, "clean", at_most=0.5),
+                gain(name, STEP_LL, "step_ll_eps16", at_least=0.0),
             )
         ),
     ),
@@ -139,7 +134,7 @@ CLAIMS = (
         note=ONE_SCALE,
         comparisons=tuple(
             # The direction is the claim: no number is given.
-            difference(f"less_decay {name}", f"{STEP_LL} {name}", at_most=0.0)
+            gain("less_decay", STEP_LL, name, at_most=0.0)
             for name in ("clean", "step_ll_eps16")
         ),
     ),
@@ -151,17 +146,11 @@ CLAIMS = (
         note=SIZE,
         comparisons=(
             # The direction is the claim; paper: 3.0, 2.2, 12.6, 9.7 and -3.4 points.
-            difference(f"{STEP_LL} clean", "tanh clean", at_least=0.0),
-            difference(f"{STEP_LL} clean", "relu_decay_0.1 clean", at_least=0.0),
-            difference(f"{STEP_LL} step_ll_eps16", "tanh step_ll_eps16", at_least=0.0),
-            difference(
-                f"{STEP_LL} step_ll_eps16",
-                "relu_decay_0.1 step_ll_eps16",
-                at_least=0.0,
-            ),
-            difference(
-                f"{STEP_LL} iter_ll_eps8", "relu_decay_0.1 iter_ll_eps8", at_most=0.0
-            ),
+            gain(STEP_LL, "tanh", "clean", at_least=0.0),
+            gain(STEP_LL, "relu_decay_0.1", "clean", at_least=0.0),
+            gain(STEP_LL, "tanh", "step_ll_eps16", at_least=0.0),
+            gain(STEP_LL, "relu_decay_0.1", "step_ll_eps16", at_least=0.0),
+            gain(STEP_LL, "relu_decay_0.1", "iter_ll_eps8", at_most=0.0),
         ),
     ),
 )

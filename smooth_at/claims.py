@@ -2,68 +2,28 @@
 
 Accuracies are compared in points of percent, on the same test images. What the paper
 reports stands beside each margin; mostly the direction is the claim. A lead that is
-smaller than what seeds differ by (`SEED_SPREAD`, the comparison's own) is no direction:
-it may turn by as much. A claim says at which scales the paper's effect is expected, and
-why; elsewhere it is judged all the same, and does not count as outside.
+smaller than what seeds differ by (`SEED_SPREAD`, which the tables are compared with) is
+no direction: it may turn by as much. A claim says at which scales the paper's effect is
+expected, and why; elsewhere it is judged all the same, and does not count as outside.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from common.results.claims import Claim, Difference, DifferenceOfDifferences, TimeRatio
+from common.results.claims import Claim
 from common.results.comparison import SEED_SPREAD
+from common.results.margins import difference_of_differences, gain, time_ratio
 
 # The strong attack is of 50 steps: every scale can pay for them, and the README has
 # them. What the paper alone has, and scale `paper` alone trains, is judged at its 200.
 STRONG, STRONGEST = "pgd_50", "pgd_200"
 CLEAN, RELU, SILU = "clean", "relu", "silu"
+SPREAD, CLEAN_SPREAD = SEED_SPREAD["robust"], SEED_SPREAD["clean"]
 FIGURE, README = "figure of activations", "README of the authors' code"
 ANY_SIZE = "No part of the statement depends on size; digits are too few to tell."
 SMALL_GAIN = "Small networks may gain less than seeds differ by."
 ONE_SCALE = "Other scales do not train these networks."
-
-
-def lead(left: str, right: str, evaluation: str, *, at_least: float) -> Difference:
-    """Returns the claim of a lead of some size, which may be negative."""
-    return Difference((left, evaluation), (right, evaluation), at_least=at_least)
-
-
-def ahead(left: str, right: str, evaluation: str, *, reported: float) -> Difference:
-    """Returns the claim that one recipe is ahead of another.
-
-    Args:
-      left: recipe.
-      right: recipe.
-      evaluation: of both.
-      reported: the lead in the paper, in points; within the spread over seeds, the
-        claim is that `left` is not behind by more than that.
-    """
-    spread = SEED_SPREAD["clean" if evaluation == CLEAN else "robust"]
-    margin = 0.0 if reported > spread else -spread
-    return lead(left, right, evaluation, at_least=margin)
-
-
-def raises_both(*steps: tuple[str, str, float, float]) -> tuple[Difference, ...]:
-    """Returns the claims that each step raises clean and robust accuracy.
-
-    Args:
-      *steps: smaller network, larger one, and its leads in the README: clean, and under
-        the strong attack.
-    """
-    return tuple(
-        ahead(larger, smaller, evaluation, reported=points)
-        for smaller, larger, *leads in steps
-        for evaluation, points in zip((CLEAN, STRONG), leads, strict=True)
-    )
-
-
-def cost_of_steps(since: str, until: str) -> DifferenceOfDifferences:
-    """Returns that more steps of the attack cost ReLU more than SiLU."""
-    return DifferenceOfDifferences(
-        ((RELU, since), (RELU, until)), ((SILU, since), (SILU, until)), at_least=0.0
-    )
-
 
 CLAIMS = (
     Claim(
@@ -72,11 +32,10 @@ CLAIMS = (
         "passes raises robustness: in the attacker's, in the update's, or in both.",
         source="Table 1",
         note=SMALL_GAIN,
-        comparisons=(
-            # Paper: under 200 steps.
-            ahead("table1_attacker", RELU, STRONG, reported=1.5),
-            ahead("table1_update", RELU, STRONG, reported=2.8),
-            ahead("table1_both", RELU, STRONG, reported=3.9),
+        comparisons=tuple(
+            # Paper: +1.5, +2.8 and +3.9 under 200 steps.
+            gain(f"table1_{passes}", RELU, STRONG, at_least=0.0)
+            for passes in ("attacker", "update", "both")
         ),
     ),
     Claim(
@@ -87,8 +46,8 @@ CLAIMS = (
         note=SMALL_GAIN,
         comparisons=(
             # Paper: 35.8 - 34.5 and 36.9 - 35.8 under 200 steps.
-            ahead("table1_update", "table1_attacker", STRONG, reported=1.3),
-            ahead("table1_both", "table1_update", STRONG, reported=1.1),
+            gain("table1_update", "table1_attacker", STRONG, at_least=0.0),
+            gain("table1_both", "table1_update", STRONG, at_least=0.0),
         ),
     ),
     Claim(
@@ -99,7 +58,7 @@ CLAIMS = (
         note=ANY_SIZE,
         comparisons=tuple(
             # Paper: -0.5, +0.6 and +0.1; twice the loss.
-            lead(f"table1_{passes}", RELU, CLEAN, at_least=-1.0)
+            gain(f"table1_{passes}", RELU, CLEAN, at_least=-1.0)
             for passes in ("attacker", "update", "both")
         ),
     ),
@@ -113,7 +72,7 @@ CLAIMS = (
         comparisons=tuple(
             # README: 41.9 - 33.1. Crossed pairs too: a lead that is smaller than what
             # seeds differ by does not pass.
-            ahead(silu, relu, STRONG, reported=8.8)
+            gain(silu, relu, STRONG, at_least=0.0)
             for silu in (SILU, "silu_seed1")
             for relu in (RELU, "relu_seed1")
         ),
@@ -123,12 +82,10 @@ CLAIMS = (
         statement="Not SiLU alone: every smooth activation is more robust than ReLU.",
         source=f"{FIGURE}; {README}",
         note=SMALL_GAIN,
-        comparisons=(
-            # README; Softplus: paper, under 200 steps.
-            ahead("gelu", RELU, STRONG, reported=8.4),
-            ahead("elu", RELU, STRONG, reported=7.6),
-            ahead("smooth_relu", RELU, STRONG, reported=7.0),
-            ahead("softplus", RELU, STRONG, reported=7.0),
+        comparisons=tuple(
+            # README: +8.4, +7.6 and +7.0; paper, under 200 steps: +7.0 for Softplus.
+            gain(name, RELU, STRONG, at_least=0.0)
+            for name in ("gelu", "elu", "smooth_relu", "softplus")
         ),
     ),
     Claim(
@@ -140,11 +97,14 @@ CLAIMS = (
         comparisons=(
             # Paper: 5.7 for Parametric Softplus, the least; half of it is "far".
             *(
-                lead(name, RELU, STRONGEST, at_least=2.8)
-                for name in (SILU, "elu", "gelu", "smooth_relu", "softplus")
+                gain(name, RELU, STRONGEST, at_least=2.8)
+                for name in (
+                    *(SILU, "elu", "gelu", "smooth_relu", "softplus"),
+                    "parametric_softplus",
+                )
             ),
-            lead("parametric_softplus", RELU, STRONGEST, at_least=2.8),
-            ahead("parametric_softplus", RELU, CLEAN, reported=0.0),
+            # Paper: the same.
+            gain("parametric_softplus", RELU, CLEAN, at_least=-CLEAN_SPREAD),
         ),
     ),
     Claim(
@@ -156,7 +116,7 @@ CLAIMS = (
         note=ANY_SIZE,
         comparisons=tuple(
             # Paper: +0.9, +1.15, +0.4 and +0.6. "Keep": not lower than seeds differ by.
-            lead(name, RELU, CLEAN, at_least=-SEED_SPREAD["clean"])
+            gain(name, RELU, CLEAN, at_least=-CLEAN_SPREAD)
             for name in (SILU, "gelu", "elu", "smooth_relu")
         ),
     ),
@@ -166,11 +126,11 @@ CLAIMS = (
         source=f"{FIGURE}; {README}",
         note=SMALL_GAIN,
         comparisons=(
-            # README; Softplus: paper, under 200 steps.
-            ahead(SILU, "gelu", STRONG, reported=0.4),
-            ahead(SILU, "elu", STRONG, reported=1.2),
-            ahead(SILU, "smooth_relu", STRONG, reported=1.8),
-            ahead(SILU, "softplus", STRONG, reported=2.3),
+            # README: +0.4, +1.2 and +1.8; paper, under 200 steps: +2.3 over Softplus.
+            gain(SILU, "gelu", STRONG, at_least=-SPREAD),
+            gain(SILU, "elu", STRONG, at_least=0.0),
+            gain(SILU, "smooth_relu", STRONG, at_least=0.0),
+            gain(SILU, "softplus", STRONG, at_least=0.0),
         ),
     ),
     Claim(
@@ -180,13 +140,14 @@ CLAIMS = (
         source=FIGURE,
         note=ONE_SCALE,
         comparisons=(
-            ahead(SILU, "elu", STRONGEST, reported=0.6),
-            ahead("elu", "gelu", STRONGEST, reported=0.05),
-            ahead("gelu", "elu", STRONGEST, reported=-0.05),
-            ahead("gelu", "smooth_relu", STRONGEST, reported=1.35),
-            ahead("smooth_relu", "softplus", STRONGEST, reported=0.3),
-            ahead("softplus", "parametric_softplus", STRONGEST, reported=1.3),
-            ahead("parametric_softplus", RELU, STRONGEST, reported=5.7),
+            # Paper: +0.6, +0.05, -0.05, +1.35, +0.3, +1.3 and +5.7.
+            gain(SILU, "elu", STRONGEST, at_least=-SPREAD),
+            gain("elu", "gelu", STRONGEST, at_least=-SPREAD),
+            gain("gelu", "elu", STRONGEST, at_least=-SPREAD),
+            gain("gelu", "smooth_relu", STRONGEST, at_least=0.0),
+            gain("smooth_relu", "softplus", STRONGEST, at_least=-SPREAD),
+            gain("softplus", "parametric_softplus", STRONGEST, at_least=0.0),
+            gain("parametric_softplus", RELU, STRONGEST, at_least=0.0),
         ),
     ),
     Claim(
@@ -195,7 +156,8 @@ CLAIMS = (
         "and is more robust than ReLU.",
         source=f"{FIGURE}; {README}",
         note="It starts near ReLU, at alpha = 400; short runs need not move it far.",
-        comparisons=(ahead("smooth_relu", RELU, STRONG, reported=7.0),),
+        # README: +7.0.
+        comparisons=(gain("smooth_relu", RELU, STRONG, at_least=0.0),),
     ),
     Claim(
         name="no_extra_compute",
@@ -206,7 +168,7 @@ CLAIMS = (
         "pixels that need not be so.",
         comparisons=(
             # No number is given; a tenth is for an exponential in place of a maximum.
-            TimeRatio(SILU, RELU, at_most=1.1),
+            time_ratio(SILU, RELU, at_most=1.1),
         ),
     ),
     *(
@@ -215,23 +177,27 @@ CLAIMS = (
             statement=f"{changed} is more accurate, on clean images and under attack.",
             source=README,
             note=ONE_SCALE,
-            comparisons=raises_both(*steps),
+            comparisons=tuple(
+                gain(larger, smaller, evaluation, at_least=margin)
+                for smaller, larger, robust_margin in steps
+                for evaluation, margin in ((CLEAN, 0.0), (STRONG, robust_margin))
+            ),
         )
         for name, changed, *steps in (
             (
                 *("depth", "A deeper ResNet"),
-                (SILU, "resnet_101", 3.2, 3.3),
-                ("resnet_101", "resnet_152", 1.1, 0.6),
+                (SILU, "resnet_101", 0.0),  # README: +3.2 and +3.3
+                ("resnet_101", "resnet_152", -SPREAD),  # +1.1 and +0.6
             ),
             (
                 *("width", "A wider ResNet"),
-                (SILU, "resnext_50_32x4d", 1.4, 0.3),
-                ("resnext_50_32x4d", "resnext_50_32x8d", 2.2, 2.6),
+                (SILU, "resnext_50_32x4d", -SPREAD),  # +1.4 and +0.3
+                ("resnext_50_32x4d", "resnext_50_32x8d", 0.0),  # +2.2 and +2.6
             ),
             (
                 *("resolution", "A ResNet on larger images"),
-                (SILU, "resnet_50_299", 1.0, 1.7),
-                ("resnet_50_299", "resnet_50_380", 0.9, 0.2),
+                (SILU, "resnet_50_299", 0.0),  # +1.0 and +1.7
+                ("resnet_50_299", "resnet_50_380", -SPREAD),  # +0.9 and +0.2
             ),
         )
     ),
@@ -240,10 +206,11 @@ CLAIMS = (
         statement="Depth, width and resolution together gain more than each of them.",
         source=README,
         note=ONE_SCALE,
-        comparisons=raises_both(
-            ("resnet_152", "resnext_152_32x8d_380", 4.0, 5.2),
-            ("resnext_50_32x8d", "resnext_152_32x8d_380", 4.7, 6.2),
-            ("resnet_50_380", "resnext_152_32x8d_380", 6.4, 7.2),
+        comparisons=tuple(
+            # README: +4.0 and +5.2, +4.7 and +6.2, +6.4 and +7.2.
+            gain("resnext_152_32x8d_380", other, evaluation, at_least=0.0)
+            for other in ("resnet_152", "resnext_50_32x8d", "resnet_50_380")
+            for evaluation in (CLEAN, STRONG)
         ),
     ),
     Claim(
@@ -253,21 +220,13 @@ CLAIMS = (
         source=f"abstract; {README}",
         note=ONE_SCALE,
         comparisons=(
+            # README: +3.4, +1.7, +2.8, +2.8, +1.9, +1.4, +0.6 and +0.9.
             *(
-                ahead(
-                    f"efficientnet_{larger}",
-                    f"efficientnet_{smaller}",
-                    CLEAN,
-                    reported=points,
-                )
-                for (smaller, larger), points in zip(
-                    pairwise(("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "l1")),
-                    (3.4, 1.7, 2.8, 2.8, 1.9, 1.4, 0.6, 0.9),  # README
-                    strict=True,
-                )
+                gain(f"efficientnet_{b}", f"efficientnet_{a}", CLEAN, at_least=0.0)
+                for a, b in pairwise((*(f"b{size}" for size in range(8)), "l1"))
             ),
             # Paper: 58.6, and 37.6 by a log that quotes it; half of that is "far".
-            lead(
+            gain(
                 "efficientnet_l1_enhanced", "efficientnet_b0", STRONGEST, at_least=10.5
             ),
         ),
@@ -278,8 +237,14 @@ CLAIMS = (
         "attack understates the gain: 50 steps after 20.",
         source=README,
         note="20 steps of a quarter of the radius leave little to more of them.",
-        # README: 0.6 - 0.3.
-        comparisons=(cost_of_steps("pgd_20", STRONG),),
+        comparisons=(
+            # README: 0.6 - 0.3.
+            difference_of_differences(
+                ((RELU, "pgd_20"), (RELU, STRONG)),
+                ((SILU, "pgd_20"), (SILU, STRONG)),
+                at_least=0.0,
+            ),
+        ),
     ),
     Claim(
         name="ten_steps_understate_the_gain",
@@ -287,7 +252,13 @@ CLAIMS = (
         "10.",
         source=README,
         note="Other scales have no attack of ten steps.",
-        # README: 2.2 - 1.1.
-        comparisons=(cost_of_steps("pgd_10", STRONG),),
+        comparisons=(
+            # README: 2.2 - 1.1.
+            difference_of_differences(
+                ((RELU, "pgd_10"), (RELU, STRONG)),
+                ((SILU, "pgd_10"), (SILU, STRONG)),
+                at_least=0.0,
+            ),
+        ),
     ),
 )

@@ -1,17 +1,14 @@
 """A paper's qualitative statements as checks with a margin fixed beforehand.
 
-A `Claim` lists comparisons, each of a kind from `common.results.margins`, `levels` or
-`differences`: accuracies, robustness ratios and shares of leaked labels of one network;
-differences of accuracies, of robustness ratios or of transfer rates on the same images,
-and of two such differences; ratios of training times.
+A `Claim` lists comparisons, which the functions of `common.results.margins` build:
 
     Claim(
         name="as_robust_as_pgd",
         statement="Free training is about as robust as 7-step PGD training.",
         source="Table 1",
         comparisons=(
-            Difference(("free_8", "pgd_20"), ("pgd_7", "pgd_20"), at_least=-2.0),
-            TimeRatio("free_8", "pgd_7", at_most=0.3),
+            gain("free_8", "pgd_7", "pgd_20", at_least=-2.0),
+            time_ratio("free_8", "pgd_7", at_most=0.3),
         ),
     )
 """
@@ -20,18 +17,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from common import recipe
 from common.results import measured, packages
-from common.results.differences import (
-    Difference,
-    DifferenceOfDifferences,
-    LeaksDifference,
-    RatioDifference,
-    TransferDifference,
-)
-from common.results.levels import Accuracy, Leaks, RobustnessRatio
 from common.results.margins import (
     FAILS,
     HOLDS,
@@ -39,29 +28,8 @@ from common.results.margins import (
     NOT_RUN,
     Comparison,
     Pair,
-    TimeRatio,
+    Runs,
 )
-
-__all__ = [
-    "FAILS",
-    "HOLDS",
-    "INCONCLUSIVE",
-    "NOT_RUN",
-    "Accuracy",
-    "Claim",
-    "ClaimResult",
-    "Difference",
-    "DifferenceOfDifferences",
-    "Leaks",
-    "LeaksDifference",
-    "RatioDifference",
-    "RobustnessRatio",
-    "TimeRatio",
-    "TransferDifference",
-    "check",
-    "check_claims",
-    "exit_status",
-]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +40,7 @@ class Claim:
       name: as on the command line.
       statement: the claim in a sentence.
       source: where the paper makes it.
-      comparisons: of the kinds that this module names; all must hold.
+      comparisons: all must hold.
       expected_at: scales at which the paper's effect is expected to show. Elsewhere
         the claim is checked and shown all the same, but does not count as outside.
       note: why it is expected where it is, shown with the answer.
@@ -113,7 +81,7 @@ class ClaimResult:
     details: tuple[str, ...]
 
 
-def check(claim: Claim, runs: Mapping[str, measured.Run]) -> ClaimResult:
+def check(claim: Claim, runs: Runs) -> ClaimResult:
     """Returns the answer of the records to a claim.
 
     It fails if any comparison fails; else it is not run if a record is missing; else it

@@ -13,7 +13,8 @@ import pytest
 
 from common import attacks, recipe
 from common.recipe import TRAINING_TIME, Evaluation, Paper, Recipe, Table, grid
-from common.results.claims import Claim, Difference, TimeRatio
+from common.results.claims import Claim
+from common.results.margins import gain, time_ratio
 
 REPORTED = """table,row,column,metric,value,source,confidence
 main,plain,clean,accuracy,90.0,Table 9,paper
@@ -46,8 +47,8 @@ CLAIM = Claim(
     statement="Hard training is more robust & as fast.",
     source="Section 9",
     comparisons=(
-        Difference(("free_4", "pgd_20"), ("natural", "pgd_20"), at_least=10.0),
-        TimeRatio("free_4", "natural", at_most=1.5),
+        gain("free_4", "natural", "pgd_20", at_least=10.0),
+        time_ratio("free_4", "natural", at_most=1.5),
     ),
 )
 

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from common.results import claims, overview
-from common.results.claims import Difference, DifferenceOfDifferences, TimeRatio
+from common.results import overview
+from common.results.margins import difference, gain
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_claim_without_records_has_no_measured_number(paper, tmp_path):
 
 
 def test_a_number_is_as_sure_as_what_it_is_made_of(paper, tmp_path):
-    clean = Difference(("natural", "clean"), ("free_4", "clean"), at_least=0.0)
+    clean = gain("natural", "free_4", "clean", at_least=0.0)
     claim = dataclasses.replace(paper.claims[0], comparisons=(clean,))
     changed = dataclasses.replace(paper, claims=(claim,))
     answer = rows(overview.markdown([changed], "paper", tmp_path))[-1]
@@ -79,26 +79,7 @@ def test_sources_of_two_tables_do_not_make_one_number(paper):
         "pgd_20_eps2": 70.0,
         "pgd_20_eps4": 50.0,
     }
-    across = Difference(("free_4", "pgd_20_eps2"), hard, at_least=0.0)
+    across = difference(("free_4", "pgd_20_eps2"), hard, at_least=0.0)
     claim = dataclasses.replace(paper.claims[0], comparisons=(across,))
     changed = dataclasses.replace(paper, claims=(claim,))
     assert rows(overview.markdown([changed], "paper", "nowhere"))[-1][2] == ""
-
-
-def test_every_kind_reports_what_it_measures():
-    numbers = {
-        ("a", "clean"): 90.0,
-        ("a", "pgd_20"): 40.0,
-        ("b", "clean"): 80.0,
-        ("b", "pgd_20"): 50.0,
-        ("a", "training_time"): 30.0,
-        ("b", "training_time"): 20.0,
-    }
-    left, right = (((name, "clean"), (name, "pgd_20")) for name in "ab")
-    both = DifferenceOfDifferences(left, right, at_least=0.0)
-    assert both.reported(numbers) == (90 - 40) - (80 - 50)
-    assert both.reported({}) is None
-    assert Difference(*left, at_least=0.0).reported(numbers) == 50.0
-    assert TimeRatio("a", "b", at_most=1.0).reported(numbers) == 1.5
-    leaks = claims.Leaks("a", "pgd_20", "clean", at_least=0.0)
-    assert leaks.reported(numbers) is None
