@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
@@ -209,18 +210,12 @@ def mcnemar(left: np.ndarray, right: np.ndarray) -> Discordance:
       ValueError: lengths differ or are 0.
     """
     gained, lost = _disagreements(left, right)
-    total, fewer = gained + lost, min(gained, lost)
-    if gained == lost:
-        return Discordance(gained, lost, 1.0)
-    logs = [
-        math.lgamma(total + 1)
-        - math.lgamma(k + 1)
-        - math.lgamma(total - k + 1)
-        - total * math.log(2)
-        for k in range(fewer + 1)
-    ]
-    tail = math.fsum(math.exp(value) for value in logs)
-    return Discordance(gained, lost, 2 * tail - math.exp(logs[-1]))
+    fewer, more = sorted((gained, lost))
+    # Both tails, in which the split itself counts half: P(X <= fewer) + P(X < fewer),
+    # and the second is P(X > more), since a fair coin has no side.
+    at_most = special.bdtr(fewer, fewer + more, 0.5)
+    below = special.bdtrc(more, fewer + more, 0.5)
+    return Discordance(gained, lost, float(at_most + below))
 
 
 def _disagreements(left: np.ndarray, right: np.ndarray) -> tuple[int, int]:
