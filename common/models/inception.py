@@ -1,223 +1,246 @@
-"""The cells and heads that the Inception networks are made of.
+"""The Inception networks, whatever their version: settings, and the network itself.
 
-A cell, `Mixed`, runs branches side by side and concatenates their channels; a branch is
-a chain of convolutions and pools. Layers have the names of TF-Slim's scopes, so that a
-variable's path is, say, inception_v3/Mixed_5b/Branch_1/Conv2d_0b_5x5/conv/kernel.
+An `Inception` is the value that recipes hold. Versions 3 and 4 derive from it; they say
+of which layers, made of `common.models.inception_cells`, the `Network` consists.
 
-Every layer is called with `training` and `branch`, which reach its batch norms.
+Images under 75 pixels, which ImageNet's stem and reductions would shrink to nothing,
+get the small form of a network: its stem is one convolution, its reductions pad, and
+its auxiliary head is cut to the grid.
 
 Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (version 4).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import abc
+import dataclasses
+import string
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
-from keras.initializers import Initializer
 
-from common.models import activations, batch_norm, layers
+from common import backend
+from common.models import activations, inception_cells, layers
 
-if TYPE_CHECKING:
-    from common.models.inception_network import Inception
-
-# Slim's least number of filters, so that thin networks keep their bottlenecks open.
-# Kurakin's width factors, 0.5 and up, do not meet it: the fewest filters are 32. The
-# quarter of the small scales does, in the narrowest convolutions.
-MIN_FILTERS = 16
+LARGE_IMAGE = 75  # from this size on, ImageNet's form leaves a last grid of 1x1 or more
+_LETTERS = string.ascii_lowercase[1:]  # of the blocks on a grid; "a" is the reduction
 
 
-class ConvNorm(layers.Composite):
-    """A convolution without bias, batch norm without factor, and the activation."""
+@dataclasses.dataclass(frozen=True)
+class Inception(abc.ABC):
+    """An Inception network of any version.
 
-    def __init__(
-        self,
-        config: Inception,
-        name: str,
-        filters: int,
-        kernel_size: int | tuple[int, int] = 1,
-        *,
-        strides: int = 1,
-        padding: str = "same",
-        initializer: Initializer | None = None,
-    ) -> None:
-        """Declares the layers.
+    Attributes:
+      width: factor of the filters of every convolution but those of the logits; none
+        gets fewer than 16.
+      blocks: number of blocks on each of the three grids. Fewer than slim's are its
+        first ones; those beyond repeat its last one.
+      activation: a name in `common.models.activations`.
+      dropout: share of the pooled features that training sets to 0.
+      auxiliary: whether there is an auxiliary head, on the middle grid's last block.
+      momentum: of the moving statistics of batch norm.
+      stem_stride: of the small form's stem.
+      synchronized: batch norm uses the statistics of all replicas together.
+    """
 
-        Args:
-          config: the network that the layer belongs to.
-          name: name of the layer, unique in its parent.
-          filters: of the convolution, before the width factor.
-          kernel_size: of the convolution; (1, 7) is one row of seven.
-          strides: of the convolution.
-          padding: of the convolution, "same" or "valid".
-          initializer: of the kernel; None is truncated normal, variance 2 / inputs.
+    width: float = 1.0
+    blocks: tuple[int, int, int] = (1, 1, 1)
+    activation: str = "relu"
+    dropout: float = 0.2
+    auxiliary: bool = True
+    momentum: float = 0.9997
+    stem_stride: int = 1
+    synchronized: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the fields.
+
+        Raises:
+          ValueError: a field out of its range, or an unknown activation.
         """
-        super().__init__(name=name)
-        self.conv = keras.layers.Conv2D(
-            max(int(filters * config.width), MIN_FILTERS),
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            use_bias=False,
-            kernel_initializer=initializer or keras.initializers.HeNormal(),
-            name="conv",
-        )
-        self.norm = batch_norm.BatchNorm(
-            momentum=config.momentum,
-            epsilon=1e-3,
-            scale=False,
-            synchronized=config.synchronized,
-            name="norm",
-        )
-        self.activation = activations.get(config.activation)
+        most = len(_LETTERS)
+        counted = len(self.blocks) == 3 and all(1 <= n <= most for n in self.blocks)
+        for field, kept, rule in (
+            ("width", self.width > 0, "above 0"),
+            ("blocks", counted, f"three numbers from 1 to {most}"),
+            ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
+            ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
+            ("stem_stride", self.stem_stride >= 1, "at least 1"),
+        ):
+            if not kept:
+                raise ValueError(
+                    f"{type(self).__name__}.{field} must be {rule}. "
+                    f"Received: {field}={getattr(self, field)}"
+                )
+        activations.get(self.activation)
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
-        """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
-        return self.activation(
-            self.norm(self.conv(inputs), training=training, branch=branch)
-        )
-
-
-class AveragePool(keras.layers.Layer):
-    """The mean of each 3x3 neighbourhood; at an edge, of what lies inside."""
-
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
-        """Returns the inputs' shape."""
-        return ops.average_pool(inputs, 3, strides=1, padding="same")
-
-
-class MaxPool(keras.layers.Layer):
-    """The maximum of every second 3x3 neighbourhood."""
-
-    def __init__(self, padding: str, *, name: str) -> None:
-        """Declares the layer; padding is "same" or "valid"."""
-        super().__init__(name=name)
-        self.padding = padding
-
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
-        """Maps [B, H, W, C] to about [B, H / 2, W / 2, C]."""
-        return ops.max_pool(inputs, 3, strides=2, padding=self.padding)
-
-
-class Chain(layers.Composite):
-    """Layers one after another; a step of several runs them side by side."""
-
-    def __init__(self, name: str, *steps: Any) -> None:
-        """Declares the layer.
+    def build(
+        self, num_classes: int, image_size: int, channels: int = 3
+    ) -> keras.Model:
+        """Returns the network, a `Network`, with its weights created.
 
         Args:
-          name: name of the layer, unique in its parent.
-          *steps: in order, each a layer, or a list of layers that all get the outputs
-            of the step before.
-        """
-        super().__init__(name=name, autocast=False)
-        self.steps = [step if isinstance(step, list) else [step] for step in steps]
-
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
-        """Maps [B, H, W, C] to the channels of the last step."""
-        for step in self.steps:
-            inputs = _side_by_side(step, inputs, training=training, branch=branch)
-        return inputs
-
-
-class Mixed(layers.Composite):
-    """A cell: branches side by side."""
-
-    def __init__(self, name: str, *branches: list[Any]) -> None:
-        """Declares the layer.
-
-        Args:
-          name: name of the layer, unique in the network.
-          *branches: the steps of each, as `Chain` takes them.
-        """
-        super().__init__(name=name, autocast=False)
-        self.branches = [
-            Chain(f"Branch_{index}", *steps) for index, steps in enumerate(branches)
-        ]
-
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
-        """Maps [B, H, W, C] to the channels of all branches."""
-        return _side_by_side(self.branches, inputs, training=training, branch=branch)
-
-
-class Classifier(layers.Composite):
-    """Logits of features at one position: float32 whatever the policy of the rest."""
-
-    def __init__(
-        self,
-        name: str,
-        num_classes: int,
-        *,
-        dense: bool,
-        initializer: Initializer,
-    ) -> None:
-        """Declares the layer.
-
-        Args:
-          name: name of the layer, unique in its parent.
           num_classes: number of logits.
-          dense: whether the weights are a matrix, named dense, or those of a 1x1
-            convolution, named conv; slim's version 4 has the one, 3 the other.
-          initializer: of the kernel; biases start at 0.
+          image_size: height and width of the images; below 75 the small form.
+          channels: channels of the images.
+
+        Raises:
+          ValueError: a stride of the small form's stem for large images.
         """
-        super().__init__(name=name, dtype="float32")
-        fields = {"kernel_initializer": initializer, "dtype": "float32"}
-        if dense:
-            self.layer = keras.layers.Dense(num_classes, name="dense", **fields)
-        else:
-            self.layer = keras.layers.Conv2D(num_classes, 1, name="conv", **fields)
+        large = image_size >= LARGE_IMAGE
+        if large and self.stem_stride > 1:
+            raise ValueError(
+                f"{type(self).__name__}.stem_stride must be 1 for images of "
+                f"{LARGE_IMAGE} pixels or more, whose stem has strides of its own. "
+                f"Received: stem_stride={self.stem_stride}"
+            )
+        layers.check_layout()
+        network = Network(self, self.parts(num_classes, large=large))
+        network.build((1, image_size, image_size, channels))
+        return network
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
-        """Maps [B, 1, 1, C] to [B, num_classes]."""
-        return ops.squeeze(self.layer(inputs), (1, 2))
+    @abc.abstractmethod
+    def parts(self, num_classes: int, *, large: bool) -> Parts:
+        """Returns new layers for a network of `num_classes` logits."""
 
 
-class AuxiliaryLogits(layers.Composite):
-    """The auxiliary head: logits of the middle grid's features."""
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """The layers of a network, each called with `training` and `branch`.
 
-    def __init__(
-        self,
-        config: Inception,
-        classifier: Classifier,
-        *,
-        whole: str,
-        initializer: Initializer | None = None,
-    ) -> None:
-        """Declares the layer.
+    Attributes:
+      name: of the network.
+      trunk: from the scaled images to the middle grid's last block.
+      top: from there to the last block.
+      logits: on the pooled features of the last block.
+      auxiliary: on the middle grid's last block.
+    """
 
-        Args:
-          config: the network that the layer belongs to.
-          classifier: the last layer.
-          whole: name of the convolution over the whole pooled grid; {} is its size.
-          initializer: of that convolution's kernel, as for `ConvNorm`.
-        """
-        super().__init__(name="AuxLogits", autocast=False)
-        self.config, self.name_of_whole, self.initializer = config, whole, initializer
-        self.project = ConvNorm(config, "Conv2d_1b_1x1", 128)
-        self.classifier = classifier
+    name: str
+    trunk: list[Any]
+    top: list[Any]
+    logits: inception_cells.Chain
+    auxiliary: inception_cells.AuxiliaryLogits
+
+
+class Network(keras.Model):
+    """The `keras.Model` that an `Inception` describes.
+
+    Attributes:
+      branches: names that a call may choose from.
+      draws: whether training needs a seed.
+    """
+
+    def __init__(self, config: Inception, parts: Parts) -> None:
+        """Takes over the layers of a network."""
+        # No autocast: pixels would lose their last bits before they are scaled.
+        super().__init__(name=parts.name, autocast=False)
+        self.branches = ("clean",)
+        self.dropout = config.dropout
+        self.draws = config.dropout > 0
+        self.trunk, self.top = parts.trunk, parts.top
+        self.logits = parts.logits
+        self.auxiliary = parts.auxiliary if config.auxiliary else None
 
     def build(self, input_shape: tuple[int, ...]) -> None:
-        """Declares the convolution over the grid of pooled features."""
-        self.pool_size = min(5, input_shape[1])
-        size = (input_shape[1] - self.pool_size) // 3 + 1
-        self.whole = ConvNorm(
-            self.config,
-            self.name_of_whole.format(f"{size}x{size}"),
-            768,
-            size,
-            padding="valid",
-            initializer=self.initializer,
+        """Creates the weights of all layers, the auxiliary head's too."""
+        self.heads(ops.zeros(input_shape))
+
+    def call(
+        self,
+        images: Any,
+        training: bool = False,
+        branch: str = "clean",
+        seed: Any = None,
+    ) -> Any:
+        """Returns the logits of images; spares the auxiliary head's work.
+
+        Args:
+          images: float32 [B, H, W, C], pixels in [0, 255].
+          training: batch norm uses the batch, and moves its statistics; features are
+            dropped out.
+          branch: the branch of batch norm.
+          seed: int or int64 tensor that decides on the dropped features. An image
+            loses the same ones in whatever batch it comes.
+
+        Returns:
+          float32 [B, num_classes].
+
+        Raises:
+          ValueError: training with dropout, but no seed.
+        """
+        mode = {"training": training, "branch": branch}
+        return self._outputs(images, mode, seed, auxiliary=None)[0]
+
+    def heads(
+        self,
+        images: Any,
+        training: bool = False,
+        branch: str = "clean",
+        seed: Any = None,
+    ) -> tuple[Any, ...]:
+        """Returns the logits and the auxiliary logits; arguments as for `call`.
+
+        Returns:
+          Two float32 [B, num_classes], or one if there is no auxiliary head.
+
+        Raises:
+          ValueError: training with dropout, but no seed.
+        """
+        mode = {"training": training, "branch": branch}
+        return self._outputs(images, mode, seed, auxiliary=self.auxiliary)
+
+    def _outputs(
+        self, images: Any, mode: dict[str, Any], seed: Any, *, auxiliary: Any
+    ) -> tuple[Any, ...]:
+        rate = self.dropout if mode["training"] else 0.0
+        if rate and seed is None:
+            raise ValueError(
+                f"{self.name} drops out features when it trains, so it needs a seed. "
+                f"Received: seed={seed}"
+            )
+        images = ops.cast(images, "float32")
+        features = images * (2.0 / 255.0) - 1.0
+        for layer in self.trunk:
+            features = layer(features, **mode)
+        outputs = () if auxiliary is None else (auxiliary(features, **mode),)
+        for layer in self.top:
+            features = layer(features, **mode)
+        pooled = ops.mean(ops.cast(features, "float32"), axis=(1, 2), keepdims=True)
+        if rate:
+            pooled = layers.dropped_out(
+                pooled, rate, seed, backend.example_keys(images)
+            )
+        return (self.logits(pooled), *outputs)
+
+
+def small_stem(config: Inception) -> list[Any]:
+    """Returns the stem of the small form: one convolution."""
+    conv = inception_cells.ConvNorm(
+        config, "Conv2d_1a_3x3", 64, 3, strides=config.stem_stride
+    )
+    return [conv]
+
+
+def grids(
+    config: Inception, forms: tuple[tuple[Callable[..., Any], ...], ...]
+) -> list[list[Any]]:
+    """Returns the blocks of the three grids, Mixed_5b to 5z, 6b to 6z and 7b to 7z.
+
+    Args:
+      config: the network that they belong to.
+      forms: for each grid slim's blocks in order, functions of `config` and a name.
+    """
+    return [
+        [
+            grid_forms[min(index, len(grid_forms) - 1)](
+                config, f"Mixed_{grid}{_LETTERS[index]}"
+            )
+            for index in range(num_blocks)
+        ]
+        for grid, num_blocks, grid_forms in zip(
+            (5, 6, 7), config.blocks, forms, strict=True
         )
-
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
-        """Maps [B, H, W, C] to float32 [B, num_classes]."""
-        features = ops.average_pool(inputs, self.pool_size, strides=3, padding="valid")
-        for layer in (self.project, self.whole):
-            features = layer(features, training=training, branch=branch)
-        return self.classifier(features)
-
-
-def _side_by_side(layers: list[Any], inputs: Any, **mode: Any) -> Any:
-    outputs = [layer(inputs, **mode) for layer in layers]
-    return outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
+    ]

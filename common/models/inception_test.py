@@ -1,117 +1,285 @@
-"""The cells against NumPy, and dropout against what it promises."""
+"""What holds for every Inception network: its calls, heads, modes and settings."""
+
+import re
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from common.models import InceptionV3, inception
-
-
-def numbers(*shape, seed=1):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from common.models import InceptionV3, InceptionV4, activations, inception_cells
 
 
-def test_filters_are_scaled_but_never_fewer_than_16():
-    made = {
-        (filters, width): inception.ConvNorm(
-            InceptionV3(width=width), "conv", filters
-        ).conv.filters
-        for filters in (48, 192)
-        for width in (0.25, 0.7, 2.0)
-    }
-    assert made == {
-        (48, 0.25): 16,
-        (48, 0.7): 33,
-        (48, 2.0): 96,
-        (192, 0.25): 48,
-        (192, 0.7): 134,
-        (192, 2.0): 384,
-    }
+def pixels(*shape):
+    return np.random.default_rng(1).uniform(0, 255, shape).astype("float32")
 
 
-def test_a_convolution_is_normalised_without_factor_then_activated():
-    layer = inception.ConvNorm(InceptionV3(activation="tanh"), "layer", 16)
-    inputs = numbers(2, 3, 3, 4)
-    layer(inputs)
-    kernel, beta, mean, variance = layer.weights
-    assert [v.name for v in (beta, mean, variance)] == [
-        "beta",
-        "moving_mean",
-        "moving_variance",
-    ]
-    for index, variable in enumerate((beta, mean, variance)):
-        variable.assign(np.abs(numbers(16, seed=index)) + 0.5)
-    linear = inputs @ kernel.numpy()[0, 0]
-    normal = (linear - mean.numpy()) / np.sqrt(variance.numpy() + 1e-3) + beta.numpy()
-    np.testing.assert_allclose(layer(inputs), np.tanh(normal), atol=1e-5)
+def small(version=InceptionV3, num_classes=10, **fields):
+    config = version(**{"width": 0.25, "blocks": (1, 1, 1), **fields})
+    return config.build(num_classes, 8, 1)
 
 
-def test_settings_reach_batch_norm():
-    config = InceptionV3(momentum=0.9, synchronized=True)
-    norm = inception.ConvNorm(config, "layer", 16).norm
-    assert (norm.momentum, norm.synchronized, norm.scale) == (0.9, True, False)
+@pytest.fixture(scope="module")
+def built():
+    """Returns one small network of each version."""
+    return {version: small(version) for version in (InceptionV3, InceptionV4)}
 
 
-def test_the_average_at_an_edge_leaves_padding_out():
-    inputs = np.arange(9, dtype="float32").reshape(1, 3, 3, 1)
-    outputs = inception.AveragePool()(inputs)[0, :, :, 0]
-    np.testing.assert_allclose(outputs, [[2, 2.5, 3], [3.5, 4, 4.5], [5, 5.5, 6]])
+@pytest.fixture(params=[InceptionV3, InceptionV4])
+def network(request, built):
+    """Returns a small network, which gets its weights back after the test."""
+    chosen = built[request.param]
+    before = chosen.get_weights()
+    yield chosen
+    chosen.set_weights(before)
 
 
-@pytest.mark.parametrize(("padding", "expected"), [("valid", [[12]]), ("same", None)])
-def test_the_maximum_of_every_second_neighbourhood(padding, expected):
-    inputs = np.arange(25, dtype="float32").reshape(1, 5, 5, 1)[:, :4, :4]
-    outputs = inception.MaxPool(padding, name="pool")(inputs)[0, :, :, 0]
-    np.testing.assert_array_equal(outputs, expected or [[12, 13], [17, 18]])
+@pytest.fixture
+def network_v3(built):
+    """Returns the small Inception v3, which gets its weights back after the test."""
+    chosen = built[InceptionV3]
+    before = chosen.get_weights()
+    yield chosen
+    chosen.set_weights(before)
 
 
-class Times(keras.layers.Layer):
-    """Multiplies by a factor; refuses to be called without both arguments."""
-
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = factor
-
-    def call(self, inputs, training, branch):
-        assert (training, branch) == (True, "adversarial")
-        return inputs * self.factor
-
-
-def test_branches_run_side_by_side_and_steps_one_after_another():
-    cell = inception.Mixed("cell", [Times(2.0)], [Times(3.0), [Times(5.0), Times(7.0)]])
-    inputs = numbers(2, 4, 4, 3)
-    outputs = cell(inputs, training=True, branch="adversarial")
-    expected = np.concatenate([inputs * factor for factor in (2, 15, 21)], axis=-1)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("dense", [True, False])
-def test_logits_are_float32_whatever_the_policy(dense):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    initializer = keras.initializers.HeNormal()
-    layer = inception.Classifier("logits", 5, dense=dense, initializer=initializer)
-    inputs = numbers(2, 1, 1, 64)
-    outputs = layer(inputs)
-    kernel, bias = layer.weights
-    assert not np.any(bias)
-    assert outputs.dtype == "float32"
-    expected = inputs[:, 0, 0] @ kernel.numpy().reshape(64, 5)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+def cells(network):
+    """Returns the names below the network's own, in order and once each."""
+    return list(dict.fromkeys(v.path.split("/")[1] for v in network.weights))
 
 
 @pytest.mark.parametrize(
-    ("grid", "whole"), [(17, 5), (16, 4), (8, 2), (7, 1), (5, 1), (4, 1)]
+    ("image_size", "channels", "stem_stride", "sizes"),
+    [
+        (32, 3, 2, [16, 16, 8, 8, 4, 4]),
+        (32, 3, 1, [32, 32, 16, 16, 8, 8]),
+        (8, 1, 1, [8, 8, 4, 4, 2, 2]),
+        (74, 3, 3, [25, 25, 13, 13, 7, 7]),
+    ],
 )
-def test_the_auxiliary_head_is_cut_to_its_grid(grid, whole):
-    config = InceptionV3(width=0.25)
-    classifier = inception.Classifier(
-        "last", 10, dense=False, initializer=keras.initializers.HeNormal()
+def test_grids_of_the_small_form(image_size, channels, stem_stride, sizes):
+    config = InceptionV3(width=0.25, blocks=(1, 1, 1), stem_stride=stem_stride)
+    network = config.build(10, image_size, channels)
+    features = pixels(2, image_size, image_size, channels)
+    logits, auxiliary = network.heads(features)
+    assert logits.shape == auxiliary.shape == (2, 10)
+    found = []
+    for layer in (*network.trunk, *network.top):
+        features = layer(features)
+        assert features.shape[1] == features.shape[2]
+        found.append(features.shape[1])
+    assert found == sizes
+    stem, *_ = network.weights
+    assert stem.path == "inception_v3/Conv2d_1a_3x3/conv/kernel"
+    assert tuple(stem.shape) == (3, 3, channels, 16)
+
+
+def test_blocks_are_named_and_counted_by_grid(network):
+    assert cells(network) == [
+        "Conv2d_1a_3x3",
+        "Mixed_5b",
+        "Mixed_6a",
+        "Mixed_6b",
+        "Mixed_7a",
+        "Mixed_7b",
+        "Logits",
+        "AuxLogits",
+    ]
+
+
+def test_layers_follow_one_another_on_pixels_scaled_to_plus_minus_one(network):
+    images = pixels(3, 8, 8, 1)
+    features = images / 255.0 * 2.0 - 1.0
+    for layer in network.trunk:
+        features = layer(features)
+    auxiliary = network.auxiliary(features)
+    for layer in network.top:
+        features = layer(features)
+    pooled = features.numpy().mean((1, 2), keepdims=True)
+    logits = network.logits(pooled)
+    assert np.ptp(logits) > 0.01
+    for found, expected in zip(network.heads(images), (logits, auxiliary), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_auxiliary_logits_come_through_heads_only(network_v3):
+    images = pixels(3, 8, 8, 1)
+    logits, auxiliary = network_v3.heads(images)
+    np.testing.assert_array_equal(network_v3(images), logits)
+    assert not np.allclose(auxiliary, logits)
+    without = small(auxiliary=False)
+    assert len(without.heads(images)) == 1
+    assert cells(without) == cells(network_v3)[:-1]
+
+
+def test_the_activation_reaches_every_convolution(network_v3):
+    tanh = small(activation="tanh")
+    tanh.set_weights(network_v3.get_weights())
+    layers = [
+        layer
+        for layer in tanh._flatten_layers()
+        if isinstance(layer, inception_cells.ConvNorm)
+    ]
+    assert len(layers) == sum(v.name == "beta" for v in tanh.weights)
+    assert {layer.activation for layer in layers} == {activations.get("tanh")}
+    images = pixels(2, 8, 8, 1)
+    for one, other in zip(tanh.heads(images), network_v3.heads(images), strict=True):
+        assert not np.allclose(one, other)
+
+
+def test_training_with_dropout_needs_a_seed(network):
+    before = network.get_weights()
+    with pytest.raises(ValueError, match=r"^inc.* needs a seed. Received: seed=None$"):
+        network.heads(pixels(2, 8, 8, 1), training=True)
+    with pytest.raises(ValueError, match=r"Received: seed=None"):
+        network(pixels(2, 8, 8, 1), training=True)
+    for old, new in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_dropout_is_between_the_pooled_features_and_the_logits(network_v3):
+    network = network_v3
+    (kernel,) = (v for v in network.logits.weights if v.name == "kernel")
+    kernel.assign(np.eye(512, 10)[None, None])  # logits are ten pooled features
+    images = pixels(64, 8, 8, 1)
+    dropped, auxiliary = network.heads(images, training=True, seed=3)
+    network.dropout = 0.0
+    expected, auxiliary_expected = network.heads(images, training=True)
+    np.testing.assert_array_equal(auxiliary, auxiliary_expected)
+    ratios = (dropped / expected).numpy()[expected.numpy() > 1e-3]
+    assert set(np.round(ratios, 4)) == {np.float32(0.0), np.float32(1.25)}
+    assert (ratios == 0).mean() == pytest.approx(0.2, abs=0.06)
+    network.dropout = 0.2
+    np.testing.assert_array_equal(network(images, seed=3), network(images))
+
+
+def test_mixed_precision_gives_float32_logits_of_unrounded_pixels():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    network = small()
+    assert {v.dtype for v in network.weights} == {"float32"}
+    assert network.trunk[0](pixels(1, 8, 8, 1)).dtype == "bfloat16"
+    flat = np.full((2, 8, 8, 1), 123.6, "float32")
+    # Variation below the spacing of bfloat16 at 123 still counts.
+    first, other = map(network.heads, (flat, flat + pixels(8, 8, 1) / 2550))
+    for one, two in zip(first, other, strict=True):
+        assert one.dtype == two.dtype == "float32"
+        assert np.isfinite(two).all()
+        assert not np.array_equal(one, two)
+
+
+def test_paths_are_unique_and_the_seed_decides_the_weights():
+    built = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        network = small()
+        built.append({v.path: v.numpy() for v in network.weights})
+        assert len(built[-1]) == len(network.weights)
+    assert list(built[0]) == list(built[1])
+    for path, value in built[0].items():
+        np.testing.assert_array_equal(value, built[1][path])
+    kernels = [v for path, v in built[0].items() if path.endswith("kernel")]
+    assert len({kernel.flat[0] for kernel in kernels}) == len(kernels)
+    for path, kernel in built[0].items():
+        if path.endswith("conv/kernel") and "Logits/" not in path:
+            expected = np.sqrt(2 / np.prod(kernel.shape[:3]))
+            assert kernel.std() == pytest.approx(expected, rel=0.15)
+            assert np.abs(kernel).max() < 2 * expected / 0.879 + 1e-6
+
+
+def test_momentum_is_the_share_of_old_statistics_that_stays(network_v3):
+    images = pixels(4, 8, 8, 1)
+    stem = network_v3.trunk[0]
+    batch = stem.conv(images / 255.0 * 2.0 - 1.0).numpy().mean((0, 1, 2))
+    network_v3(images, training=True, seed=1)
+    mean = stem.norm.weights[1]
+    np.testing.assert_allclose(mean, (1 - 0.9997) * batch, rtol=1e-2, atol=1e-7)
+
+
+def test_the_call_spares_the_auxiliary_convolutions(network):
+    images = tf.constant(pixels(2, 8, 8, 1))
+
+    def convolutions(fn):
+        graph = tf.function(fn).get_concrete_function(images).graph
+        return sum(op.type == "Conv2D" for op in graph.get_operations())
+
+    auxiliary = sum(
+        v.name == "kernel" and v.path.split("/")[-2] == "conv"
+        for v in network.auxiliary.weights
     )
-    head = inception.AuxiliaryLogits(config, classifier, whole="whole_{}")
-    assert head(numbers(2, grid, grid, 8)).shape == (2, 10)
-    kernels = {v.path: tuple(v.shape) for v in head.weights if v.name == "kernel"}
-    assert kernels == {
-        "AuxLogits/Conv2d_1b_1x1/conv/kernel": (1, 1, 8, 32),
-        f"AuxLogits/whole_{whole}x{whole}/conv/kernel": (whole, whole, 32, 192),
-        "AuxLogits/last/conv/kernel": (1, 1, 192, 10),
-    }
+    assert auxiliary >= 2
+    assert convolutions(network.heads) == convolutions(network) + auxiliary
+
+
+def test_both_heads_train_every_weight_inside_a_function(network_v3):
+    network = network_v3
+    variables = [v.value for v in network.trainable_weights]
+
+    @tf.function
+    def gradients(images, seed):
+        with tf.GradientTape() as tape:
+            heads = network.heads(images, training=True, seed=seed)
+            loss = sum(tf.reduce_sum(logits[:, 0]) for logits in heads)
+        return tape.gradient(loss, variables)
+
+    found = gradients(tf.constant(pixels(4, 8, 8, 1)), tf.constant(1, tf.int64))
+    assert all(np.abs(gradient).max() > 0 for gradient in found)
+
+
+def test_training_moves_the_statistics_of_what_ran_and_inference_none(network):
+    images = pixels(4, 8, 8, 1)
+
+    def moved(call):
+        before = [v.numpy() for v in network.weights]
+        call()
+        return {
+            v.path
+            for old, v in zip(before, network.weights, strict=True)
+            if not np.array_equal(old, v)
+        }
+
+    statistics = {v.path for v in network.weights if "moving" in v.name}
+    head = {path for path in statistics if "/AuxLogits/" in path}
+    assert len(head) == 4
+    assert not moved(lambda: (network(images), network.heads(images)))
+    assert moved(lambda: network(images, training=True, seed=1)) == statistics - head
+    assert moved(lambda: network.heads(images, training=True, seed=1)) == statistics
+
+
+def test_a_branch_that_batch_norm_lacks_is_refused_by_name(network):
+    for call in (network, network.heads):
+        with pytest.raises(ValueError, match=r"Received: branch=adversarial"):
+            call(pixels(1, 8, 8, 1), branch="adversarial")
+
+
+def test_an_image_loses_the_same_features_wherever_it_stands(network):
+    images = pixels(6, 8, 8, 1)
+    order = [3, 5, 0, 1, 4, 2]
+    logits = network(images, training=True, seed=5).numpy()
+    moved = network(images[order], training=True, seed=tf.constant(5, tf.int64))
+    np.testing.assert_allclose(moved, logits[order], rtol=1e-3, atol=1e-4)
+    other = network(images, training=True, seed=6).numpy()
+    assert np.abs(other - logits).max() > 0.01 * np.ptp(logits)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("width", 0.0, "width must be above 0. Received: width=0.0"),
+        ("blocks", (1, 1), "three numbers from 1 to 25. Received: blocks=(1, 1)"),
+        ("blocks", (1, 0, 1), "Received: blocks=(1, 0, 1)"),
+        ("blocks", (1, 26, 1), "Received: blocks=(1, 26, 1)"),
+        ("activation", "relu_6", "Nearest: relu6"),
+        ("dropout", 1.0, "Received: dropout=1.0"),
+        ("dropout", -0.1, "Received: dropout=-0.1"),
+        ("momentum", 1.0, "Received: momentum=1.0"),
+        ("stem_stride", 0, "InceptionV3.stem_stride must be at least 1"),
+    ],
+)
+def test_what_does_not_exist_is_refused_when_declared(field, value, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        InceptionV3(**{field: value})
+
+
+def test_a_stride_of_the_small_stem_is_refused_for_large_images():
+    with pytest.raises(ValueError, match=r"must be 1 .* Received: stem_stride=2"):
+        InceptionV4(stem_stride=2).build(10, 75)

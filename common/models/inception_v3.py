@@ -17,36 +17,36 @@ from typing import Any
 
 from keras.initializers import HeNormal, TruncatedNormal
 
-from common.models import inception, inception_network
-from common.models.inception import AveragePool, ConvNorm, MaxPool, Mixed
+from common.models import inception, inception_cells
+from common.models.inception_cells import AveragePool, ConvNorm, MaxPool, Mixed
 
 
 @dataclasses.dataclass(frozen=True)
-class InceptionV3(inception_network.Inception):
+class InceptionV3(inception.Inception):
     """Inception v3; the fields are those of `Inception`."""
 
     blocks: tuple[int, int, int] = (3, 4, 2)
 
-    def parts(self, num_classes: int, *, large: bool) -> inception_network.Parts:
+    def parts(self, num_classes: int, *, large: bool) -> inception.Parts:
         """Returns new layers for a network of `num_classes` logits."""
         padding = "valid" if large else "same"
-        grids = inception_network.grids(self, (_GRID_5, _GRID_6, _GRID_7))
+        grids = inception.grids(self, (_GRID_5, _GRID_6, _GRID_7))
         classifier = functools.partial(
-            inception.Classifier, num_classes=num_classes, dense=False
+            inception_cells.Classifier, num_classes=num_classes, dense=False
         )
-        return inception_network.Parts(
+        return inception.Parts(
             name="inception_v3",
             trunk=[
-                *(_stem(self) if large else inception_network.small_stem(self)),
+                *(_stem(self) if large else inception.small_stem(self)),
                 *grids[0],
                 _reduction_6(self, padding),
                 *grids[1],
             ],
             top=[_reduction_7(self, padding), *grids[2]],
-            logits=inception.Chain(
+            logits=inception_cells.Chain(
                 "Logits", classifier("Conv2d_1c_1x1", initializer=HeNormal())
             ),
-            auxiliary=inception.AuxiliaryLogits(
+            auxiliary=inception_cells.AuxiliaryLogits(
                 self,
                 classifier("Conv2d_2b_1x1", initializer=TruncatedNormal(stddev=0.001)),
                 whole="Conv2d_2a_{}",

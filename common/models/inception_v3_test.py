@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from common.models import InceptionV3, inception, inception_network
+from common.models import InceptionV3, inception, inception_cells
 
 ODD_NAMES = {  # slim's, whose sizes are not those of the kernels, or which differ
     "Mixed_6a/Branch_0/Conv2d_1a_1x1": (3, 3),
@@ -86,11 +86,11 @@ def test_names_are_those_of_slim(full):
 def convolutions(*layers):
     """Yields the convolutions inside layers, in slim's order."""
     for layer in layers:
-        if isinstance(layer, inception.ConvNorm):
+        if isinstance(layer, inception_cells.ConvNorm):
             yield layer
-        elif isinstance(layer, inception.Mixed):
+        elif isinstance(layer, inception_cells.Mixed):
             yield from convolutions(*layer.branches)
-        elif isinstance(layer, inception.Chain):
+        elif isinstance(layer, inception_cells.Chain):
             yield from convolutions(*itertools.chain(*layer.steps))
 
 
@@ -159,7 +159,7 @@ def test_the_deeper_network_has_two_more_of_the_widest_middle_blocks():
 
 def test_width_is_a_factor_of_all_filters_but_those_of_logits():
     thin, wide = (
-        inception_network.Network(config, config.parts(7, large=True))
+        inception.Network(config, config.parts(7, large=True))
         for config in (InceptionV3(width=0.5), InceptionV3())
     )
     pairs = list(

@@ -16,38 +16,38 @@ from typing import Any
 
 from keras.initializers import GlorotUniform
 
-from common.models import inception, inception_network
-from common.models.inception import AveragePool, ConvNorm, MaxPool, Mixed
+from common.models import inception, inception_cells
+from common.models.inception_cells import AveragePool, ConvNorm, MaxPool, Mixed
 
 
 @dataclasses.dataclass(frozen=True)
-class InceptionV4(inception_network.Inception):
+class InceptionV4(inception.Inception):
     """Inception v4; the fields are those of `Inception`."""
 
     blocks: tuple[int, int, int] = (4, 7, 3)
 
-    def parts(self, num_classes: int, *, large: bool) -> inception_network.Parts:
+    def parts(self, num_classes: int, *, large: bool) -> inception.Parts:
         """Returns new layers for a network of `num_classes` logits."""
         padding = "valid" if large else "same"
-        grids = inception_network.grids(self, ((_block_a,), (_block_b,), (_block_c,)))
+        grids = inception.grids(self, ((_block_a,), (_block_b,), (_block_c,)))
 
-        def classifier(name: str) -> inception.Classifier:
+        def classifier(name: str) -> inception_cells.Classifier:
             # Slim's default for what is fully connected; only convolutions get another.
-            return inception.Classifier(
+            return inception_cells.Classifier(
                 name, num_classes, dense=True, initializer=GlorotUniform()
             )
 
-        return inception_network.Parts(
+        return inception.Parts(
             name="inception_v4",
             trunk=[
-                *(_stem(self) if large else inception_network.small_stem(self)),
+                *(_stem(self) if large else inception.small_stem(self)),
                 *grids[0],
                 _reduction_a(self, padding),
                 *grids[1],
             ],
             top=[_reduction_b(self, padding), *grids[2]],
-            logits=inception.Chain("Logits", classifier("Logits")),
-            auxiliary=inception.AuxiliaryLogits(
+            logits=inception_cells.Chain("Logits", classifier("Logits")),
+            auxiliary=inception_cells.AuxiliaryLogits(
                 self, classifier("Aux_logits"), whole="Conv2d_2a"
             ),
         )

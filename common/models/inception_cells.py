@@ -1,0 +1,223 @@
+"""The cells and heads that the Inception networks are made of.
+
+A cell, `Mixed`, runs branches side by side and concatenates their channels; a branch is
+a chain of convolutions and pools. Layers have the names of TF-Slim's scopes, so that a
+variable's path is, say, inception_v3/Mixed_5b/Branch_1/Conv2d_0b_5x5/conv/kernel.
+
+Every layer is called with `training` and `branch`, which reach its batch norms.
+
+Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (version 4).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras import ops
+from keras.initializers import Initializer
+
+from common.models import activations, batch_norm, layers
+
+if TYPE_CHECKING:
+    from common.models.inception import Inception
+
+# Slim's least number of filters, so that thin networks keep their bottlenecks open.
+# Kurakin's width factors, 0.5 and up, do not meet it: the fewest filters are 32. The
+# quarter of the small scales does, in the narrowest convolutions.
+MIN_FILTERS = 16
+
+
+class ConvNorm(layers.Composite):
+    """A convolution without bias, batch norm without factor, and the activation."""
+
+    def __init__(
+        self,
+        config: Inception,
+        name: str,
+        filters: int,
+        kernel_size: int | tuple[int, int] = 1,
+        *,
+        strides: int = 1,
+        padding: str = "same",
+        initializer: Initializer | None = None,
+    ) -> None:
+        """Declares the layers.
+
+        Args:
+          config: the network that the layer belongs to.
+          name: name of the layer, unique in its parent.
+          filters: of the convolution, before the width factor.
+          kernel_size: of the convolution; (1, 7) is one row of seven.
+          strides: of the convolution.
+          padding: of the convolution, "same" or "valid".
+          initializer: of the kernel; None is truncated normal, variance 2 / inputs.
+        """
+        super().__init__(name=name)
+        self.conv = keras.layers.Conv2D(
+            max(int(filters * config.width), MIN_FILTERS),
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            use_bias=False,
+            kernel_initializer=initializer or keras.initializers.HeNormal(),
+            name="conv",
+        )
+        self.norm = batch_norm.BatchNorm(
+            momentum=config.momentum,
+            epsilon=1e-3,
+            scale=False,
+            synchronized=config.synchronized,
+            name="norm",
+        )
+        self.activation = activations.get(config.activation)
+
+    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
+        return self.activation(
+            self.norm(self.conv(inputs), training=training, branch=branch)
+        )
+
+
+class AveragePool(keras.layers.Layer):
+    """The mean of each 3x3 neighbourhood; at an edge, of what lies inside."""
+
+    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Returns the inputs' shape."""
+        return ops.average_pool(inputs, 3, strides=1, padding="same")
+
+
+class MaxPool(keras.layers.Layer):
+    """The maximum of every second 3x3 neighbourhood."""
+
+    def __init__(self, padding: str, *, name: str) -> None:
+        """Declares the layer; padding is "same" or "valid"."""
+        super().__init__(name=name)
+        self.padding = padding
+
+    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Maps [B, H, W, C] to about [B, H / 2, W / 2, C]."""
+        return ops.max_pool(inputs, 3, strides=2, padding=self.padding)
+
+
+class Chain(layers.Composite):
+    """Layers one after another; a step of several runs them side by side."""
+
+    def __init__(self, name: str, *steps: Any) -> None:
+        """Declares the layer.
+
+        Args:
+          name: name of the layer, unique in its parent.
+          *steps: in order, each a layer, or a list of layers that all get the outputs
+            of the step before.
+        """
+        super().__init__(name=name, autocast=False)
+        self.steps = [step if isinstance(step, list) else [step] for step in steps]
+
+    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Maps [B, H, W, C] to the channels of the last step."""
+        for step in self.steps:
+            inputs = _side_by_side(step, inputs, training=training, branch=branch)
+        return inputs
+
+
+class Mixed(layers.Composite):
+    """A cell: branches side by side."""
+
+    def __init__(self, name: str, *branches: list[Any]) -> None:
+        """Declares the layer.
+
+        Args:
+          name: name of the layer, unique in the network.
+          *branches: the steps of each, as `Chain` takes them.
+        """
+        super().__init__(name=name, autocast=False)
+        self.branches = [
+            Chain(f"Branch_{index}", *steps) for index, steps in enumerate(branches)
+        ]
+
+    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Maps [B, H, W, C] to the channels of all branches."""
+        return _side_by_side(self.branches, inputs, training=training, branch=branch)
+
+
+class Classifier(layers.Composite):
+    """Logits of features at one position: float32 whatever the policy of the rest."""
+
+    def __init__(
+        self,
+        name: str,
+        num_classes: int,
+        *,
+        dense: bool,
+        initializer: Initializer,
+    ) -> None:
+        """Declares the layer.
+
+        Args:
+          name: name of the layer, unique in its parent.
+          num_classes: number of logits.
+          dense: whether the weights are a matrix, named dense, or those of a 1x1
+            convolution, named conv; slim's version 4 has the one, 3 the other.
+          initializer: of the kernel; biases start at 0.
+        """
+        super().__init__(name=name, dtype="float32")
+        fields = {"kernel_initializer": initializer, "dtype": "float32"}
+        if dense:
+            self.layer = keras.layers.Dense(num_classes, name="dense", **fields)
+        else:
+            self.layer = keras.layers.Conv2D(num_classes, 1, name="conv", **fields)
+
+    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Maps [B, 1, 1, C] to [B, num_classes]."""
+        return ops.squeeze(self.layer(inputs), (1, 2))
+
+
+class AuxiliaryLogits(layers.Composite):
+    """The auxiliary head: logits of the middle grid's features."""
+
+    def __init__(
+        self,
+        config: Inception,
+        classifier: Classifier,
+        *,
+        whole: str,
+        initializer: Initializer | None = None,
+    ) -> None:
+        """Declares the layer.
+
+        Args:
+          config: the network that the layer belongs to.
+          classifier: the last layer.
+          whole: name of the convolution over the whole pooled grid; {} is its size.
+          initializer: of that convolution's kernel, as for `ConvNorm`.
+        """
+        super().__init__(name="AuxLogits", autocast=False)
+        self.config, self.name_of_whole, self.initializer = config, whole, initializer
+        self.project = ConvNorm(config, "Conv2d_1b_1x1", 128)
+        self.classifier = classifier
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Declares the convolution over the grid of pooled features."""
+        self.pool_size = min(5, input_shape[1])
+        size = (input_shape[1] - self.pool_size) // 3 + 1
+        self.whole = ConvNorm(
+            self.config,
+            self.name_of_whole.format(f"{size}x{size}"),
+            768,
+            size,
+            padding="valid",
+            initializer=self.initializer,
+        )
+
+    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+        """Maps [B, H, W, C] to float32 [B, num_classes]."""
+        features = ops.average_pool(inputs, self.pool_size, strides=3, padding="valid")
+        for layer in (self.project, self.whole):
+            features = layer(features, training=training, branch=branch)
+        return self.classifier(features)
+
+
+def _side_by_side(layers: list[Any], inputs: Any, **mode: Any) -> Any:
+    outputs = [layer(inputs, **mode) for layer in layers]
+    return outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
