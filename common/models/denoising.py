@@ -10,15 +10,12 @@ Source: Xie 2019, Sec. 4, and its code for what the text leaves open.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 from keras import ops
 
-from common.models import activations, batch_norm, layers, residual
-
-if TYPE_CHECKING:
-    from common.models.resnet import ResNet
+from common.models import activations, batch_norm, layers, norms, residual
 
 
 class Gaussian(layers.Composite):
@@ -71,20 +68,23 @@ MEANS: dict[str, Callable[..., Any]] = {"dot_product": DotProduct, "gaussian": G
 class Denoise(layers.Composite):
     """Adds a projection of the non-local means; at the start, nothing."""
 
-    def __init__(self, config: ResNet, channels: int, *, name: str) -> None:
+    def __init__(
+        self, means: str, channels: int, norm: norms.Norm, *, name: str
+    ) -> None:
         """Declares the layers.
 
         Args:
-          config: the network that the block belongs to.
+          means: a name in `MEANS`.
           channels: of the features.
+          norm: the normaliser of the projection.
           name: name of the layer, unique in the network.
         """
         super().__init__(name=name)
         self.filters = channels
-        self.means = MEANS[config.denoise](channels, name="means")
+        self.means = MEANS[means](channels, name="means")
         self.project = residual.ConvNorm(
-            config,
             residual.Convolution(channels, 1),
+            norm,
             gamma_initializer="zeros",
             name="project",
         )

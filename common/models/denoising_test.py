@@ -26,9 +26,8 @@ def randomised(layer, shape):
     return layer
 
 
-def block(kind, shape, **fields):
-    config = ResNet(denoise=kind, **fields)
-    return denoising.Denoise(config, shape[-1], name="denoise"), shape
+def block(kind, shape, norm=norms.DEFAULT):
+    return denoising.Denoise(kind, shape[-1], norm, name="denoise"), shape
 
 
 def numpy_means(inputs, kind, weights):

@@ -15,6 +15,7 @@ adversarial training).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any, NamedTuple, Self
 
@@ -188,17 +189,20 @@ class Network(keras.Model):
         self.branches = config.norm.branches
         self.draws = config.dropout > 0 or config.survival < 1
         self.normalize = normalization.INPUTS[config.normalization]
+        norm = functools.partial(
+            config.norm.layer, epsilon=config.epsilon, momentum=config.momentum
+        )
         stem = layers.convolution(
             config.filters(STEM_WIDTH), 3, strides=2 if large else 1, name="conv"
         )
-        self.stem = mbconv.ConvNorm(config, stem, name="stem")
+        self.stem = mbconv.ConvNorm(stem, norm, config.activation, name="stem")
         self.blocks = [
-            mbconv.MBConv(config, form, name=name)
+            mbconv.MBConv(form, norm, config.activation, name=name)
             for name, form in _forms(config).items()
         ]
         width = config.filters(HEAD_WIDTH)
         head = layers.convolution(width, 1, name="conv")
-        self.head = mbconv.ConvNorm(config, head, name="head")
+        self.head = mbconv.ConvNorm(head, norm, config.activation, name="head")
         num_blocks = len(self.blocks)
         rates = (1.0 - config.survival) * np.arange(num_blocks) / num_blocks
         self.path_rates = rates.astype("float32")

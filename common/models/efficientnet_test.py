@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from common import engine, recipe
-from common.models import EfficientNet, efficientnet, layers, mbconv, norms
+from common.models import EfficientNet, batch_norm, efficientnet, layers, mbconv, norms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,6 +199,18 @@ def test_logits_are_those_of_keras_applications():
         expected = twin(2.0 * images - 255.0)  # which divides by 255
         assert np.ptp(expected) > 0.1
         np.testing.assert_allclose(network(images), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_every_batch_norm_has_the_momentum_and_epsilon_of_the_network():
+    network = efficientnet.Network(
+        EfficientNet(depth=0.1, momentum=0.95, epsilon=1e-5), 10, large=False
+    )
+    found = {
+        (layer.momentum, layer.epsilon)
+        for layer in network._flatten_layers()
+        if isinstance(layer, batch_norm.BatchNorm)
+    }
+    assert found == {(0.95, 1e-5)}
 
 
 def test_named_sizes_take_changes():

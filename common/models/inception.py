@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 import string
 from collections.abc import Callable
 from typing import Any
@@ -100,6 +101,17 @@ class Inception(abc.ABC):
         network = Network(self, self.parts(num_classes, large=large))
         network.build((1, image_size, image_size, channels))
         return network
+
+    @property
+    def conv(self) -> inception_cells.Conv:
+        """Makes the convolutions of this network."""
+        return functools.partial(
+            inception_cells.ConvNorm,
+            width=self.width,
+            activation=self.activation,
+            momentum=self.momentum,
+            synchronized=self.synchronized,
+        )
 
     @abc.abstractmethod
     def parts(self, num_classes: int, *, large: bool) -> Parts:
@@ -218,10 +230,7 @@ class Network(keras.Model):
 
 def small_stem(config: Inception) -> list[Any]:
     """Returns the stem of the small form: one convolution."""
-    conv = inception_cells.ConvNorm(
-        config, "Conv2d_1a_3x3", 64, 3, strides=config.stem_stride
-    )
-    return [conv]
+    return [config.conv("Conv2d_1a_3x3", 64, 3, strides=config.stem_stride)]
 
 
 def grids(
@@ -231,12 +240,12 @@ def grids(
 
     Args:
       config: the network that they belong to.
-      forms: for each grid slim's blocks in order, functions of `config` and a name.
+      forms: for each grid slim's blocks in order, functions of `Conv` and a name.
     """
     return [
         [
             grid_forms[min(index, len(grid_forms) - 1)](
-                config, f"Mixed_{grid}{_LETTERS[index]}"
+                config.conv, f"Mixed_{grid}{_LETTERS[index]}"
             )
             for index in range(num_blocks)
         ]

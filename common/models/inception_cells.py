@@ -11,16 +11,14 @@ Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (vers
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
 from keras.initializers import Initializer
 
 from common.models import activations, batch_norm, layers
-
-if TYPE_CHECKING:
-    from common.models.inception import Inception
 
 # Slim's least number of filters, so that thin networks keep their bottlenecks open.
 # Kurakin's width factors, 0.5 and up, do not meet it: the fewest filters are 32. The
@@ -33,7 +31,6 @@ class ConvNorm(layers.Composite):
 
     def __init__(
         self,
-        config: Inception,
         name: str,
         filters: int,
         kernel_size: int | tuple[int, int] = 1,
@@ -41,21 +38,28 @@ class ConvNorm(layers.Composite):
         strides: int = 1,
         padding: str = "same",
         initializer: Initializer | None = None,
+        width: float,
+        activation: str,
+        momentum: float,
+        synchronized: bool,
     ) -> None:
         """Declares the layers.
 
         Args:
-          config: the network that the layer belongs to.
           name: name of the layer, unique in its parent.
           filters: of the convolution, before the width factor.
           kernel_size: of the convolution; (1, 7) is one row of seven.
           strides: of the convolution.
           padding: of the convolution, "same" or "valid".
           initializer: of the kernel; None is truncated normal, variance 2 / inputs.
+          width: factor of the filters.
+          activation: a name in `common.models.activations`.
+          momentum: of the moving statistics of batch norm.
+          synchronized: batch norm uses the statistics of all replicas together.
         """
         super().__init__(name=name)
         self.conv = keras.layers.Conv2D(
-            max(int(filters * config.width), MIN_FILTERS),
+            max(int(filters * width), MIN_FILTERS),
             kernel_size,
             strides=strides,
             padding=padding,
@@ -64,19 +68,23 @@ class ConvNorm(layers.Composite):
             name="conv",
         )
         self.norm = batch_norm.BatchNorm(
-            momentum=config.momentum,
+            momentum=momentum,
             epsilon=1e-3,
             scale=False,
-            synchronized=config.synchronized,
+            synchronized=synchronized,
             name="norm",
         )
-        self.activation = activations.get(config.activation)
+        self.activation = activations.get(activation)
 
     def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
         return self.activation(
             self.norm(self.conv(inputs), training=training, branch=branch)
         )
+
+
+Conv = Callable[..., ConvNorm]
+"""Makes a `ConvNorm` whose width, activation and batch norm are those of a network."""
 
 
 class AveragePool(keras.layers.Layer):
@@ -178,7 +186,7 @@ class AuxiliaryLogits(layers.Composite):
 
     def __init__(
         self,
-        config: Inception,
+        conv: Conv,
         classifier: Classifier,
         *,
         whole: str,
@@ -187,22 +195,21 @@ class AuxiliaryLogits(layers.Composite):
         """Declares the layer.
 
         Args:
-          config: the network that the layer belongs to.
+          conv: makes its convolutions.
           classifier: the last layer.
           whole: name of the convolution over the whole pooled grid; {} is its size.
           initializer: of that convolution's kernel, as for `ConvNorm`.
         """
         super().__init__(name="AuxLogits", autocast=False)
-        self.config, self.name_of_whole, self.initializer = config, whole, initializer
-        self.project = ConvNorm(config, "Conv2d_1b_1x1", 128)
+        self.conv, self.name_of_whole, self.initializer = conv, whole, initializer
+        self.project = conv("Conv2d_1b_1x1", 128)
         self.classifier = classifier
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         """Declares the convolution over the grid of pooled features."""
         self.pool_size = min(5, input_shape[1])
         size = (input_shape[1] - self.pool_size) // 3 + 1
-        self.whole = ConvNorm(
-            self.config,
+        self.whole = self.conv(
             self.name_of_whole.format(f"{size}x{size}"),
             768,
             size,

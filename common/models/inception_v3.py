@@ -18,7 +18,7 @@ from typing import Any
 from keras.initializers import HeNormal, TruncatedNormal
 
 from common.models import inception, inception_cells
-from common.models.inception_cells import AveragePool, ConvNorm, MaxPool, Mixed
+from common.models.inception_cells import AveragePool, Conv, MaxPool, Mixed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,17 +37,17 @@ class InceptionV3(inception.Inception):
         return inception.Parts(
             name="inception_v3",
             trunk=[
-                *(_stem(self) if large else inception.small_stem(self)),
+                *(_stem(self.conv) if large else inception.small_stem(self)),
                 *grids[0],
-                _reduction_6(self, padding),
+                _reduction_6(self.conv, padding),
                 *grids[1],
             ],
-            top=[_reduction_7(self, padding), *grids[2]],
+            top=[_reduction_7(self.conv, padding), *grids[2]],
             logits=inception_cells.Chain(
                 "Logits", classifier("Conv2d_1c_1x1", initializer=HeNormal())
             ),
             auxiliary=inception_cells.AuxiliaryLogits(
-                self,
+                self.conv,
                 classifier("Conv2d_2b_1x1", initializer=TruncatedNormal(stddev=0.001)),
                 whole="Conv2d_2a_{}",
                 initializer=TruncatedNormal(stddev=0.01),
@@ -55,8 +55,7 @@ class InceptionV3(inception.Inception):
         )
 
 
-def _stem(config: InceptionV3) -> list[Any]:
-    conv = functools.partial(ConvNorm, config)
+def _stem(conv: Conv) -> list[Any]:
     return [
         conv("Conv2d_1a_3x3", 32, 3, strides=2, padding="valid"),
         conv("Conv2d_2a_3x3", 32, 3, padding="valid"),
@@ -69,12 +68,11 @@ def _stem(config: InceptionV3) -> list[Any]:
 
 
 def _block_5(
-    config: InceptionV3,
+    conv: Conv,
     name: str,
     pooled: int,
     names: tuple[str, str] = ("Conv2d_0a_1x1", "Conv2d_0b_5x5"),
 ) -> Mixed:
-    conv = functools.partial(ConvNorm, config)
     return Mixed(
         name,
         [conv("Conv2d_0a_1x1", 64)],
@@ -88,8 +86,7 @@ def _block_5(
     )
 
 
-def _reduction_6(config: InceptionV3, padding: str) -> Mixed:
-    conv = functools.partial(ConvNorm, config)
+def _reduction_6(conv: Conv, padding: str) -> Mixed:
     last: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": padding}
     return Mixed(
         "Mixed_6a",
@@ -103,8 +100,7 @@ def _reduction_6(config: InceptionV3, padding: str) -> Mixed:
     )
 
 
-def _block_6(config: InceptionV3, name: str, inner: int) -> Mixed:
-    conv = functools.partial(ConvNorm, config)
+def _block_6(conv: Conv, name: str, inner: int) -> Mixed:
     return Mixed(
         name,
         [conv("Conv2d_0a_1x1", 192)],
@@ -124,8 +120,7 @@ def _block_6(config: InceptionV3, name: str, inner: int) -> Mixed:
     )
 
 
-def _reduction_7(config: InceptionV3, padding: str) -> Mixed:
-    conv = functools.partial(ConvNorm, config)
+def _reduction_7(conv: Conv, padding: str) -> Mixed:
     last: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": padding}
     return Mixed(
         "Mixed_7a",
@@ -140,8 +135,7 @@ def _reduction_7(config: InceptionV3, padding: str) -> Mixed:
     )
 
 
-def _block_7(config: InceptionV3, name: str, upright: str = "Conv2d_0c_3x1") -> Mixed:
-    conv = functools.partial(ConvNorm, config)
+def _block_7(conv: Conv, name: str, upright: str = "Conv2d_0c_3x1") -> Mixed:
     return Mixed(
         name,
         [conv("Conv2d_0a_1x1", 320)],

@@ -11,13 +11,12 @@ Source: Szegedy 2016; the code of TF-Slim.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 from keras.initializers import GlorotUniform
 
 from common.models import inception, inception_cells
-from common.models.inception_cells import AveragePool, ConvNorm, MaxPool, Mixed
+from common.models.inception_cells import AveragePool, Conv, MaxPool, Mixed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,21 +39,20 @@ class InceptionV4(inception.Inception):
         return inception.Parts(
             name="inception_v4",
             trunk=[
-                *(_stem(self) if large else inception.small_stem(self)),
+                *(_stem(self.conv) if large else inception.small_stem(self)),
                 *grids[0],
-                _reduction_a(self, padding),
+                _reduction_a(self.conv, padding),
                 *grids[1],
             ],
-            top=[_reduction_b(self, padding), *grids[2]],
+            top=[_reduction_b(self.conv, padding), *grids[2]],
             logits=inception_cells.Chain("Logits", classifier("Logits")),
             auxiliary=inception_cells.AuxiliaryLogits(
-                self, classifier("Aux_logits"), whole="Conv2d_2a"
+                self.conv, classifier("Aux_logits"), whole="Conv2d_2a"
             ),
         )
 
 
-def _stem(config: InceptionV4) -> list[Any]:
-    conv = functools.partial(ConvNorm, config)
+def _stem(conv: Conv) -> list[Any]:
     halved: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": "valid"}
     cut: dict[str, Any] = {"kernel_size": 3, "padding": "valid"}
     return [
@@ -84,8 +82,7 @@ def _stem(config: InceptionV4) -> list[Any]:
     ]
 
 
-def _block_a(config: InceptionV4, name: str) -> Mixed:
-    conv = functools.partial(ConvNorm, config)
+def _block_a(conv: Conv, name: str) -> Mixed:
     return Mixed(
         name,
         [conv("Conv2d_0a_1x1", 96)],
@@ -99,8 +96,7 @@ def _block_a(config: InceptionV4, name: str) -> Mixed:
     )
 
 
-def _reduction_a(config: InceptionV4, padding: str) -> Mixed:
-    conv = functools.partial(ConvNorm, config)
+def _reduction_a(conv: Conv, padding: str) -> Mixed:
     last: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": padding}
     return Mixed(
         "Mixed_6a",
@@ -114,8 +110,7 @@ def _reduction_a(config: InceptionV4, padding: str) -> Mixed:
     )
 
 
-def _block_b(config: InceptionV4, name: str) -> Mixed:
-    conv = functools.partial(ConvNorm, config)
+def _block_b(conv: Conv, name: str) -> Mixed:
     return Mixed(
         name,
         [conv("Conv2d_0a_1x1", 384)],
@@ -135,8 +130,7 @@ def _block_b(config: InceptionV4, name: str) -> Mixed:
     )
 
 
-def _reduction_b(config: InceptionV4, padding: str) -> Mixed:
-    conv = functools.partial(ConvNorm, config)
+def _reduction_b(conv: Conv, padding: str) -> Mixed:
     last: dict[str, Any] = {"kernel_size": 3, "strides": 2, "padding": padding}
     return Mixed(
         "Mixed_7a",
@@ -151,8 +145,7 @@ def _reduction_b(config: InceptionV4, padding: str) -> Mixed:
     )
 
 
-def _block_c(config: InceptionV4, name: str) -> Mixed:
-    conv = functools.partial(ConvNorm, config)
+def _block_c(conv: Conv, name: str) -> Mixed:
     return Mixed(
         name,
         [conv("Conv2d_0a_1x1", 256)],

@@ -13,17 +13,16 @@ Source: Tan and Le 2019, and the code of its authors.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
 
 from common.models import activations, batch_norm, layers
 
-if TYPE_CHECKING:
-    from common.models.efficientnet import EfficientNet
-
 SQUEEZE = 0.25  # share of a block's input channels that its gate looks at
+NewNorm = Callable[..., keras.layers.Layer]  # makes a normaliser of a given `name=`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,33 +50,29 @@ class Form:
 
 
 class ConvNorm(layers.Composite):
-    """A convolution, the network's normaliser, and the activation if there is one."""
+    """A convolution, a normaliser, and the activation if there is one."""
 
     def __init__(
         self,
-        config: EfficientNet,
         conv: keras.layers.Layer,
+        norm: NewNorm,
+        activation: str = "",
         *,
-        activated: bool = True,
         name: str,
     ) -> None:
         """Declares the layers.
 
         Args:
-          config: the network that the layer belongs to.
           conv: the convolution, without bias.
-          activated: whether the activation follows.
+          norm: makes the normaliser.
+          activation: a name in `common.models.activations`, or empty for none.
           name: name of the layer, unique in its parent.
         """
         super().__init__(name=name)
         self.conv = conv
-        self.norm = config.norm.layer(
-            epsilon=config.epsilon, momentum=config.momentum, name="norm"
-        )
+        self.norm = norm(name="norm")
         self.activation = (
-            activations.layer(config.activation, name="activation")
-            if activated
-            else None
+            activations.layer(activation, name="activation") if activation else None
         )
 
     def call(
@@ -98,19 +93,19 @@ class Gate(layers.Composite):
     """Squeeze-and-excitation: every channel times a factor from 0 to 1 of the image."""
 
     def __init__(
-        self, config: EfficientNet, channels: int, *, squeezed: int, name: str
+        self, channels: int, squeezed: int, activation: str, *, name: str
     ) -> None:
         """Declares the layers.
 
         Args:
-          config: the network that the layer belongs to.
           channels: of the inputs.
           squeezed: channels that decide on the factors.
+          activation: a name in `common.models.activations`.
           name: name of the layer, unique in its parent.
         """
         super().__init__(name=name)
         self.reduce = _pointwise(squeezed, name="reduce")
-        self.activation = activations.layer(config.activation, name="activation")
+        self.activation = activations.layer(activation, name="activation")
         self.expand = _pointwise(channels, name="expand")
 
     def call(self, inputs: Any, backward: str = activations.OWN) -> Any:
@@ -123,12 +118,15 @@ class Gate(layers.Composite):
 class MBConv(layers.Composite):
     """An inverted residual block with squeeze-and-excitation."""
 
-    def __init__(self, config: EfficientNet, form: Form, *, name: str) -> None:
+    def __init__(
+        self, form: Form, norm: NewNorm, activation: str, *, name: str
+    ) -> None:
         """Declares the layers.
 
         Args:
-          config: the network that the block belongs to.
           form: of the block.
+          norm: makes the normaliser of each convolution.
+          activation: a name in `common.models.activations`.
           name: name of the layer, unique in the network.
         """
         super().__init__(name=name)
@@ -137,12 +135,13 @@ class MBConv(layers.Composite):
         self.expand = None
         if form.expansion > 1:
             conv = layers.convolution(channels, 1, name="conv")
-            self.expand = ConvNorm(config, conv, name="expand")
-        self.depthwise = ConvNorm(config, _depthwise(form), name="depthwise")
+            self.expand = ConvNorm(conv, norm, activation, name="expand")
+        depthwise = _depthwise(form)
+        self.depthwise = ConvNorm(depthwise, norm, activation, name="depthwise")
         squeezed = max(1, int(form.inputs * SQUEEZE))
-        self.gate = Gate(config, channels, squeezed=squeezed, name="gate")
+        self.gate = Gate(channels, squeezed, activation, name="gate")
         conv = layers.convolution(form.filters, 1, name="conv")
-        self.project = ConvNorm(config, conv, activated=False, name="project")
+        self.project = ConvNorm(conv, norm, name="project")
 
     def call(
         self,

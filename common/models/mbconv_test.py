@@ -1,10 +1,12 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
 
-from common.models import EfficientNet, activations, mbconv
+from common.models import activations, mbconv, norms
 
-CONFIG = EfficientNet()
+NORM = functools.partial(norms.DEFAULT.layer, epsilon=1e-3)
 
 
 def features(*shape):
@@ -20,9 +22,10 @@ def randomised(layer):
     return layer
 
 
-def block(config=CONFIG, **changes):
+def block(norm=NORM, activation="silu", **changes):
     fields = {"inputs": 8, "filters": 8, "expansion": 6, "kernel_size": 3, "strides": 1}
-    return mbconv.MBConv(config, mbconv.Form(**{**fields, **changes}), name="block")
+    form = mbconv.Form(**{**fields, **changes})
+    return mbconv.MBConv(form, norm, activation, name="block")
 
 
 def sigmoid(x):
@@ -137,14 +140,8 @@ def test_initial_weights():
     assert not layer.gate.expand.bias.numpy().any()
 
 
-def test_momentum_and_epsilon_are_the_networks():
-    layer = block(EfficientNet(momentum=0.95, epsilon=1e-5))
-    norms = [part.norm for part in (layer.expand, layer.depthwise, layer.project)]
-    assert {(norm.momentum, norm.epsilon) for norm in norms} == {(0.95, 1e-5)}
-
-
 def test_every_activation_hears_of_the_backward_pass(monkeypatch):
-    layer = block(EfficientNet(activation="relu"))
+    layer = block(activation="relu")
     heard = []
     call = activations.Activation.call
 
@@ -162,7 +159,7 @@ def test_every_activation_hears_of_the_backward_pass(monkeypatch):
 
 
 def test_a_learned_activation_has_a_weight_in_every_place():
-    layer = block(EfficientNet(activation="smooth_relu"))
+    layer = block(activation="smooth_relu")
     layer(features(1, 4, 4, 8))
     learned = [v.path for v in layer.trainable_weights if v.path.endswith("parameter")]
     assert learned == [
@@ -174,7 +171,7 @@ def test_a_learned_activation_has_a_weight_in_every_place():
 
 def test_a_gate_takes_exact_means_of_bfloat16_features():
     keras.config.set_dtype_policy("mixed_bfloat16")
-    gate = mbconv.Gate(EfficientNet(activation="relu"), 1, squeezed=1, name="gate")
+    gate = mbconv.Gate(1, 1, "relu", name="gate")
     ones = np.ones((1, 300, 300, 1), "float32")
     gate(ones)
     for layer in (gate.reduce, gate.expand):

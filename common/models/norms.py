@@ -98,6 +98,9 @@ class Group:
         )
 
 
+Norm = Batch | Group
+
+
 class GroupNorm(keras.layers.GroupNormalization):
     """Group norm that is called as batch norm is; it computes in float32."""
 

@@ -16,14 +16,11 @@ Xie 2017, "Aggregated Residual Transformations for Deep Neural Networks".
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import ops
 
-from common.models import activations, batch_norm, layers
-
-if TYPE_CHECKING:
-    from common.models.resnet import ResNet
+from common.models import activations, batch_norm, layers, norms
 
 STAGE_WIDTHS = (64, 128, 256, 512)
 
@@ -43,17 +40,17 @@ class ConvNorm(layers.Composite):
 
     def __init__(
         self,
-        config: ResNet,
         convolution: Convolution,
+        norm: norms.Norm,
         *,
         gamma_initializer: str = "ones",
         name: str,
     ) -> None:
-        """Declares the layers of a network.
+        """Declares the layers.
 
         Args:
-          config: the network that the layer belongs to.
           convolution: its size.
+          norm: the normaliser.
           gamma_initializer: initial factor of the normaliser.
           name: name of the layer, unique in its parent.
         """
@@ -68,7 +65,7 @@ class ConvNorm(layers.Composite):
             padding="valid" if self.padded else "same",
             name="conv",
         )
-        self.norm = config.norm.layer(
+        self.norm = norm.layer(
             epsilon=1e-5, gamma_initializer=gamma_initializer, name="norm"
         )
 
@@ -89,31 +86,35 @@ class Block(layers.Composite):
 
     def __init__(
         self,
-        config: ResNet,
         convolutions: tuple[Convolution, ...],
+        norm: norms.Norm,
+        activation: str,
         *,
+        zero_gamma: bool = False,
         project: bool,
         name: str,
     ) -> None:
         """Declares the layers.
 
         Args:
-          config: the network that the block belongs to.
           convolutions: of the residual path, in order.
+          norm: the normaliser that follows each of them.
+          activation: a name in `common.models.activations`.
+          zero_gamma: whether the last factor of the residual path starts at 0.
           project: whether a 1x1 convolution shapes the shortcut.
           name: name of the layer, unique in the network.
         """
         super().__init__(name=name)
         self.activations = [
-            activations.layer(config.activation, name=f"activation{index}")
+            activations.layer(activation, name=f"activation{index}")
             for index, _ in enumerate(convolutions, start=1)
         ]
         self.filters = convolutions[-1].filters
         gammas = ["ones"] * len(convolutions)
-        if config.zero_gamma:
+        if zero_gamma:
             gammas[-1] = "zeros"
         self.residual = [
-            ConvNorm(config, convolution, gamma_initializer=gamma, name=f"conv{index}")
+            ConvNorm(convolution, norm, gamma_initializer=gamma, name=f"conv{index}")
             for index, (convolution, gamma) in enumerate(
                 zip(convolutions, gammas, strict=True), start=1
             )
@@ -122,7 +123,7 @@ class Block(layers.Composite):
         if project:
             strides = max(convolution.strides for convolution in convolutions)
             projection = Convolution(self.filters, 1, strides)
-            self.shortcut = ConvNorm(config, projection, name="shortcut")
+            self.shortcut = ConvNorm(projection, norm, name="shortcut")
 
     def call(
         self,
@@ -143,21 +144,31 @@ class Block(layers.Composite):
         return activation(features + shortcut, backward=backward)
 
 
-def basic(config: ResNet, width: int, strides: int) -> tuple[Convolution, ...]:
+def basic(
+    width: int, strides: int, *, groups: int = 1, group_width: int = 64
+) -> tuple[Convolution, ...]:
     """Returns the path of two 3x3 convolutions, of depths 18 and 34."""
-    del config  # these depths have no groups
+    del groups, group_width  # these depths have none
     return Convolution(width, 3, strides), Convolution(width, 3)
 
 
-def bottleneck(config: ResNet, width: int, strides: int) -> tuple[Convolution, ...]:
+def bottleneck(
+    width: int, strides: int, *, groups: int = 1, group_width: int = 64
+) -> tuple[Convolution, ...]:
     """Returns the path of the deeper networks: 1x1, 3x3, and 1x1 to four widths.
 
-    The 3x3 convolution has the network's groups (Xie 2017, Table 1).
+    The 3x3 convolution has the groups (Xie 2017, Table 1).
+
+    Args:
+      width: of the stage, one of `STAGE_WIDTHS`.
+      strides: of the 3x3 convolution.
+      groups: of the 3x3 convolution.
+      group_width: channels of a group in the first stage.
     """
-    inner = config.groups * config.group_width * width // STAGE_WIDTHS[0]
+    inner = groups * group_width * width // STAGE_WIDTHS[0]
     return (
         Convolution(inner, 1),
-        Convolution(inner, 3, strides, config.groups),
+        Convolution(inner, 3, strides, groups),
         Convolution(4 * width, 1),
     )
 

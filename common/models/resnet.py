@@ -146,7 +146,7 @@ class Network(keras.Model):
         size = (7, 2) if large else (3, 1)
         stem = residual.Convolution(residual.STAGE_WIDTHS[0], *size)
         self.large = large
-        self.stem = residual.ConvNorm(config, stem, name="stem")
+        self.stem = residual.ConvNorm(stem, config.norm, name="stem")
         self.blocks = _blocks(config)
         self.pool = keras.layers.GlobalAveragePooling2D(name="pool")
         self.classifier = _classifier(config, num_classes, self.blocks[-1].filters)
@@ -203,16 +203,23 @@ def _blocks(config: ResNet) -> list[Any]:
     for stage, (width, num_blocks) in enumerate(stages, start=1):
         for index in range(1, num_blocks + 1):
             strides = 2 if stage > 1 and index == 1 else 1
-            convolutions = path(config, width, strides)
-            project = strides > 1 or convolutions[-1].filters != filters
-            name = f"stage{stage}_block{index}"
-            blocks.append(
-                residual.Block(config, convolutions, project=project, name=name)
+            convolutions = path(
+                width, strides, groups=config.groups, group_width=config.group_width
             )
-            filters = blocks[-1].filters
+            block = residual.Block(
+                convolutions,
+                config.norm,
+                config.activation,
+                zero_gamma=config.zero_gamma,
+                project=strides > 1 or convolutions[-1].filters != filters,
+                name=f"stage{stage}_block{index}",
+            )
+            blocks.append(block)
+            filters = block.filters
         if config.denoise:
             name = f"stage{stage}_denoise"
-            blocks.append(denoising.Denoise(config, filters, name=name))
+            denoise = denoising.Denoise(config.denoise, filters, config.norm, name=name)
+            blocks.append(denoise)
     return blocks
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common import engine
-from common.models import ResNet, residual, resnet
+from common.models import ResNet, norms, residual, resnet
 
 
 def convolutions(config, image_size=224):
@@ -81,21 +81,22 @@ def test_the_costs_count_the_groups(image_size):
 
 
 def test_groups_divide_the_3x3_convolution_alone():
-    path = residual.bottleneck(ResNet(50, 32, 4), 128, 2)
+    path = residual.bottleneck(128, 2, groups=32, group_width=4)
     sizes = [(c.filters, c.kernel_size, c.strides, c.groups) for c in path]
     assert sizes == [(256, 1, 1, 1), (256, 3, 2, 32), (512, 1, 1, 1)]
 
 
 def test_a_group_sees_its_own_channels_alone():
     path = residual.Convolution(4, 3, groups=2)
-    layer = residual.ConvNorm(ResNet(), path, name="layer")
+    layer = residual.ConvNorm(path, norms.DEFAULT, name="layer")
     inputs = np.random.default_rng(1).normal(size=(2, 6, 6, 4)).astype("float32")
     together = layer(inputs)
     kernel = layer.conv.kernel.numpy()
     assert kernel.shape == (3, 3, 2, 4)
     for group in range(2):
         channels = slice(2 * group, 2 * group + 2)
-        alone = residual.ConvNorm(ResNet(), residual.Convolution(2, 3), name="alone")
+        path = residual.Convolution(2, 3)
+        alone = residual.ConvNorm(path, norms.DEFAULT, name="alone")
         alone(inputs[..., channels])
         alone.conv.kernel.assign(kernel[..., channels])
         np.testing.assert_allclose(
