@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import graphlib
+import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 import pytest
@@ -88,6 +90,35 @@ def broken_rules(path: PurePosixPath, source: str) -> list[str]:
     return found
 
 
+def circle(modules: Mapping[PurePosixPath, str]) -> list[str]:
+    """Returns modules of which each imports the next and the last is the first.
+
+    An import that only type checkers see counts like any other, and tests do not. The
+    `__init__.py` of a package is the module that has the package's name.
+
+    Args:
+      modules: the text of each, by its path.
+
+    Returns:
+      The full names, or nothing if there is no circle.
+    """
+    named = {
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__"): (path, source)
+        for path, source in modules.items()
+        if not sources.is_test(path)
+    }
+    graph: dict[str, set[str]] = {name: set() for name in named}
+    for name, (path, source) in named.items():
+        for _, other in imported(path, source):
+            owner = other if other in named else other.rpartition(".")[0]
+            graph[name] |= {owner} & named.keys()
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
+
+
 def _is_in(path: PurePosixPath, rooms: tuple[str, ...]) -> bool:
     return any(path.is_relative_to(room) for room in rooms)
 
@@ -99,6 +130,29 @@ def test_no_import_reaches_above_its_floor():
         for line in broken_rules(path, source)
     ]
     assert not found, "\n".join(found)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert not circle(sources.modules())
+
+
+def test_a_circle_is_found_behind_type_checking_and_whatever_its_length():
+    later = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
+    texts = {
+        "common/a/__init__.py": "from common.a.one import Name",
+        "common/a/one.py": "from common.a import two",
+        "common/a/two.py": "import common.three",
+        "common/a/two_test.py": "from common.a import Name",
+        "common/three.py": "",
+    }
+    modules = {PurePosixPath(path): text for path, text in texts.items()}
+    assert not circle(modules)
+    modules[PurePosixPath("common/three.py")] = later + "from common.a.one import Name"
+    one, two, three = "common.a.one", "common.a.two", "common.three"
+    steps = {*itertools.pairwise(circle(modules))}
+    assert steps == {(one, two), (two, three), (three, one)}
+    modules[PurePosixPath("common/three.py")] = "from . import a\nfrom .a import Name"
+    assert "common.a" in circle(modules)
 
 
 def test_every_package_is_known_to_the_rules():
