@@ -15,7 +15,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.models import activations, batch_norm, layers, norms, residual
+from common.models import layers, norms, residual
+from common.models.layers import INFERENCE, Mode
 
 
 class Gaussian(layers.Composite):
@@ -89,17 +90,9 @@ class Denoise(layers.Composite):
             name="project",
         )
 
-    def call(
-        self,
-        inputs: Any,
-        training: Any = False,
-        branch: batch_norm.Branch = "clean",
-        backward: str = activations.OWN,
-    ) -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Returns the inputs' shape, [B, H, W, channels]; it has no activation."""
-        del backward
-        means = self.means(inputs)
-        return inputs + self.project(means, training=training, branch=branch)
+        return inputs + self.project(self.means(inputs), mode=mode)
 
 
 def _embedding(channels: int, *, name: str) -> keras.layers.Conv2D:

@@ -8,6 +8,7 @@ from keras import ops
 
 from common import engine
 from common.models import ResNet, denoising, norms
+from common.models.layers import Mode
 
 KINDS = tuple(denoising.MEANS)
 
@@ -108,9 +109,9 @@ def test_a_block_starts_as_the_identity_and_learns_at_once(kind):
     layer, shape = block(kind, (2, 3, 3, 8))
     inputs = tf.constant(features(*shape))
     for training in (False, True):
-        np.testing.assert_array_equal(layer(inputs, training=training), inputs)
+        np.testing.assert_array_equal(layer(inputs, mode=Mode(training)), inputs)
     with tf.GradientTape() as tape:
-        loss = ops.sum(layer(inputs, training=True)[:, 0] ** 3)
+        loss = ops.sum(layer(inputs, mode=Mode(True))[:, 0] ** 3)
     (gamma,) = [v for v in layer.trainable_weights if v.name == "gamma"]
     assert np.all(tape.gradient(loss, gamma.value))
 
@@ -121,7 +122,7 @@ def test_gradients_reach_the_inputs_and_every_weight(kind):
     inputs = tf.constant(features(2, 3, 3, 8))
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        loss = ops.sum(layer(inputs, training=True)[:, 0] ** 3)
+        loss = ops.sum(layer(inputs, mode=Mode(True))[:, 0] ** 3)
     variables = [v.value for v in layer.trainable_weights]
     for gradient in tape.gradient(loss, [inputs, *variables]):
         assert np.isfinite(gradient).all()
@@ -132,13 +133,15 @@ def test_branches_and_training_reach_the_norm():
     norm = norms.Batch(branches=norms.MIXTURE)
     layer = randomised(*block("gaussian", (6, 3, 3, 8), norm=norm))
     inputs = features(6, 3, 3, 8)
-    clean, adversarial = (layer(inputs, branch=name) for name in norms.MIXTURE)
+    clean, adversarial = (
+        layer(inputs, mode=Mode(branch=name)) for name in norms.MIXTURE
+    )
     assert not np.allclose(clean, adversarial)
-    parts = layer(inputs, branch=(("adversarial", 4), ("clean", 2)))
+    parts = layer(inputs, mode=Mode(branch=(("adversarial", 4), ("clean", 2))))
     joined = np.concatenate([adversarial[:4], clean[4:]])
     np.testing.assert_allclose(parts, joined, atol=1e-5)
     before = {v.path: v.numpy() for v in layer.weights}
-    layer(inputs, training=True, branch="adversarial")
+    layer(inputs, mode=Mode(True, "adversarial"))
     moved = [v.path for v in layer.weights if np.any(before[v.path] != v)]
     assert sorted(moved) == [
         f"denoise/project/norm/moving_{name}_adversarial"

@@ -106,19 +106,15 @@ class EfficientNet:
           ValueError: a field out of its range, or an activation or normalisation that
             does not exist.
         """
-        for field, kept, rule in (
+        layers.check_fields(
+            self,
             ("width", self.width > 0, "above 0"),
             ("depth", self.depth > 0, "above 0"),
             ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
             ("survival", 0 < self.survival <= 1, "above 0 and at most 1"),
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
             ("epsilon", self.epsilon > 0, "above 0"),
-        ):
-            if not kept:
-                raise ValueError(
-                    f"EfficientNet.{field} must be {rule}. "
-                    f"Received: {field}={getattr(self, field)}"
-                )
+        )
         activations.check(self.activation)
         lookup(normalization.INPUTS, self.normalization, "normalization")
 
@@ -241,12 +237,12 @@ class Network(keras.Model):
         Raises:
           ValueError: training with dropout or stochastic depth, but no seed.
         """
-        mode = {"training": training, "branch": branch, "backward": backward}
+        mode = layers.Mode(training, branch, backward)
         of_paths, of_features = self._factors(images, training, seed)
-        features = self.stem(self.normalize(images), **mode)
+        features = self.stem(self.normalize(images), mode=mode)
         for block, factors in zip(self.blocks, of_paths, strict=True):
-            features = block(features, **mode, factors=factors)
-        pooled = ops.cast(self.pool(self.head(features, **mode)), "float32")
+            features = block(features, mode=mode, factors=factors)
+        pooled = ops.cast(self.pool(self.head(features, mode=mode)), "float32")
         return self.classifier(pooled * of_features)
 
     def _factors(self, images: Any, training: Any, seed: Any) -> tuple[list[Any], Any]:

@@ -63,18 +63,14 @@ class Inception(abc.ABC):
         """
         most = len(_LETTERS)
         counted = len(self.blocks) == 3 and all(1 <= n <= most for n in self.blocks)
-        for field, kept, rule in (
+        layers.check_fields(
+            self,
             ("width", self.width > 0, "above 0"),
             ("blocks", counted, f"three numbers from 1 to {most}"),
             ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
             ("stem_stride", self.stem_stride >= 1, "at least 1"),
-        ):
-            if not kept:
-                raise ValueError(
-                    f"{type(self).__name__}.{field} must be {rule}. "
-                    f"Received: {field}={getattr(self, field)}"
-                )
+        )
         activations.get(self.activation)
 
     def build(
@@ -120,7 +116,7 @@ class Inception(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """The layers of a network, each called with `training` and `branch`.
+    """The layers of a network, each called with a `Mode`.
 
     Attributes:
       name: of the network.
@@ -183,7 +179,7 @@ class Network(keras.Model):
         Raises:
           ValueError: training with dropout, but no seed.
         """
-        mode = {"training": training, "branch": branch}
+        mode = layers.Mode(training, branch)
         return self._outputs(images, mode, seed, auxiliary=None)[0]
 
     def heads(
@@ -201,13 +197,13 @@ class Network(keras.Model):
         Raises:
           ValueError: training with dropout, but no seed.
         """
-        mode = {"training": training, "branch": branch}
+        mode = layers.Mode(training, branch)
         return self._outputs(images, mode, seed, auxiliary=self.auxiliary)
 
     def _outputs(
-        self, images: Any, mode: dict[str, Any], seed: Any, *, auxiliary: Any
+        self, images: Any, mode: layers.Mode, seed: Any, *, auxiliary: Any
     ) -> tuple[Any, ...]:
-        rate = self.dropout if mode["training"] else 0.0
+        rate = self.dropout if mode.training else 0.0
         if rate and seed is None:
             raise ValueError(
                 f"{self.name} drops out features when it trains, so it needs a seed. "
@@ -216,10 +212,10 @@ class Network(keras.Model):
         images = ops.cast(images, "float32")
         features = images * (2.0 / 255.0) - 1.0
         for layer in self.trunk:
-            features = layer(features, **mode)
-        outputs = () if auxiliary is None else (auxiliary(features, **mode),)
+            features = layer(features, mode=mode)
+        outputs = () if auxiliary is None else (auxiliary(features, mode=mode),)
         for layer in self.top:
-            features = layer(features, **mode)
+            features = layer(features, mode=mode)
         pooled = ops.mean(ops.cast(features, "float32"), axis=(1, 2), keepdims=True)
         if rate:
             pooled = layers.dropped_out(

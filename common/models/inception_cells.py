@@ -4,7 +4,7 @@ A cell, `Mixed`, runs branches side by side and concatenates their channels; a b
 a chain of convolutions and pools. Layers have the names of TF-Slim's scopes, so that a
 variable's path is, say, inception_v3/Mixed_5b/Branch_1/Conv2d_0b_5x5/conv/kernel.
 
-Every layer is called with `training` and `branch`, which reach its batch norms.
+Every layer is called with a `Mode`, which reaches its batch norms.
 
 Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (version 4).
 """
@@ -19,6 +19,7 @@ from keras import ops
 from keras.initializers import Initializer
 
 from common.models import activations, batch_norm, layers
+from common.models.layers import INFERENCE, Mode
 
 # Slim's least number of filters, so that thin networks keep their bottlenecks open.
 # Kurakin's width factors, 0.5 and up, do not meet it: the fewest filters are 32. The
@@ -76,11 +77,9 @@ class ConvNorm(layers.Composite):
         )
         self.activation = activations.get(activation)
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
-        return self.activation(
-            self.norm(self.conv(inputs), training=training, branch=branch)
-        )
+        return self.activation(mode.normalized(self.norm, self.conv(inputs)))
 
 
 Conv = Callable[..., ConvNorm]
@@ -90,7 +89,7 @@ Conv = Callable[..., ConvNorm]
 class AveragePool(keras.layers.Layer):
     """The mean of each 3x3 neighbourhood; at an edge, of what lies inside."""
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Returns the inputs' shape."""
         return ops.average_pool(inputs, 3, strides=1, padding="same")
 
@@ -103,7 +102,7 @@ class MaxPool(keras.layers.Layer):
         super().__init__(name=name)
         self.padding = padding
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to about [B, H / 2, W / 2, C]."""
         return ops.max_pool(inputs, 3, strides=2, padding=self.padding)
 
@@ -122,10 +121,10 @@ class Chain(layers.Composite):
         super().__init__(name=name, autocast=False)
         self.steps = [step if isinstance(step, list) else [step] for step in steps]
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to the channels of the last step."""
         for step in self.steps:
-            inputs = _side_by_side(step, inputs, training=training, branch=branch)
+            inputs = _side_by_side(step, inputs, mode)
         return inputs
 
 
@@ -144,9 +143,9 @@ class Mixed(layers.Composite):
             Chain(f"Branch_{index}", *steps) for index, steps in enumerate(branches)
         ]
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to the channels of all branches."""
-        return _side_by_side(self.branches, inputs, training=training, branch=branch)
+        return _side_by_side(self.branches, inputs, mode)
 
 
 class Classifier(layers.Composite):
@@ -176,7 +175,7 @@ class Classifier(layers.Composite):
         else:
             self.layer = keras.layers.Conv2D(num_classes, 1, name="conv", **fields)
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, 1, 1, C] to [B, num_classes]."""
         return ops.squeeze(self.layer(inputs), (1, 2))
 
@@ -217,14 +216,14 @@ class AuxiliaryLogits(layers.Composite):
             initializer=self.initializer,
         )
 
-    def call(self, inputs: Any, training: bool = False, branch: str = "clean") -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to float32 [B, num_classes]."""
         features = ops.average_pool(inputs, self.pool_size, strides=3, padding="valid")
         for layer in (self.project, self.whole):
-            features = layer(features, training=training, branch=branch)
+            features = layer(features, mode=mode)
         return self.classifier(features)
 
 
-def _side_by_side(layers: list[Any], inputs: Any, **mode: Any) -> Any:
-    outputs = [layer(inputs, **mode) for layer in layers]
+def _side_by_side(layers: list[Any], inputs: Any, mode: Mode) -> Any:
+    outputs = [layer(inputs, mode=mode) for layer in layers]
     return outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)

@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from common.models import InceptionV3, inception_cells
+from common.models import InceptionV3, inception_cells, layers
+
+MODE = layers.Mode(training=True, branch="adversarial")
 
 
 def numbers(*shape, seed=1):
@@ -64,14 +66,14 @@ def test_the_maximum_of_every_second_neighbourhood(padding, expected):
 
 
 class Times(keras.layers.Layer):
-    """Multiplies by a factor; refuses to be called without both arguments."""
+    """Multiplies by a factor; refuses to be called in another mode."""
 
     def __init__(self, factor):
         super().__init__()
         self.factor = factor
 
-    def call(self, inputs, training, branch):
-        assert (training, branch) == (True, "adversarial")
+    def call(self, inputs, mode):
+        assert mode is MODE
         return inputs * self.factor
 
 
@@ -80,7 +82,7 @@ def test_branches_run_side_by_side_and_steps_one_after_another():
         "cell", [Times(2.0)], [Times(3.0), [Times(5.0), Times(7.0)]]
     )
     inputs = numbers(2, 4, 4, 3)
-    outputs = cell(inputs, training=True, branch="adversarial")
+    outputs = cell(inputs, mode=MODE)
     expected = np.concatenate([inputs * factor for factor in (2, 15, 21)], axis=-1)
     np.testing.assert_allclose(outputs, expected, rtol=1e-6)
 

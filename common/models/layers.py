@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
 from keras import ops
 
 from common import backend
+from common.models import activations, batch_norm
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """How a network is called: what it hands down to the layers that it is made of.
+
+    Attributes:
+      training: batch norm uses the batch, and moves its statistics; a bool, or a bool
+        scalar tensor.
+      branch: of batch norm, or the parts of the batch with theirs.
+      backward: derivative of the activations in the backward pass.
+    """
+
+    training: Any = False
+    branch: batch_norm.Branch = "clean"
+    backward: str = activations.OWN
+
+    def normalized(self, norm: Any, features: Any) -> Any:
+        """Returns features through a normaliser, one of `common.models.norms`."""
+        return norm(features, training=self.training, branch=self.branch)
+
+
+INFERENCE = Mode()
 
 
 class Composite(keras.layers.Layer):
-    """A layer made of others, which create their weights when they are first called."""
+    """A layer made of others, which create their weights when they are first called.
+
+    It is called as `layer(inputs, mode=mode)`, by name since Keras takes tensors alone
+    without one.
+    """
 
     def build(self, input_shape: Any) -> None:
         """Creates nothing; Keras's would trace all layers inside, at every depth."""
@@ -61,6 +90,24 @@ def normal_classifier(num_classes: int, *, stddev: float) -> keras.layers.Dense:
     """Returns a `classifier` with kernels normal around 0, and biases of 0."""
     kernel_initializer = keras.initializers.RandomNormal(stddev=stddev)
     return _classifier(num_classes, kernel_initializer, keras.initializers.Zeros())
+
+
+def check_fields(config: Any, *rules: tuple[str, bool, str]) -> None:
+    """Refuses the configuration of a network of which a field breaks its rule.
+
+    Args:
+      config: the configuration.
+      *rules: the name of a field, whether it keeps its rule, and the rule in words.
+
+    Raises:
+      ValueError: names the first field that does not, its rule and its value.
+    """
+    for field, kept, rule in rules:
+        if not kept:
+            raise ValueError(
+                f"{type(config).__name__}.{field} must be {rule}. "
+                f"Received: {field}={getattr(config, field)}"
+            )
 
 
 def check_layout() -> None:

@@ -49,18 +49,14 @@ class Maxout:
           ValueError: a field out of its range.
         """
         share = "at least 0 and below 1"
-        for field, kept, rule in (
+        layers.check_fields(
+            self,
             ("units", self.units >= 1, "at least 1"),
             ("pieces", self.pieces >= 1, "at least 1"),
             ("input_dropout", 0 <= self.input_dropout < 1, share),
             ("dropout", 0 <= self.dropout < 1, share),
             ("max_norm", self.max_norm > 0, "above 0"),
-        ):
-            if not kept:
-                raise ValueError(
-                    f"Maxout.{field} must be {rule}. "
-                    f"Received: {field}={getattr(self, field)}"
-                )
+        )
 
     def build(
         self, num_classes: int, image_size: int, channels: int = 3

@@ -19,7 +19,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.models import activations, batch_norm, layers
+from common.models import activations, layers
+from common.models.layers import INFERENCE, Mode
 
 SQUEEZE = 0.25  # share of a block's input channels that its gate looks at
 NewNorm = Callable[..., keras.layers.Layer]  # makes a normaliser of a given `name=`
@@ -75,18 +76,12 @@ class ConvNorm(layers.Composite):
             activations.layer(activation, name="activation") if activation else None
         )
 
-    def call(
-        self,
-        inputs: Any,
-        training: Any = False,
-        branch: batch_norm.Branch = "clean",
-        backward: str = activations.OWN,
-    ) -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
-        features = self.norm(self.conv(inputs), training=training, branch=branch)
+        features = mode.normalized(self.norm, self.conv(inputs))
         if self.activation is None:
             return features
-        return self.activation(features, backward=backward)
+        return self.activation(features, backward=mode.backward)
 
 
 class Gate(layers.Composite):
@@ -108,10 +103,10 @@ class Gate(layers.Composite):
         self.activation = activations.layer(activation, name="activation")
         self.expand = _pointwise(channels, name="expand")
 
-    def call(self, inputs: Any, backward: str = activations.OWN) -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Returns the inputs' shape."""
         means = ops.mean(inputs, axis=(1, 2), keepdims=True)
-        squeezed = self.activation(self.reduce(means), backward=backward)
+        squeezed = self.activation(self.reduce(means), backward=mode.backward)
         return inputs * ops.sigmoid(self.expand(squeezed))
 
 
@@ -143,32 +138,20 @@ class MBConv(layers.Composite):
         conv = layers.convolution(form.filters, 1, name="conv")
         self.project = ConvNorm(conv, norm, name="project")
 
-    def call(
-        self,
-        inputs: Any,
-        training: Any = False,
-        branch: batch_norm.Branch = "clean",
-        backward: str = activations.OWN,
-        *,
-        factors: Any = None,
-    ) -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE, *, factors: Any = None) -> Any:
         """Applies the block.
 
         Args:
           inputs: float [B, H, W, C].
-          training: of batch norm, as are the branches.
-          branch: as of the network.
-          backward: as of the network.
+          mode: of the network's call.
           factors: None, or float [B]: of what the block adds to its inputs, if it does.
 
         Returns:
           [B, H / strides, W / strides, filters].
         """
-        mode = {"training": training, "branch": branch, "backward": backward}
-        features = self.expand(inputs, **mode) if self.expand else inputs
-        features = self.depthwise(features, **mode)
-        features = self.gate(features, backward=backward)
-        features = self.project(features, **mode)
+        features = self.expand(inputs, mode=mode) if self.expand else inputs
+        for layer in (self.depthwise, self.gate, self.project):
+            features = layer(features, mode=mode)
         if not self.form.has_shortcut:
             return features
         if factors is not None:

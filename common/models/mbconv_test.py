@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from common.models import activations, mbconv, norms
+from common.models import activations, layers, mbconv, norms
 
 NORM = functools.partial(norms.DEFAULT.layer, epsilon=1e-3)
 
@@ -101,7 +101,7 @@ def test_a_block_agrees_with_numpy(changes, size, by_batch):
     randomised(layer)
     factors = np.float32([0.0, 1.25, 2.0])
     expected = NumpyBlock(layer, by_batch=by_batch)(inputs, layer.form.strides, factors)
-    found = layer(inputs, training=by_batch, factors=factors)
+    found = layer(inputs, mode=layers.Mode(by_batch), factors=factors)
     assert np.ptp(expected) > 1
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     if layer.form.has_shortcut:
@@ -150,7 +150,7 @@ def test_every_activation_hears_of_the_backward_pass(monkeypatch):
         return call(self, inputs, backward)
 
     monkeypatch.setattr(activations.Activation, "call", recorded)
-    layer(features(1, 4, 4, 8), backward="smooth")
+    layer(features(1, 4, 4, 8), mode=layers.Mode(backward="smooth"))
     assert heard == [
         ("block/expand/activation", "smooth"),
         ("block/depthwise/activation", "smooth"),

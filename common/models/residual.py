@@ -20,7 +20,8 @@ from typing import Any
 
 from keras import ops
 
-from common.models import activations, batch_norm, layers, norms
+from common.models import activations, layers, norms
+from common.models.layers import INFERENCE, Mode
 
 STAGE_WIDTHS = (64, 128, 256, 512)
 
@@ -69,16 +70,11 @@ class ConvNorm(layers.Composite):
             epsilon=1e-5, gamma_initializer=gamma_initializer, name="norm"
         )
 
-    def call(
-        self,
-        inputs: Any,
-        training: Any = False,
-        branch: batch_norm.Branch = "clean",
-    ) -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
         if self.padded:
             inputs = padded(inputs, self.kernel_size, 0.0)
-        return self.norm(self.conv(inputs), training=training, branch=branch)
+        return mode.normalized(self.norm, self.conv(inputs))
 
 
 class Block(layers.Composite):
@@ -125,23 +121,17 @@ class Block(layers.Composite):
             projection = Convolution(self.filters, 1, strides)
             self.shortcut = ConvNorm(projection, norm, name="shortcut")
 
-    def call(
-        self,
-        inputs: Any,
-        training: Any = False,
-        branch: batch_norm.Branch = "clean",
-        backward: str = activations.OWN,
-    ) -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
-        mode = {"training": training, "branch": branch}
         features = inputs
         *inner, last = zip(self.residual, self.activations, strict=True)
         for layer, activation in inner:
-            features = activation(layer(features, **mode), backward=backward)
+            features = layer(features, mode=mode)
+            features = activation(features, backward=mode.backward)
         layer, activation = last
-        features = layer(features, **mode)
-        shortcut = self.shortcut(inputs, **mode) if self.shortcut else inputs
-        return activation(features + shortcut, backward=backward)
+        features = layer(features, mode=mode)
+        shortcut = self.shortcut(inputs, mode=mode) if self.shortcut else inputs
+        return activation(features + shortcut, backward=mode.backward)
 
 
 def basic(

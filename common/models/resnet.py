@@ -83,11 +83,8 @@ class ResNet:
         lookup(normalization.INPUTS, self.normalization, "normalization")
         if self.denoise:
             lookup(denoising.MEANS, self.denoise, "denoise")
-        if self.classifier_stddev < 0:
-            raise ValueError(
-                "ResNet.classifier_stddev must be at least 0. "
-                f"Received: classifier_stddev={self.classifier_stddev}"
-            )
+        stddev = self.classifier_stddev
+        layers.check_fields(self, ("classifier_stddev", stddev >= 0, "at least 0"))
 
     def _check_groups(self) -> None:
         size = (self.groups, self.group_width)
@@ -170,14 +167,14 @@ class Network(keras.Model):
         Returns:
           float32 [B, num_classes].
         """
-        mode = {"training": training, "branch": branch}
-        features = self.stem(self.normalize(images), **mode)
+        mode = layers.Mode(training, branch, backward)
+        features = self.stem(self.normalize(images), mode=mode)
         features = self.activation(features, backward=backward)
         if self.large:
             features = residual.padded(features, 3, -float("inf"))
             features = ops.max_pool(features, 3, strides=2)
         for block in self.blocks:
-            features = block(features, **mode, backward=backward)
+            features = block(features, mode=mode)
         return self.classifier(self.pool(features))
 
 

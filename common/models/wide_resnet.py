@@ -16,6 +16,7 @@ import keras
 from keras import ops
 
 from common.models import activations, batch_norm, layers, normalization, norms
+from common.models.layers import INFERENCE, Mode
 
 STEM_WIDTH = 16
 STAGE_WIDTHS = (16, 32, 64)  # times the width factor
@@ -52,12 +53,11 @@ class WideResNet:
                 "WideResNet.depth must be 6n + 2 or 6n + 4 for n >= 1 units per "
                 f"stage. Received: depth={self.depth}"
             )
-        for field in ("width", "stem_stride"):
-            if getattr(self, field) < 1:
-                raise ValueError(
-                    f"WideResNet.{field} must be at least 1. "
-                    f"Received: {field}={getattr(self, field)}"
-                )
+        layers.check_fields(
+            self,
+            ("width", self.width >= 1, "at least 1"),
+            ("stem_stride", self.stem_stride >= 1, "at least 1"),
+        )
         activations.check(self.activation)
 
     def build(
@@ -119,11 +119,11 @@ class Network(keras.Model):
         Returns:
           float32 [B, num_classes].
         """
-        mode = {"training": training, "branch": branch, "backward": backward}
+        mode = Mode(training, branch, backward)
         features = self.stem(normalization.per_image(images))
         for unit in self.units:
-            features = unit(features, **mode)
-        features = self.head(features, **mode)
+            features = unit(features, mode=mode)
+        features = self.head(features, mode=mode)
         return self.classifier(self.pool(features))
 
 
@@ -136,16 +136,10 @@ class NormAct(keras.layers.Layer):
         self.norm = config.norm.layer(epsilon=1e-3, name="norm")
         self.activation = activations.layer(config.activation, name="activation")
 
-    def call(
-        self,
-        inputs: Any,
-        training: Any = False,
-        branch: batch_norm.Branch = "clean",
-        backward: str = activations.OWN,
-    ) -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Returns the inputs' shape, normalised and rectified."""
-        normalized = self.norm(inputs, training=training, branch=branch)
-        return self.activation(normalized, backward=backward)
+        normalized = mode.normalized(self.norm, inputs)
+        return self.activation(normalized, backward=mode.backward)
 
 
 class Unit(keras.layers.Layer):
@@ -171,18 +165,11 @@ class Unit(keras.layers.Layer):
         self.norm_act2 = NormAct(config, name="norm_act2")
         self.conv2 = layers.convolution(filters, 3, name="conv2")
 
-    def call(
-        self,
-        inputs: Any,
-        training: Any = False,
-        branch: batch_norm.Branch = "clean",
-        backward: str = activations.OWN,
-    ) -> Any:
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""
-        mode = {"training": training, "branch": branch, "backward": backward}
-        activated = self.norm_act1(inputs, **mode)
+        activated = self.norm_act1(inputs, mode=mode)
         residual = self.conv1(activated)
-        residual = self.conv2(self.norm_act2(residual, **mode))
+        residual = self.conv2(self.norm_act2(residual, mode=mode))
         return residual + self._shortcut(activated if self.first else inputs)
 
     def _shortcut(self, inputs: Any) -> Any:
