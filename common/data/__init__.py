@@ -1,7 +1,6 @@
 """Datasets: batches of float32 images in [0, 255] and int32 labels.
 
-Each is a frozen dataclass with `name`, `num_classes`, `image_size`, `channels`,
-`num_train`, `num_test`, `train_batches`, `test_batches` and `train_slice`.
+Each is a frozen dataclass that derives from `common.data.dataset.Dataset`.
 """
 
 from common.data.cifar import CIFAR10, CIFAR100

@@ -1,11 +1,15 @@
-"""Fixtures: image folders, and datasets as TFDS prepares them."""
+"""Fixtures: small sets in memory, image folders, datasets as TFDS prepares them."""
 
+import dataclasses
 import os
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import sklearn
 import tensorflow as tf
+
+from common import data
 
 _PHOTOGRAPHS = os.path.join(os.path.dirname(sklearn.__file__), "datasets", "images")
 
@@ -23,6 +27,25 @@ def _pieces(count):
         piece = images[i % 2][top : top + height, left : left + width]
         encoded.append(tf.io.encode_jpeg(piece).numpy())
     return encoded
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tiny(data.CIFAR10):
+    """Random images in the shape of CIFAR; the label is the image's index."""
+
+    num_train: ClassVar[int] = 11
+    num_test: ClassVar[int] = 7
+
+    def arrays(self, split, data_dir):
+        count = self.num_train if split == "train" else self.num_test
+        images = np.random.default_rng(count).integers(0, 256, (count, 32, 32, 3))
+        return images.astype(np.uint8), np.arange(count, dtype=np.int32)
+
+
+@pytest.fixture
+def tiny():
+    """Eleven training and seven test images, cropped and flipped as CIFAR-10."""
+    return _Tiny()
 
 
 @pytest.fixture

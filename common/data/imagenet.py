@@ -10,6 +10,7 @@ import numpy as np
 
 from common.data import (
     crops,
+    dataset,
     photographs,
     pipeline,
     tensorpack_crops,
@@ -38,10 +39,11 @@ _CENTRAL = {  # preprocessing: test crop without it
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageNet:
+class ImageNet(dataset.Dataset):
     """ImageNet, or any folder of photographs in the same layout.
 
-    The test set is the validation split. `preprocessing` is one of five protocols (see
+    The test set is the validation split. `data_dir` is the folder of TFDS, which is not
+    used with `folder`. `preprocessing` is one of five protocols (see
     `common.data.crops` and `common.data.tensorpack_crops`):
 
     `torchvision`. Training: a random crop of 8% to 100% of the area and aspect 3/4 to
@@ -122,42 +124,10 @@ class ImageNet:
         """Number of photographs of the validation split, which is the test set here."""
         return self._source("test", None).count if self.folder else 50_000
 
-    def train_batches(
-        self,
-        *,
-        batch_size: int,
-        seed: int,
-        start: int = 0,
-        data_dir: str | None = None,
-        shard: tuple[int, int] = (0, 1),
-        replicas: int = 1,
+    def training(
+        self, stream: tf.data.Dataset, *, seed: int, data_dir: str | None
     ) -> tf.data.Dataset:
-        """Returns the endless training minibatches, one element per replica.
-
-        Args:
-          batch_size: B, over all workers and replicas.
-          seed: decides order and augmentation.
-          start: minibatches already consumed; nothing of them is read again.
-          data_dir: the TFDS folder, or None for the default; not used with `folder`.
-          shard: (worker, number of workers).
-          replicas: of this worker.
-
-        Returns:
-          Images float32 [B / (workers * replicas), H, W, 3] in [0, 255] and labels
-          int32, in replica order.
-
-        Raises:
-          FileNotFoundError: the photographs are not there.
-          ValueError: the batch does not divide by workers * replicas.
-        """
-        stream = pipeline.index_stream(
-            self.num_train,
-            batch_size=batch_size,
-            seed=seed,
-            start=start,
-            shard=shard,
-            replicas=replicas,
-        )
+        """Returns batches of random crops, as `preprocessing` has them."""
         source = self._source("train", data_dir)
         crop, num_draws = _TRAINING[self.preprocessing]
 
@@ -172,36 +142,14 @@ class ImageNet:
         examples = unreadable.loaded(
             rows, photograph, lambda index, _: source.file(index)
         )
-        size = batch_size // (shard[1] * replicas)
-        return pipeline.finished(examples.batch(size, drop_remainder=True))
+        size = stream.element_spec[0].shape[0]
+        return examples.batch(size, drop_remainder=True)
 
-    def test_batches(
-        self,
-        *,
-        batch_size: int,
-        data_dir: str | None = None,
-        shard: tuple[int, int] = (0, 1),
-        indices: np.ndarray | None = None,
+    def testing(
+        self, rows: np.ndarray, *, batch_size: int, data_dir: str | None
     ) -> tf.data.Dataset:
-        """Returns this worker's test batches: every example once, in the set's order.
-
-        Args:
-          batch_size: images per batch; the last batch may be short.
-          data_dir: the TFDS folder, or None for the default; not used with `folder`.
-          shard: (worker, number of workers); workers take contiguous parts.
-          indices: positions in the test set to read, in that order; None for all.
-
-        Returns:
-          Images float32 [b, H, W, 3] in [0, 255] and labels int32 [b].
-
-        Raises:
-          FileNotFoundError: the photographs are not there.
-          ValueError: an index out of range.
-        """
-        rows = pipeline.test_range(
-            self.num_test, batch_size=batch_size, shard=shard, indices=indices
-        )
-        examples = self._centres(self._source("test", data_dir), rows.unbatch())
+        """Returns batches of central crops, as `preprocessing` has them."""
+        examples = self._centres(self._source("test", data_dir), rows)
         return pipeline.finished(examples.batch(batch_size))
 
     def train_slice(
@@ -211,25 +159,14 @@ class ImageNet:
 
         Differs from the sets in memory: they are spread evenly over the training set,
         because a folder begins with a thousand photographs of its first class.
-
-        Args:
-          num_images: how many; at most the size of the training set.
-          data_dir: the TFDS folder, or None for the default; not used with `folder`.
-
-        Returns:
-          Images float32 [num_images, H, W, 3] in [0, 255] and labels int32.
-
-        Raises:
-          OSError: a photograph cannot be read.
         """
         num_images = min(num_images, self.num_train)
         indices = np.arange(num_images, dtype=np.int64) * self.num_train // num_images
-        rows = tf.data.Dataset.from_tensor_slices(indices)
-        examples = self._centres(self._source("train", data_dir), rows)
+        examples = self._centres(self._source("train", data_dir), indices)
         return next(unreadable.batches(examples.batch(num_images)))
 
     def _centres(
-        self, source: photographs.Source, indices: tf.data.Dataset
+        self, source: photographs.Source, indices: np.ndarray
     ) -> tf.data.Dataset:
         def photograph(index: Any) -> tuple[Any, Any]:
             encoded, label = source.read(index)
@@ -238,7 +175,8 @@ class ImageNet:
                 return crop(encoded, self.resize, self.image_size), label
             return _CENTRAL[self.preprocessing](encoded, self.image_size), label
 
-        return unreadable.loaded(indices, photograph, source.file)
+        rows = tf.data.Dataset.from_tensor_slices(indices)
+        return unreadable.loaded(rows, photograph, source.file)
 
     @property
     def _root(self) -> str:

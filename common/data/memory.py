@@ -10,31 +10,25 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from common.data import pipeline
+from common.data import dataset, pipeline
 from common.data.lazy import tf
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class InMemory(abc.ABC):
+class InMemory(dataset.Dataset):
     """Base of the datasets that are held in memory.
 
-    A subclass sets the class attributes and `arrays`, and `augment` if it augments.
+    A subclass sets name and sizes as class attributes, and `arrays`, and `augment` if
+    it augments.
     """
-
-    name: ClassVar[str]
-    num_classes: ClassVar[int]
-    image_size: ClassVar[int]
-    channels: ClassVar[int]
-    num_train: ClassVar[int]
-    num_test: ClassVar[int]
 
     @abc.abstractmethod
     def arrays(self, split: str, data_dir: str | None) -> Arrays:
@@ -55,42 +49,10 @@ class InMemory(abc.ABC):
         del draw
         return images
 
-    def train_batches(
-        self,
-        *,
-        batch_size: int,
-        seed: int,
-        start: int = 0,
-        data_dir: str | None = None,
-        shard: tuple[int, int] = (0, 1),
-        replicas: int = 1,
+    def training(
+        self, stream: tf.data.Dataset, *, seed: int, data_dir: str | None
     ) -> tf.data.Dataset:
-        """Returns the endless training minibatches, one element per replica.
-
-        Args:
-          batch_size: B, over all workers and replicas.
-          seed: decides order and augmentation.
-          start: minibatches already consumed; nothing of them is read again.
-          data_dir: where the data are, or None for the default place.
-          shard: (worker, number of workers).
-          replicas: of this worker.
-
-        Returns:
-          Images float32 [B / (workers * replicas), H, W, C] in [0, 255] and labels
-          int32, in replica order.
-
-        Raises:
-          FileNotFoundError: the data are not there.
-          ValueError: the batch does not divide by workers * replicas.
-        """
-        stream = pipeline.index_stream(
-            self.num_train,
-            batch_size=batch_size,
-            seed=seed,
-            start=start,
-            shard=shard,
-            replicas=replicas,
-        )
+        """Returns batches that are gathered from the arrays and augmented."""
         images, labels = _on_host(self.arrays("train", data_dir))
 
         def batch(epochs: Any, indices: Any) -> tuple[Any, Any]:
@@ -98,7 +60,7 @@ class InMemory(abc.ABC):
             augmented = self.augment(tf.gather(images, indices), draw)
             return tf.cast(augmented, tf.float32), tf.gather(labels, indices)
 
-        return pipeline.finished(pipeline.parallel(stream, batch))
+        return pipeline.parallel(stream, batch)
 
     def minibatch(
         self, arrays: tuple[Any, Any], row: tuple[Any, Any], *, seed: int
@@ -118,35 +80,12 @@ class InMemory(abc.ABC):
         augmented = self.augment(ops.take(images, indices, axis=0), draw)
         return ops.cast(augmented, "float32"), ops.take(labels, indices, axis=0)
 
-    def test_batches(
-        self,
-        *,
-        batch_size: int,
-        data_dir: str | None = None,
-        shard: tuple[int, int] = (0, 1),
-        indices: np.ndarray | None = None,
+    def testing(
+        self, rows: np.ndarray, *, batch_size: int, data_dir: str | None
     ) -> Iterable[Any]:
-        """Returns this worker's test batches: every example once, in the set's order.
-
-        Args:
-          batch_size: images per batch; the last batch may be short.
-          data_dir: where the data are, or None for the default place.
-          shard: (worker, number of workers); workers take contiguous parts.
-          indices: positions in the test set to read, in that order; None for all.
-
-        Returns:
-          Images float32 [b, H, W, C] in [0, 255] and labels int32 [b]; a
-          `tf.data.Dataset` under TensorFlow.
-
-        Raises:
-          FileNotFoundError: the data are not there.
-          ValueError: an index out of range.
-        """
-        asked: Any = {"batch_size": batch_size, "shard": shard, "indices": indices}
+        """Returns batches that are gathered from the arrays."""
         if keras.backend.backend() != "tensorflow":
-            rows = pipeline.test_rows(self.num_test, **asked)
             return _Cuts(self.arrays("test", data_dir), rows, batch_size)
-        stream = pipeline.test_range(self.num_test, **asked)
         images, labels = _on_host(self.arrays("test", data_dir))
 
         def batch(indices: Any) -> tuple[Any, Any]:
@@ -155,18 +94,11 @@ class InMemory(abc.ABC):
                 tf.gather(labels, indices),
             )
 
-        return pipeline.finished(pipeline.parallel(stream, batch))
+        cuts = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+        return pipeline.finished(pipeline.parallel(cuts, batch))
 
     def train_slice(self, num_images: int, *, data_dir: str | None = None) -> Arrays:
-        """Returns the first training examples without augmentation, as NumPy arrays.
-
-        Args:
-          num_images: how many; at most the size of the training set.
-          data_dir: where the data are, or None for the default place.
-
-        Returns:
-          Images float32 [num_images, H, W, C] in [0, 255] and labels int32.
-        """
+        """Returns the first training examples."""
         images, labels = self.arrays("train", data_dir)
         return images[:num_images].astype(np.float32), labels[:num_images].copy()
 

@@ -91,25 +91,6 @@ def uniform(seed: int, epochs: Any, indices: Any, num_draws: int) -> Any:
     )
 
 
-def test_range(
-    num_examples: int,
-    *,
-    batch_size: int,
-    shard: tuple[int, int] = (0, 1),
-    indices: np.ndarray | None = None,
-) -> tf.data.Dataset:
-    """Returns the indices of this worker's test examples, batched, the last one short.
-
-    Worker w of W takes the contiguous rows [w n / W, (w + 1) n / W), rounded down, of
-    all n test examples, or of the n that `indices` (integers [n]) names.
-
-    Raises:
-      ValueError: a batch size below 1, or a worker or an index out of range.
-    """
-    mine = test_rows(num_examples, batch_size=batch_size, shard=shard, indices=indices)
-    return tf.data.Dataset.from_tensor_slices(mine).batch(batch_size)
-
-
 def test_rows(
     num_examples: int,
     *,
@@ -117,7 +98,14 @@ def test_rows(
     shard: tuple[int, int] = (0, 1),
     indices: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Returns int64 [n], the indices of this worker's test examples: see above."""
+    """Returns the indices of this worker's test examples, int64 [n].
+
+    Worker w of W takes the contiguous rows [w n / W, (w + 1) n / W), rounded down, of
+    all n test examples, or of the n that `indices` (integers [n]) names.
+
+    Raises:
+      ValueError: a batch size below 1, or a worker or an index out of range.
+    """
     worker, workers = _checked_shard(shard)
     if batch_size < 1:
         raise ValueError(

@@ -114,37 +114,26 @@ def test_draws_are_uniform_over_examples_and_epochs():
     assert np.abs(np.corrcoef(draws.T) - np.eye(3)).max() < 0.12
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 7, 10, 64])
-@pytest.mark.parametrize("workers", [1, 2, 3])
-def test_every_test_example_comes_once_and_in_order(batch_size, workers):
-    batches = [
-        batch
-        for worker in range(workers)
-        for batch in pipeline.test_range(
-            10, batch_size=batch_size, shard=(worker, workers)
-        ).as_numpy_iterator()
-    ]
-    np.testing.assert_array_equal(np.concatenate(batches), np.arange(10))
-
-
-@pytest.mark.parametrize("workers", [1, 2, 3])
-def test_chosen_test_examples_come_once_in_the_order_of_the_choice(workers):
-    chosen = np.array([9, 0, 4, 2, 7], np.int32)
-    batches = [
-        batch
-        for worker in range(workers)
-        for batch in pipeline.test_range(
-            10, batch_size=2, shard=(worker, workers), indices=chosen
-        ).as_numpy_iterator()
-    ]
-    np.testing.assert_array_equal(np.concatenate(batches), chosen)
-    assert all(batch.dtype == np.int64 for batch in batches)
+def test_workers_take_contiguous_rows_of_the_test_set_or_of_a_choice():
+    for chosen in (None, np.array([9, 0, 4, 2, 7], np.int32)):
+        for workers in (1, 2, 3):
+            rows = [
+                pipeline.test_rows(
+                    10, batch_size=2, shard=(worker, workers), indices=chosen
+                )
+                for worker in range(workers)
+            ]
+            whole = np.concatenate(rows)
+            expected = np.arange(10) if chosen is None else chosen
+            np.testing.assert_array_equal(whole, expected)
+            assert whole.dtype == np.int64
+            assert np.ptp([len(some) for some in rows]) <= 1
 
 
 @pytest.mark.parametrize("wrong", [-1, 10])
 def test_a_choice_outside_the_test_set_is_refused(wrong):
     with pytest.raises(ValueError, match=rf"\[0, 10\).*Received: .*{wrong}"):
-        pipeline.test_range(10, batch_size=2, indices=np.array([3, wrong, 5]))
+        pipeline.test_rows(10, batch_size=2, indices=np.array([3, wrong, 5]))
 
 
 def test_a_batch_that_does_not_divide_is_refused_with_both_numbers():
@@ -168,7 +157,7 @@ def test_numbers_out_of_range_are_refused(settings, message):
 
 def test_a_test_batch_of_no_images_is_refused():
     with pytest.raises(ValueError, match="batch_size=0"):
-        pipeline.test_range(10, batch_size=0)
+        pipeline.test_rows(10, batch_size=0)
 
 
 def test_strategies_are_told_not_to_shard():
