@@ -129,19 +129,16 @@ def outputs_and_gradients(layer, points, dtype="float32", **mode):
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
-def test_values_and_derivatives(name):
+def test_values_and_derivatives_in_either_precision(name):
     value, slope = CLOSED_FORMS[name]
     layer = activations.layer(name, name="activation")
     points = np.float64(np.float32(POINTS))
     outputs, gradients = outputs_and_gradients(layer, points)
     np.testing.assert_allclose(outputs, value(points), rtol=5e-6, atol=1e-6)
     np.testing.assert_allclose(gradients, slope(points), rtol=5e-5, atol=2e-6)
-
-
-@pytest.mark.parametrize("name", CLOSED_FORMS)
-def test_bfloat16_is_the_same_up_to_its_rounding(name):
-    value, slope = CLOSED_FORMS[name]
-    layer = activations.Activation(name, name="activation")
+    outputs, gradients = outputs_and_gradients(layer, [0.0, -0.0])  # a kink for some
+    np.testing.assert_allclose(outputs, value(np.zeros(2)), atol=1e-6)
+    assert np.isfinite(gradients).all()
     layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
     points = np.float64(tf.cast(tf.cast(POINTS, "bfloat16"), "float64"))
     outputs, gradients = outputs_and_gradients(layer, points, "bfloat16")
@@ -149,14 +146,6 @@ def test_bfloat16_is_the_same_up_to_its_rounding(name):
     outputs, gradients = (tf.cast(x, "float64") for x in (outputs, gradients))
     np.testing.assert_allclose(outputs, value(points), rtol=0.02, atol=0.02)
     np.testing.assert_allclose(gradients, slope(points), rtol=0.03, atol=0.03)
-
-
-@pytest.mark.parametrize("name", CLOSED_FORMS)
-def test_there_is_no_nan_at_zero(name):
-    layer = activations.layer(name, name="activation")
-    outputs, gradients = outputs_and_gradients(layer, [0.0, -0.0])
-    np.testing.assert_allclose(outputs, CLOSED_FORMS[name][0](np.zeros(2)), atol=1e-6)
-    assert np.isfinite(gradients).all()
 
 
 @pytest.mark.parametrize(
@@ -219,14 +208,6 @@ def test_each_pass_of_a_compiled_step_has_the_derivative_it_asks_for():
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(own, POINTS > 0)
     assert not np.allclose(first, own)
-
-
-@pytest.mark.parametrize("beta", [0.1, 0.01, 0.001])
-def test_relu_decay_is_largest_where_it_says(beta):
-    points = np.linspace(0, 100, 100_001, dtype="float32")
-    outputs = keras.ops.convert_to_numpy(activations.get(f"relu_decay_{beta}")(points))
-    assert points[outputs.argmax()] == pytest.approx(beta**-0.5, abs=0.02)
-    assert outputs.max() == pytest.approx(0.5 * beta**-0.5, rel=1e-5)
 
 
 def test_every_activation_has_a_row_here():

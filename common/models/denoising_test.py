@@ -27,8 +27,8 @@ def randomised(layer, shape):
     return layer
 
 
-def block(kind, shape, norm=norms.DEFAULT):
-    return denoising.Denoise(kind, shape[-1], norm, name="denoise"), shape
+def block(kind, shape):
+    return denoising.Denoise(kind, shape[-1], norms.DEFAULT, name="denoise"), shape
 
 
 def numpy_means(inputs, kind, weights):
@@ -76,27 +76,6 @@ def test_a_block_agrees_with_loops_over_positions(kind, shape):
     np.testing.assert_allclose(layer(inputs), inputs + added, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("kind", "shapes"),
-    [
-        ("dot_product", {"project/conv/kernel": (1, 1, 8, 8)}),
-        (
-            "gaussian",
-            {
-                "means/phi/kernel": (1, 1, 8, 4),
-                "means/theta/kernel": (1, 1, 8, 4),
-                "project/conv/kernel": (1, 1, 8, 8),
-            },
-        ),
-    ],
-)
-def test_what_each_kind_learns(kind, shapes):
-    layer = randomised(*block(kind, (2, 3, 3, 8)))
-    kernels = [v for v in layer.trainable_weights if v.name == "kernel"]
-    found = {v.path.removeprefix("denoise/"): tuple(v.shape) for v in kernels}
-    assert found == shapes
-
-
 def test_embeddings_start_small():
     layer = denoising.Gaussian(256, name="means")
     layer(features(1, 2, 2, 256))
@@ -114,39 +93,6 @@ def test_a_block_starts_as_the_identity_and_learns_at_once(kind):
         loss = ops.sum(layer(inputs, mode=Mode(True))[:, 0] ** 3)
     (gamma,) = [v for v in layer.trainable_weights if v.name == "gamma"]
     assert np.all(tape.gradient(loss, gamma.value))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_gradients_reach_the_inputs_and_every_weight(kind):
-    layer = randomised(*block(kind, (2, 3, 3, 8)))
-    inputs = tf.constant(features(2, 3, 3, 8))
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        loss = ops.sum(layer(inputs, mode=Mode(True))[:, 0] ** 3)
-    variables = [v.value for v in layer.trainable_weights]
-    for gradient in tape.gradient(loss, [inputs, *variables]):
-        assert np.isfinite(gradient).all()
-        assert np.abs(gradient).max() > 1e-6
-
-
-def test_branches_and_training_reach_the_norm():
-    norm = norms.Batch(branches=norms.MIXTURE)
-    layer = randomised(*block("gaussian", (6, 3, 3, 8), norm=norm))
-    inputs = features(6, 3, 3, 8)
-    clean, adversarial = (
-        layer(inputs, mode=Mode(branch=name)) for name in norms.MIXTURE
-    )
-    assert not np.allclose(clean, adversarial)
-    parts = layer(inputs, mode=Mode(branch=(("adversarial", 4), ("clean", 2))))
-    joined = np.concatenate([adversarial[:4], clean[4:]])
-    np.testing.assert_allclose(parts, joined, atol=1e-5)
-    before = {v.path: v.numpy() for v in layer.weights}
-    layer(inputs, mode=Mode(True, "adversarial"))
-    moved = [v.path for v in layer.weights if np.any(before[v.path] != v)]
-    assert sorted(moved) == [
-        f"denoise/project/norm/moving_{name}_adversarial"
-        for name in ("mean", "variance")
-    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -173,9 +119,8 @@ def networks():
     return built
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_network_denoises_after_the_last_block_of_every_stage(networks, kind):
-    names = [layer.name for layer in networks[kind].blocks]
+def test_a_network_denoises_after_the_last_block_of_every_stage(networks):
+    names = [layer.name for layer in networks["gaussian"].blocks]
     assert names == [
         f"stage{stage}_{name}"
         for stage in (1, 2, 3, 4)

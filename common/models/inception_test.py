@@ -2,12 +2,13 @@
 
 import re
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from common.models import InceptionV3, InceptionV4, activations, inception_cells
+
+WHOLE = "Conv2d_2a_1x1"  # of version 3, whose auxiliary head starts smaller
 
 
 def pixels(*shape):
@@ -127,14 +128,14 @@ def test_the_activation_reaches_every_convolution(network_v3):
         assert not np.allclose(one, other)
 
 
-def test_training_with_dropout_needs_a_seed(network):
-    before = network.get_weights()
-    with pytest.raises(ValueError, match=r"^inc.* needs a seed. Received: seed=None$"):
-        network.heads(pixels(2, 8, 8, 1), training=True)
-    with pytest.raises(ValueError, match=r"Received: seed=None"):
-        network(pixels(2, 8, 8, 1), training=True)
-    for old, new in zip(before, network.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
+def test_convolutions_start_normal_within_two_deviations(built):
+    for network in built.values():
+        for layer in network._flatten_layers():
+            if isinstance(layer, inception_cells.ConvNorm) and layer.name != WHOLE:
+                kernel = layer.conv.kernel.numpy()
+                expected = np.sqrt(2 / np.prod(kernel.shape[:3]))
+                assert kernel.std() == pytest.approx(expected, rel=0.15)
+                assert np.abs(kernel).max() < 2 * expected / 0.879 + 1e-6
 
 
 def test_dropout_is_between_the_pooled_features_and_the_logits(network_v3):
@@ -151,39 +152,6 @@ def test_dropout_is_between_the_pooled_features_and_the_logits(network_v3):
     assert (ratios == 0).mean() == pytest.approx(0.2, abs=0.06)
     network.dropout = 0.2
     np.testing.assert_array_equal(network(images, seed=3), network(images))
-
-
-def test_mixed_precision_gives_float32_logits_of_unrounded_pixels():
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    network = small()
-    assert {v.dtype for v in network.weights} == {"float32"}
-    assert network.trunk[0](pixels(1, 8, 8, 1)).dtype == "bfloat16"
-    flat = np.full((2, 8, 8, 1), 123.6, "float32")
-    # Variation below the spacing of bfloat16 at 123 still counts.
-    first, other = map(network.heads, (flat, flat + pixels(8, 8, 1) / 2550))
-    for one, two in zip(first, other, strict=True):
-        assert one.dtype == two.dtype == "float32"
-        assert np.isfinite(two).all()
-        assert not np.array_equal(one, two)
-
-
-def test_paths_are_unique_and_the_seed_decides_the_weights():
-    built = []
-    for _ in range(2):
-        keras.utils.set_random_seed(0)
-        network = small()
-        built.append({v.path: v.numpy() for v in network.weights})
-        assert len(built[-1]) == len(network.weights)
-    assert list(built[0]) == list(built[1])
-    for path, value in built[0].items():
-        np.testing.assert_array_equal(value, built[1][path])
-    kernels = [v for path, v in built[0].items() if path.endswith("kernel")]
-    assert len({kernel.flat[0] for kernel in kernels}) == len(kernels)
-    for path, kernel in built[0].items():
-        if path.endswith("conv/kernel") and "Logits/" not in path:
-            expected = np.sqrt(2 / np.prod(kernel.shape[:3]))
-            assert kernel.std() == pytest.approx(expected, rel=0.15)
-            assert np.abs(kernel).max() < 2 * expected / 0.879 + 1e-6
 
 
 def test_momentum_is_the_share_of_old_statistics_that_stays(network_v3):
@@ -210,21 +178,6 @@ def test_the_call_spares_the_auxiliary_convolutions(network):
     assert convolutions(network.heads) == convolutions(network) + auxiliary
 
 
-def test_both_heads_train_every_weight_inside_a_function(network_v3):
-    network = network_v3
-    variables = [v.value for v in network.trainable_weights]
-
-    @tf.function
-    def gradients(images, seed):
-        with tf.GradientTape() as tape:
-            heads = network.heads(images, training=True, seed=seed)
-            loss = sum(tf.reduce_sum(logits[:, 0]) for logits in heads)
-        return tape.gradient(loss, variables)
-
-    found = gradients(tf.constant(pixels(4, 8, 8, 1)), tf.constant(1, tf.int64))
-    assert all(np.abs(gradient).max() > 0 for gradient in found)
-
-
 def test_training_moves_the_statistics_of_what_ran_and_inference_none(network):
     images = pixels(4, 8, 8, 1)
 
@@ -243,22 +196,6 @@ def test_training_moves_the_statistics_of_what_ran_and_inference_none(network):
     assert not moved(lambda: (network(images), network.heads(images)))
     assert moved(lambda: network(images, training=True, seed=1)) == statistics - head
     assert moved(lambda: network.heads(images, training=True, seed=1)) == statistics
-
-
-def test_a_branch_that_batch_norm_lacks_is_refused_by_name(network):
-    for call in (network, network.heads):
-        with pytest.raises(ValueError, match=r"Received: branch=adversarial"):
-            call(pixels(1, 8, 8, 1), branch="adversarial")
-
-
-def test_an_image_loses_the_same_features_wherever_it_stands(network):
-    images = pixels(6, 8, 8, 1)
-    order = [3, 5, 0, 1, 4, 2]
-    logits = network(images, training=True, seed=5).numpy()
-    moved = network(images[order], training=True, seed=tf.constant(5, tf.int64))
-    np.testing.assert_allclose(moved, logits[order], rtol=1e-3, atol=1e-4)
-    other = network(images, training=True, seed=6).numpy()
-    assert np.abs(other - logits).max() > 0.01 * np.ptp(logits)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from common.models import activations, layers, mbconv, norms
+from common.models import layers, mbconv, norms
 
 NORM = functools.partial(norms.DEFAULT.layer, epsilon=1e-3)
 
@@ -138,24 +138,6 @@ def test_initial_weights():
         assert np.abs(kernel).max() > 3 * kernel.std()  # not truncated at two
     assert not layer.gate.reduce.bias.numpy().any()
     assert not layer.gate.expand.bias.numpy().any()
-
-
-def test_every_activation_hears_of_the_backward_pass(monkeypatch):
-    layer = block(activation="relu")
-    heard = []
-    call = activations.Activation.call
-
-    def recorded(self, inputs, backward="own"):
-        heard.append((self.path, backward))
-        return call(self, inputs, backward)
-
-    monkeypatch.setattr(activations.Activation, "call", recorded)
-    layer(features(1, 4, 4, 8), mode=layers.Mode(backward="smooth"))
-    assert heard == [
-        ("block/expand/activation", "smooth"),
-        ("block/depthwise/activation", "smooth"),
-        ("block/gate/activation", "smooth"),
-    ]
 
 
 def test_a_learned_activation_has_a_weight_in_every_place():

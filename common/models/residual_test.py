@@ -52,18 +52,3 @@ def test_zero_gamma_makes_a_block_start_as_its_shortcut():
     built = block(residual.basic(4, 1), project=False, zero_gamma=True)
     inputs = features(2, 4, 4, 4)
     np.testing.assert_allclose(built(inputs), np.maximum(inputs, 0))
-
-
-def test_a_projection_takes_the_stride_of_the_path():
-    built = block(residual.bottleneck(8, 2), project=True)
-    assert built(features(2, 8, 8, 4)).shape == (2, 4, 4, 32)
-    assert built.shortcut.conv.strides == (2, 2)
-    assert built.filters == 32
-
-
-def test_padding_surrounds_height_and_width():
-    inputs = features(2, 4, 4, 3)
-    outputs = np.asarray(residual.padded(inputs, 3, -np.inf))
-    np.testing.assert_array_equal(outputs[:, 1:-1, 1:-1], inputs)
-    assert outputs.shape == (2, 6, 6, 3)
-    assert np.isneginf(outputs).sum() == outputs.size - inputs.size

@@ -1,74 +1,61 @@
-import keras
+"""Residual networks: their published sizes, and a twin in NumPy."""
+
 import numpy as np
 import pytest
 
 from common import engine
-from common.models import ResNet, normalization, residual, resnet
+from common.models import ResNet, layers, normalization, norms, residual, resnet
 
 
 def pixels(*shape):
     return np.random.default_rng(1).uniform(0, 255, shape).astype("float32")
 
 
-STAGES = {  # of the bottleneck networks
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-    200: (3, 24, 36, 3),
-    338: (3, 42, 64, 3),
-    518: (3, 66, 100, 3),
-    638: (3, 82, 124, 3),
-}
-
-
-def convolutions(stages):
-    """Yields (kernel size, inputs, outputs, height of the outputs) at 224 pixels."""
-    yield 7, 3, 64, 112
-    filters, size = 64, 56
-    for stage, num_blocks in enumerate(stages):
-        width = 64 * 2**stage
+def convolutions(config, image_size=224):
+    """Yields (kernel size, inputs, outputs, groups, height of the outputs)."""
+    yield 7, 3, 64, 1, -(-image_size // 2)  # rounded up, as at every stride
+    filters, size = 64, -(-image_size // 4)
+    for stage, num_blocks in enumerate(resnet._DEPTHS[config.depth][1]):
+        inner = config.groups * config.group_width * 2**stage
+        outputs = 256 * 2**stage
         for index in range(num_blocks):
-            yield 1, filters, width, size
-            size //= 2 if stage and not index else 1
-            yield 3, width, width, size
-            yield 1, width, 4 * width, size
+            yield 1, filters, inner, 1, size
+            size = -(-size // 2) if stage and not index else size
+            yield 3, inner, inner, config.groups, size
+            yield 1, inner, outputs, 1, size
             if not index:
-                yield 1, filters, 4 * width, size
-            filters = 4 * width
+                yield 1, filters, outputs, 1, size
+            filters = outputs
 
 
-def num_parameters(stages):
+def num_parameters(config):
     """Trainable scalars: kernels, gammas and betas, and the classifier of 1,000."""
-    layers = convolutions(stages)
-    return sum((k * k * i + 2) * o for k, i, o, _ in layers) + 2049 * 1000
+    kernels = sum((k * k * i // g + 2) * o for k, i, o, g, _ in convolutions(config))
+    return kernels + 2049 * 1000
 
 
-def multiply_adds(stages):
-    """Of kernels and classifier, and one of batch norm for each output."""
-    layers = convolutions(stages)
-    return sum((k * k * i + 1) * o * s * s for k, i, o, s in layers) + 2048 * 1000
+def multiply_adds(config, image_size=224, of_norm=0):
+    """Of kernels, classifier, and of batch norm for each output."""
+    layers = convolutions(config, image_size)
+    kernels = sum((k * k * i // g + of_norm) * o * s * s for k, i, o, g, s in layers)
+    return kernels + 2048 * 1000
 
 
 @pytest.mark.parametrize(
-    ("depth", "expected"),  # to 152, as published with torchvision's weights
-    [
-        (18, 11_689_512),
-        (34, 21_797_672),
-        pytest.param(50, 25_557_032, marks=pytest.mark.slow),
-        pytest.param(101, 44_549_160, marks=pytest.mark.slow),
-        pytest.param(152, 60_192_808, marks=pytest.mark.slow),
-        pytest.param(200, 64_673_832, marks=pytest.mark.slow),
-        pytest.param(338, 100_996_136, marks=pytest.mark.slow),
-        pytest.param(518, 147_936_296, marks=pytest.mark.slow),
-        pytest.param(638, 179_229_736, marks=pytest.mark.slow),
+    ("fields", "parameters", "billions"),
+    [  # as published with torchvision's weights
+        ((50, 1, 64), 25_557_032, 4.09),
+        ((101, 1, 64), 44_549_160, 7.80),
+        ((152, 1, 64), 60_192_808, 11.51),
+        ((50, 32, 4), 25_028_904, 4.23),
+        ((101, 32, 8), 88_791_336, 16.41),
+        ((101, 64, 4), 83_455_272, 15.46),
     ],
 )
-def test_parameter_count(depth, expected):
-    network = ResNet(depth=depth).build(1000, 224)
-    counted = sum(int(np.prod(v.shape)) for v in network.trainable_weights)
-    assert counted == expected
-    if depth in STAGES:
-        assert counted == num_parameters(STAGES[depth])
+def test_stages_and_groups_give_the_published_sizes(fields, parameters, billions):
+    config = ResNet(*fields)
+    assert num_parameters(config) == parameters
+    assert multiply_adds(config) / 1e9 == pytest.approx(billions, abs=0.006)
 
 
 @pytest.mark.parametrize(
@@ -76,27 +63,37 @@ def test_parameter_count(depth, expected):
     [(152, 11.6), (200, 15.1), (338, 25.2), (518, 38.3), (638, 47.1)],
 )
 def test_multiply_adds_are_the_papers(depth, reported):
-    assert multiply_adds(STAGES[depth]) / 1e9 == pytest.approx(reported, abs=0.2)
+    counted = multiply_adds(ResNet(depth), of_norm=1)
+    assert counted / 1e9 == pytest.approx(reported, abs=0.2)
+
+
+def test_stages_are_as_long_as_the_depth_says():
+    for depth, (path, blocks) in resnet._DEPTHS.items():
+        assert depth == 2 + len(path(64, 1)) * sum(blocks)
+    assert resnet._DEPTHS[200][1] == (3, 24, 36, 3)  # He 2016b
+    for depth in (338, 518, 638):
+        first, second, third, last = resnet._DEPTHS[depth][1]
+        assert first == last == 3
+        assert second == round((second + third) * 2 / 5)
 
 
 @pytest.mark.slow
-def test_multiply_adds_are_those_that_the_costs_count():
-    network = ResNet(depth=50).build(1000, 224)
-    counted = engine.forward_flops(network, (1, 224, 224, 3))
-    assert counted / 2 == pytest.approx(multiply_adds(STAGES[50]), rel=0.02)
-
-
-@pytest.mark.parametrize("depth", STAGES)
-def test_stages_are_as_long_as_the_depth_says(depth):
-    assert resnet._DEPTHS[depth] == (residual.bottleneck, STAGES[depth])
-    assert sum(STAGES[depth]) == (depth - 2) // 3
+@pytest.mark.parametrize(
+    ("fields", "image_size"), [((50, 1, 64), 224), ((50, 32, 4), 299)]
+)
+def test_the_costs_count_these_multiply_adds(fields, image_size):
+    config = ResNet(*fields)
+    network = config.build(1000, image_size)
+    counted = engine.forward_flops(network, (1, image_size, image_size, 3))
+    expected = multiply_adds(config, image_size)
+    assert counted / 2 == pytest.approx(expected, rel=0.02)
 
 
 def test_blocks_are_named_by_stage_and_only_the_first_of_later_stages_reduces():
     blocks = resnet._blocks(ResNet(depth=50))
     names = [
         f"stage{stage}_block{index}"
-        for stage, num_blocks in enumerate(STAGES[50], start=1)
+        for stage, num_blocks in enumerate((3, 4, 6, 3), start=1)
         for index in range(1, num_blocks + 1)
     ]
     assert [block.name for block in blocks] == names
@@ -182,23 +179,19 @@ def test_forward_pass_agrees_with_numpy(depth, image_size, stages):
     np.testing.assert_allclose(network(images), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_the_stem_depends_on_the_image_size():
+def test_the_stem_depends_on_the_image_size(monkeypatch):
+    monkeypatch.setattr(layers, "built", lambda network, *_: network)
     sizes = {
-        size: ResNet(depth=18).build(10, size).stem.conv.kernel.shape[0]
+        size: ResNet(depth=18).build(10, size).stem.conv.kernel_size[0]
         for size in (32, 63, 64)  # 64: the whole stem in adversarial logit pairing
     }
     assert sizes == {32: 3, 63: 3, 64: 7}
 
 
-def test_initial_scales():
+def test_the_classifier_starts_uniform_as_in_pytorch_or_normal():
     network = ResNet(depth=18).build(1000, 8)
-    conv = network.blocks[-1].residual[1].conv.kernel.numpy()
-    assert conv.std() == pytest.approx(np.sqrt(2 / (9 * 512)), rel=0.01)
     for variable in network.classifier.weights:
         assert 0.98 < np.abs(variable).max() * np.sqrt(512) <= 1.0
-
-
-def test_the_classifier_may_start_normal_around_biases_of_0():
     layer = ResNet(depth=18, classifier_stddev=0.01).build(1000, 8).classifier
     assert np.std(layer.kernel) == pytest.approx(0.01, rel=0.01)
     assert not np.any(layer.bias)
@@ -236,44 +229,31 @@ def test_what_does_not_exist_is_refused_when_declared(field, value, message):
         ResNet(**{field: value})
 
 
-def test_paths_are_unique_and_the_seed_decides_the_weights():
-    built = []
-    for _ in range(2):
-        keras.utils.set_random_seed(0)
-        network = ResNet(depth=18).build(10, 8)
-        built.append({v.path: v.numpy() for v in network.weights})
-        assert len(built[-1]) == len(network.weights)
-    assert list(built[0]) == list(built[1])
-    for path, value in built[0].items():
-        np.testing.assert_array_equal(value, built[1][path])
+def test_groups_divide_the_3x3_convolution_alone():
+    path = residual.bottleneck(128, 2, groups=32, group_width=4)
+    sizes = [(c.filters, c.kernel_size, c.strides, c.groups) for c in path]
+    assert sizes == [(256, 1, 1, 1), (256, 3, 2, 32), (512, 1, 1, 1)]
 
 
-def test_training_moves_every_statistic_and_inference_none():
-    network = ResNet(depth=18).build(10, 8)
-    before = [v.numpy() for v in network.weights]
-    network(pixels(4, 8, 8, 3))
-    for old, variable in zip(before, network.weights, strict=True):
-        np.testing.assert_array_equal(old, variable)
-    network(pixels(4, 8, 8, 3), training=True)
-    for old, variable in zip(before, network.weights, strict=True):
-        assert np.array_equal(old, variable) != ("moving" in variable.name)
+def test_a_group_sees_its_own_channels_alone():
+    path = residual.Convolution(4, 3, groups=2)
+    layer = residual.ConvNorm(path, norms.DEFAULT, name="layer")
+    inputs = np.random.default_rng(1).normal(size=(2, 6, 6, 4)).astype("float32")
+    together = layer(inputs)
+    kernel = layer.conv.kernel.numpy()
+    assert kernel.shape == (3, 3, 2, 4)
+    for group in range(2):
+        channels = slice(2 * group, 2 * group + 2)
+        path = residual.Convolution(2, 3)
+        alone = residual.ConvNorm(path, norms.DEFAULT, name="alone")
+        alone(inputs[..., channels])
+        alone.conv.kernel.assign(kernel[..., channels])
+        np.testing.assert_allclose(
+            alone(inputs[..., channels]), together[..., channels], rtol=1e-4, atol=1e-5
+        )
 
 
-def test_mixed_precision_gives_float32_logits_of_unrounded_pixels():
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    network = ResNet(depth=18).build(10, 66)
-    assert {v.dtype for v in network.weights} == {"float32"}
-    flat = np.full((2, 66, 66, 3), 123.6, "float32")
-    # Variation below the spacing of bfloat16 at 123 still counts.
-    logits, other = (
-        network(images, training=True) for images in (flat, flat + pixels(66, 3) / 2550)
-    )
-    assert logits.dtype == "float32"
-    assert np.isfinite(other).all()
-    assert not np.array_equal(logits, other)
-
-
-def test_every_depth_has_a_row_in_the_parameter_counts():
-    rows = test_parameter_count.pytestmark[0].args[1]
-    depths = [getattr(row, "values", row)[0] for row in rows]
-    assert depths == list(resnet._DEPTHS)
+@pytest.mark.parametrize("fields", [(34, 32, 4), (18, 1, 128)])
+def test_the_basic_blocks_have_no_groups(fields):
+    with pytest.raises(ValueError, match=r"below depth 50\. Received: groups="):
+        ResNet(*fields)
