@@ -37,7 +37,6 @@ class BatchNorm(keras.layers.Layer):
         momentum: float = 0.9,
         *,
         epsilon: float = 1e-3,
-        center: bool = True,
         scale: bool = True,
         gamma_initializer: Any = "ones",
         branches: tuple[str, ...] = ("clean",),
@@ -51,7 +50,6 @@ class BatchNorm(keras.layers.Layer):
         Args:
           momentum: share of the old moving statistics that an update keeps.
           epsilon: added to the variance.
-          center: whether to learn an offset, beta.
           scale: whether to learn a factor, gamma.
           gamma_initializer: a Keras initializer.
           branches: names of the branches; the first is in no way special.
@@ -70,7 +68,7 @@ class BatchNorm(keras.layers.Layer):
                 f"Received: branches={branches}"
             )
         self.momentum, self.epsilon = momentum, epsilon
-        self.center, self.scale = center, scale
+        self.scale = scale
         self.gamma_initializer = gamma_initializer
         self.branches = tuple(branches)
         self.share_statistics, self.share_affine = share_statistics, share_affine
@@ -218,4 +216,4 @@ class BatchNorm(keras.layers.Layer):
             )
 
         gamma = create("gamma", self.gamma_initializer) if self.scale else None
-        return gamma, create("beta", "zeros") if self.center else None
+        return gamma, create("beta", "zeros")
