@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn import datasets
 
-from common import data, recipe
+from common import data
 
 
 def test_the_last_500_of_1797_are_the_test_set():
@@ -22,14 +22,3 @@ def test_pixels_span_0_to_255():
     assert images.shape == (1_297, 8, 8, 1)
     assert (images.min(), images.max()) == (0, 255)
     assert set(labels) == set(range(10))
-
-
-def test_training_images_are_not_augmented():
-    dataset = data.Digits()
-    batch = next(dataset.train_batches(batch_size=1_297, seed=0).as_numpy_iterator())
-    sources = {image.tobytes() for image in dataset.train_slice(1_297)[0]}
-    assert {image.tobytes() for image in batch[0]} == sources
-
-
-def test_its_record_is_its_type():
-    assert recipe.to_dict(data.Digits()) == {"type": "Digits"}

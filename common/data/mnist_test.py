@@ -1,13 +1,12 @@
 """Tests of MNIST: the order of its examples, and the data where they are there."""
 
 import os
-import sys
 
 import numpy as np
 import pytest
 
 from common import data
-from common.data import export, order, tfds_files
+from common.data import order, tfds_files
 
 _FOLDER = os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")
 needs_mnist = pytest.mark.skipif(
@@ -63,21 +62,6 @@ def test_training_images_are_shuffled_and_not_augmented(prepared):
     assert sorted(indices) == list(range(45)) != list(indices)
     np.testing.assert_array_equal(images, IMAGES[indices])
     np.testing.assert_array_equal(labels, LABELS[indices])
-
-
-def test_an_export_is_read_without_tfds(prepared, tmp_path, monkeypatch):
-    monkeypatch.setitem(export._DATASETS, "mnist", Few())
-    folder = tmp_path / "exported"
-    words = ["export", "mnist", f"--to={folder}", f"--data_dir={prepared}"]
-    assert export.main(words) == 0
-    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)  # cannot be imported
-    for split in ("train", "test"):
-        check_equal(Few().arrays(split, str(folder)))
-
-
-def test_a_set_that_is_not_complete_is_refused(prepared):
-    with pytest.raises(ValueError, match=r"60000 images in train\. Received: 45"):
-        data.MNIST().train_slice(5, data_dir=prepared)
 
 
 @needs_mnist

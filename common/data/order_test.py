@@ -8,11 +8,10 @@ from common import backend
 from common.data import order, pipeline
 
 
-@pytest.mark.parametrize("seed", [0, 3, 2**32 - 1])
 @pytest.mark.parametrize("num_examples", [1, 2, 10, 1_297, 50_000, 65_536, 70_000])
-def test_a_permutation_is_that_of_the_pipeline(num_examples, seed):
+def test_a_permutation_is_that_of_the_pipeline(num_examples):
     offsets = np.random.default_rng(0).integers(0, num_examples, 100)
-    for epoch in (0, 7, 100_000):
+    for seed, epoch in ((0, 0), (3, 7), (2**32 - 1, 100_000)):
         expected = pipeline.shuffled(
             tf.constant(offsets), num_examples, seed=seed, epochs=tf.fill([100], epoch)
         )

@@ -54,8 +54,10 @@ def files(tmp_path):
     return paths
 
 
-@pytest.mark.parametrize("place", [0, 3, 5])
-@pytest.mark.parametrize("name", list(CONTENTS))
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [*((name, 3) for name in CONTENTS), ("half", 0), ("half", 5)],
+)
 def test_a_file_that_is_no_photograph_is_named_and_described(files, name, place):
     content, what = CONTENTS[name]
     files[place].write_bytes(content)
