@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pathlib
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAPERS = ("free_at", "intriguing_at", "kurakin2017", "smooth_at")
+import reproduce
+
+ROOT = reproduce.ROOT
+PAPERS = tuple(sorted(reproduce.PAPERS))
 _SKIPPED = ("runs", "__pycache__")
 
 
