@@ -5,7 +5,7 @@ import collections
 import pytest
 
 from common.models import norms
-from common.results import report, reported
+from common.results import reported
 from common.training.natural import NaturalTraining
 from intriguing_at import PAPER, presets, tables
 from intriguing_at.algorithm import AdversarialTraining
@@ -17,12 +17,6 @@ def by_name(name):
 
 def cells_of(name):
     return {(c.row, c.column): c for c in by_name(name).cells}
-
-
-def test_every_table_has_a_plot_that_the_report_draws():
-    plots = {table.name: table.plot for table in tables.TABLES}
-    assert plots["clean_share"] == "share"
-    assert set(plots.values()) <= {"bars", *report.ABSCISSAE}
 
 
 def test_as_many_numbers_are_reported_as_are_known():
@@ -115,31 +109,10 @@ def test_sizes_whose_two_attackers_give_two_accuracies_met_the_weak_one():
     assert differ == set(presets.WEAKLY_ATTACKED)
 
 
-def test_confidence_is_that_of_the_source():
-    for record in reported.read(PAPER.reported):
-        if "README of a public port" in record.source or "student" in record.source:
-            assert record.confidence == "secondary"
-        elif "README" in record.source:
-            assert record.confidence == "author_code"
-        else:
-            assert record.confidence == "figure"
-            assert "printed" in record.source or "digitised" in record.source
-
-
 def test_the_share_in_the_heading_is_that_of_the_recipe():
     for cell in by_name("clean_share").cells:
         share = presets.PAPER[cell.recipe].method.clean_share
         assert cell.row == f"clean={100 * share:g}"
-
-
-def test_the_steps_in_the_heading_are_those_of_the_attack():
-    for table in tables.TABLES:
-        for cell in table.cells:
-            if cell.column.startswith("PGD-"):
-                attack = presets.EVALUATIONS["paper"][cell.evaluation].attack
-                number = cell.column.removeprefix("PGD-").removesuffix(" success")
-                assert attack.num_steps == int(number)
-                assert (cell.metric == "success") == cell.column.endswith("success")
 
 
 def test_each_row_of_the_mixture_goes_through_the_branch_that_it_names():
@@ -225,16 +198,3 @@ def test_reported_numbers_say_which_networks_had_autoaugment():
         if record.table.endswith("efficientnet"):
             augmented = record.source.endswith("with AutoAugment")
             assert augmented == record.table.startswith("advprop")
-
-
-def test_scale_small_shows_its_own_steps_and_strategies():
-    cells = PAPER.at("small").cells(by_name("iterations"))
-    assert {cell.column for cell in cells} == {"PGD-10", "PGD-100", "PGD-500"}
-    assert len(cells) == 15
-    rows = {cell.row for cell in PAPER.at("small").cells(by_name("clean_share"))}
-    assert rows == {"clean=100", "clean=20", "clean=0"}
-    shown = {t.name for t in tables.TABLES if PAPER.at("small").cells(t)}
-    assert shown == {
-        *("clean_share", "iterations", "mixture", "normalizers", "ablation"),
-        "success",
-    }

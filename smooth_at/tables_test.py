@@ -2,7 +2,7 @@
 
 import collections
 
-from common.results import report, reported
+from common.results import reported
 from smooth_at import PAPER, presets, tables
 
 PAPERS_OWN = ("table1", "activations", "controls", "elu")  # not those of the README
@@ -19,28 +19,6 @@ def numbers_of(name):
         (row, column): record.value
         for (table, row, column), record in reported.by_cell(PAPER).items()
         if table == name
-    }
-
-
-def test_every_table_has_a_plot_that_the_report_draws():
-    plots = {table.name: table.plot for table in tables.TABLES}
-    known = {"bars", report.TRADEOFF, *report.ABSCISSAE}
-    assert set(plots.values()) <= known
-    with_clean = {t.name for t in tables.TABLES if t.plot == report.TRADEOFF}
-    assert with_clean == {"activations", "scaling", "efficientnet"}
-    assert all("clean" in by_name(name).columns for name in with_clean)
-
-
-def test_as_many_numbers_are_reported_as_are_known():
-    counts = collections.Counter(r.table for r in reported.read(PAPER.reported))
-    assert counts == {
-        "table1": 4 * 2,
-        "activations": 7 * 2,
-        "zoo": 5 * 4,
-        "scaling": 8 * 4,
-        "efficientnet": 10 + 3,
-        "controls": 2 * 2,
-        "elu": 2 * 2,
     }
 
 
@@ -118,23 +96,6 @@ def test_the_readme_falls_with_the_steps_and_rises_with_the_size():
     assert sizes == sorted(sizes)
 
 
-def test_confidence_is_that_of_the_source():
-    kinds = {
-        "README": "author_code",
-        "text beside the authors' code": "author_code",
-        "abstract": "paper",
-        "digitised": "figure",
-        "printed": "figure",
-        "log": "secondary",
-        "memory": "unverified",
-    }
-    for record in reported.read(PAPER.reported):
-        (word,) = (word for word in kinds if word in record.source)
-        assert record.confidence == kinds[word]
-        # Its titles say error, and nobody should take 33.1 for 66.9.
-        assert ("values are accuracies" in record.source) == (word == "README")
-
-
 def test_the_row_of_table_1_names_the_passes_with_a_smooth_derivative():
     for cell in by_name("table1").cells:
         method = presets.PAPER[cell.recipe].method
@@ -192,29 +153,3 @@ def test_the_row_of_a_control_names_what_was_added():
             added = [f"{100 * recipe.num_steps // base.num_steps} passes"]
         activation = {"relu": "ReLU", "silu": "SiLU"}[recipe.network.activation]
         assert cell.row == ", ".join([activation, *added])
-
-
-def test_the_steps_in_the_heading_are_those_of_the_attack():
-    for table in tables.TABLES:
-        for cell in table.cells:
-            attack = presets.EVALUATIONS["paper"][cell.evaluation].attack
-            title = cell.column.rpartition(" ")[2]
-            assert title == (f"PGD-{attack.num_steps}" if attack else "clean")
-
-
-def test_scale_small_shows_its_own_steps_and_activations():
-    def shown(name):
-        cells = PAPER.at("small").cells(by_name(name))
-        rows = dict.fromkeys(cell.row for cell in cells)
-        return list(rows), set(dict.fromkeys(cell.column for cell in cells))
-
-    strong = {"clean", "PGD-20", "PGD-50"}
-    assert shown("table1") == (list(by_name("table1").rows), strong)
-    assert shown("zoo") == (list(tables.ZOO), strong)
-    activations, steps = shown("activations")
-    assert steps == strong
-    assert activations == [
-        *("ReLU", "Softplus", "SmoothReLU", "ELU", "GELU", "SiLU"),
-        *("ReLU, another seed", "SiLU, another seed"),
-    ]
-    assert shown("efficientnet") == ([], set())

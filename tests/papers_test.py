@@ -9,7 +9,7 @@ import tokenize
 import pytest
 
 from common import recipe as recipes
-from common.results import packages, reported
+from common.results import packages, report, reported
 from tests import sources
 
 # The first line of what replaces parts of the paper's own setup: its numbers are ours.
@@ -74,6 +74,29 @@ def test_every_reported_number_is_a_cell_and_as_sure_as_its_source(paper):
         words = (word for word in SOURCES if word in record.source)
         sure = SOURCES.get(next(words, ""), record.confidence)
         assert record.confidence == sure, record.place
+
+
+@each_paper
+def test_steps_and_radius_in_a_heading_are_those_of_the_attack(paper):
+    found = packages.find(paper)
+    known = found.at("paper").evaluations
+    for table in found.tables:
+        for cell in found.at("paper").cells(table):
+            steps = re.search(r"PGD-(\d+)", cell.column)
+            radius = re.search(r"eps=([\d.]+)", cell.column)
+            attack = known[cell.evaluation].attack if steps or radius else None
+            if steps:
+                assert attack.num_steps == int(steps[1]), cell
+            if radius and attack:
+                pixels = float(radius[1])  # of 255, or of a range from 0 to 1
+                assert attack.epsilon in (pixels, 255 * pixels), cell
+
+
+@each_paper
+def test_every_table_has_a_plot_that_the_report_draws(paper):
+    for table in packages.find(paper).tables:
+        assert table.plot in ("bars", report.TRADEOFF, *report.ABSCISSAE), table.name
+        assert table.plot != report.TRADEOFF or "clean" in table.columns, table.name
 
 
 @each_paper

@@ -1,4 +1,4 @@
-"""A recipe of made-up parts, for the tests of recipes and of their overrides."""
+"""A recipe of made-up parts, and the fields in which two recipes differ."""
 
 from __future__ import annotations
 
@@ -31,3 +31,14 @@ PARTS = recipe.Recipe(
     l2=2e-4,
     probe=attacks.PGD(8.0, 2.0, 5),
 )
+
+
+def differences(left: Any, right: Any, path: str = "") -> dict[str, Any]:
+    """Returns the fields in which two dataclasses differ, and what the right has."""
+    if not dataclasses.is_dataclass(left) or type(left) is not type(right):
+        return {} if left == right else {path: right}
+    found = {}
+    for field in dataclasses.fields(left):
+        values = (getattr(side, field.name) for side in (left, right))
+        found |= differences(*values, f"{path}.{field.name}".strip("."))
+    return found
