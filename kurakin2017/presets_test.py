@@ -7,6 +7,7 @@ import pytest
 from common import attacks
 from common.attacks import cost
 from kurakin2017 import PAPER, presets, variants
+from tests import parts
 
 
 def test_the_paper_trains_1600_images_an_update_half_of_them_adversarial():
@@ -61,37 +62,32 @@ def test_recipes_that_the_paper_trains_apart_are_one_run_where_lengths_are_equal
 
 
 def test_what_differs_is_what_the_name_says():
-    paper, base = presets.PAPER, presets.BASELINE
-    for rho in (0.5, 1.5, 2.0):
-        wide = paper[f"width_{rho:g}_step_ll"]
-        assert wide.network == dataclasses.replace(base.network, width=rho)
-        assert wide.method == presets.STEP_LL
-    assert paper["deeper_step_ll"].network.blocks == (3, 6, 2)
-    assert paper["tanh"].network.activation == "tanh"
-    assert [paper[f"k_{k}"].method.num_adversarial for k in variants.SHARES] == [
-        *(0, 4, 8, 16, 24, 32)
-    ]
-    step_ll = paper["step_ll"]
-    sharp, without = paper["no_smoothing"], paper["no_smoothing_no_dropout"]
-    assert sharp.method == dataclasses.replace(step_ll.method, label_smoothing=0.0)
-    assert dataclasses.replace(sharp, method=step_ll.method) == step_ll
-    assert paper["no_dropout"].network.dropout == without.network.dropout == 0.0
-    assert dataclasses.replace(without, network=step_ll.network) == sharp
-    assert dataclasses.replace(paper["less_decay"], l2=step_ll.l2) == step_ll
-    assert paper["less_decay"].l2 < step_ll.l2
-    delays = [paper[f"delay_{k}k"].method.delay for k in (0, 20, 40)]
-    assert delays == [0, 20_000, 40_000]
-    assert not paper["fixed_epsilon"].method.random_epsilon
-    assert type(paper["v4_baseline"].network).__name__ == "InceptionV4"
+    base, step_ll = presets.PAPER["baseline"], presets.PAPER["step_ll"]
+    expected = {
+        **{f"width_{rho:g}_step_ll": {"network.width": rho} for rho in (0.5, 1.5, 2.0)},
+        **{f"k_{k}": {"method.num_adversarial": k} for k in (4, 8, 24, 32)},
+        **{f"delay_{k}k": {"method.delay": 1_000 * k} for k in (0, 20, 40)},
+        "tanh": {"network.activation": "tanh"},
+        "deeper_step_ll": {"network.blocks": (3, 6, 2)},
+        "no_smoothing": {"method.label_smoothing": 0.0},
+        "no_dropout": {"network.dropout": 0.0},
+        "no_smoothing_no_dropout": {
+            "method.label_smoothing": 0.0,
+            "network.dropout": 0.0,
+        },
+        "less_decay": {"l2": base.l2 / 10},
+        "fixed_epsilon": {"method.random_epsilon": False},
+        "hard_step_ll": {"method.climbs_own_cost": False},
+        "k_16": {},
+        "width_1_step_ll": {},
+    }
+    for name, changes in expected.items():
+        assert parts.differences(step_ll, presets.PAPER[name]) == changes, name
+    seed1 = presets.PAPER["baseline_seed1"]
+    assert parts.differences(base, seed1) == {"seed": 1}
     for name, attack in variants.ONE_STEP.items():
-        method = paper[f"one_step_{name}"].method
-        assert method == dataclasses.replace(presets.STEP_LL, attack=attack(16.0))
-
-
-@pytest.mark.parametrize("name", presets.RECIPES["digits"])
-def test_digits_train_with_four_times_the_radius(name):
-    attack = presets.DIGITS[name].method.attack
-    assert attack is None or attack.epsilon == 64.0
+        trained = presets.PAPER[f"one_step_{name}"].method.attack
+        assert trained == attack(16.0), name
 
 
 def test_iterations_are_those_of_the_paper_in_units_of_alpha():
@@ -144,33 +140,25 @@ def test_mnist_is_trained_on_as_many_clean_as_adversarial_images_of_one_radius()
 def test_the_networks_of_mnist_differ_in_seed_method_and_size():
     found = presets.MNIST
     for kind in ("natural", "adversarial"):
-        recipes = [found[f"mnist_{kind}_seed{seed}"] for seed in range(2, 7)]
-        assert [recipe.seed for recipe in recipes] == [2, 3, 4, 5, 6]
-        assert len({dataclasses.replace(recipe, seed=0) for recipe in recipes}) == 1
+        first = found[f"mnist_{kind}_seed2"]
+        for seed in range(3, 7):
+            recipe = found[f"mnist_{kind}_seed{seed}"]
+            assert parts.differences(first, recipe) == {"seed": seed}
     small, larger = (found[f"mnist_{k}_seed2"] for k in ("adversarial", "larger"))
-    assert dataclasses.replace(larger, network=small.network) == small
-    assert (small.network.units, larger.network.units) == (240, 1_600)
-    assert len(found) == 11
+    assert parts.differences(small, larger) == {"network.units": 1_600}
 
 
-def test_mnist_is_attacked_at_shares_of_the_range_and_nothing_else_is():
-    evaluations = presets.EVALUATIONS["paper"]
-    found = {name: e for name, e in evaluations.items() if "_mnist_" in name}
-    assert len(found) == 3 * 7
-    for name, evaluation in found.items():
-        assert evaluation.attack.epsilon == 255 * float(name.split("_mnist_")[1])
-        assert not evaluation.covers("baseline")
-        assert evaluation.covers("mnist_larger_seed2")
-    kinds = {"fgsm": attacks.FGSM, "fgsm_pred": attacks.FGSMPredicted}
-    for name, kind in {**kinds, "step_ll": attacks.StepLL}.items():
-        assert found[f"{name}_mnist_0.45"].attack == kind(114.75)
+def test_mnist_is_attacked_at_shares_of_its_range():
+    for name, evaluation in presets.EVALUATIONS["paper"].items():
+        share = name.partition("_mnist_")[2]
+        if share:
+            assert evaluation.attack.epsilon == 255 * float(share), name
+            assert set(evaluation.only) == set(presets.MNIST), name
 
 
 def test_a_table_of_mnist_asks_for_nothing_of_imagenet():
     for name in presets.MNIST:
-        needed = PAPER.at("paper").needed_evaluations(name)
-        wanted = {e for e in needed if e == "clean" or e.startswith("fgsm_mnist_")}
-        if not name.startswith("mnist_natural"):
-            wanted |= {e for e in needed if "_mnist_" in e}
-            assert len(needed) == 1 + 21
-        assert set(needed) == wanted and len(needed) >= 1 + 7
+        needed = set(PAPER.at("paper").needed_evaluations(name))
+        kind = "fgsm_mnist_" if name.startswith("mnist_natural") else "_mnist_"
+        assert {e for e in presets.EVALUATIONS["paper"] if kind in e} <= needed
+        assert all("_mnist_" in e for e in needed - {"clean"}), name
