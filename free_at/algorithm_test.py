@@ -1,6 +1,7 @@
 """Alg. 1 and its baselines against NumPy twins on a linear softmax model."""
 
 import dataclasses
+import functools
 import itertools
 
 import keras
@@ -9,31 +10,20 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, data, models
+from common.models import norms
 from common.training import optimizers
 from common.training.natural import NaturalTraining
 from free_at.algorithm import FreeTraining, PGDTraining
-from tests import linear, twins
+from tests.oracles import textbook, training
 
-EPSILON, RATE, L2 = 8.0, 0.05, 0.02
-BATCH = 6
-
-
-def bound(method, *, norm=False, momentum=0.9, l2=L2):
-    keras.utils.set_random_seed(0)
-    network = linear.Linear(norm)
-    network(tf.zeros([1, *twins.IMAGE]))
-    optimizer = optimizers.Momentum(momentum).build(RATE)
-    return method.build(linear.Recorder(network), optimizer, l2=l2, num_replicas=1)
+EPSILON, BATCH = 8.0, 6
+NORMED = functools.partial(training.Linear, norms.DEFAULT)
 
 
 def minibatches(count=2):
     """Minibatches of which a part of the pixels is near or at a bound of the range."""
-    batches = []
-    for seed in range(count):
-        images, labels = twins.batch(BATCH, seed=seed)
-        images = np.clip(images * 1.2 - 25, 0, 255).astype(np.float32)
-        assert (images == 0).any() and (images == 255).any()
-        batches.append((images, labels))
+    batches = [training.minibatch(seed, BATCH) for seed in range(count)]
+    assert all((i == 0).any() and (i == 255).any() for i, _ in batches)
     return batches
 
 
@@ -43,7 +33,7 @@ def step(trained, batch, state, seed=0):
     )
 
 
-class Twin(linear.Twin):
+class Twin(training.Twin):
     """The inner loop of Alg. 1."""
 
     def free_step(self, batch, delta):
@@ -57,16 +47,16 @@ class Twin(linear.Twin):
 
 
 def test_free_training_agrees_with_numpy_over_two_minibatches_of_three_replays():
-    trained = bound(FreeTraining(num_replays=3, epsilon=EPSILON))
-    twin = Twin(trained, rate=RATE)
-    delta = trained.initial_state((BATCH, *twins.IMAGE))
-    expected_delta = np.zeros((BATCH, *twins.IMAGE))
+    trained = training.bound(FreeTraining(num_replays=3, epsilon=EPSILON))
+    twin = Twin(trained)
+    delta = trained.initial_state((BATCH, *textbook.IMAGE))
+    expected_delta = np.zeros((BATCH, *textbook.IMAGE))
     history = []
     for batch in minibatches():
         for _ in range(trained.num_replays):
             metrics, delta = step(trained, batch, delta)
             expected, expected_delta = twin.free_step(batch, expected_delta)
-            twin.check(trained, metrics, expected)
+            twin.check(metrics, expected)
             np.testing.assert_allclose(delta, expected_delta, atol=1e-5)
             history.append(np.asarray(delta))
     # The case is rich enough: signs of the gradient turn between any two replays.
@@ -75,26 +65,29 @@ def test_free_training_agrees_with_numpy_over_two_minibatches_of_three_replays()
 
 
 def test_each_replay_is_one_pass_in_training_mode_at_the_old_delta():
-    trained = bound(FreeTraining(num_replays=3, epsilon=EPSILON), norm=True)
-    delta = np.zeros((BATCH, *twins.IMAGE), np.float32)
+    trained = training.bound(FreeTraining(num_replays=3, epsilon=EPSILON), NORMED)
+    delta = np.zeros((BATCH, *textbook.IMAGE), np.float32)
     for number, batch in enumerate(np.repeat(np.arange(2), 3), start=1):
         batch = minibatches()[batch]
         _, new_delta = step(trained, batch, tf.constant(delta))
         assert len(trained.network.calls) == number
-        seen, training = trained.network.calls[-1]
-        assert training is True
+        seen, mode = trained.network.calls[-1]
+        assert mode == {"training": True}
         np.testing.assert_allclose(seen, np.clip(batch[0] + delta, 0, 255), atol=1e-4)
         delta = new_delta.numpy()
 
 
 def test_moving_statistics_move_once_per_replay():
-    trained = bound(FreeTraining(num_replays=2, epsilon=EPSILON), norm=True)
-    mean, variance = trained.network.network.norm.non_trainable_variables
-    expected_mean, expected_variance = np.zeros(twins.PIXELS), np.ones(twins.PIXELS)
-    delta = trained.initial_state((BATCH, *twins.IMAGE))
+    trained = training.bound(FreeTraining(num_replays=2, epsilon=EPSILON), NORMED)
+    mean, variance = trained.network.norm.non_trainable_variables
+    expected_mean, expected_variance = (
+        np.zeros(textbook.PIXELS),
+        np.ones(textbook.PIXELS),
+    )
+    delta = trained.initial_state((BATCH, *textbook.IMAGE))
     batch = minibatches()[0]
     for _ in range(2):
-        seen = np.clip(batch[0] + delta, 0, 255).reshape(BATCH, -1) / linear.UNIT
+        seen = np.clip(batch[0] + delta, 0, 255).reshape(BATCH, -1) / training.UNIT
         expected_mean = 0.9 * expected_mean + 0.1 * seen.mean(0)
         expected_variance = 0.9 * expected_variance + 0.1 * seen.var(0)
         _, delta = step(trained, batch, delta)
@@ -104,9 +97,9 @@ def test_moving_statistics_move_once_per_replay():
 
 @pytest.mark.parametrize("epsilon", [2.0, 8.0])
 def test_after_the_first_replay_delta_is_plus_or_minus_epsilon(epsilon):
-    trained = bound(FreeTraining(epsilon=epsilon))
-    delta = trained.initial_state((BATCH, *twins.IMAGE))
-    assert delta.shape == (BATCH, *twins.IMAGE) and delta.dtype == "float32"
+    trained = training.bound(FreeTraining(epsilon=epsilon))
+    delta = trained.initial_state((BATCH, *textbook.IMAGE))
+    assert delta.shape == (BATCH, *textbook.IMAGE) and delta.dtype == "float32"
     np.testing.assert_array_equal(delta, np.zeros_like(delta))
     _, delta = step(trained, minibatches()[0], delta)
     np.testing.assert_array_equal(np.abs(delta), np.full(delta.shape, epsilon))
@@ -115,8 +108,8 @@ def test_after_the_first_replay_delta_is_plus_or_minus_epsilon(epsilon):
 
 
 def test_delta_does_not_move_where_the_image_is_cut_to_the_range():
-    trained = bound(FreeTraining(epsilon=EPSILON))
-    images = np.full((BATCH, *twins.IMAGE), 128.0, np.float32)
+    trained = training.bound(FreeTraining(epsilon=EPSILON))
+    images = np.full((BATCH, *textbook.IMAGE), 128.0, np.float32)
     images[:, 0], images[:, 1] = 2.0, 253.0
     delta = np.zeros_like(images)
     delta[:, 0], delta[:, 1] = -5.0, 5.0  # -3 and 258: beyond the range
@@ -127,24 +120,24 @@ def test_delta_does_not_move_where_the_image_is_cut_to_the_range():
 
 
 def test_delta_raises_the_loss_at_weights_that_stand_still():
-    trained = bound(FreeTraining(epsilon=EPSILON), l2=0.0)
+    trained = training.bound(FreeTraining(epsilon=EPSILON), l2=0.0)
     trained.optimizer.learning_rate = 0.0
     batch = minibatches()[0]
-    delta = trained.initial_state((BATCH, *twins.IMAGE))
+    delta = trained.initial_state((BATCH, *textbook.IMAGE))
     before, delta = step(trained, batch, delta)
     after, _ = step(trained, batch, delta)
     assert float(after["loss"]) > float(before["loss"])
 
 
 def test_one_replay_is_fgsm_with_a_warm_start():
-    trained = bound(FreeTraining(num_replays=1, epsilon=EPSILON))
-    twin = Twin(trained, rate=RATE)
-    delta = trained.initial_state((BATCH, *twins.IMAGE))
-    expected_delta = np.zeros((BATCH, *twins.IMAGE))
+    trained = training.bound(FreeTraining(num_replays=1, epsilon=EPSILON))
+    twin = Twin(trained)
+    delta = trained.initial_state((BATCH, *textbook.IMAGE))
+    expected_delta = np.zeros((BATCH, *textbook.IMAGE))
     for batch in minibatches(3):
         metrics, delta = step(trained, batch, delta)
         expected, expected_delta = twin.free_step(batch, expected_delta)
-        twin.check(trained, metrics, expected)
+        twin.check(metrics, expected)
     assert np.abs(expected_delta).max() == EPSILON
 
 
@@ -154,8 +147,8 @@ def test_one_replay_is_fgsm_with_a_warm_start():
 def test_nothing_is_random_in_free_and_natural_training(method):
     results = []
     for seed in (0, 12345):
-        trained = bound(method)
-        state = trained.initial_state((BATCH, *twins.IMAGE))
+        trained = training.bound(method)
+        state = trained.initial_state((BATCH, *textbook.IMAGE))
         for batch in minibatches():
             metrics, state = step(trained, batch, state, seed)
         results.append([float(metrics["loss"]), *map(np.asarray, trained.theta)])
@@ -163,22 +156,9 @@ def test_nothing_is_random_in_free_and_natural_training(method):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_natural_training_is_descent_on_the_images_as_they_are(momentum):
-    trained = bound(NaturalTraining(), momentum=momentum)
-    twin = Twin(trained, rate=RATE)
-    for batch in minibatches(3):
-        metrics, state = step(trained, batch, ())
-        expected, gradients, _ = twin.passes(np.float64(batch[0]), batch[1])
-        twin.descend(gradients, momentum)
-        twin.check(trained, metrics, expected)
-        assert state == ()
-    assert [training for _, training in trained.network.calls] == [True] * 3
-
-
 def test_pgd_training_agrees_with_numpy_from_its_random_start():
-    trained = bound(PGDTraining(EPSILON, step_size=2.0, num_steps=7))
-    twin = Twin(trained, rate=RATE)
+    trained = training.bound(PGDTraining(EPSILON, step_size=2.0, num_steps=7))
+    twin = Twin(trained)
     images, labels = minibatches()[0]
     metrics, _ = step(trained, (images, labels), (), seed=3)
     start, *_, last = (np.float64(seen) for seen, _ in trained.network.calls)
@@ -191,12 +171,12 @@ def test_pgd_training_agrees_with_numpy_from_its_random_start():
     np.testing.assert_allclose(last, current, atol=1e-4)
     expected, gradients, _ = twin.passes(current, labels)
     twin.descend(gradients)
-    twin.check(trained, metrics, expected)
+    twin.check(metrics, expected)
 
 
 def test_pgd_training_crafts_in_inference_mode_and_trains_in_training_mode():
-    trained = bound(PGDTraining(EPSILON, step_size=2.0, num_steps=3), norm=True)
-    other = bound(NaturalTraining(), norm=True)
+    trained = training.bound(PGDTraining(EPSILON, step_size=2.0, num_steps=3), NORMED)
+    other = training.bound(NaturalTraining(), NORMED)
     batch = minibatches()[0]
     attack = attacks.PGD(EPSILON, 2.0, 3)
     frozen = other.network.network
@@ -205,21 +185,21 @@ def test_pgd_training_crafts_in_inference_mode_and_trains_in_training_mode():
     )
     step(other, (adv_images, batch[1]), ())  # one training pass at those images
     step(trained, batch, (), seed=5)
-    modes = [training for _, training in trained.network.calls]
+    modes = [mode["training"] for _, mode in trained.network.calls]
     assert modes == [False] * 3 + [True]
     for found, expected in zip(
-        trained.network.network.variables, frozen.variables, strict=True
+        trained.network.variables, frozen.variables, strict=True
     ):
         np.testing.assert_allclose(found, expected, atol=1e-5)
-    mean = trained.network.network.norm.non_trainable_variables[0]
-    seen = np.asarray(trained.network.calls[-1][0]).reshape(BATCH, -1) / linear.UNIT
+    mean = trained.network.norm.non_trainable_variables[0]
+    seen = np.asarray(trained.network.calls[-1][0]).reshape(BATCH, -1) / training.UNIT
     np.testing.assert_allclose(mean, 0.1 * seen.mean(0), atol=1e-5)
 
 
 def test_seeds_of_pgd_training_differ_in_their_starts():
     starts = []
     for seed in (1, 2, 1):
-        trained = bound(PGDTraining(EPSILON, step_size=2.0, num_steps=1))
+        trained = training.bound(PGDTraining(EPSILON, step_size=2.0, num_steps=1))
         step(trained, minibatches()[0], (), seed)
         starts.append(np.asarray(trained.network.calls[0][0]))
     np.testing.assert_array_equal(starts[0], starts[2])

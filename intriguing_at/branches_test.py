@@ -11,17 +11,18 @@ from common import attacks, data, models
 from common.models import norms
 from common.training import optimizers
 from intriguing_at.algorithm import AdversarialTraining
-from tests import linear, mixture
+from tests.oracles import adversarial as oracle
+from tests.oracles import training
 
-B = AdversarialTraining(mixture.PGD, clean_share=1.0)
+B = AdversarialTraining(oracle.PGD, clean_share=1.0)
 CLEAN, ADVERSARIAL = norms.MIXTURE
 
 
 def test_the_attack_gets_the_images_hard_labels_and_the_seed_of_the_update():
-    spy = linear.Spy()
-    trained = mixture.bound(dataclasses.replace(B, attack=spy))
-    images, labels = mixture.minibatch()
-    mixture.step(trained, (images, labels), seed=77)
+    spy = training.Negative(asks=True)
+    trained = oracle.bound(dataclasses.replace(B, attack=spy))
+    images, labels = training.minibatch()
+    training.step(trained, (images, labels), seed=77)
     ((seen, at, seed),) = spy.calls
     np.testing.assert_array_equal(seen, images)
     np.testing.assert_array_equal(at, labels)
@@ -36,86 +37,68 @@ def test_the_attack_gets_the_images_hard_labels_and_the_seed_of_the_update():
 def test_crafting_is_in_inference_mode_and_the_update_is_one_pass(
     clean_share, norm, branch
 ):
-    method = AdversarialTraining(linear.Spy(), clean_share)
-    trained = mixture.bound(method, norm)
-    images, labels = mixture.minibatch()
-    mixture.step(trained, (images, labels))
+    method = AdversarialTraining(training.Negative(asks=True), clean_share)
+    trained = oracle.bound(method, norm)
+    images, labels = training.minibatch()
+    training.step(trained, (images, labels))
     crafting, update = trained.network.calls
-    assert crafting[1:] == (False, branch)
-    kept = list(mixture.KEPT[clean_share])
+    assert crafting[1] == {"training": False, "branch": branch}
+    kept = list(oracle.KEPT[clean_share])
     np.testing.assert_array_equal(
         update[0], np.concatenate([255.0 - images, images[kept]])
     )
-    assert update[1] is True
     parts = ((branch, 10), (CLEAN, len(kept)))
-    assert update[2] == (parts if kept else branch)
+    assert update[1] == {"training": True, "branch": parts if kept else branch}
 
 
 @pytest.mark.parametrize("norm", ["batch", "mixture"])
 def test_every_step_of_an_iterated_attack_goes_through_the_adversarial_branch(norm):
-    trained = mixture.bound(B, norm)
-    mixture.step(trained, mixture.minibatch())
+    trained = oracle.bound(B, norm)
+    training.step(trained, training.minibatch())
     *crafting, _ = trained.network.calls
-    assert len(crafting) == mixture.PGD.num_steps
+    assert len(crafting) == oracle.PGD.num_steps
     branch = trained.network.branches[-1]
-    assert {call[1:] for call in crafting} == {(False, branch)}
-
-
-@pytest.mark.parametrize("norm", ["batch", "mixture"])
-def test_crafting_moves_no_statistic(norm):
-    """Statistics after an update are those after one on the same images as given."""
-    images, labels = mixture.minibatch()
-    trained = mixture.bound(B, norm)
-    mixture.step(trained, (images, labels))
-    crafted = np.asarray(trained.network.calls[-1][0])[: mixture.BATCH]
-
-    class Given(linear.Spy):
-        def __call__(self, logits_fn, images, labels, *, seed):
-            return tf.constant(crafted)
-
-    given = mixture.bound(dataclasses.replace(B, attack=Given()), norm)
-    mixture.step(given, (images, labels))
-    for name, value in mixture.values(given).items():
-        np.testing.assert_array_equal(mixture.values(trained)[name], value)
+    for _, mode in crafting:
+        assert mode == {"training": False, "branch": branch}
 
 
 def test_one_batch_of_one_branch_has_the_statistics_of_the_mixture():
-    trained = mixture.bound(AdversarialTraining(mixture.Negative(), 0.2), "batch")
-    before = mixture.values(trained)
-    images, _ = batch = mixture.minibatch()
-    mixture.step(trained, batch)
+    trained = oracle.bound(AdversarialTraining(training.Negative(), 0.2), "batch")
+    before = training.values(trained)
+    images, _ = batch = training.minibatch()
+    training.step(trained, batch)
     mixed = np.concatenate([255 - images, images[[4, 9]]]).reshape(12, -1) / 64
     for name, value in (
-        ("moving_mean", mixed.mean(0)),
-        ("moving_variance", mixed.var(0)),
+        ("norm/moving_mean", mixed.mean(0)),
+        ("norm/moving_variance", mixed.var(0)),
     ):
         wanted = 0.9 * before[name] + 0.1 * value
-        np.testing.assert_allclose(mixture.values(trained)[name], wanted, atol=1e-5)
+        np.testing.assert_allclose(training.values(trained)[name], wanted, atol=1e-5)
 
 
 def test_each_branch_of_a_mixture_has_the_statistics_of_its_images():
-    trained = mixture.bound(AdversarialTraining(mixture.Negative(), 0.2))
-    before = mixture.values(trained)
-    images, _ = batch = mixture.minibatch()
-    mixture.step(trained, batch)
+    trained = oracle.bound(AdversarialTraining(training.Negative(), 0.2))
+    before = training.values(trained)
+    images, _ = batch = training.minibatch()
+    training.step(trained, batch)
     for branch, own in ((ADVERSARIAL, 255 - images), (CLEAN, images[[4, 9]])):
-        name = f"moving_mean_{branch}"
+        name = f"norm/moving_mean_{branch}"
         wanted = 0.9 * before[name] + 0.1 * own.reshape(len(own), -1).mean(0) / 64
-        np.testing.assert_allclose(mixture.values(trained)[name], wanted, atol=1e-5)
+        np.testing.assert_allclose(training.values(trained)[name], wanted, atol=1e-5)
 
 
 def test_adversarial_images_alone_leave_the_clean_branch_as_it_was():
-    trained = mixture.bound(AdversarialTraining(mixture.PGD))
-    before = mixture.values(trained)
-    mixture.step(trained, mixture.minibatch())
+    trained = oracle.bound(AdversarialTraining(oracle.PGD))
+    before = training.values(trained)
+    training.step(trained, training.minibatch())
     expected = {name for name in before if not name.endswith(CLEAN)}
-    assert mixture.changed(trained, before) == expected
+    assert training.changed(trained, before) == expected
 
 
 def wide(clean_share=0.0):
     """Returns the method on a small network of convolutions, and a minibatch."""
     keras.utils.set_random_seed(0)
-    config = models.WideResNet(depth=8, width=1, stem_stride=2, norm=mixture.MIXTURE)
+    config = models.WideResNet(depth=8, width=1, stem_stride=2, norm=oracle.MIXTURE)
     attack = attacks.PGD(40.0, step_size=15.0, num_steps=2)
     trained = AdversarialTraining(attack, clean_share).build(
         config.build(10, 8, channels=1),

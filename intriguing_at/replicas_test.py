@@ -15,7 +15,8 @@ from common.engine import strategy, tensorflow_engine
 from common.models import layers, norms
 from common.training import learner, loop, metrics, optimizers, schedules
 from intriguing_at.algorithm import AdversarialTraining
-from tests import mixture, small_paper
+from tests import small_paper
+from tests.oracles import training
 
 PGD = attacks.PGD(
     40.0, 15.0, num_steps=2, targeted="random", clean_start=0.5, reaching=True
@@ -132,7 +133,7 @@ def bound_on(distribution, method, norm):
 
 
 def test_local_statistics_of_each_branch_are_the_means_over_the_replicas(two_replicas):
-    method = AdversarialTraining(mixture.Negative(), clean_share=0.5)
+    method = AdversarialTraining(training.Negative(), clean_share=0.5)
     norm = norms.Batch(norms.MIXTURE)
     built, update, batch = bound_on(two_replicas, method, norm)
     shares = [part.numpy() for part in built.local(batch[0])]

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from common import backend
 from kurakin2017 import algorithm
-from tests import mixing
+from tests.oracles import mixed as oracle
+from tests.oracles import training
 
 
 def test_the_law_of_epsilon():
@@ -31,17 +32,17 @@ def test_the_law_of_epsilon():
 
 
 def test_every_image_has_its_own_epsilon_in_whatever_batch():
-    images, labels = mixing.minibatch()
-    method = dataclasses.replace(mixing.FIXED, random_epsilon=True)
-    mixed, chosen = mixing.mixed_batch(method, (images, labels), seed=5)
+    images, labels = training.minibatch(count=oracle.M)
+    method = dataclasses.replace(oracle.FIXED, random_epsilon=True)
+    mixed, chosen = oracle.mixed_batch(method, (images, labels), seed=5)
     moved = np.abs(mixed - images).max(axis=(1, 2, 3))[chosen]
     epsilons = algorithm.random_epsilons(
-        tf.constant(images[chosen]), 5, largest=mixing.EPSILON
+        tf.constant(images[chosen]), 5, largest=oracle.EPSILON
     )
     np.testing.assert_allclose(moved, epsilons, atol=1e-4)
-    assert len(np.unique(moved.round(3))) == mixing.K
+    assert len(np.unique(moved.round(3))) == oracle.K
     turned = algorithm.random_epsilons(
-        tf.constant(images[chosen][::-1].copy()), 5, largest=mixing.EPSILON
+        tf.constant(images[chosen][::-1].copy()), 5, largest=oracle.EPSILON
     )
     np.testing.assert_array_equal(np.asarray(turned)[::-1], epsilons)
 
@@ -64,10 +65,10 @@ def test_epsilon_says_nothing_about_what_the_attack_draws(attack_stream):
     count = 600
     spy = Spy(16.0)
     method = dataclasses.replace(
-        mixing.STEP_LL, attack=spy, num_adversarial=32, delay=0
+        oracle.STEP_LL, attack=spy, num_adversarial=32, delay=0
     )
-    mixing.step(
-        mixing.bound(method), mixing.minibatch(count=count - count % 32), seed=7
+    training.step(
+        oracle.bound(method), training.minibatch(count=count - count % 32), seed=7
     )
     images, epsilons, seed = spy.seen[-1]
     keys = backend.example_keys(images)

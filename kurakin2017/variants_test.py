@@ -9,10 +9,10 @@ import tensorflow as tf
 from common import backend
 from common.attacks import cost
 from kurakin2017 import variants
-from tests import twins
+from tests.oracles import textbook
 
 J = variants.COST
-MAIN, AUXILIARY = twins.TinyNetwork(seed=0), twins.TinyNetwork(seed=1)
+MAIN, AUXILIARY = textbook.TinyNetwork(seed=0), textbook.TinyNetwork(seed=1)
 BOTH = cost.Heads(lambda images: (MAIN(images), AUXILIARY(images)))
 
 
@@ -22,14 +22,14 @@ def test_j_is_the_cost_that_trains_the_network():
 
 def target(classes):
     """The smoothed label."""
-    return 0.9 * np.eye(twins.CLASSES)[classes] + 0.1 / twins.CLASSES
+    return 0.9 * np.eye(textbook.CLASSES)[classes] + 0.1 / textbook.CLASSES
 
 
 def gradient(images, classes, sign):
     """Of J at both heads, by hand."""
     main, auxiliary = (
         network.gradient(
-            images, twins.softmax(network.logits(images)) - target(classes)
+            images, textbook.softmax(network.logits(images)) - target(classes)
         )
         for network in (MAIN, AUXILIARY)
     )
@@ -44,12 +44,12 @@ def crafted(name, images, labels, draws):
         "iter_ll": "least_likely",
         "step_rnd": "random",
     }.get(name, "true")
-    classes = twins.chosen(MAIN, images, labels, source=source, draws=draws)
+    classes = textbook.chosen(MAIN, images, labels, source=source, draws=draws)
     sign = -1 if source in ("least_likely", "random") else 1
     direction = {"fast_grad_l2": "l2", "fast_grad_linf": "linf"}.get(name, "sign")
     if not name.startswith("iter"):
         slope = gradient(images, classes, sign)
-        return twins.stepped(images, slope, epsilon=8.0, direction=direction)
+        return textbook.stepped(images, slope, epsilon=8.0, direction=direction)
     start = images.astype(np.float64)
     current = start
     for _ in range(10):  # min(8 + 4, 1.25 * 8), of length 1
@@ -67,7 +67,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_attack_on_j_agrees_with_numpy(name, monkeypatch):
-    images, labels = twins.batch(40, seed=5)
+    images, labels = textbook.batch(40, seed=5)
     draws = np.random.default_rng(3).uniform(size=40).astype(np.float32)
     monkeypatch.setattr(backend, "uniform", lambda *_, **__: tf.constant(draws))
     attack = variants.attack(name, 8.0, 1.0, cost=J)

@@ -9,17 +9,18 @@ import tensorflow as tf
 from common import attacks, backend
 from common.models import activations
 from smooth_at.algorithm import SmoothTraining
-from tests import linear, mixture, smooth, twins
+from tests.oracles import smooth as oracle
+from tests.oracles import textbook, training
 
-BASE = SmoothTraining(smooth.PGD)
-THREE_STEPS = dataclasses.replace(smooth.PGD, num_steps=3)  # of 8 / 3
-TWO_STEPS = dataclasses.replace(smooth.PGD, num_steps=2, step_size=5.0)  # not of 8 / 2
+BASE = SmoothTraining(oracle.PGD)
+THREE_STEPS = dataclasses.replace(oracle.PGD, num_steps=3)  # of 8 / 3
+TWO_STEPS = dataclasses.replace(oracle.PGD, num_steps=2, step_size=5.0)  # not of 8 / 2
 
 
 def stepped(method, seed=0, **network):
     """Returns the bound method after an update, and the metrics."""
-    trained = smooth.bound(method, **network)
-    return trained, mixture.step(trained, smooth.minibatch(), seed)
+    trained = oracle.bound(method, **network)
+    return trained, training.step(trained, oracle.minibatch(), seed)
 
 
 def adversarial(trained):
@@ -29,14 +30,14 @@ def adversarial(trained):
 
 def differ(left, right):
     """Returns the names of the variables that two methods' networks have not alike."""
-    left, right = smooth.values(left), smooth.values(right)
+    left, right = training.values(left), training.values(right)
     assert left.keys() == right.keys()
     return {name for name in left if np.abs(left[name] - right[name]).max() > 1e-6}
 
 
 CASES = {  # the activation is before the first underscore
-    **{f"relu_{name}": smooth.row(name) for name in smooth.ROWS},
-    "relu_attacker_3_steps": smooth.row("attacker", THREE_STEPS),
+    **{f"relu_{name}": oracle.row(name) for name in oracle.ROWS},
+    "relu_attacker_3_steps": oracle.row("attacker", THREE_STEPS),
     "relu_2_long_steps": SmoothTraining(TWO_STEPS),
     "silu": BASE,
     "silu_3_steps": SmoothTraining(THREE_STEPS),
@@ -48,12 +49,12 @@ CASES = {  # the activation is before the first underscore
 @pytest.mark.parametrize("case", CASES)
 def test_three_updates_agree_with_numpy(case):
     method = CASES[case]
-    trained = smooth.bound(method, case.partition("_")[0])
-    twin = smooth.Twin(trained)
+    trained = oracle.bound(method, case.partition("_")[0])
+    twin = oracle.Twin(trained)
     for seed in range(3):
-        images, labels = smooth.minibatch(seed)
+        images, labels = oracle.minibatch(seed)
         trained.network.calls.clear()
-        metrics = mixture.step(trained, (images, labels), seed)
+        metrics = training.step(trained, (images, labels), seed)
         assert len(trained.network.calls) == method.attack.num_steps + 1
         start = np.float64(trained.network.calls[0][0])
         crafted = twin.crafted(np.float64(images), labels, start)
@@ -61,18 +62,18 @@ def test_three_updates_agree_with_numpy(case):
         expected = twin.update(crafted, labels)
         found = (float(metrics["loss"]), float(metrics["accuracy"]))
         np.testing.assert_allclose(found, expected, rtol=1e-5)
-        for name, value in smooth.values(trained).items():
+        for name, value in training.values(trained).items():
             wanted = twin.values[name]
             np.testing.assert_allclose(value, wanted, atol=1e-5, err_msg=name)
 
 
 def test_the_attack_starts_uniformly_within_epsilon_by_image_and_seed():
-    images = np.random.default_rng(3).uniform(10, 245, (64, *twins.IMAGE))
+    images = np.random.default_rng(3).uniform(10, 245, (64, *textbook.IMAGE))
     images, labels = np.float32(images), np.zeros(64, np.int32)
     noise = []
     for turn, seed in ((1, 1), (-1, 1), (1, 2)):
-        trained = smooth.bound(BASE)
-        mixture.step(trained, (images[::turn], labels), seed)
+        trained = oracle.bound(BASE)
+        training.step(trained, (images[::turn], labels), seed)
         start, _ = trained.network.calls[0]
         noise.append(np.asarray(start)[::turn] - images)
     np.testing.assert_array_equal(noise[0], noise[1])
@@ -82,16 +83,16 @@ def test_the_attack_starts_uniformly_within_epsilon_by_image_and_seed():
     assert len(np.unique(noise[0][:, 0, 0, 0])) == 64
 
 
-@pytest.mark.parametrize("name", smooth.ROWS)
+@pytest.mark.parametrize("name", oracle.ROWS)
 def test_each_pass_has_its_images_its_mode_and_its_derivative(name):
-    images, labels = smooth.minibatch()
-    trained, _ = stepped(smooth.row(name, linear.Spy()), seed=77)
+    images, labels = oracle.minibatch()
+    trained, _ = stepped(oracle.row(name, training.Negative(asks=True)), seed=77)
     ((seen, at, seed),) = trained.attack.calls
     np.testing.assert_array_equal(seen, images)
     np.testing.assert_array_equal(at, labels)
     assert at.dtype == tf.int32 and seed == 77
     crafting, update = trained.network.calls
-    of_crafting, of_update = smooth.ROWS[name]
+    of_crafting, of_update = oracle.ROWS[name]
     np.testing.assert_array_equal(crafting[0], images)
     assert crafting[1] == {"training": False, "backward": of_crafting}
     np.testing.assert_array_equal(update[0], 255.0 - images)
@@ -101,9 +102,11 @@ def test_each_pass_has_its_images_its_mode_and_its_derivative(name):
 def test_a_network_that_draws_gets_a_seed_in_the_update_alone():
     seeds = []
     for seed in (77, 78, 77):
-        trained = smooth.bound(dataclasses.replace(BASE, attack=linear.Spy()))
+        trained = oracle.bound(
+            dataclasses.replace(BASE, attack=training.Negative(asks=True))
+        )
         trained.network.draws = True
-        mixture.step(trained, smooth.minibatch(), seed)
+        training.step(trained, oracle.minibatch(), seed)
         (_, crafting), (_, update) = trained.network.calls
         assert "seed" not in crafting
         seeds.append(int(update["seed"]))
@@ -112,27 +115,27 @@ def test_a_network_that_draws_gets_a_seed_in_the_update_alone():
 
 
 def test_crafting_moves_no_statistic():
-    asking, _ = stepped(dataclasses.replace(BASE, attack=linear.Spy()))
-    silent, _ = stepped(dataclasses.replace(BASE, attack=mixture.Negative()))
+    asking, _ = stepped(dataclasses.replace(BASE, attack=training.Negative(asks=True)))
+    silent, _ = stepped(dataclasses.replace(BASE, attack=training.Negative()))
     assert not differ(asking, silent)
 
 
-@pytest.mark.parametrize("attack", [smooth.PGD, mixture.Negative()], ids=type)
+@pytest.mark.parametrize("attack", [oracle.PGD, training.Negative()], ids=type)
 def test_moving_statistics_decide_on_the_images_and_not_on_the_update(attack):
-    pair = [smooth.bound(SmoothTraining(attack)) for _ in range(2)]
-    moving_mean = pair[1].network.network.norm.non_trainable_variables[0]
-    moving_mean.assign_add(np.linspace(-9, 9, smooth.HIDDEN))
+    pair = [oracle.bound(SmoothTraining(attack)) for _ in range(2)]
+    moving_mean = pair[1].network.norm.non_trainable_variables[0]
+    moving_mean.assign_add(np.linspace(-9, 9, oracle.HIDDEN))
     for trained in pair:
-        mixture.step(trained, smooth.minibatch())
+        training.step(trained, oracle.minibatch())
     moved = differ(*pair)
-    if attack is smooth.PGD:
+    if attack is oracle.PGD:
         assert moved > {"norm/moving_mean", "norm/moving_variance", "hidden/kernel"}
     else:
         assert moved == {"norm/moving_mean"}
 
 
 def test_the_attackers_derivative_changes_the_images():
-    found = {name: adversarial(stepped(smooth.row(name))[0]) for name in smooth.ROWS}
+    found = {name: adversarial(stepped(oracle.row(name))[0]) for name in oracle.ROWS}
     np.testing.assert_array_equal(found["none"], found["update"])
     np.testing.assert_array_equal(found["attacker"], found["both"])
     assert (found["none"] != found["both"]).mean() > 0.01
@@ -140,8 +143,8 @@ def test_the_attackers_derivative_changes_the_images():
 
 def test_the_updates_derivative_changes_what_is_below_the_activation():
     found, metrics = {}, {}
-    for name in smooth.ROWS:
-        method = smooth.row(name, mixture.Negative())
+    for name in oracle.ROWS:
+        method = oracle.row(name, training.Negative())
         found[name], values = stepped(method)
         metrics[name] = (float(values["loss"]), float(values["accuracy"]))
     assert len(set(metrics.values())) == 1  # what it does not change is the outputs
@@ -163,12 +166,12 @@ def test_the_smooth_derivative_is_that_of_parametric_softplus_at_10():
 
 @pytest.mark.parametrize("name", ["attacker", "update"])
 def test_a_compiled_update_keeps_the_two_derivatives_apart(name):
-    method = smooth.row(name, THREE_STEPS)
-    eager, compiled = smooth.bound(method), smooth.bound(method)
+    method = oracle.row(name, THREE_STEPS)
+    eager, compiled = oracle.bound(method), oracle.bound(method)
     update = tf.function(compiled.train_step)
     for seed in map(tf.constant, range(2)):
-        batch = smooth.minibatch(int(seed))
-        expected = mixture.step(eager, batch, seed)
+        batch = oracle.minibatch(int(seed))
+        expected = training.step(eager, batch, seed)
         found, _ = update(tuple(map(tf.constant, batch)), (), seed)
         assert float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-5)
     assert update.experimental_get_tracing_count() == 1
@@ -176,9 +179,9 @@ def test_a_compiled_update_keeps_the_two_derivatives_apart(name):
 
 
 def test_a_replica_gives_its_share():
-    start = smooth.values(smooth.bound(BASE))
+    start = training.values(oracle.bound(BASE))
     whole, share = (
-        (metrics, smooth.values(trained))
+        (metrics, training.values(trained))
         for trained, metrics in (stepped(BASE, num_replicas=n) for n in (1, 5))
     )
     for name in ("loss", "accuracy"):
@@ -203,19 +206,19 @@ def test_a_replica_gives_its_share():
 )
 def test_impossible_settings_are_refused_in_one_line(changes, message):
     with pytest.raises(ValueError, match=r"^[^\n]+$") as error:
-        SmoothTraining(smooth.PGD, **changes)
+        SmoothTraining(oracle.PGD, **changes)
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["attacker", "update", "both"])
 def test_a_smooth_derivative_of_what_is_smooth_is_refused(name):
     with pytest.raises(ValueError, match="Received: activation=silu"):
-        stepped(smooth.row(name), activation="silu")
+        stepped(oracle.row(name), activation="silu")
 
 
 @pytest.mark.parametrize("num_steps", [1, 4])
 def test_the_loop_is_told_of_the_steps_of_the_attack(num_steps):
     method = SmoothTraining(attacks.PGD(4.0, step_size=1.0, num_steps=num_steps))
     assert (method.attack_passes, method.update_passes) == (num_steps, 1)
-    assert (method.num_replays, method.initial_state((8, *twins.IMAGE))) == (1, ())
+    assert (method.num_replays, method.initial_state((8, *textbook.IMAGE))) == (1, ())
     assert method == SmoothTraining(method.attack, "own", "own", 0.1)

@@ -15,7 +15,8 @@ from common.engine import strategy, tensorflow_engine
 from common.models import activations, layers, norms
 from common.training import learner, optimizers
 from smooth_at.algorithm import SmoothTraining
-from tests import small_paper, smooth
+from tests import small_paper
+from tests.oracles import smooth as oracle
 
 PGD = attacks.PGD(40.0, step_size=10.0, num_steps=1, reaching=True)
 SYNCHRONIZED = norms.Batch(synchronized=True)
@@ -82,14 +83,14 @@ def trained(network, method, distribution, num_steps):
     ("network", "method", "num_steps"),
     [
         (Network("silu"), SmoothTraining(PGD), 3),
-        (Network("relu", SYNCHRONIZED), smooth.row("both", PGD), 3),
+        (Network("relu", SYNCHRONIZED), oracle.row("both", PGD), 3),
         pytest.param(
             *(Network("smooth_relu", SYNCHRONIZED), SmoothTraining(PGD), 3),
             marks=pytest.mark.slow,
         ),
         pytest.param(
             models.WideResNet(8, 1, "relu", norm=SYNCHRONIZED),
-            smooth.row("update", PGD),
+            oracle.row("update", PGD),
             1,
             marks=pytest.mark.slow,
         ),

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from common import backend
 from common.attacks import ascent
-from tests import twins
+from tests.oracles import textbook
 
 START = np.array([[[[100.0], [50.0]]]], np.float32)
 
@@ -36,7 +36,7 @@ def test_every_step_is_followed_by_its_projection():
 @pytest.mark.parametrize("num_steps", [1, 2, 7])
 @pytest.mark.parametrize("compile_it", [False, True])
 def test_n_steps_are_n_forward_and_n_backward_passes(num_steps, compile_it):
-    counter = twins.PassCounter()
+    counter = textbook.PassCounter()
 
     def run(num_steps):
         return climb(lambda x: tf.reduce_sum(counter(x)), num_steps)

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common import attacks, backend, recipe
-from tests import linear, twins
+from common.models import norms
+from tests.oracles import textbook, training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,7 @@ every_row = pytest.mark.parametrize("name", ROWS)
 @functools.cache
 def compiled(name):
     """Returns the compiled attack: images, labels, epsilon, seed -> images."""
-    network = twins.TinyNetwork()
+    network = textbook.TinyNetwork()
 
     def attacked(images, labels, epsilon, seed):
         return ROWS[name].build(epsilon)(network, images, labels, seed=seed)
@@ -88,7 +89,7 @@ def test_every_exported_attack_has_a_row():
     seed=st.integers(-(2**63), 2**63 - 1),
 )
 def test_images_stay_in_their_ball_and_in_range(name, radii, batch, dark, seed):
-    images, labels = twins.batch(seed=batch)
+    images, labels = textbook.batch(seed=batch)
     images[images < dark] = 0.0
     images[images > 255 - dark / 2] = 255.0
     radii[batch % 6] = 0.0
@@ -102,14 +103,14 @@ def test_images_stay_in_their_ball_and_in_range(name, radii, batch, dark, seed):
 
 @every_row
 def test_a_large_radius_moves_every_image(name):
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     adv_images = run(name, images, labels)
     assert (np.abs(adv_images - images).max(axis=(1, 2, 3)) > 1).all()
 
 
 @every_row
 def test_the_order_and_the_split_of_a_batch_do_not_matter(name):
-    images, labels = twins.batch(8)
+    images, labels = textbook.batch(8)
     radii = np.arange(1.0, 9.0, dtype=np.float32)
     whole = run(name, images, labels, epsilon=radii)
     order = np.random.default_rng(0).permutation(8)
@@ -124,7 +125,7 @@ def test_the_order_and_the_split_of_a_batch_do_not_matter(name):
 
 @every_row
 def test_the_seed_decides_where_there_is_chance_and_only_there(name):
-    images, labels = twins.batch(8)
+    images, labels = textbook.batch(8)
     first, again, other = (run(name, images, labels, seed=s) for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (np.abs(first - other).max() > 1) == ROWS[name].seed
@@ -135,15 +136,15 @@ def test_the_seed_decides_where_there_is_chance_and_only_there(name):
 
 @every_row
 def test_the_labels_decide_where_they_are_looked_at_and_only_there(name):
-    images, labels = twins.batch(8)
-    moved = [run(name, images, y) for y in (labels, (labels + 1) % twins.CLASSES)]
+    images, labels = textbook.batch(8)
+    moved = [run(name, images, y) for y in (labels, (labels + 1) % textbook.CLASSES)]
     assert (np.abs(moved[0] - moved[1]).max() > 0.1) == ROWS[name].labels
 
 
 @every_row
 def test_tensors_and_numbers_eager_and_compiled_are_the_same_attack(name):
-    images, labels = twins.batch()
-    attack, network = ROWS[name].build(8.0), twins.TinyNetwork()
+    images, labels = textbook.batch()
+    attack, network = ROWS[name].build(8.0), textbook.TinyNetwork()
     expected = run(name, images, labels)
     fields = {"epsilon": 8.0, "step_size": 2.0, "num_steps": 3}
     known = [f.name for f in dataclasses.fields(attack) if f.name in fields]
@@ -156,8 +157,8 @@ def test_tensors_and_numbers_eager_and_compiled_are_the_same_attack(name):
 @every_row
 @pytest.mark.parametrize("compile_it", [False, True])
 def test_no_pass_is_wasted(name, compile_it):
-    images, labels = twins.batch()
-    network, counter = twins.TinyNetwork(), twins.PassCounter()
+    images, labels = textbook.batch()
+    network, counter = textbook.TinyNetwork(), textbook.PassCounter()
     row = ROWS[name]
 
     def attacked(images):
@@ -170,8 +171,8 @@ def test_no_pass_is_wasted(name, compile_it):
 
 @every_row
 def test_batch_norm_and_weights_stay(name):
-    images, labels = twins.batch()
-    model = linear.Linear(norm=True)
+    images, labels = textbook.batch()
+    model = training.Linear(norms.DEFAULT)
     model(images, training=True)
     before = [variable.numpy() for variable in model.variables]
     assert len(before) == 6
@@ -182,14 +183,16 @@ def test_batch_norm_and_weights_stay(name):
 
 
 NO_GRADIENT = {
-    "constant": lambda x: tf.zeros([len(x), twins.CLASSES]),
-    "integers": lambda x: twins.TinyNetwork()(tf.cast(tf.cast(x, "uint8"), "float32")),
-    "rounded": lambda x: twins.TinyNetwork()(tf.round(x)),
-    "stopped": lambda x: tf.stop_gradient(twins.TinyNetwork()(x)),
-    "step": lambda x: twins.TinyNetwork()(tf.sign(x - 128.0)),
+    "constant": lambda x: tf.zeros([len(x), textbook.CLASSES]),
+    "integers": lambda x: textbook.TinyNetwork()(
+        tf.cast(tf.cast(x, "uint8"), "float32")
+    ),
+    "rounded": lambda x: textbook.TinyNetwork()(tf.round(x)),
+    "stopped": lambda x: tf.stop_gradient(textbook.TinyNetwork()(x)),
+    "step": lambda x: textbook.TinyNetwork()(tf.sign(x - 128.0)),
     "through numpy": lambda x: tf.ensure_shape(
-        tf.numpy_function(lambda z: z, [twins.TinyNetwork()(x)], tf.float32),
-        [None, twins.CLASSES],
+        tf.numpy_function(lambda z: z, [textbook.TinyNetwork()(x)], tf.float32),
+        [None, textbook.CLASSES],
     ),
 }
 
@@ -197,7 +200,7 @@ NO_GRADIENT = {
 @every_row
 @pytest.mark.parametrize("network", NO_GRADIENT)
 def test_without_a_gradient_it_is_refused(name, network):
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     attack = ROWS[name].build(8.0)
     if not ROWS[name].backward:
         assert attack(NO_GRADIENT[network], images, labels).shape == images.shape
@@ -209,11 +212,11 @@ def test_without_a_gradient_it_is_refused(name, network):
 
 @every_row
 def test_where_the_gradient_is_not_finite_pixels_stay(name):
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     images[:, 0] = 0.0  # where the root has an infinite slope
 
     def network(x):
-        return twins.TinyNetwork()(x) + tf.reduce_sum(tf.sqrt(x[:, :1]), [1, 2, 3])[
+        return textbook.TinyNetwork()(x) + tf.reduce_sum(tf.sqrt(x[:, :1]), [1, 2, 3])[
             :, None
         ] * tf.constant([1.0, 0, 0, 0])
 
@@ -224,8 +227,8 @@ def test_where_the_gradient_is_not_finite_pixels_stay(name):
 
 @every_row
 def test_labels_in_a_column_are_the_same_labels(name):
-    images, labels = twins.batch()
-    attack, network = ROWS[name].build(8.0), twins.TinyNetwork()
+    images, labels = textbook.batch()
+    attack, network = ROWS[name].build(8.0), textbook.TinyNetwork()
     one, other = (
         attack(network, tf.constant(images), y) for y in (labels, labels[:, None])
     )
@@ -234,12 +237,12 @@ def test_labels_in_a_column_are_the_same_labels(name):
 
 @every_row
 def test_an_outer_tape_gets_no_gradient_through_the_attack(name):
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     images = tf.constant(images)
     with tf.GradientTape() as tape:
         tape.watch(images)
         attack = ROWS[name].build(8.0)
-        adv_images = attack(twins.TinyNetwork(), images, labels)
+        adv_images = attack(textbook.TinyNetwork(), images, labels)
     assert tape.gradient(adv_images, images) is None
 
 
@@ -254,8 +257,8 @@ def test_it_is_a_value_that_a_record_can_hold(name):
 
 @every_row
 def test_other_units_are_refused(name):
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     with pytest.raises(ValueError, match="pixels of 255"):
         ROWS[name].build(8 / 255)
     with pytest.raises(ValueError, match=r"\[0, 255\]"):
-        ROWS[name].build(8.0)(twins.TinyNetwork(), tf.constant(images - 128), labels)
+        ROWS[name].build(8.0)(textbook.TinyNetwork(), tf.constant(images - 128), labels)

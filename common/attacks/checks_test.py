@@ -9,7 +9,7 @@ from keras import ops
 
 from common import attacks, backend, recipe
 from common.attacks import checks
-from tests import twins
+from tests.oracles import textbook
 
 
 @pytest.mark.parametrize("epsilon", [0.051, 1, 8.0, 127.5, 128])
@@ -108,34 +108,34 @@ def test_fields_of_another_kind_are_refused_when_the_attack_is_built(fields, mes
     ],
 )
 def test_calls_with_something_else_are_refused(call, message):
-    images, labels = twins.batch(2)
+    images, labels = textbook.batch(2)
     given = {"images": images, "labels": labels, "seed": 0, **call}
     with pytest.raises(ValueError, match=message) as error:
-        attacks.FGSM(8.0)(twins.TinyNetwork(), **given)
+        attacks.FGSM(8.0)(textbook.TinyNetwork(), **given)
     assert "\n" not in str(error.value)
 
 
 def test_radii_are_as_many_as_the_images_and_so_are_steps():
-    images, labels = twins.batch(3)
+    images, labels = textbook.batch(3)
     for radii, length in ((np.full(2, 8.0), 2.0), (8.0, np.full(2, 2.0))):
         with pytest.raises(ValueError, match=r"Received: 2 values of .* for 3 images"):
-            attacks.PGD(radii, length, 1)(twins.TinyNetwork(), images, labels)
+            attacks.PGD(radii, length, 1)(textbook.TinyNetwork(), images, labels)
     lengths = np.array([1.0, 2.0, 4.0], np.float32)
     moved = attacks.PGD(8.0, lengths, 1, random_start=False)(
-        twins.TinyNetwork(), images, labels
+        textbook.TinyNetwork(), images, labels
     )
     reach = np.abs(moved - images).max(axis=(1, 2, 3))
     np.testing.assert_allclose(reach, lengths, atol=1e-4)
 
 
 def test_a_margin_stands_still_only_where_it_has_succeeded():
-    images, labels = twins.batch(4)
+    images, labels = textbook.batch(4)
 
     def dead(right):
         return lambda x: (
-            0.0 * twins.TinyNetwork()(x)
+            0.0 * textbook.TinyNetwork()(x)
             + tf.one_hot(
-                labels if right else (labels + 1) % twins.CLASSES, twins.CLASSES
+                labels if right else (labels + 1) % textbook.CLASSES, textbook.CLASSES
             )
         )
 
@@ -146,15 +146,15 @@ def test_a_margin_stands_still_only_where_it_has_succeeded():
 
 
 def test_an_answer_of_unknown_rank_or_other_rows_is_refused():
-    images, labels = twins.batch(4)
+    images, labels = textbook.batch(4)
 
     @backend.compiled
     def unknown(x):
-        answer = tf.py_function(twins.TinyNetwork(), [x], tf.float32)
+        answer = tf.py_function(textbook.TinyNetwork(), [x], tf.float32)
         checks.check_answer(answer)
 
     def doubled(x):
-        return tf.concat([twins.TinyNetwork()(x)] * 2, 0)
+        return tf.concat([textbook.TinyNetwork()(x)] * 2, 0)
 
     with pytest.raises(ValueError, match="known while the attack is compiled"):
         unknown(tf.constant(images))

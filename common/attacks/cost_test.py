@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from common import attacks
 from common.attacks import cost, losses
-from tests import twins
+from tests.oracles import textbook
 
 J = cost.TrainingCost(smoothing=0.1, auxiliary_weight=0.4)
-MAIN, AUXILIARY = twins.TinyNetwork(seed=0), twins.TinyNetwork(seed=1)
+MAIN, AUXILIARY = textbook.TinyNetwork(seed=0), textbook.TinyNetwork(seed=1)
 BOTH = cost.Heads(lambda images: (MAIN(images), AUXILIARY(images)))
 
 
@@ -20,7 +20,7 @@ def test_the_derivative_at_the_label_is_p_minus_its_smoothed_share():
         tape.watch(logits)
         value = tf.reduce_sum(J.ascended(labels, (logits,)))
     slope = tape.gradient(value, logits).numpy()
-    p = twins.softmax(np.float64(logits))
+    p = textbook.softmax(np.float64(logits))
     np.testing.assert_allclose(
         slope[np.arange(6), labels], p[np.arange(6), labels] - 0.9001, atol=1e-6
     )
@@ -68,7 +68,7 @@ def test_only_the_heads_that_count_are_asked():
         asked.append("both")
         return MAIN(images), AUXILIARY(images)
 
-    images, _ = twins.batch()
+    images, _ = textbook.batch()
     assert len(J.heads(cost.Heads(heads), tf.constant(images))) == 2
     assert len(J.heads(MAIN, tf.constant(images))) == 1
     assert len(cost.HARD.heads(cost.Heads(heads), tf.constant(images))) == 1
@@ -86,6 +86,6 @@ def test_a_cost_out_of_range_is_refused(fields):
 
 def test_an_attack_on_heads_checks_each():
     crooked = cost.Heads(lambda images: (MAIN(images), AUXILIARY(images)[:, :, None]))
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     with pytest.raises(ValueError, match=r"shape=\(6, 4, 1\)"):
         attacks.FGSM(8.0, cost=J)(crooked, tf.constant(images), labels)

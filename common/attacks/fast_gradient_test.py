@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks
-from tests import twins
+from tests.oracles import textbook
 
 ALONG = {attacks.FastGradL2: "l2", attacks.FastGradLinf: "linf"}
 
@@ -13,13 +13,15 @@ ALONG = {attacks.FastGradL2: "l2", attacks.FastGradLinf: "linf"}
 @pytest.mark.parametrize("kind", ALONG)
 @pytest.mark.parametrize("epsilon", [2, 16.0, (4.0, 0.0, 1.0, 16.0, 64.0, 8.0)])
 def test_the_gradient_at_a_norm_agrees_with_numpy(kind, epsilon):
-    network = twins.TinyNetwork()
-    images, labels = twins.batch()
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch()
     images[images < 50] = 0.0
-    gradient = twins.ascended_gradient(
+    gradient = textbook.ascended_gradient(
         network, images, labels, loss="cross_entropy", sign=1.0
     )
-    expected = twins.stepped(images, gradient, epsilon=epsilon, direction=ALONG[kind])
+    expected = textbook.stepped(
+        images, gradient, epsilon=epsilon, direction=ALONG[kind]
+    )
     if isinstance(epsilon, tuple):
         epsilon = tf.constant(epsilon)
     adv_images = kind(epsilon)(network, tf.constant(images), labels)
@@ -28,51 +30,53 @@ def test_the_gradient_at_a_norm_agrees_with_numpy(kind, epsilon):
 
 @pytest.mark.parametrize("kind", ALONG)
 def test_the_perturbation_of_each_image_has_the_norm_epsilon(kind):
-    images, labels = twins.batch(64)
+    images, labels = textbook.batch(64)
     images = 60 + images * 0.5  # no pixel within epsilon of the range
-    adv_images = kind(32.0)(twins.TinyNetwork(), tf.constant(images), labels)
-    l2, linf = twins.norms(np.float64(adv_images - images))
+    adv_images = kind(32.0)(textbook.TinyNetwork(), tf.constant(images), labels)
+    l2, linf = textbook.norms(np.float64(adv_images - images))
     np.testing.assert_allclose({"l2": l2, "linf": linf}[ALONG[kind]], 32.0, rtol=1e-5)
     assert (linf < l2).all()  # one norm would not do for the other
 
 
 def test_entropy_agrees_with_numpy():
-    network = twins.TinyNetwork()
-    images, labels = twins.batch()
-    gradient = twins.entropy_gradient(network, images)
-    expected = twins.stepped(images, gradient, epsilon=8.0, direction="sign")
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch()
+    gradient = textbook.entropy_gradient(network, images)
+    expected = textbook.stepped(images, gradient, epsilon=8.0, direction="sign")
     adv_images = attacks.FastEntropy(8.0)(network, tf.constant(images), labels)
     np.testing.assert_allclose(adv_images, expected, atol=1e-4)
 
 
 def test_a_small_step_raises_the_entropy_and_lowers_the_probability():
-    network = twins.TinyNetwork()
-    images, labels = twins.batch(64)
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch(64)
     moved = {
         kind: kind(0.5)(network, tf.constant(images), labels).numpy()
         for kind in (attacks.FastEntropy, *ALONG)
     }
-    before = twins.entropy(network.logits(images))
-    after = twins.entropy(network.logits(moved[attacks.FastEntropy]))
+    before = textbook.entropy(network.logits(images))
+    after = textbook.entropy(network.logits(moved[attacks.FastEntropy]))
     assert (after > before).all()
     rows = np.arange(len(labels))
-    before = twins.softmax(network.logits(images))[rows, labels]
+    before = textbook.softmax(network.logits(images))[rows, labels]
     for kind in ALONG:
-        assert (twins.softmax(network.logits(moved[kind]))[rows, labels] < before).all()
+        assert (
+            textbook.softmax(network.logits(moved[kind]))[rows, labels] < before
+        ).all()
 
 
 @pytest.mark.parametrize("kind", ALONG)
 def test_the_scale_of_the_gradient_does_not_matter(kind):
     # In float32 the square of a derivative of 1e-25 is 0, and of 1e25 is infinite.
-    images, _ = twins.batch(2)
+    images, _ = textbook.batch(2)
     images = 60 + images * 0.5
-    weights = np.random.default_rng(0).normal(size=(twins.PIXELS, 2))
+    weights = np.random.default_rng(0).normal(size=(textbook.PIXELS, 2))
     found = []
     for scale in (1.0, 1e-25, 1e25):
         scaled = tf.constant(weights * scale, tf.float32)
 
         def network(x):
-            logits = tf.reshape(x, [-1, twins.PIXELS]) @ scaled  # noqa: B023
+            logits = tf.reshape(x, [-1, textbook.PIXELS]) @ scaled  # noqa: B023
             return logits - tf.stop_gradient(logits)  # both classes at one half
 
         adv_images = kind(16.0)(network, tf.constant(images), np.array([0, 1]))

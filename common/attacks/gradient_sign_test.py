@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, backend
-from tests import twins
+from tests.oracles import textbook
 
 FAMILY = {
     attacks.FGSM: ("true", 1.0),
@@ -17,7 +17,7 @@ FAMILY = {
 
 def spread_batch(count=6):
     """Images of which a third of the pixels are at a bound of the range."""
-    images, labels = twins.batch(count)
+    images, labels = textbook.batch(count)
     images[images < 50] = 0.0
     images[images > 200] = 255.0
     return images, labels
@@ -36,12 +36,12 @@ def draws(monkeypatch):
 def test_each_choice_of_class_agrees_with_numpy(kind, epsilon, draws):
     images, labels = spread_batch()
     source, sign = FAMILY[kind]
-    network = twins.TinyNetwork()
-    classes = twins.chosen(network, images, labels, source=source, draws=draws)
-    gradient = twins.ascended_gradient(
+    network = textbook.TinyNetwork()
+    classes = textbook.chosen(network, images, labels, source=source, draws=draws)
+    gradient = textbook.ascended_gradient(
         network, images, classes, loss="cross_entropy", sign=sign
     )
-    expected = twins.stepped(images, gradient, epsilon=epsilon, direction="sign")
+    expected = textbook.stepped(images, gradient, epsilon=epsilon, direction="sign")
     adv_images = kind(epsilon)(network, tf.constant(images), labels).numpy()
     np.testing.assert_allclose(adv_images, expected, atol=1e-4)
     inside = (images > 16) & (images < 239)
@@ -50,8 +50,8 @@ def test_each_choice_of_class_agrees_with_numpy(kind, epsilon, draws):
 
 
 def probabilities(images, classes):
-    network = twins.TinyNetwork()
-    return twins.softmax(network.logits(images))[np.arange(len(classes)), classes]
+    network = textbook.TinyNetwork()
+    return textbook.softmax(network.logits(images))[np.arange(len(classes)), classes]
 
 
 @pytest.mark.parametrize(
@@ -63,17 +63,17 @@ def probabilities(images, classes):
     ],
 )
 def test_a_small_step_moves_the_probability_of_its_class(kind, source, rises):
-    network = twins.TinyNetwork()
-    images, labels = twins.batch(64)
-    classes = twins.chosen(network, images, labels, source=source)
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch(64)
+    classes = textbook.chosen(network, images, labels, source=source)
     adv_images = kind(0.1)(network, tf.constant(images), labels).numpy()
     before, after = probabilities(images, classes), probabilities(adv_images, classes)
     np.testing.assert_array_equal(after > before, rises)
 
 
 def test_the_prediction_differs_from_the_label_only_where_the_network_errs():
-    network = twins.TinyNetwork()
-    images, labels = twins.batch(64)
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch(64)
     wrong = network.logits(images).argmax(-1) != labels
     assert 8 < wrong.sum() < 56
     true, predicted = (
@@ -115,11 +115,11 @@ def test_targets_are_what_rises_and_all_else_falls(kind):
 @pytest.mark.parametrize("shape", [(3,), (3, 1, 1, 1)])
 @pytest.mark.parametrize("kind", FAMILY)
 def test_every_pixel_moves_by_the_radius_of_its_image(kind, shape):
-    images, labels = twins.batch(3)
+    images, labels = textbook.batch(3)
     images = 50 + images * 0.6
     radii = np.array([1.0, 8.0, 30.0], np.float32)
     adv_images = kind(tf.constant(radii, shape=shape))(
-        twins.TinyNetwork(), tf.constant(images), labels
+        textbook.TinyNetwork(), tf.constant(images), labels
     )
     moved = np.abs(adv_images - images)
     np.testing.assert_allclose(moved.min(axis=(1, 2, 3)), radii, atol=1e-4)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, backend
-from tests import twins
+from tests.oracles import textbook
 
 SOURCES = {
     "true": (attacks.IterBasic, 1.0),
@@ -19,7 +19,7 @@ SOURCES = {
 
 def spread_batch(count=6, seed=1):
     """Images of which a third of the pixels are at a bound of the range."""
-    images, labels = twins.batch(count, seed=seed)
+    images, labels = textbook.batch(count, seed=seed)
     images[images < 50] = 0.0
     images[images > 200] = 255.0
     return images, labels
@@ -29,7 +29,7 @@ def twin(network, images, classes, *, sign=1.0, epsilon=8.0, step_size=1.0, step
     numbers = types.SimpleNamespace(
         epsilon=epsilon, step_size=step_size, num_steps=steps
     )
-    return twins.attacked(network, images, classes, attack=numbers, sign=sign)
+    return textbook.attacked(network, images, classes, attack=numbers, sign=sign)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -38,9 +38,9 @@ def test_six_steps_agree_with_numpy(source, step_size, monkeypatch):
     images, labels = spread_batch()
     draws = np.random.default_rng(7).uniform(size=6).astype(np.float32)
     monkeypatch.setattr(backend, "uniform", lambda *_, **__: tf.constant(draws))
-    network = twins.TinyNetwork()
+    network = textbook.TinyNetwork()
     kind, sign = SOURCES[source]
-    classes = twins.chosen(network, images, labels, source=source, draws=draws)
+    classes = textbook.chosen(network, images, labels, source=source, draws=draws)
     expected = twin(network, images, classes, sign=sign, step_size=step_size)
     attack = kind(8.0, step_size, 6, source=source)
     adv_images = attack(network, tf.constant(images), labels)
@@ -49,15 +49,15 @@ def test_six_steps_agree_with_numpy(source, step_size, monkeypatch):
 
 @pytest.mark.parametrize("source", ["predicted", "least_likely"])
 def test_the_class_is_the_clean_image_s_though_the_network_changes_its_mind(source):
-    network = twins.TinyNetwork()
-    images, labels = twins.batch(40)
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch(40)
     kind, sign = SOURCES[source]
-    classes = twins.chosen(network, images, labels, source=source)
+    classes = textbook.chosen(network, images, labels, source=source)
     expected = twin(network, images, classes, sign=sign, step_size=4.0, steps=8)
     changing = images
     for _ in range(8):  # one step at a time, and the class anew before each
-        anew = twins.chosen(network, changing, labels, source=source)
-        gradient = twins.ascended_gradient(
+        anew = textbook.chosen(network, changing, labels, source=source)
+        gradient = textbook.ascended_gradient(
             network, changing, anew, loss="cross_entropy", sign=sign
         )
         changing = np.clip(changing + 4.0 * np.sign(gradient), 0, 255)
@@ -87,7 +87,7 @@ def test_the_default_class_is_the_one_of_the_name():
 
 def test_the_number_of_steps_may_be_any_integer_tensor():
     images, labels = spread_batch()
-    network = twins.TinyNetwork()
+    network = textbook.TinyNetwork()
     for kind in (attacks.IterBasic, attacks.IterLL):
         expected = kind(8.0, 2.0, 5)(network, tf.constant(images), labels)
         for dtype in (tf.int32, tf.int64):
@@ -97,11 +97,11 @@ def test_the_number_of_steps_may_be_any_integer_tensor():
 
 
 def test_one_radius_per_image_is_reached_and_no_more():
-    images, labels = twins.batch(4)
+    images, labels = textbook.batch(4)
     radii = np.array([0.0, 1.0, 4.0, 30.0], np.float32)
     for kind in (attacks.IterBasic, attacks.IterLL):
         attack = kind(tf.constant(radii), num_steps=40)
-        adv_images = attack(twins.TinyNetwork(), tf.constant(images), labels)
+        adv_images = attack(textbook.TinyNetwork(), tf.constant(images), labels)
         reached = np.abs(adv_images - images).max(axis=(1, 2, 3))
         np.testing.assert_allclose(reached, radii, atol=1e-4)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.attacks import losses
-from tests import twins
+from tests.oracles import textbook
 
 LOGITS = np.array([[1.0, -2.0, 0.5], [3.0, 3.0, -1.0], [-40.0, 0.0, 60.0]])
 LABELS = np.array([0, 1, 0], np.int32)
@@ -59,7 +59,7 @@ def test_their_gradients_have_one_direction_and_one_of_them_never_vanishes(
         theirs = losses.cross_entropy([label], values)
     slope, other = (tape.gradient(x, values).numpy()[0] for x in (ours, theirs))
     assert slope[label] == -1.0 and slope.sum() == pytest.approx(0.0, abs=1e-6)
-    wrong = 1.0 - twins.softmax(np.float64(values))[0, label]
+    wrong = 1.0 - textbook.softmax(np.float64(values))[0, label]
     np.testing.assert_allclose(wrong * slope, other, atol=1e-6)
 
 

@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, backend
-from tests import twins
+from tests.oracles import textbook
 
 
 @pytest.mark.parametrize("epsilon", [2, 16.0, (4.0, 0.0, 1.0, 16.0, 64.0, 8.0)])
 @pytest.mark.parametrize("kind", [attacks.RandomSign, attacks.RandomTruncatedNormal])
 def test_given_the_draws_it_agrees_with_numpy(kind, epsilon, monkeypatch):
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     images[images < 50] = 0.0
     rng = np.random.default_rng(3)
     normals = rng.normal(size=images.shape).astype(np.float32)
@@ -40,7 +40,7 @@ def truncated_quantiles(uniforms):
 
 
 def test_away_from_the_bounds_every_pixel_moves_by_epsilon_either_way():
-    images, labels = twins.batch(64)
+    images, labels = textbook.batch(64)
     images = 60 + images * 0.5
     delta = (
         attacks.RandomSign(8.0)(None, tf.constant(images), labels) - images
@@ -52,7 +52,7 @@ def test_away_from_the_bounds_every_pixel_moves_by_epsilon_either_way():
 
 
 def test_the_two_kinds_of_noise_have_draws_of_their_own():
-    images, labels = twins.batch(64)
+    images, labels = textbook.batch(64)
     images = 60 + images * 0.5
     signs, normals = (
         np.sign(kind(8.0)(None, tf.constant(images), labels, seed=4) - images)

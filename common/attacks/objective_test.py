@@ -6,21 +6,21 @@ import tensorflow as tf
 
 from common import backend
 from common.attacks import losses, objective
-from tests import twins
+from tests.oracles import textbook
 
 
 def test_the_objective_is_the_sum_of_the_log_odds_against_the_labels():
-    network = twins.TinyNetwork()
-    images, labels = twins.batch()
-    p = twins.softmax(network.logits(images))[np.arange(6), labels]
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch()
+    p = textbook.softmax(network.logits(images))[np.arange(6), labels]
     expected = np.log((1 - p) / p)
     found = objective.objective(network, images, labels)(tf.constant(images))
     assert float(found) == pytest.approx(expected.sum(), rel=1e-5)
 
 
 def test_the_margin_stops_at_zero():
-    network = twins.TinyNetwork()
-    images, labels = twins.batch(20)
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch(20)
     margins = losses.margin(labels, network.logits(images)).numpy()
     assert margins.min() < 0 < margins.max()
     ascended = objective.objective(network, images, labels, loss="margin")
@@ -33,12 +33,12 @@ def test_the_margin_stops_at_zero():
     ("source", "sign"), [("true", 1), ("predicted", 1), ("least_likely", -1)]
 )
 def test_the_class_is_the_clean_image_s_and_targets_are_negated(source, sign, loss):
-    network = twins.TinyNetwork()
-    images, labels = twins.batch(20)
-    classes = twins.chosen(network, images, labels, source=source)
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch(20)
+    classes = textbook.chosen(network, images, labels, source=source)
     moved = images[::-1].copy()  # where the network decides otherwise
     if source != "true":
-        there = twins.chosen(network, moved, labels, source=source)
+        there = textbook.chosen(network, moved, labels, source=source)
         assert (there != classes).any()
     ascended = objective.objective(
         network, tf.constant(images), labels, source=source, loss=loss
@@ -77,7 +77,7 @@ def test_the_ends_of_a_draw_are_the_first_and_last_other_class(label):
 
 def chosen(images, labels, seed):
     """The class at which a random-target objective takes the loss, by its gradient."""
-    logits = tf.zeros([len(labels), twins.CLASSES])
+    logits = tf.zeros([len(labels), textbook.CLASSES])
     with tf.GradientTape() as tape:
         tape.watch(logits)
         value = objective.objective(
@@ -87,7 +87,7 @@ def chosen(images, labels, seed):
 
 
 def test_random_targets_follow_the_seed_and_the_image_and_are_wrong():
-    images, labels = twins.batch(200)
+    images, labels = textbook.batch(200)
     first, again, other = (chosen(tf.constant(images), labels, s) for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
@@ -99,8 +99,8 @@ def test_random_targets_follow_the_seed_and_the_image_and_are_wrong():
 @pytest.mark.parametrize("source", objective.SOURCES)
 @pytest.mark.parametrize("one_step", [False, True])
 def test_the_class_is_chosen_once_and_each_value_is_one_forward_pass(source, one_step):
-    network, counter = twins.TinyNetwork(), twins.PassCounter()
-    images, labels = twins.batch()
+    network, counter = textbook.TinyNetwork(), textbook.PassCounter()
+    images, labels = textbook.batch()
     images = tf.constant(images)
     ascended = objective.objective(
         lambda x: counter(network(x)), images, labels, source=source, one_step=one_step
@@ -114,8 +114,8 @@ def test_the_class_is_chosen_once_and_each_value_is_one_forward_pass(source, one
 
 @pytest.mark.parametrize("source", objective.SOURCES)
 def test_at_the_image_one_step_has_the_same_value_and_gradient(source):
-    network = twins.TinyNetwork()
-    images, labels = twins.batch()
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch()
     images = tf.constant(images)
     (value, gradient), (one_value, one_gradient) = (
         backend.value_and_gradients(

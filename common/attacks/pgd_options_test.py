@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from common import attacks, backend
 from common.attacks import losses, pgd
-from tests import twins
+from tests.oracles import textbook
 
-IMAGES, LABELS = twins.batch(8)
-NETWORK = twins.TinyNetwork()
+IMAGES, LABELS = textbook.batch(8)
+NETWORK = textbook.TinyNetwork()
 ATTACK = attacks.PGD(8.0, 2.0, 3)
 
 
@@ -60,7 +60,7 @@ def test_without_asking_no_start_is_clean():
 def test_one_coin_is_for_all_images_and_all_batches():
     coined = dataclasses.replace(ATTACK, clean_start=0.5)
     for seed in range(12):
-        others = twins.batch(8, seed=seed)[0]
+        others = textbook.batch(8, seed=seed)[0]
         moved = [
             (coined.start(tf.constant(images), seed=seed) != images).numpy()
             for images in (IMAGES, others, others[:1])
@@ -158,9 +158,9 @@ def test_pieces_are_the_whole_to_the_bit(targeted, loss, seed):
 @pytest.mark.parametrize("targeted", ["random", "least_likely"])
 def test_the_target_is_that_of_the_steps(targeted):
     attack = attacks.PGD(40.0, 4.0, 40, targeted=targeted)
-    images, labels = twins.batch(64)
+    images, labels = textbook.batch(64)
     choose = attack.chooser(NETWORK, tf.constant(images), labels, seed=5)
-    target = choose(tf.zeros([64, twins.CLASSES])).numpy()
+    target = choose(tf.zeros([64, textbook.CLASSES])).numpy()
     adv_images = attack(NETWORK, tf.constant(images), labels, seed=5).numpy()
     before, after = (
         losses.cross_entropy(target, NETWORK.logits(x)).numpy()
@@ -171,4 +171,4 @@ def test_the_target_is_that_of_the_steps(targeted):
     if targeted == "random":
         assert not (target == labels).any()
         other = attack.chooser(NETWORK, tf.constant(images), labels, seed=6)
-        assert (other(tf.zeros([64, twins.CLASSES])).numpy() != target).mean() > 0.3
+        assert (other(tf.zeros([64, textbook.CLASSES])).numpy() != target).mean() > 0.3

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from common import attacks
 from common.attacks import losses, objective, pgd
-from tests import twins
+from tests.oracles import textbook
 
 
 def random_targets(images, labels, *, seed):
     """Returns the class whose logit a random-target attack raises."""
-    logits = tf.zeros([len(labels), twins.CLASSES])
+    logits = tf.zeros([len(labels), textbook.CLASSES])
     with tf.GradientTape() as tape:
         tape.watch(logits)
         ascended = objective.objective(
@@ -28,8 +28,8 @@ def random_targets(images, labels, *, seed):
 @pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
 @pytest.mark.parametrize("targeted", ["no", "least_likely", "random"])
 def test_twenty_steps_agree_with_numpy(loss, targeted):
-    network = twins.TinyNetwork()
-    images, labels = twins.batch()
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch()
     classes = {
         "no": labels,
         "least_likely": network.logits(images).argmin(-1),
@@ -37,7 +37,7 @@ def test_twenty_steps_agree_with_numpy(loss, targeted):
     }[targeted]
     attack = attacks.PGD(8.0, 1.7, 20, random_start=False, loss=loss, targeted=targeted)
     sign = 1.0 if targeted == "no" else -1.0
-    expected = twins.attacked(
+    expected = textbook.attacked(
         network, images, classes, attack=attack, loss=loss, sign=sign
     )
     adv_images = attack(network, tf.constant(images), labels, seed=5)
@@ -46,17 +46,17 @@ def test_twenty_steps_agree_with_numpy(loss, targeted):
 
 
 def test_one_step_of_epsilon_from_the_image_is_fgsm_by_hand():
-    size = (int(np.prod(twins.IMAGE)), twins.CLASSES)
+    size = (int(np.prod(textbook.IMAGE)), textbook.CLASSES)
     weights = np.random.default_rng(3).normal(size=size) / 1000
 
     def linear(images):
         return tf.reshape(images, [len(images), -1]) @ weights.astype(np.float32)
 
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     images = 50 + images * 0.6  # no pixel within epsilon of the range
     logits = linear(images).numpy().astype(np.float64)
     exp = np.exp(logits - logits.max(-1, keepdims=True))
-    residual = exp / exp.sum(-1, keepdims=True) - np.eye(twins.CLASSES)[labels]
+    residual = exp / exp.sum(-1, keepdims=True) - np.eye(textbook.CLASSES)[labels]
     expected = images + 8 * np.sign((residual @ weights.T).reshape(images.shape))
     for attack in (
         attacks.FGSM(8.0),
@@ -75,28 +75,28 @@ def test_one_step_of_epsilon_from_the_image_is_fgsm_by_hand():
     seed=st.integers(0, 2**31),
 )
 def test_images_stay_in_the_ball_and_in_range(epsilon, step, num_steps, seed):
-    images, labels = twins.batch(seed=seed % 7)
+    images, labels = textbook.batch(seed=seed % 7)
     images = np.where(images < 60, 0.0, images).astype(np.float32)
     attack = attacks.PGD(epsilon, step, num_steps)
     adv_images = attack(
-        twins.TinyNetwork(), tf.constant(images), labels, seed=seed
+        textbook.TinyNetwork(), tf.constant(images), labels, seed=seed
     ).numpy()
     assert np.abs(adv_images - images).max() <= epsilon + 1e-4
     assert adv_images.min() >= 0 and adv_images.max() <= 255
 
 
 def test_permuted_and_split_batches_give_the_same_images():
-    images, labels = twins.batch(8)
+    images, labels = textbook.batch(8)
     attack = attacks.PGD(8.0, 2.0, 3, targeted="random", num_restarts=2)
-    whole = attack(twins.TinyNetwork(), tf.constant(images), labels, seed=4).numpy()
+    whole = attack(textbook.TinyNetwork(), tf.constant(images), labels, seed=4).numpy()
     order = np.random.default_rng(0).permutation(8)
     permuted = attack(
-        twins.TinyNetwork(), tf.constant(images[order]), labels[order], seed=4
+        textbook.TinyNetwork(), tf.constant(images[order]), labels[order], seed=4
     )
     np.testing.assert_array_equal(permuted, whole[order])
     parts = [
         attack(
-            twins.TinyNetwork(),
+            textbook.TinyNetwork(),
             tf.constant(images[i : i + 4]),
             labels[i : i + 4],
             seed=4,
@@ -107,10 +107,10 @@ def test_permuted_and_split_batches_give_the_same_images():
 
 
 def test_the_seed_decides_the_start():
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     attack = attacks.PGD(8.0, 0.1, 1)
     first, again, other = (
-        attack(twins.TinyNetwork(), tf.constant(images), labels, seed=s).numpy()
+        attack(textbook.TinyNetwork(), tf.constant(images), labels, seed=s).numpy()
         for s in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
@@ -118,7 +118,7 @@ def test_the_seed_decides_the_start():
 
 
 def test_starts_fill_the_ball_uniformly():
-    images = np.full((200, *twins.IMAGE), 100.0, np.float32)
+    images = np.full((200, *textbook.IMAGE), 100.0, np.float32)
     images += np.arange(200, dtype=np.float32)[:, None, None, None] / 100
     start = attacks.PGD(8.0, 1.0, 1).start(tf.constant(images), seed=0)
     delta = start.numpy() - images
@@ -127,18 +127,18 @@ def test_starts_fill_the_ball_uniformly():
 
 
 def test_one_radius_per_image_is_that_radius_on_its_image():
-    images, labels = twins.batch(3)
+    images, labels = textbook.batch(3)
     radii = np.array([1.0, 8.0, 30.0], np.float32)
     adv_images = attacks.PGD(tf.constant(radii), 2.0, 20)(
-        twins.TinyNetwork(), tf.constant(images), labels
+        textbook.TinyNetwork(), tf.constant(images), labels
     )
     reached = np.abs(adv_images.numpy() - images).max(axis=(1, 2, 3))
     np.testing.assert_allclose(reached, radii, atol=1e-3)
 
 
 def test_targeted_attacks_lower_the_loss_at_their_target():
-    network = twins.TinyNetwork()
-    images, labels = twins.batch(32)
+    network = textbook.TinyNetwork()
+    images, labels = textbook.batch(32)
     attack = attacks.PGD(20.0, 2.0, 20, targeted="least_likely")
     target = network.logits(images).argmin(-1)
     adv_images = attack(network, tf.constant(images), labels).numpy()
@@ -150,8 +150,8 @@ def test_targeted_attacks_lower_the_loss_at_their_target():
 
 
 def test_restarts_unite_their_successes():
-    network = twins.TinyNetwork(seed=4)
-    images, labels = twins.batch(64)
+    network = textbook.TinyNetwork(seed=4)
+    images, labels = textbook.batch(64)
     labels = network.logits(images).argmax(-1).astype(np.int32)
     attack = attacks.PGD(6.0, 6.0, 1)
 
@@ -176,11 +176,11 @@ def test_restarts_unite_their_successes():
 
 
 def test_any_number_of_steps_is_one_trace():
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
 
     @tf.function
     def attacked(num_steps):
-        return attacks.PGD(8.0, 2.0, num_steps)(twins.TinyNetwork(), images, labels)
+        return attacks.PGD(8.0, 2.0, num_steps)(textbook.TinyNetwork(), images, labels)
 
     for num_steps in (1, 5, 20):
         attacked(tf.constant(num_steps))
@@ -188,7 +188,7 @@ def test_any_number_of_steps_is_one_trace():
 
 
 def test_the_weights_are_not_differentiated():
-    weight = tf.Variable(tf.ones([int(np.prod(twins.IMAGE)), twins.CLASSES]))
+    weight = tf.Variable(tf.ones([int(np.prod(textbook.IMAGE)), textbook.CLASSES]))
 
     @tf.custom_gradient
     def guarded(w):
@@ -200,16 +200,16 @@ def test_the_weights_are_not_differentiated():
     def network(images):
         return tf.reshape(images, [len(images), -1]) @ guarded(weight)
 
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     attacks.PGD(8.0, 2.0, 2)(network, tf.constant(images), labels)
 
 
 def test_an_outer_tape_gets_no_gradient_through_the_attack():
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     images = tf.constant(images)
     with tf.GradientTape() as tape:
         tape.watch(images)
-        adv_images = attacks.PGD(8.0, 2.0, 2)(twins.TinyNetwork(), images, labels)
+        adv_images = attacks.PGD(8.0, 2.0, 2)(textbook.TinyNetwork(), images, labels)
     assert tape.gradient(adv_images, images) is None
 
 
@@ -233,6 +233,8 @@ def test_values_out_of_range_are_refused_when_built(values, message):
 
 
 def test_images_in_another_scale_are_refused():
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     with pytest.raises(ValueError, match=r"\[0, 255\]"):
-        attacks.PGD(8.0, 2.0, 3)(twins.TinyNetwork(), tf.constant(images - 10), labels)
+        attacks.PGD(8.0, 2.0, 3)(
+            textbook.TinyNetwork(), tf.constant(images - 10), labels
+        )

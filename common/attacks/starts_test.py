@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.attacks import starts
-from tests import twins
+from tests.oracles import textbook
 
 LAWS = (starts.uniform_linf, starts.random_sign, starts.truncated_normal)
 every_law = pytest.mark.parametrize("law", LAWS)
@@ -18,7 +18,7 @@ every_law = pytest.mark.parametrize("law", LAWS)
 @every_law
 @given(epsilon=st.floats(0.1, 64), seed=st.integers(-(2**63), 2**63 - 1))
 def test_a_start_is_in_the_ball(law, epsilon, seed):
-    images, _ = twins.batch(3)
+    images, _ = textbook.batch(3)
     delta = law(tf.constant(images), epsilon, seed).numpy()
     assert delta.shape == images.shape and delta.dtype == np.float32
     assert np.abs(delta).max() <= epsilon * (1 + 1e-6)
@@ -26,7 +26,7 @@ def test_a_start_is_in_the_ball(law, epsilon, seed):
 
 
 def test_starts_are_uniform_and_unbiased():
-    images, _ = twins.batch(300)
+    images, _ = textbook.batch(300)
     delta = starts.uniform_linf(tf.constant(images), 8.0, 3).numpy()
     quantiles = np.quantile(delta, [0.05, 0.25, 0.5, 0.75, 0.95])
     np.testing.assert_allclose(quantiles, [-7.2, -4, 0, 4, 7.2], atol=0.3)
@@ -67,7 +67,7 @@ def test_truncated_normals_have_the_moments_and_quantiles_of_their_law():
 
 @every_law
 def test_one_radius_per_image(law):
-    images, _ = twins.batch(2)
+    images, _ = textbook.batch(2)
     radii = tf.constant([1.0, 30.0], shape=(2, 1, 1, 1))
     reached = np.abs(law(tf.constant(images), radii, 3))
     reached = reached.max(axis=(1, 2, 3))
@@ -76,7 +76,7 @@ def test_one_radius_per_image(law):
 
 @every_law
 def test_each_image_has_its_own_start_wherever_it_stands(law):
-    images, _ = twins.batch(4)
+    images, _ = textbook.batch(4)
     delta = law(tf.constant(images), 8.0, 3).numpy()
     alone = law(tf.constant(images[2:3]), 8.0, 3).numpy()
     np.testing.assert_allclose(alone[0], delta[2], atol=1e-5)  # vectorised differently
@@ -85,7 +85,7 @@ def test_each_image_has_its_own_start_wherever_it_stands(law):
 
 @every_law
 def test_each_seed_has_its_own_start(law):
-    images, _ = twins.batch(4)
+    images, _ = textbook.batch(4)
     first, second, mixed = (
         law(tf.constant(images), 8.0, seed).numpy()
         for seed in (3, 4, tf.constant([3, 4, 4, 3], tf.int64))

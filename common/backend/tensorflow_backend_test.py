@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import backend
-from tests import twins
+from tests.oracles import textbook
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
@@ -74,7 +74,7 @@ def test_a_variable_that_the_loss_does_not_use_has_gradient_zero():
 
 @pytest.mark.parametrize("compile_it", [False, True])
 def test_one_forward_and_one_backward_pass_serve_all(compile_it):
-    counter = twins.PassCounter()
+    counter = textbook.PassCounter()
     weight = keras.Variable(2.0)
 
     def run(x):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from common.models import batch_norm
 from common.training import method, optimizers
-from tests import twins
+from tests.oracles import textbook
 
 L2 = 0.25
 
@@ -20,17 +20,17 @@ class Network(keras.Model):
     def __init__(self):
         super().__init__(name="network")
         self.norm = batch_norm.BatchNorm(name="norm")
-        self.dense = keras.layers.Dense(twins.CLASSES, bias_initializer="ones")
+        self.dense = keras.layers.Dense(textbook.CLASSES, bias_initializer="ones")
 
     def call(self, images, training=False):
-        flat = tf.reshape(images, [-1, twins.PIXELS])
+        flat = tf.reshape(images, [-1, textbook.PIXELS])
         return self.dense(self.norm(flat, training=training))
 
 
 def bound(*, rate=0.1, l2=L2, num_replicas=1):
     keras.utils.set_random_seed(0)
     network = Network()
-    network(tf.zeros([1, *twins.IMAGE]))
+    network(tf.zeros([1, *textbook.IMAGE]))
     optimizer = optimizers.Momentum(0.9).build(rate)
     return method.Method().build(network, optimizer, l2=l2, num_replicas=num_replicas)
 
@@ -112,14 +112,14 @@ def test_metrics_are_shares_of_the_loss_and_of_the_percentage_of_correct_labels(
 
 def test_descent_is_the_hand_computed_step():
     trained = bound(rate=0.5)
-    images, labels = twins.batch()
+    images, labels = textbook.batch()
     kernel, bias = (
         v.numpy().astype(np.float64) for v in trained.network.dense.variables
     )
     flat = images.reshape(6, -1).astype(np.float64)
     normal = (flat - flat.mean(0)) / np.sqrt(flat.var(0) + 1e-3)  # training mode
-    softmax = twins.softmax(normal @ kernel + bias)
-    residual = (softmax - np.eye(twins.CLASSES)[labels]) / 6
+    softmax = textbook.softmax(normal @ kernel + bias)
+    residual = (softmax - np.eye(textbook.CLASSES)[labels]) / 6
     cross_entropy = -np.log(softmax[np.arange(6), labels]).mean()
     found = trained.descend(tf.constant(images), tf.constant(labels), 0)
     penalty = L2 / 2 * (kernel**2).sum()
@@ -135,7 +135,7 @@ def test_descent_is_the_hand_computed_step():
 
 
 def test_the_shares_of_two_replicas_sum_to_what_one_computes(two_replicas):
-    images, labels = twins.batch(8)
+    images, labels = textbook.batch(8)
 
     def losses(trained, images, labels):
         logits = trained.network(images, training=False)
@@ -156,7 +156,7 @@ def test_the_shares_of_two_replicas_sum_to_what_one_computes(two_replicas):
 
 
 def test_two_replicas_descend_as_one_does(two_replicas):
-    images, labels = twins.batch(4)
+    images, labels = textbook.batch(4)
     images, labels = np.tile(images, [2, 1, 1, 1]), np.tile(labels, 2)
     alone = bound()
     alone.descend(tf.constant(images), tf.constant(labels), 0)

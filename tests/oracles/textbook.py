@@ -1,7 +1,4 @@
-"""A small network in NumPy and in TensorFlow, and NumPy twins of what attacks do.
-
-The twins are written without the suite and in float64, as its independent oracle.
-"""
+"""A small network in NumPy and in TensorFlow, and what attacks do, in NumPy."""
 
 from __future__ import annotations
 
@@ -48,6 +45,16 @@ def softmax(logits):
     """Returns the probabilities of float64 logits."""
     exp = np.exp(logits - logits.max(-1, keepdims=True))
     return exp / exp.sum(-1, keepdims=True)
+
+
+def smoothed(labels, smoothing=0.0):
+    """Returns one-hot labels of which a share is spread over all classes."""
+    return (1 - smoothing) * np.eye(CLASSES)[labels] + smoothing / CLASSES
+
+
+def cross_entropy(probabilities, targets):
+    """Returns the loss of each example."""
+    return -(targets * np.log(probabilities)).sum(-1)
 
 
 def ascended_gradient(network, images, classes, *, loss, sign):

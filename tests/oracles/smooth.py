@@ -1,6 +1,8 @@
-"""A network of two layers, and its smooth adversarial training in float64 NumPy."""
+"""Smooth adversarial training of smooth_at on a network of two layers."""
 
 from __future__ import annotations
+
+import functools
 
 import keras
 import numpy as np
@@ -8,11 +10,10 @@ import tensorflow as tf
 
 from common import attacks
 from common.models import activations, batch_norm
-from common.training import optimizers
 from smooth_at.algorithm import SmoothTraining
-from tests import linear, mixture, twins
+from tests.oracles import textbook, training
+from tests.oracles.training import NORM_EPSILON, UNIT
 
-RATE, L2, NORM_EPSILON = 0.05, 0.02, 0.01
 BATCH, HIDDEN = 6, 12
 PGD = attacks.PGD(8.0, step_size=1.0, num_steps=1, reaching=True)
 ROWS = {  # Table 1: derivatives of the attacker and of the update
@@ -31,21 +32,12 @@ class Network(keras.Model):
         self.hidden = keras.layers.Dense(HIDDEN, use_bias=False, name="hidden")
         self.norm = batch_norm.BatchNorm(epsilon=NORM_EPSILON, name="norm")
         self.activation = activations.layer(activation, name="activation")
-        self.classifier = keras.layers.Dense(twins.CLASSES, name="classifier")
+        self.classifier = keras.layers.Dense(textbook.CLASSES, name="classifier")
 
-    def call(self, images, training=False, backward="own"):
-        flat = tf.reshape(images, [-1, twins.PIXELS]) / linear.UNIT
+    def call(self, images, training=False, backward="own", seed=None):
+        flat = tf.reshape(images, [-1, textbook.PIXELS]) / UNIT
         features = self.norm(self.hidden(flat), training=training)
         return self.classifier(self.activation(features, backward=backward))
-
-
-class Recorder(linear.Recorder):
-    """A network that keeps the images of every call, and all else it was given."""
-
-    def __call__(self, images, **mode):
-        self.calls.append((images, dict(mode)))
-        mode.pop("seed", None)
-        return self.network(images, **mode)
 
 
 def row(name, attack=PGD, **changes):
@@ -54,33 +46,15 @@ def row(name, attack=PGD, **changes):
     return SmoothTraining(attack, crafting, update, **changes)
 
 
-def bound(method, activation="relu", *, num_replicas=1):
+def bound(method, activation="relu", **fields):
     """Returns the method on a network of which no two variables are alike."""
-    keras.utils.set_random_seed(0)
-    network = Network(activation)
-    network(tf.zeros([1, *twins.IMAGE]))
-    generator = np.random.default_rng(5)
-    for variable in network.variables:
-        if variable.name != "kernel":
-            low = -1.5 if variable.name == "beta" else 0.5  # ReLU cuts some off
-            variable.assign(generator.uniform(low, 1.5, variable.shape))
-    return method.build(
-        Recorder(network),
-        optimizers.Momentum(0.9, nesterov=True).build(RATE),
-        l2=L2,
-        num_replicas=num_replicas,
-    )
+    make = functools.partial(Network, activation)
+    return training.bound(method, make, nesterov=True, varied=True, **fields)
 
 
 def minibatch(seed=0):
     """Returns images, some pixels of which are 0 or 255, and labels."""
-    return mixture.minibatch(seed, BATCH)
-
-
-def values(trained):
-    """Returns the variables of a bound method's network by layer and name."""
-    variables = trained.network.network.variables
-    return {"/".join(v.path.split("/")[-2:]): v.numpy() for v in variables}
+    return training.minibatch(seed, BATCH)
 
 
 def sigmoid(x):
@@ -95,19 +69,17 @@ SLOPES = {
 }
 
 
-class Twin:
-    """The method in float64 NumPy, from the weights of a bound one."""
+class Twin(training.Twin):
+    """The method on this network."""
 
     def __init__(self, trained):
-        self.method = trained
-        self.activation = trained.network.network.activation.activation
-        self.values = {name: np.float64(v) for name, v in values(trained).items()}
-        self.velocities = {}
+        super().__init__(trained, nesterov=True)
+        self.activation = trained.network.activation.activation
 
     def passes(self, images, targets, backward, *, by_batch):
         """Returns softmax, statistics, and the gradients of weights and of images."""
         of = self.values
-        flat = images.reshape(len(images), -1) / linear.UNIT
+        flat = images.reshape(len(images), -1) / UNIT
         features = flat @ of["hidden/kernel"]
         mean, variance = of["norm/moving_mean"], of["norm/moving_variance"]
         if by_batch:
@@ -117,7 +89,7 @@ class Twin:
         inputs = of["norm/gamma"] * normed + of["norm/beta"]
         active = FUNCTIONS[self.activation](inputs)
         logits = active @ of["classifier/kernel"] + of["classifier/bias"]
-        softmax = twins.softmax(logits)
+        softmax = textbook.softmax(logits)
         residual = (softmax - targets) / len(images)
         back = residual @ of["classifier/kernel"].T
         back = back * SLOPES[self.activation, backward](inputs)
@@ -142,7 +114,7 @@ class Twin:
         length = max(attack.step_size, attack.epsilon / attack.num_steps)
         low = np.maximum(images - attack.epsilon, 0)
         high = np.minimum(images + attack.epsilon, 255)
-        targets, current = np.eye(twins.CLASSES)[labels], start
+        targets, current = textbook.smoothed(labels), start
         for _ in range(attack.num_steps):
             *_, slope = self.passes(current, targets, method.crafting, by_batch=False)
             current = np.clip(current + length * np.sign(slope), low, high)
@@ -150,21 +122,12 @@ class Twin:
 
     def update(self, adv_images, labels):
         """Returns loss and percent correct, and moves weights and statistics."""
-        smoothing = self.method.label_smoothing
-        targets = (1 - smoothing) * np.eye(twins.CLASSES)[labels]
-        targets = targets + smoothing / twins.CLASSES
+        targets = textbook.smoothed(labels, self.method.label_smoothing)
         softmax, statistics, gradients, _ = self.passes(
             adv_images, targets, self.method.update, by_batch=True
         )
-        loss = -(targets * np.log(softmax)).sum(-1).mean()
-        for name, gradient in gradients.items():
-            value = self.values[name]
-            if name.endswith("kernel"):
-                loss += L2 / 2 * (value**2).sum()
-                gradient = gradient + L2 * value
-            velocity = 0.9 * self.velocities.get(name, 0) + gradient
-            self.velocities[name] = velocity
-            self.values[name] = value - RATE * (gradient + 0.9 * velocity)
+        loss = textbook.cross_entropy(softmax, targets).mean() + self.penalty()
+        self.descend(gradients)
         for name, new in zip(("mean", "variance"), statistics, strict=True):
             key = f"norm/moving_{name}"
             self.values[key] = 0.9 * self.values[key] + 0.1 * new
