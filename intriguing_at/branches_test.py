@@ -1,7 +1,5 @@
 """Which images go through which branch of batch norm, and in which mode."""
 
-import dataclasses
-
 import keras
 import numpy as np
 import pytest
@@ -16,17 +14,6 @@ from tests.oracles import training
 
 B = AdversarialTraining(oracle.PGD, clean_share=1.0)
 CLEAN, ADVERSARIAL = norms.MIXTURE
-
-
-def test_the_attack_gets_the_images_hard_labels_and_the_seed_of_the_update():
-    spy = training.Negative(asks=True)
-    trained = oracle.bound(dataclasses.replace(B, attack=spy))
-    images, labels = training.minibatch()
-    training.step(trained, (images, labels), seed=77)
-    ((seen, at, seed),) = spy.calls
-    np.testing.assert_array_equal(seen, images)
-    np.testing.assert_array_equal(at, labels)
-    assert at.dtype == tf.int32 and seed == 77
 
 
 @pytest.mark.parametrize(

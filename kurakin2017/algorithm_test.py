@@ -50,13 +50,13 @@ class Table(keras.Model):
         return (self.call(images),)
 
 
-def example_weights(method, count, num_replicas=1):
+def example_weights(method, count):
     """The factor of every example's loss, read from one step of descent."""
     network = Table(count)
     network(tf.zeros([1, *textbook.IMAGE]))
     network.table.assign(tf.zeros([count, textbook.CLASSES]))
     optimizer = optimizers.Momentum(0.0).build(1.0)
-    trained = method.build(network, optimizer, l2=0.0, num_replicas=num_replicas)
+    trained = method.build(network, optimizer, l2=0.0, num_replicas=1)
     images, labels = training.minibatch(count=count)
     training.step(trained, (images, np.zeros_like(labels)))
     # d loss / d logit of the label is weight * (1 / oracle.K - 1) at equal logits.
@@ -91,12 +91,6 @@ def test_the_weights_sum_to_one_and_stand_in_the_ratio_lambda(k, weight):
         np.testing.assert_allclose(weights[:k], weight * weights[-1], atol=1e-7)
     else:
         np.testing.assert_allclose(weights, 1 / 32, atol=1e-7)
-
-
-def test_a_replica_gives_its_share():
-    method = dataclasses.replace(oracle.STEP_LL, delay=0, label_smoothing=0.0)
-    one = example_weights(method, 32)
-    np.testing.assert_allclose(example_weights(method, 32, 5), one / 5, atol=1e-7)
 
 
 def test_k_of_every_m_images_are_replaced_and_the_others_kept():

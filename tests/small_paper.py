@@ -10,50 +10,74 @@ import keras
 import numpy as np
 from keras import ops
 
-from common import data, recipe
-from common.models import batch_norm, layers, normalization
-from common.training import checkpoint, metrics, optimizers, schedules
+from common import attacks, data, recipe
+from common.models import activations, layers, normalization, norms
+from common.training import checkpoint, loop, metrics, optimizers, schedules
 from common.training.natural import NaturalTraining
 from free_at.algorithm import FreeTraining, PGDTraining
+from intriguing_at.algorithm import AdversarialTraining
+from kurakin2017.algorithm import MixedTraining
+from smooth_at.algorithm import SmoothTraining
 
 EPSILON = 40.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """Two convolutions; batch norm is `local`, `synchronized` or `none`."""
+    """Two convolutions, with all that a method may ask a network for.
 
-    norm: str = "local"
+    Attributes:
+      norm: a normaliser of `common.models.norms`, or None.
+      activation: by its name.
+    """
+
+    norm: Any = norms.DEFAULT
+    activation: str = "leaky_relu"
 
     def build(
         self, num_classes: int, image_size: int, channels: int = 3
     ) -> keras.Model:
-        return layers.built(_Model(self.norm, num_classes), image_size, channels)
+        return layers.built(_Model(self, num_classes), image_size, channels)
 
 
 class _Model(keras.Model):
-    def __init__(self, norm: str, num_classes: int) -> None:
+    def __init__(self, config: Network, num_classes: int) -> None:
         super().__init__(name="small_paper")
+        self.branches = config.norm.branches if config.norm else ("clean",)
         self.convolutions = [
             layers.convolution(8, 3, strides=2, name=f"conv{i}") for i in (1, 2)
         ]
         self.norms = [
-            batch_norm.BatchNorm(synchronized=norm == "synchronized", name=f"norm{i}")
+            config.norm.layer(epsilon=1e-3, name=f"norm{i}")
             for i in (1, 2)
-            if norm != "none"
+            if config.norm
+        ]
+        self.activations = [
+            activations.layer(config.activation, name=f"activation{i}") for i in (1, 2)
         ]
         self.classifier = layers.classifier(
             num_classes, scale=1.0, bias_initializer="zeros"
         )
 
-    def call(self, images: Any, training: bool = False) -> Any:
+    def call(
+        self,
+        images: Any,
+        training: Any = False,
+        branch: Any = "clean",
+        backward: str = activations.OWN,
+    ) -> Any:
         features = normalization.per_image(images)
         for index, convolution in enumerate(self.convolutions):
             features = convolution(features)
             if self.norms:
-                features = self.norms[index](features, training=training)
-            features = ops.leaky_relu(features)
+                norm = self.norms[index]
+                features = norm(features, training=training, branch=branch)
+            features = self.activations[index](features, backward=backward)
         return self.classifier(ops.mean(features, axis=(1, 2)))
+
+    def heads(self, images: Any, seed: Any = None, **mode: Any) -> tuple[Any]:
+        del seed
+        return (self(images, **mode),)
 
 
 FREE = recipe.Recipe(
@@ -67,10 +91,54 @@ FREE = recipe.Recipe(
     l2=2e-4,
     checkpoint_every=5,
 )
+NESTEROV = dataclasses.replace(FREE, optimizer=optimizers.Momentum(0.9, nesterov=True))
+MIXED = dataclasses.replace(
+    FREE,
+    method=MixedTraining(
+        *(attacks.StepLL(EPSILON), 5, 8),  # neither one nor two replicas have 5 / 8
+        delay=2,
+        label_smoothing=0.1,
+    ),
+    optimizer=optimizers.RMSProp(),
+    schedule=schedules.ExponentialDecay(rate=0.045, factor=0.94, every=3),
+    average=0.9,
+)
+PGD = attacks.PGD(
+    EPSILON, 15.0, num_steps=2, targeted="random", clean_start=0.5, reaching=True
+)
+MIXTURE = dataclasses.replace(
+    NESTEROV,
+    network=Network(norms.Batch(norms.MIXTURE)),
+    method=AdversarialTraining(PGD, clean_share=1.0),
+)
+SMOOTH = SmoothTraining(attacks.PGD(EPSILON, 10.0, num_steps=1, reaching=True))
 RECIPES = {
     "free": FREE,
     "natural": dataclasses.replace(FREE, method=NaturalTraining()),
     "pgd": dataclasses.replace(FREE, method=PGDTraining(EPSILON, 10.0, num_steps=3)),
+    "step_ll": MIXED,
+    "step_random": dataclasses.replace(
+        MIXED,
+        method=dataclasses.replace(MIXED.method, attack=attacks.StepRandom(EPSILON)),
+    ),
+    "adversarial": dataclasses.replace(NESTEROV, method=AdversarialTraining(PGD)),
+    "mixture": MIXTURE,
+    "pairing": dataclasses.replace(
+        MIXTURE,
+        method=AdversarialTraining(
+            PGD, clean_share=0.5, pairing_weight=0.5, consistent_from=3
+        ),
+    ),
+    "silu": dataclasses.replace(
+        NESTEROV, network=Network(activation="silu"), method=SMOOTH
+    ),
+    "smooth": dataclasses.replace(
+        NESTEROV,
+        network=Network(activation="relu"),
+        method=dataclasses.replace(
+            SMOOTH, crafting=activations.SMOOTH, update=activations.SMOOTH
+        ),
+    ),
 }
 PAPER = recipe.Paper(
     name="small_paper",
@@ -81,6 +149,14 @@ PAPER = recipe.Paper(
     claims=(),
     reported=pathlib.Path("reported.csv"),
 )
+
+
+def trained(
+    recipe: recipe.Recipe, run_dir: pathlib.Path, distribution: Any
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Returns what a training has saved, and [lines, 3]: step, loss and accuracy."""
+    loop.train(recipe, run_dir, distribution=distribution)
+    return saved(run_dir), np.array(logged(run_dir))
 
 
 def saved(run_dir: pathlib.Path) -> dict[str, np.ndarray]:

@@ -78,7 +78,6 @@ def bound(
     momentum: float = 0.9,
     nesterov: bool = False,
     l2: float = L2,
-    num_replicas: int = 1,
     varied: bool = False,
 ) -> Any:
     """Returns the method, bound to a network that keeps its calls.
@@ -89,7 +88,6 @@ def bound(
       momentum: of the optimizer.
       nesterov: whether the optimizer is Nesterov's.
       l2: factor of half the squared kernels.
-      num_replicas: whose share the method computes.
       varied: no two variables are alike, nor do normalisers begin as the identity.
     """
     keras.utils.set_random_seed(0)
@@ -101,7 +99,7 @@ def bound(
             low = -1.5 if variable.name == "beta" else 0.5  # ReLU cuts some off
             variable.assign(generator.uniform(low, 1.5, variable.shape))
     optimizer = optimizers.Momentum(momentum, nesterov=nesterov).build(RATE)
-    return method.build(Recorder(network), optimizer, l2=l2, num_replicas=num_replicas)
+    return method.build(Recorder(network), optimizer, l2=l2, num_replicas=1)
 
 
 def minibatch(seed: int = 0, count: int = 10) -> tuple[np.ndarray, np.ndarray]:

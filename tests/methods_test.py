@@ -1,0 +1,114 @@
+"""What every training method keeps: each contract, for each recipe of the small paper.
+
+What a method computes is tested beside it, against its oracle.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common.training import optimizers
+from tests import small_paper
+
+BATCH = small_paper.FREE.dataset.train_slice(16)
+RANDOM = {"pgd", "step_ll", "step_random", "adversarial", "mixture", "pairing"}
+RANDOM |= {"silu", "smooth"}
+CRAFTED = [n for n, r in small_paper.RECIPES.items() if hasattr(r.method, "attack")]
+each_method = pytest.mark.parametrize("name", small_paper.RECIPES)
+
+
+def bound(name: str, *, num_replicas: int = 1, **changes: Any) -> Any:
+    """Returns the method of a recipe, which crafts from the first update on."""
+    recipe = small_paper.RECIPES[name]
+    keras.utils.set_random_seed(0)
+    network = recipe.network.build(10, 8, channels=1)
+    if hasattr(recipe.method, "delay"):
+        changes["delay"] = 0
+    method = dataclasses.replace(recipe.method, **changes)
+    return method.build(
+        network, optimizers.Momentum(0.0).build(0.1), l2=0.1, num_replicas=num_replicas
+    )
+
+
+def updated(trained: Any, seed: Any = 0, train_step: Any = None) -> dict[str, Any]:
+    """Returns the metrics, the state and all variables after an update."""
+    images, labels = map(tf.constant, BATCH)
+    state = trained.initial_state(images.shape)
+    step = train_step or trained.train_step
+    metrics, state = step((images, labels), state, seed)
+    variables = {v.path: v for v in trained.network.variables}
+    found = {**metrics, **variables, "state": state if len(state) else 0.0}
+    return {key: np.asarray(value) for key, value in found.items()}
+
+
+def check_same(found: dict[str, Any], expected: dict[str, Any], atol: float) -> None:
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, atol=atol, err_msg=key)
+
+
+@each_method
+def test_a_replica_gives_its_share(name):
+    start = {v.path: v.numpy() for v in bound(name).network.variables}
+    whole, share = (updated(bound(name, num_replicas=n)) for n in (1, 5))
+    for key, value in whole.items():
+        before = start.get(key, 0.0)
+        parts = 1 if key == "state" or "moving" in key else 5
+        moved = before + parts * (share[key] - before)
+        np.testing.assert_allclose(moved, value, rtol=1e-5, atol=1e-5, err_msg=key)
+
+
+@each_method
+def test_the_seed_decides_all_that_is_random(name):
+    first, again, other = (updated(bound(name), seed) for seed in (1, 1, 2))
+    check_same(again, first, atol=0)
+    assert (float(other["loss"]) != float(first["loss"])) == (name in RANDOM)
+
+
+@each_method
+def test_a_compiled_update_is_the_eager_one(name):
+    trained = bound(name)
+    train_step = tf.function(trained.train_step)
+    found = updated(trained, tf.constant(3), train_step)
+    check_same(found, updated(bound(name), tf.constant(3)), atol=1e-5)
+    updated(trained, tf.constant(4), train_step)
+    assert train_step.experimental_get_tracing_count() == 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    """An attack that is watched: what it is given, and the weights before and after."""
+
+    attack: Any
+    variables: list[Any]
+    epsilon: Any = 8.0
+    seen: list[Any] = dataclasses.field(default_factory=list, compare=False)
+
+    def __call__(self, logits_fn: Any, images: Any, labels: Any, *, seed: Any) -> Any:
+        before = [v.numpy() for v in self.variables]
+        adv_images = self.attack(logits_fn, images, labels, seed=seed)
+        after = [v.numpy() for v in self.variables]
+        self.seen.append((images, labels, all(map(np.array_equal, before, after))))
+        return adv_images
+
+
+@pytest.mark.parametrize("name", CRAFTED)
+def test_an_attack_gets_images_and_hard_labels_and_moves_nothing(name):
+    trained = bound(name)
+    variables = trained.network.variables
+    watched = Watched(trained.attack, variables)
+    trained.__dict__["attack"] = watched
+    before = [v.numpy() for v in variables]
+    updated(trained)
+    ((images, labels, nothing_moved),) = watched.seen
+    assert nothing_moved
+    assert not any(map(np.array_equal, before, [v.numpy() for v in variables]))
+    pairs = [(image.tobytes(), label) for image, label in zip(*BATCH, strict=True)]
+    for image, label in zip(images.numpy(), labels.numpy(), strict=True):
+        assert (image.tobytes(), label) in pairs
+    assert labels.dtype == tf.int32
