@@ -4,14 +4,12 @@ import dataclasses
 import functools
 import itertools
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, data, models
+from common import attacks
 from common.models import norms
-from common.training import optimizers
 from common.training.natural import NaturalTraining
 from free_at.algorithm import FreeTraining, PGDTraining
 from tests.oracles import textbook, training
@@ -129,33 +127,6 @@ def test_delta_raises_the_loss_at_weights_that_stand_still():
     assert float(after["loss"]) > float(before["loss"])
 
 
-def test_one_replay_is_fgsm_with_a_warm_start():
-    trained = training.bound(FreeTraining(num_replays=1, epsilon=EPSILON))
-    twin = Twin(trained)
-    delta = trained.initial_state((BATCH, *textbook.IMAGE))
-    expected_delta = np.zeros((BATCH, *textbook.IMAGE))
-    for batch in minibatches(3):
-        metrics, delta = step(trained, batch, delta)
-        expected, expected_delta = twin.free_step(batch, expected_delta)
-        twin.check(metrics, expected)
-    assert np.abs(expected_delta).max() == EPSILON
-
-
-@pytest.mark.parametrize(
-    "method", [FreeTraining(epsilon=EPSILON), NaturalTraining()], ids=type
-)
-def test_nothing_is_random_in_free_and_natural_training(method):
-    results = []
-    for seed in (0, 12345):
-        trained = training.bound(method)
-        state = trained.initial_state((BATCH, *textbook.IMAGE))
-        for batch in minibatches():
-            metrics, state = step(trained, batch, state, seed)
-        results.append([float(metrics["loss"]), *map(np.asarray, trained.theta)])
-    for first, second in zip(*results, strict=True):
-        np.testing.assert_array_equal(first, second)
-
-
 def test_pgd_training_agrees_with_numpy_from_its_random_start():
     trained = training.bound(PGDTraining(EPSILON, step_size=2.0, num_steps=7))
     twin = Twin(trained)
@@ -194,50 +165,6 @@ def test_pgd_training_crafts_in_inference_mode_and_trains_in_training_mode():
     mean = trained.network.norm.non_trainable_variables[0]
     seen = np.asarray(trained.network.calls[-1][0]).reshape(BATCH, -1) / training.UNIT
     np.testing.assert_allclose(mean, 0.1 * seen.mean(0), atol=1e-5)
-
-
-def test_seeds_of_pgd_training_differ_in_their_starts():
-    starts = []
-    for seed in (1, 2, 1):
-        trained = training.bound(PGDTraining(EPSILON, step_size=2.0, num_steps=1))
-        step(trained, minibatches()[0], (), seed)
-        starts.append(np.asarray(trained.network.calls[0][0]))
-    np.testing.assert_array_equal(starts[0], starts[2])
-    assert np.abs(starts[0] - starts[1]).mean() > 1.0
-
-
-def test_a_compiled_step_of_a_real_network_is_the_eager_one():
-    images, labels = data.Digits().train_slice(8)
-    results = []
-    for compile_it in (False, True):
-        keras.utils.set_random_seed(0)
-        network = models.WideResNet(depth=8, width=1).build(10, 8, channels=1)
-        trained = FreeTraining(epsilon=40.0).build(
-            network, optimizers.Momentum().build(0.1), l2=2e-4, num_replicas=1
-        )
-        run = tf.function(trained.train_step) if compile_it else trained.train_step
-        delta = trained.initial_state(images.shape)
-        metrics, delta = run((tf.constant(images), tf.constant(labels)), delta, 0)
-        results.append([metrics["loss"], *trained.theta])
-    for eager, compiled in zip(*results, strict=True):
-        np.testing.assert_allclose(eager, compiled, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: FreeTraining(num_replays=0), "num_replays=0"),
-        (lambda: FreeTraining(num_replays=-8), "num_replays=-8"),
-        (lambda: FreeTraining(epsilon=8 / 255), "epsilon=0.03"),
-        (lambda: FreeTraining(epsilon=0.0), r"epsilon=0\.0"),
-        (lambda: PGDTraining(epsilon=300.0), r"epsilon=300\.0"),
-        (lambda: PGDTraining(step_size=0.0), r"step_size=0\.0"),
-        (lambda: PGDTraining(num_steps=0), "num_steps=0"),
-    ],
-)
-def test_values_out_of_range_are_refused_when_built(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()
 
 
 def test_the_loop_is_told_of_replays_and_of_attack_passes():

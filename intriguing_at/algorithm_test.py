@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import backend
-from common.attacks import losses
 from common.models import norms
 from common.training import subsets
 from intriguing_at.algorithm import AdversarialTraining
@@ -18,19 +16,22 @@ A = AdversarialTraining(oracle.PGD)
 B = AdversarialTraining(oracle.PGD, clean_share=1.0)
 ALP = AdversarialTraining(oracle.PGD, clean_share=1.0, pairing_weight=0.5)
 CLEAN, ADVERSARIAL = norms.MIXTURE
+STRATEGIES = (
+    {},
+    {"label_smoothing": 0.0},
+    {"clean_share": 0.2},
+    {"clean_share": 0.4, "clean_weight": 0.3},
+    {"clean_share": 1.0},
+    {"clean_share": 1.0, "pairing_weight": 0.5},
+)
+ALL = {"clean_share": 0.5, "clean_weight": 2.0, "pairing_weight": 0.7}
 
 
-@pytest.mark.parametrize("norm", oracle.BRANCHED)
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "norm"),
     [
-        {},
-        {"label_smoothing": 0.0},
-        {"clean_share": 0.2},
-        {"clean_share": 0.4, "clean_weight": 0.3},
-        {"clean_share": 0.5, "clean_weight": 2.0, "pairing_weight": 0.7},
-        {"clean_share": 1.0},
-        {"clean_share": 1.0, "pairing_weight": 0.5},
+        *((changes, "mixture") for changes in STRATEGIES),
+        *((ALL, norm) for norm in oracle.BRANCHED),
     ],
     ids=str,
 )
@@ -43,65 +44,39 @@ def test_three_updates_agree_with_numpy(changes, norm):
         twin.check(metrics, twin.update(*batch))
 
 
-def check_same(trained, other, **tolerance):
-    expected = training.values(other)
-    for name, value in training.values(trained).items():
-        np.testing.assert_allclose(value, expected[name], err_msg=name, **tolerance)
-
-
-def by_hand(trained, *parts):
-    """Descends the mean loss of images that go through a branch each."""
-
-    def loss():
-        example_losses = [
-            losses.smoothed_cross_entropy(
-                labels, trained.network(images, training=True, branch=branch), 0.1
-            )
-            for branch, images, labels in parts
-        ]
-        return tf.reduce_mean(tf.concat(example_losses, 0)) + trained.l2_penalty()
-
-    _, gradients = backend.value_and_gradients(loss, trained.theta)
-    trained.optimizer.apply(gradients, trained.theta)
-
-
-@pytest.mark.parametrize("clean_share", [0.0, 0.4, 1.0])
-def test_mixture_is_descent_on_each_kind_through_its_branch(clean_share):
-    method = AdversarialTraining(oracle.PGD, clean_share)
-    trained, plain = oracle.bound(method), oracle.bound(method)
-    kept = list(oracle.KEPT[clean_share])
-    for seed in range(2):
-        images, labels = training.minibatch(seed)
-        training.step(trained, (images, labels))
-        adv_images = trained.network.calls[-1][0][: oracle.BATCH]
-        clean = [(CLEAN, images[kept], labels[kept])] if kept else []
-        by_hand(plain, (ADVERSARIAL, adv_images, labels), *clean)
-        check_same(trained, plain, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("clean_share", [0.0, 1.0])
-def test_one_branch_is_plain_descent_on_the_mixture(clean_share):
-    method = AdversarialTraining(oracle.PGD, clean_share)
-    trained, plain = oracle.bound(method, "batch"), oracle.bound(method, "batch")
+@pytest.mark.parametrize(
+    ("clean_share", "norm", "branch"),
+    [
+        *((share, "mixture", ADVERSARIAL) for share in (0.0, 0.2, 1.0)),
+        *((0.2, norm, CLEAN) for norm in ("batch", "none", "group")),
+    ],
+)
+def test_crafting_is_in_inference_mode_and_the_update_is_one_pass(
+    clean_share, norm, branch
+):
+    method = AdversarialTraining(training.Negative(asks=True), clean_share)
+    trained = oracle.bound(method, norm)
     images, labels = training.minibatch()
-    metrics = training.step(trained, (images, labels))
-    mixed = trained.network.calls[-1][0]
-    mixed_labels = np.resize(labels, len(mixed))
-    expected = plain.descend(mixed, mixed_labels, 0, label_smoothing=0.1)
-    assert float(metrics["loss"]) == float(expected["loss"])
-    check_same(trained, plain, rtol=0)
+    training.step(trained, (images, labels))
+    crafting, update = trained.network.calls
+    assert crafting[1] == {"training": False, "branch": branch}
+    kept = list(oracle.KEPT[clean_share])
+    np.testing.assert_array_equal(
+        update[0], np.concatenate([255.0 - images, images[kept]])
+    )
+    parts = ((branch, 10), (CLEAN, len(kept)))
+    assert update[1] == {"training": True, "branch": parts if kept else branch}
 
 
-def test_clean_images_without_weight_still_move_their_statistics():
-    trained = oracle.bound(dataclasses.replace(B, clean_weight=0.0))
-    other = oracle.bound(A)
-    before = training.values(trained)
+@pytest.mark.parametrize("norm", ["batch", "mixture"])
+def test_every_step_of_an_iterated_attack_goes_through_the_adversarial_branch(norm):
+    trained = oracle.bound(B, norm)
     training.step(trained, training.minibatch())
-    training.step(other, training.minibatch())
-    for name, value in training.values(other).items():
-        if not (CLEAN in name and "moving" in name):
-            np.testing.assert_allclose(training.values(trained)[name], value, atol=1e-6)
-    assert training.changed(trained, before) > {f"norm/moving_mean_{CLEAN}"}
+    *crafting, _ = trained.network.calls
+    assert len(crafting) == oracle.PGD.num_steps
+    branch = trained.network.branches[-1]
+    for _, mode in crafting:
+        assert mode == {"training": False, "branch": branch}
 
 
 @pytest.mark.parametrize("clean_share", [0.2, 0.4, 0.5, 1.0])
@@ -133,19 +108,6 @@ def test_the_clean_images_are_spread_evenly(count, share, kept):
     np.testing.assert_array_equal(seen, images[list(kept)])
     chosen = subsets.evenly(count, len(kept), count)
     np.testing.assert_array_equal(np.flatnonzero(chosen), kept)
-
-
-def test_a_replica_gives_its_share():
-    found = []
-    for num_replicas in (1, 5):
-        trained = oracle.bound(ALP, momentum=0.0, num_replicas=num_replicas)
-        before = training.values(trained)
-        metrics = training.step(trained, training.minibatch())
-        after = training.values(trained)
-        moved = [before[n] - after[n] for n in before if "moving" not in n]
-        found.append([metrics["loss"], metrics["accuracy"], *moved])
-    for whole, share in zip(*found, strict=True):
-        np.testing.assert_allclose(share, np.asarray(whole) / 5, atol=1e-6)
 
 
 @pytest.mark.parametrize("norm", ["batch", "mixture", "shared_affine"])

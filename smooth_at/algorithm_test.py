@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, backend
-from common.models import activations
+from common import attacks
 from smooth_at.algorithm import SmoothTraining
 from tests.oracles import smooth as oracle
 from tests.oracles import textbook, training
@@ -146,16 +145,6 @@ def test_the_updates_derivative_changes_what_is_below_the_activation():
     assert not differ(found["update"], found["both"])
     below = {"hidden/kernel", "norm/gamma", "norm/beta"}
     assert differ(found["none"], found["both"]) == below
-
-
-def test_the_smooth_derivative_is_that_of_parametric_softplus_at_10():
-    points = np.linspace(-1.5, 1.5, 31, dtype=np.float32)
-    layer = activations.layer("relu", name="activation")
-    outputs, slopes = backend.value_and_gradients(
-        lambda x: tf.reduce_sum(layer(x, backward="smooth")), tf.constant(points)
-    )
-    np.testing.assert_allclose(outputs, points[points > 0].sum(), rtol=1e-6)
-    np.testing.assert_allclose(slopes, 1 / (1 + np.exp(-10.0 * points)), rtol=1e-5)
 
 
 def test_a_compiled_update_keeps_the_two_derivatives_apart():
