@@ -104,24 +104,28 @@ def test_the_penalty_is_counted_once(tmp_path, two_replicas):
 
 
 @pytest.mark.parametrize("norm", [models.norms.DEFAULT, SYNCHRONIZED], ids=str)
-def test_every_replica_holds_the_same_variables(norm, two_replicas):
-    recipe = dataclasses.replace(small_paper.FREE, network=small_paper.Network(norm))
+def test_every_replica_holds_the_same_variables_and_averages(norm, two_replicas):
+    recipe = dataclasses.replace(small_paper.MIXED, network=small_paper.Network(norm))
     built = learner.build(recipe, two_replicas, "float32")
-    initial = [v.numpy() for v in built.network.non_trainable_variables]
+    variables = [*built.network.non_trainable_variables, *built.average.variables]
+    initial = [v.numpy() for v in variables]
     batches = strategy.distribute_batches(
         two_replicas,
         lambda shard, replicas: recipe.dataset.train_batches(
             batch_size=16, seed=0, shard=shard, replicas=replicas
         ),
     )
-    update = tensorflow_engine.compile_update(built.method, two_replicas, 0)
+    update = tensorflow_engine.compile_update(
+        built.method, two_replicas, 0, built.average
+    )
     for step in range(3):
         _, built.state = update(next(batches), built.state, tf.constant(step, tf.int64))
-    for variable in built.variables:
+    assert update.experimental_get_tracing_count() == 1
+    for variable in (*built.variables, *variables):
         first, second = two_replicas.experimental_local_results(variable.value)
         np.testing.assert_array_equal(first, second, err_msg=variable.path)
-    moved = [v.numpy() for v in built.network.non_trainable_variables]
-    assert len(moved) == 4
+    moved = [v.numpy() for v in variables]
+    assert len(moved) == 4 + 12
     assert not any(map(np.array_equal, initial, moved))
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from common import data
 from common import recipe as recipes
-from common.engine import strategy, tensorflow_engine
+from common.engine import strategy
 from common.models import batch_norm, layers
 from common.training import (
     Method,
@@ -27,24 +27,17 @@ from common.training import (
 
 @dataclasses.dataclass(frozen=True)
 class Small:
-    """Weights, moving statistics and an integer; linear between the batch norms.
-
-    Without a kink, since there an image may fall on one side with one replica and on
-    the other with two.
-    """
-
-    synchronized: bool = True
+    """Weights, moving statistics and an integer."""
 
     def build(self, num_classes, image_size, channels=3):
-        network = _Small(self.synchronized, num_classes)
-        return layers.built(network, image_size, channels)
+        return layers.built(_Small(num_classes), image_size, channels)
 
 
 class _Small(keras.Model):
-    def __init__(self, synchronized, num_classes):
+    def __init__(self, num_classes):
         super().__init__(name="small")
         self.dense = keras.layers.Dense(8, name="dense")
-        self.norm = batch_norm.BatchNorm(synchronized=synchronized, name="norm")
+        self.norm = batch_norm.BatchNorm(name="norm")
         self.classifier = keras.layers.Dense(num_classes, name="classifier")
         self.count = self.add_weight(
             shape=(), dtype="int64", name="count", trainable=False
@@ -224,37 +217,6 @@ def test_the_average_changes_nothing_else(whole, tmp_path):
         for run_dir in (tmp_path, whole)
     ]
     assert counts[0] == counts[1]
-
-
-def test_two_replicas_average_what_one_does(whole, tmp_path, two_replicas):
-    train(RECIPE, tmp_path, two_replicas)
-    one, two = saved(whole, 6), saved(tmp_path, 6)
-    assert one.keys() == two.keys()
-    for name, array in one.items():
-        np.testing.assert_allclose(two[name], array, atol=2e-6, err_msg=name)
-
-
-def test_every_replica_holds_the_same_averages(two_replicas):
-    """With batch norm of each replica's own batch, whose statistics are averaged."""
-    recipe = dataclasses.replace(RECIPE, network=Small(synchronized=False))
-    built = learner.build(recipe, two_replicas, "float32")
-    initial = [v.numpy() for v in built.average.variables]
-    batches = strategy.distribute_batches(
-        two_replicas,
-        lambda shard, replicas: recipe.dataset.train_batches(
-            batch_size=32, seed=0, shard=shard, replicas=replicas
-        ),
-    )
-    update = tensorflow_engine.compile_update(
-        built.method, two_replicas, 0, built.average
-    )
-    for step in range(2):
-        _, built.state = update(next(batches), built.state, tf.constant(step, tf.int64))
-    assert update.experimental_get_tracing_count() == 1
-    for variable, before in zip(built.average.variables, initial, strict=True):
-        first, second = two_replicas.experimental_local_results(variable.value)
-        np.testing.assert_array_equal(first, second, err_msg=variable.path)
-        assert not np.array_equal(first, before) or not before.any(), variable.path
 
 
 def test_a_network_is_evaluated_with_its_averages(whole):

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -147,24 +146,10 @@ def test_the_alarm_is_logged_where_robustness_collapses(
     assert "PGD accuracy fell to 3.0 % after 45.0 %" in alarm["message"]
 
 
-def test_a_batch_that_does_not_divide_is_refused(bare, tmp_path, two_replicas):
-    recipe = dataclasses.replace(bare, batch_size=31)
-    with pytest.raises(ValueError, match="batch_size=31, replicas=2"):
-        train(recipe, tmp_path, distribution=two_replicas)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_an_unknown_precision_names_the_nearest(bare, tmp_path):
     message = r"--precision. Received: bfloat16. Nearest: mixed_bfloat16"
     with pytest.raises(ValueError, match=message):
         train(bare, tmp_path, precision="bfloat16")
-
-
-def test_another_recipe_in_the_folder_is_refused(bare, tmp_path):
-    recipe = dataclasses.replace(bare, num_steps=1)
-    train(recipe, tmp_path)
-    with pytest.raises(errors.RunError, match=r"recipe\.l2: 0\.0002 != 0\.1"):
-        train(dataclasses.replace(recipe, l2=0.1), tmp_path)
 
 
 def test_mixed_bfloat16_computes_in_bfloat16_and_keeps_float32_weights(wide, tmp_path):
@@ -197,46 +182,17 @@ def test_the_update_is_traced_once(wide):
 
 
 @dataclasses.dataclass(frozen=True)
-class Unsuitable(data.Digits):
-    """Digits with a mistake."""
-
-    mistake: str = ""
+class Scaled(data.Digits):
+    """Digits between 0 and 1."""
 
     def arrays(self, split, data_dir):
         images, labels = super().arrays(split, data_dir)
-        if self.mistake == "scale":
-            return images / np.float32(255), labels
-        if self.mistake == "centre":
-            return images - np.float32(128), labels
-        return images, labels + 1
+        return images / np.float32(255), labels
 
 
-class Softmax(models.WideResNet):
-    """A network with the softmax left in."""
-
-    def build(self, num_classes, image_size, channels=3):
-        network = super().build(num_classes, image_size, channels)
-        answer = network.call
-        network.call = lambda *args, **kwargs: keras.ops.softmax(
-            answer(*args, **kwargs)
-        )
-        return network
-
-
-@pytest.mark.parametrize(
-    ("part", "value", "message"),
-    [
-        ("dataset", Unsuitable("scale"), r"look like \[0, 1\].*Multiply them by 255"),
-        ("dataset", Unsuitable("centre"), "Received: min=-128"),
-        ("dataset", Unsuitable("labels"), "Received: label=10, num_classes=10"),
-        ("network", Softmax(depth=8, width=1), "Take the softmax off"),
-    ],
-)
-def test_what_does_not_fit_is_refused_before_the_first_update(
-    bare, tmp_path, spied, part, value, message
-):
-    with pytest.raises(ValueError, match=message):
-        train(dataclasses.replace(bare, **{part: value}), tmp_path)
+def test_what_does_not_fit_is_refused_before_the_first_update(bare, tmp_path, spied):
+    with pytest.raises(ValueError, match=r"look like \[0, 1\].*Multiply them by 255"):
+        train(dataclasses.replace(bare, dataset=Scaled()), tmp_path)
     assert spied == []
 
 

@@ -35,16 +35,6 @@ def bound(*, rate=0.1, l2=L2, num_replicas=1):
     return method.Method().build(network, optimizer, l2=l2, num_replicas=num_replicas)
 
 
-def replica_batches(images, labels, strategy):
-    """Returns the halves of a batch as the values of two replicas."""
-    halves = [(images[:4], labels[:4]), (images[4:], labels[4:])]
-    return strategy.experimental_distribute_values_from_function(
-        lambda context: tuple(
-            tf.constant(x) for x in halves[context.replica_id_in_sync_group]
-        )
-    )
-
-
 def test_build_binds_a_copy_and_leaves_the_value_alone():
     value = method.Method()
     network, optimizer = bound().network, optimizers.Momentum().build(0.1)
@@ -132,38 +122,3 @@ def test_descent_is_the_hand_computed_step():
     np.testing.assert_allclose(new_bias, bias - 0.5 * residual.sum(0), atol=1e-5)
     moving_mean = trained.network.norm.non_trainable_variables[0]
     np.testing.assert_allclose(moving_mean, 0.1 * flat.mean(0), rtol=1e-5)
-
-
-def test_the_shares_of_two_replicas_sum_to_what_one_computes(two_replicas):
-    images, labels = textbook.batch(8)
-
-    def losses(trained, images, labels):
-        logits = trained.network(images, training=False)
-        values = keras.ops.sparse_categorical_crossentropy(
-            labels, logits, from_logits=True
-        )
-        loss = trained.mean(values) + trained.l2_penalty()
-        return trained.metrics(loss, logits, labels)
-
-    alone = losses(bound(), tf.constant(images), tf.constant(labels))
-    with two_replicas.scope():
-        trained = bound(num_replicas=2)
-    batch = replica_batches(images, labels, two_replicas)
-    shares = two_replicas.run(losses, args=(trained, *batch))
-    for name, share in shares.items():
-        total = two_replicas.reduce("SUM", share, axis=None)
-        assert float(total) == pytest.approx(float(alone[name]), rel=1e-5)
-
-
-def test_two_replicas_descend_as_one_does(two_replicas):
-    images, labels = textbook.batch(4)
-    images, labels = np.tile(images, [2, 1, 1, 1]), np.tile(labels, 2)
-    alone = bound()
-    alone.descend(tf.constant(images), tf.constant(labels), 0)
-    with two_replicas.scope():
-        shared = bound(num_replicas=2)
-    # Equal halves, so that batch norm sees the same statistics on each replica.
-    batch = replica_batches(images, labels, two_replicas)
-    tf.function(lambda b: two_replicas.run(shared.descend, args=(*b, 0)))(batch)
-    for one, two in zip(alone.theta, shared.theta, strict=True):
-        np.testing.assert_allclose(two.numpy(), one.numpy(), atol=1e-6)

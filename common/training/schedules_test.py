@@ -15,22 +15,16 @@ from tests.parts import PARTS
 PAPER = schedules.PiecewiseConstant((40_000, 60_000), (0.1, 0.01, 0.001))
 
 
-@pytest.mark.parametrize(
-    ("update", "rate"),  # updates counted from 0: update 39,999 is the 40,000th
-    [
-        (0, 0.1),
-        (39_999, 0.1),
-        (40_000, 0.01),
-        (40_001, 0.01),
-        (59_999, 0.01),
-        (60_000, 0.001),
-        (79_999, 0.001),
-    ],
-)
-def test_the_rate_drops_at_the_boundary_itself(update, rate):
-    schedule = PAPER.build()
-    for step in (update, tf.constant(update, tf.int64), tf.Variable(update)):
-        assert float(schedule(step)) == pytest.approx(rate)
+def check_rates(schedule, expected, rel=1e-6):
+    """Compares the rates at updates, counted from 0, of each kind of counter."""
+    for update, rate in expected.items():
+        for step in (update, tf.constant(update, tf.int64), tf.Variable(update)):
+            assert float(schedule(step)) == pytest.approx(rate, rel=rel), update
+
+
+def test_the_rate_drops_at_the_boundary_itself():
+    expected = {0: 0.1, 39_999: 0.1, 40_000: 0.01, 59_999: 0.01, 60_000: 0.001}
+    check_rates(PAPER.build(), expected)
 
 
 def test_an_optimizer_applies_each_rate_as_often_as_the_schedule_says():
@@ -62,22 +56,11 @@ def test_bad_arguments_are_refused_when_built(boundaries, values, message):
         schedules.PiecewiseConstant(boundaries, values)
 
 
-@pytest.mark.parametrize(
-    ("update", "rate"),
-    [
-        (0, 0.045),
-        (1_600, 0.045),
-        (1_601, 0.045 * 0.94),
-        (1_602, 0.045 * 0.94),
-        (3_201, 0.045 * 0.94),
-        (3_202, 0.045 * 0.94**2),
-        (149_999, 0.045 * 0.94**93),
-    ],
-)
-def test_the_rate_decays_in_stairs_at_the_boundary_itself(update, rate):
+def test_the_rate_decays_in_stairs_at_the_boundary_itself():
+    drops = {0: 0, 1_600: 0, 1_601: 1, 3_201: 1, 3_202: 2, 149_999: 93}
     schedule = schedules.ExponentialDecay(0.045, 0.94, every=1_601).build()
-    for step in (update, tf.constant(update, tf.int64), tf.Variable(update)):
-        assert float(schedule(step)) == pytest.approx(rate, rel=1e-5)
+    expected = {update: 0.045 * 0.94**count for update, count in drops.items()}
+    check_rates(schedule, expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("every", [1, 3, 49, 800, 1_601])
@@ -114,27 +97,10 @@ LARGE = schedules.Warmup(
 )
 
 
-@pytest.mark.parametrize(
-    ("update", "rate"),
-    [
-        (0, 0.1),
-        (1, 0.1 + 1.5 / 1_565),
-        (313, 0.4),
-        (626, 0.7),
-        (1_564, 1.6 - 1.5 / 1_565),
-        (1_565, 1.6),
-        (1_566, 1.6),
-        (10_954, 1.6),
-        (10_955, 0.16),
-        (21_909, 0.16),
-        (21_910, 0.016),
-        (34_429, 0.016),
-    ],
-)
-def test_the_rate_warms_up_in_a_line_and_then_is_the_schedules(update, rate):
-    schedule = LARGE.build()
-    for step in (update, tf.constant(update, tf.int64), tf.Variable(update)):
-        assert float(schedule(step)) == pytest.approx(rate, rel=1e-6)
+def test_the_rate_warms_up_in_a_line_and_then_is_the_schedules():
+    line = {n: 0.1 + 1.5 * n / 1_565 for n in (0, 1, 313, 626, 1_564)}
+    rest = {1_565: 1.6, 10_954: 1.6, 10_955: 0.16, 21_909: 0.16, 21_910: 0.016}
+    check_rates(LARGE.build(), line | rest)
 
 
 @pytest.mark.parametrize("num_steps", [1, 7, 1_565, 200_180])
