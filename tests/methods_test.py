@@ -82,33 +82,34 @@ def test_a_compiled_update_is_the_eager_one(name):
 
 @dataclasses.dataclass(frozen=True)
 class Watched:
-    """An attack that is watched: what it is given, and the weights before and after."""
+    """An attack that is watched: what it is given, and whether weights stay."""
 
     attack: Any
     variables: list[Any]
-    epsilon: Any = 8.0
+    epsilon: Any = small_paper.EPSILON
     seen: list[Any] = dataclasses.field(default_factory=list, compare=False)
 
     def __call__(self, logits_fn: Any, images: Any, labels: Any, *, seed: Any) -> Any:
         before = [v.numpy() for v in self.variables]
         adv_images = self.attack(logits_fn, images, labels, seed=seed)
         after = [v.numpy() for v in self.variables]
-        self.seen.append((images, labels, all(map(np.array_equal, before, after))))
+        assert all(map(np.array_equal, before, after))
+        self.seen.append((images.numpy(), labels.numpy(), int(seed)))
         return adv_images
 
 
 @pytest.mark.parametrize("name", CRAFTED)
-def test_an_attack_gets_images_and_hard_labels_and_moves_nothing(name):
+def test_an_attack_gets_images_hard_labels_and_a_seed_and_moves_nothing(name):
     trained = bound(name)
     variables = trained.network.variables
     watched = Watched(trained.attack, variables)
     trained.__dict__["attack"] = watched
     before = [v.numpy() for v in variables]
-    updated(trained)
-    ((images, labels, nothing_moved),) = watched.seen
-    assert nothing_moved
+    for seed in (1, 2):
+        updated(trained, seed)
     assert not any(map(np.array_equal, before, [v.numpy() for v in variables]))
+    (images, labels, first), (*_, second) = watched.seen
+    assert first != second and labels.dtype == np.int32
     pairs = [(image.tobytes(), label) for image, label in zip(*BATCH, strict=True)]
-    for image, label in zip(images.numpy(), labels.numpy(), strict=True):
+    for image, label in zip(images, labels, strict=True):
         assert (image.tobytes(), label) in pairs
-    assert labels.dtype == tf.int32
