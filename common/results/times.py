@@ -7,28 +7,26 @@ from typing import Any
 
 from common.results import measured
 
-NATURAL = ("natural", "baseline")  # last word of the names of natural trainings
-
 
 def ratio(run: measured.Run, runs: Mapping[str, measured.Run]) -> float | None:
     """Returns training minutes over those of natural training of the same network.
 
-    That is the run `PREFIX_natural`, `PREFIX_baseline`, or either without a prefix,
-    with the longest prefix that begins this run's name, on the same data and for as
+    That is the first run that trains on clean images alone, on the same data and for as
     many updates; None if there is none, or either has no time.
     """
-    prefixes = {
-        name.removesuffix(word): natural
-        for name, natural in runs.items()
-        for word in NATURAL
-        if name.endswith(word)
-    }
-    for prefix in sorted(prefixes, key=len, reverse=True):
-        natural = prefixes[prefix]
-        if run.name.startswith(prefix) and _work(natural) == _work(run):
+    for natural in runs.values():
+        if _is_natural(natural) and _work(natural) == _work(run):
             minutes, base = run.training_minutes, natural.training_minutes
             return minutes / base if minutes is not None and base else None
     return None
+
+
+def _is_natural(run: measured.Run) -> bool:
+    """Whether the method of the run's recipe sees no adversarial image."""
+    method = (run.manifest.get("recipe") or {}).get("method") or {}
+    return method.get("type") == "NaturalTraining" or (
+        method.get("num_adversarial") == 0  # of mixed training
+    )
 
 
 def _work(run: measured.Run) -> list[Any]:

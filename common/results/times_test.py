@@ -4,55 +4,61 @@ import pytest
 
 from common.results import measured, times
 
-
-def ratios(tmp_path):
-    runs = measured.find(tmp_path / "runs", "fake", "paper")
-    return {name: times.ratio(run, runs) for name, run in runs.items()}
+NATURAL, FREE = {"type": "NaturalTraining"}, {"type": "FreeTraining"}
 
 
-def test_time_is_divided_by_natural_training_on_the_same_data(tmp_path, write_run):
-    for name, minutes in (
-        ("a_natural", 10.0),
-        ("a_free", 15.0),
-        ("b_natural", 50.0),
-        ("b_free", 25.0),
-        ("c_free", 1.0),
-    ):
-        write_run(name, {}, minutes=minutes)
-    assert ratios(tmp_path) == {
-        "a_natural": 1.0,
-        "a_free": 1.5,
-        "b_natural": 1.0,
-        "b_free": 0.5,
-        "c_free": None,
+@pytest.fixture
+def ratios(tmp_path, write_run):
+    """Returns a function: recipe and minutes of each run -> the ratio of each."""
+
+    def found(**runs):
+        for name, (recipe, minutes) in runs.items():
+            write_run(name, {}, recipe=recipe, minutes=minutes)
+        written = measured.find(tmp_path / "runs", "fake", "paper")
+        return {name: times.ratio(run, written) for name, run in written.items()}
+
+    return found
+
+
+def recipe(method, network="a", **fields):
+    return {"method": method, "network": network, **fields}
+
+
+def test_time_is_divided_by_natural_training_of_the_same_network(ratios):
+    assert ratios(
+        clean=(recipe(NATURAL), 10.0),
+        free=(recipe(FREE), 15.0),
+        other_clean=(recipe(NATURAL, "b"), 50.0),
+        other_free=(recipe(FREE, "b"), 25.0),
+        alone=(recipe(FREE, "c"), 1.0),
+    ) == {
+        "clean": 1.0,
+        "free": 1.5,
+        "other_clean": 1.0,
+        "other_free": 0.5,
+        "alone": None,
     }
 
 
-def test_the_longest_prefix_counts_and_a_baseline_is_natural(tmp_path, write_run):
-    for name, minutes in (
-        ("baseline", 10.0),
-        ("wide_baseline", 20.0),
-        ("step_ll", 15.0),
-        ("wide_step_ll", 50.0),
-    ):
-        write_run(name, {}, minutes=minutes)
-    assert ratios(tmp_path) == {
-        "baseline": 1.0,
-        "wide_baseline": 1.0,
-        "step_ll": 1.5,
-        "wide_step_ll": 2.5,
-    }
+def test_mixed_training_without_adversarial_images_is_natural(ratios):
+    mixed = {"type": "MixedTraining", "num_adversarial": 16}
+    found = ratios(
+        step_ll=(recipe(mixed), 15.0),
+        k_0=(recipe({**mixed, "num_adversarial": 0}), 10.0),
+    )
+    assert found == {"step_ll": 1.5, "k_0": 1.0}
 
 
 @pytest.mark.parametrize("field", ["dataset", "network", "batch_size", "num_steps"])
-def test_another_network_or_length_has_no_ratio(tmp_path, write_run, field):
-    write_run("natural", {}, recipe={"num_steps": 10, "l2": 0.0})
-    write_run("same", {}, recipe={"num_steps": 10, "l2": 1.0})
-    write_run("other", {}, recipe={"num_steps": 10, field: 20})
-    assert ratios(tmp_path) == {"natural": 1.0, "same": 1.0, "other": None}
+def test_another_network_or_length_has_no_ratio(ratios, field):
+    found = ratios(
+        clean=(recipe(NATURAL, num_steps=10), 1.0),
+        same=(recipe(FREE, num_steps=10, l2=1.0), 1.0),
+        other=({**recipe(FREE, num_steps=10), field: 20}, 1.0),
+    )
+    assert found == {"clean": 1.0, "same": 1.0, "other": None}
 
 
-def test_an_unfinished_training_has_no_ratio(tmp_path, write_run):
-    write_run("natural", {})
-    write_run("free", {}, minutes=None)
-    assert ratios(tmp_path) == {"natural": 1.0, "free": None}
+def test_an_unfinished_training_has_no_ratio(ratios):
+    found = ratios(clean=(recipe(NATURAL), 1.0), free=(recipe(FREE), None))
+    assert found == {"clean": 1.0, "free": None}
