@@ -1,4 +1,4 @@
-"""A paper that trains in seconds, for the tests of distribution and of restarts."""
+"""A paper that trains in seconds, with a recipe for every training method."""
 
 from __future__ import annotations
 
