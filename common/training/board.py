@@ -16,7 +16,10 @@ class Board:
     """TensorBoard's events in a folder."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Opens a file of events in place of those there, which hold undone updates."""
+        """Opens a new file of events and removes the files that are there.
+
+        They may hold updates after the newest checkpoint, which are done again now.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob(f"{_NAME}*"):
             path.unlink()

@@ -62,8 +62,9 @@ def _shape(count: int, data: Any) -> tuple[int, ...]:
 def _timed(network: keras.Model, data: Any, batch_size: int) -> tuple[int, float]:
     """Returns how many images were timed together, and the seconds of their pass.
 
-    Small batches leave a machine idle, so as many as an update has are wanted. A few go
-    first, and say how many take no longer than `LONGEST_PASS`.
+    Small batches leave a machine idle, so it would be best to time as many images as an
+    update has. A few are timed first. Their seconds say how many images can be timed
+    without a pass that takes longer than `LONGEST_PASS`.
 
     Raises:
       RunError: a few are too many for the memory.

@@ -221,7 +221,7 @@ def _from_keras(path: pathlib.Path, wanted: Mapping[str, Any]) -> _Found:
 
 
 def _number(layer: keras.layers.Layer) -> int:
-    """Returns the number that Keras counts layers of a kind with: conv2d is its 0."""
+    """Returns the number at the end of a layer's name: 0 for conv2d, 1 for conv2d_1."""
     number = layer.name.rpartition("_")[2]
     return int(number) if number.isdigit() else 0
 

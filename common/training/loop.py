@@ -121,7 +121,10 @@ class _Run:
             self._do_what_is_due()
 
     def _note(self) -> None:
-        """Writes what the run is, now that its data are there, and where it goes on."""
+        """Writes what the run is and, if it continues, from which step and where.
+
+        The data have been read by now, so a run without data leaves no record.
+        """
         step, place = self.learner.step, _place(self.learner.distribution)
         where = f"{engine.NAME} on {place['hardware']}"
         print(f"{where}, {self.record['precision']}", flush=True)

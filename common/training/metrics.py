@@ -72,12 +72,15 @@ class Meter:
         self._timed, self._since = 0, time.perf_counter()
 
     def add(self, step: int, metrics: dict[str, Any]) -> None:
-        """Keeps the metrics of the update that ended at `step`, unread."""
+        """Keeps the metrics of the update that ended at `step`.
+
+        They are not read yet, since that would wait for the device.
+        """
         self._pending.append((step, metrics))
         self._timed += 1
 
     def restart_clock(self) -> None:
-        """Leaves what was done since the last update out of the seconds per step."""
+        """Starts timing anew: what was done since the last update does not count."""
         self._timed, self._since = 0, time.perf_counter()
 
     def flush(self) -> dict[str, float]:
@@ -126,12 +129,12 @@ def _numbers(kind: str, **values: Any) -> dict[str, float]:
 
 
 def training_minutes(path: pathlib.Path, num_steps: int) -> float | None:
-    """Returns the seconds per update of an undisturbed tenth of the run, in minutes.
+    """Returns the minutes that the updates of a run take when nothing disturbs them.
 
-    That is the 10th percentile over the lines of the log, times the updates: it leaves
-    out the compilation, an interruption, and the times when another program had the
-    machine. On a machine of its own, the lines differ little. None if no line has a
-    time, as after a single update, which compiles.
+    They are the 10th percentile of the seconds per update over the lines of the log,
+    times the number of updates. So compilation, interruptions and the times when
+    another program had the machine do not count. On a machine of its own, the lines
+    differ little. None if no line has a time, as after a single update, which compiles.
     """
     seconds = [line["step_seconds"] for line in read(path) if "step_seconds" in line]
     return float(np.quantile(seconds, 0.1)) * num_steps / 60.0 if seconds else None

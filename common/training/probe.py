@@ -74,7 +74,7 @@ class Probe:
 
         Args:
           step: updates done.
-          found: of a call; it is history from now on.
+          found: what calling the probe returned; later alarms look back at it.
         """
         self._lines.append({"step": step, **found})
         return [

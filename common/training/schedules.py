@@ -105,7 +105,7 @@ class Warmup:
 
     @property
     def rates(self) -> str:
-        """The field of the schedule, through this one."""
+        """The field that has the rates, as `--set` reaches it through this schedule."""
         return f"schedule.{self.schedule.rates}"
 
     def build(self) -> keras.optimizers.schedules.LearningRateSchedule:
