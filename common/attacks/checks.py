@@ -20,7 +20,9 @@ _MANY = 2**31  # counts are int32 where they are compiled
 
 
 def settle(attack: Any) -> None:
-    """Makes numbers of any kind among the fields Python's, as its record has them.
+    """Turns numbers of NumPy and other kinds among the fields into numbers of Python.
+
+    So the fields are what the record of the attack has.
 
     Args:
       attack: a frozen dataclass that is being built.
@@ -143,7 +145,9 @@ def checked_labels(labels: Any, images: Any) -> Any:
 
 
 def check_seed(seed: Any) -> None:
-    """Refuses what is neither a whole number, nor a tensor of them, nor of `fold`.
+    """Refuses a seed that is no whole number.
+
+    A tensor of whole numbers passes, and so does what `backend.fold` returned.
 
     Raises:
       ValueError: names the seed.
@@ -232,8 +236,8 @@ def check_moved(
 ) -> None:
     """Refuses an attack whose images all ended where they began, for want of gradient.
 
-    Looks at values that are known alone: an evaluation, which is compiled, asks in
-    `common.evaluation.attackable`.
+    It can only look where values are known. Where they are not, as in an evaluation,
+    which is compiled, `common.evaluation.attackable` asks the same.
 
     Args:
       loss_fn: what was ascended: images -> scalar.
@@ -260,7 +264,7 @@ def check_moved(
 
 
 def finite(gradient: Any) -> Any:
-    """Returns the gradient with 0 in place of what is not finite: it says nothing."""
+    """Returns the gradient with 0 where it is not finite: there it has no direction."""
     return ops.where(ops.isfinite(gradient), gradient, ops.zeros_like(gradient))
 
 

@@ -27,8 +27,9 @@ class Iterated(attack.Attack):
       epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
       step_size: length of a step; 1 in the paper.
       num_steps: or None for the paper's min(epsilon + 4, 1.25 epsilon), rounded up
-        (the rounding is not stated; ours), which takes epsilon as a number. The attack
-        then has that number: with another epsilon, say so again.
+        (the rounding is not stated; ours). Epsilon is a number then. The attack holds
+        the number of steps that follows, so give `num_steps=None` again with another
+        epsilon.
       source: the class of the cost, one of `sources`.
       cost: that is ascended; hard labels by default.
 

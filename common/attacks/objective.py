@@ -43,9 +43,10 @@ def objective(
       logits_fn: images -> logits [B, K].
       images: float32 [B, H, W, C] in [0, 255], before the attack.
       labels: int32 [B].
-      source: the class of the loss: `true` (the label) and `predicted` are left;
-        `least_likely` and `random` (uniform over those that are not the label) are
-        targets, whose loss is negated. The network decides on the clean images.
+      source: the class of the loss. The attack leads away from `true` (the label) and
+        from `predicted`. It leads towards `least_likely` and `random` (uniform over the
+        classes that are not the label), so their loss is negated. The network decides
+        on the clean images.
       loss: a key of `LOSSES`.
       cost: what stands for `cross_entropy`: with smoothed labels, or at several heads.
       one_step: it will be asked at `images` alone, so the network decides in that same
