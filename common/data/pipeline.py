@@ -1,4 +1,4 @@
-"""Which example stands where in the stream, and what chance gives it.
+"""Which example stands where in the stream of training, and its random numbers.
 
 Training reads one endless stream of positions: epoch e holds each index once, in an
 order that follows from (seed, e), and epochs join without a gap, so that a minibatch

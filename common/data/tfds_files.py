@@ -1,4 +1,4 @@
-"""Datasets prepared by TensorFlow Datasets (TFDS): found, or a line that says where.
+"""Finds datasets prepared by TensorFlow Datasets (TFDS), or says how to get them.
 
 Those that fit in memory are also read from what `common.data.export` has written.
 """

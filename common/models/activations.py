@@ -46,8 +46,9 @@ def parametric_softplus(inputs: Any, alpha: Any = _SHARPNESS) -> Any:
 def smooth_relu(inputs: Any, beta: Any) -> Any:
     """Returns x - log(1 + alpha * x) / alpha where x > 0, else 0; alpha = beta^2.
 
-    Of the magnitude, since the logarithm of what is negative would give NaN gradients
-    even where it is not selected. In float32, since it is a difference of near equals.
+    The logarithm is taken of |x|: that of a negative number would make the gradient NaN
+    even where the other case is selected. It is computed in float32, because the two
+    numbers that are subtracted are almost equal.
 
     Source: Xie 2020 (smooth adversarial training), and its code.
     """

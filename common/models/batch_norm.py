@@ -89,9 +89,10 @@ class BatchNorm(keras.layers.Layer):
           inputs: float [B, ..., C].
           training: normalise by the batch, and move the statistics of the branch: a
             bool, or a bool scalar tensor where that is decided at run time.
-          branch: fixed when a step is traced; one step may call several. Parts of the
-            batch go through a branch each: those of one branch's statistics alone
-            make them, and all of the batch does where statistics are shared.
+          branch: a name, or the parts of the batch, each a name and a number of
+            images. It is fixed when a step is traced; a step may call several. The
+            statistics of a branch are those of its own part, or of the whole batch
+            where the branches share statistics.
 
         Returns:
           [B, ..., C] in the compute dtype.
@@ -152,7 +153,7 @@ class BatchNorm(keras.layers.Layer):
         return names, ops.split(inputs, np.cumsum(sizes)[:-1].tolist())
 
     def _has_one(self, *shared: bool) -> bool:
-        """Whether all branches are one in what may be shared."""
+        """Whether there is one branch, or all of them share these."""
         return len(self.branches) == 1 or all(shared)
 
     def _mean_and_variance(self, inputs: Any, branch: str, training: Any) -> Any:

@@ -28,7 +28,7 @@ NewNorm = Callable[..., keras.layers.Layer]  # makes a normaliser of a given `na
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """Of a block.
+    """The sizes of a block.
 
     Attributes:
       inputs: channels that come in.
