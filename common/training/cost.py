@@ -16,7 +16,7 @@ from common.attacks import losses
 # In forward passes: an update differentiates weights and images, an attack pass only
 # images; each gradient costs about one forward pass.
 UPDATE, ATTACK_PASS = 3.0, 2.0
-FEW_IMAGES, LONGEST_PASS = 8, 4.0  # timed first; seconds that a timed pass may take
+LONGEST_PASS = 4.0  # seconds that a timed pass of several images may take
 _TIMED_PASSES = 5
 
 
@@ -63,27 +63,27 @@ def _timed(network: keras.Model, data: Any, batch_size: int) -> tuple[int, float
     """Returns how many images were timed together, and the seconds of their pass.
 
     Small batches leave a machine idle, so it would be best to time as many images as an
-    update has. A few are timed first. Their seconds say how many images can be timed
-    without a pass that takes longer than `LONGEST_PASS`.
+    update has. A single image is timed first. Its seconds say how many can be timed
+    without a pass that takes longer than `LONGEST_PASS`. That bounds the memory, too:
+    where a CPU has none left, Linux ends the process, and nothing can be caught.
 
     Raises:
-      RunError: a few are too many for the memory.
+      RunError: one image is too large for the memory.
     """
-    few = min(FEW_IMAGES, batch_size)
     try:
-        seconds = _seconds_of_a_pass(network, data, few)
+        seconds = _seconds_of_a_pass(network, data, 1)
     except engine.FAILURES as error:
         raise errors.RunError(
-            f"A pass of {few} images cannot be timed on this machine. "
+            "A pass of one image cannot be timed on this machine. "
             f"Received: {type(error).__name__}: {engine.reason(error)}"
         ) from error
-    count = min(batch_size, int(few * LONGEST_PASS / seconds))
-    while count > few:
+    count = min(batch_size, int(LONGEST_PASS / seconds))
+    while count > 1:
         try:
             return count, _seconds_of_a_pass(network, data, count)
-        except engine.FAILURES:  # a few were no problem, so it is the memory
+        except engine.FAILURES:  # one was no problem, so it is the memory
             count //= 2
-    return few, seconds
+    return 1, seconds
 
 
 def _what(count: int, batch_size: int) -> str:

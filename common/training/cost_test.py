@@ -114,12 +114,12 @@ def test_training_is_updates_and_attack_passes(
 @pytest.mark.parametrize(
     ("batch_size", "seconds", "most", "asked", "said"),
     [  # seconds of a pass of so many images; images that fit into memory
-        (128, lambda n: 0.01, 10**9, [8, 128], "the 128 images of an update in 0.01 s"),
-        (5, lambda n: 9.0, 10**9, [5], "the 5 images of an update in 9 s"),
-        (128, lambda n: n / 8, 10**9, [8, 32], "32 of the 128 images of an update ("),
-        (128, lambda n: 9.0, 10**9, [8], "8 of the 128 images of an update ("),
-        (128, lambda n: 0.01, 40, [8, 128, 64, 32], "32 of the 128 images"),
-        (128, lambda n: 0.01, 8, [8, 128, 64, 32, 16], "8 of the 128 images"),
+        (128, lambda n: 0.01, 10**9, [1, 128], "the 128 images of an update in 0.01 s"),
+        (1, lambda n: 9.0, 10**9, [1], "the 1 images of an update in 9 s"),
+        (128, lambda n: n / 8, 10**9, [1, 32], "32 of the 128 images of an update ("),
+        (128, lambda n: 9.0, 10**9, [1], "1 of the 128 images of an update ("),
+        (128, lambda n: 0.01, 40, [1, 128, 64, 32], "32 of the 128 images"),
+        (12, lambda n: 0.01, 1, [1, 12, 6, 3], "1 of the 12 images of an update ("),
     ],
 )
 def test_as_many_images_are_timed_as_an_update_has_if_time_and_memory_allow(
@@ -144,7 +144,7 @@ def test_as_many_images_are_timed_as_an_update_has_if_time_and_memory_allow(
     assert ("more need over 4 s" in last) == (str(batch_size) not in said.split()[:2])
 
 
-def test_too_little_memory_for_a_few_images_is_no_reason_to_try_more(
+def test_too_little_memory_for_one_image_is_no_reason_to_try_more(
     tiny_recipe, monkeypatch
 ):
     def timed(*_):
@@ -152,7 +152,7 @@ def test_too_little_memory_for_a_few_images_is_no_reason_to_try_more(
 
     monkeypatch.setattr(cost, "_seconds_of_a_pass", timed)
     with pytest.raises(
-        errors.RunError, match=r"8 images .* Received: ResourceExhausted.*OOM"
+        errors.RunError, match=r"one image .* Received: ResourceExhausted.*OOM"
     ):
         cost.describe(dataclasses.replace(tiny_recipe, network=Convolutions()))
 
