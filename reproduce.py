@@ -11,7 +11,6 @@ times of training. Exit status as for the papers' own commands.
 from __future__ import annotations
 
 import functools
-import os
 import pathlib
 import sys
 import time
@@ -19,12 +18,12 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from common import cli, processes, recipe
+from common import cli, processes
 from common.engine import cluster
 from common.foreign import tables
 from common.names import lookup
-from common.results import claims, comparison, generated, packages, regression, text
-from common.results.report import write_report
+from common.results import cells, claims, packages, readmes, report, text
+from common.results.answers import Results
 
 ROOT = pathlib.Path(__file__).parent
 PAPERS = ("kurakin2017", "free_at", "intriguing_at", "smooth_at")
@@ -41,7 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv if argv is None else argv)
     try:
         names = values(words)[1:] or list(PAPERS)
-        values.workdir = os.path.expanduser(values.workdir)
         if values.help:
             print(__doc__, values.get_help().split("\n", 1)[1], sep="\n")
             return cli.GOOD
@@ -56,8 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             run = functools.partial(_run, argv=words)
             if not all(processes.each(run, [p.name for p in papers], values.jobs)):
                 return cli.GOOD  # the chief compares and reports
+        workdir = pathlib.Path(values.workdir).expanduser()
+        found = [Results(paper.at(values.scale), workdir) for paper in papers]
         return max(
-            [_compare(paper, values) for paper in papers] + [_report(papers, values)]
+            [_compare(results, values) for results in found] + [_report(found, values)]
         )
     except cli.USAGE_ERRORS as error:
         return cli.fail(cli.USAGE, error)
@@ -107,30 +107,31 @@ def _run(name: str, argv: Sequence[str]) -> bool:
     return session.is_chief
 
 
-def _compare(paper: recipe.Paper, values: flags.FlagValues) -> int:
+def _compare(results: Results, values: flags.FlagValues) -> int:
     """Compares and judges one paper."""
-    scale, workdir = values.scale, pathlib.Path(values.workdir)
-    cells = comparison.compare(paper, scale, workdir)
-    judged = claims.check_claims(paper, scale, workdir)
-    print(text.text_table(cells), text.text_claims(judged, scale), sep="\n")
-    status = max(comparison.exit_status(cells), claims.exit_status(judged, scale))
+    scale = results.at.scale
+    print(text.comparison(results.cells), text.claims(results), sep="\n")
+    status = max(
+        cells.exit_status(results.cells), claims.exit_status(results.claims, scale)
+    )
     if values.baseline:
-        changed = regression.regress(paper, scale, workdir, values.baseline)
-        print(text.text_regression(changed))
-        status = max(status, regression.exit_status(changed))
+        changed = results.against(pathlib.Path(values.baseline))
+        print(text.regression(changed))
+        status = max(status, cells.exit_status(changed))
     return status
 
 
-def _report(papers: Sequence[recipe.Paper], values: flags.FlagValues) -> int:
+def _report(found: Sequence[Results], values: flags.FlagValues) -> int:
     """Writes the report, and the records and README tables if asked to."""
     if values.keep:
-        records, workdir = pathlib.Path(values.keep), pathlib.Path(values.workdir)
-        for paper in papers:
-            generated.keep(paper, values.scale, workdir, records)
-            tables.keep(workdir, paper.name, records)
-        for path in generated.readmes(ROOT, PAPERS):
-            generated.refresh(path, records)
-    index = write_report(papers, values.scale, values.workdir, values.report)
+        records = pathlib.Path(values.keep)
+        for results in found:
+            readmes.keep(results, records)
+            tables.keep(results.workdir, results.at.name, records)
+        blocks = readmes.Blocks(records)
+        for path in readmes.paths(ROOT, PAPERS):
+            blocks.refresh(path)
+    index = report.write(found, pathlib.Path(values.report))
     print(f"Report: {index}")
     return cli.GOOD
 

@@ -22,7 +22,8 @@ from common import recipe as recipes
 from common import session as sessions
 from common.foreign import classifiers, folders, study
 from common.names import lookup
-from common.results import claims, comparison, text
+from common.results import cells, claims, text
+from common.results.answers import Results
 from common.training import cost, learner
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
@@ -221,30 +222,28 @@ def _evaluate(session: runs.Session, name: str, *evaluations: str) -> int:
 
 def _table(session: runs.Session, name: str) -> int:
     table = session.paper.table(name)
-    cells = session.paper.at(session.scale).cells(table)
-    if not cells:
+    shown = session.paper.at(session.scale).cells(table)
+    if not shown:
         raise ValueError(
             f"Table {name} has no cell at this scale; use another --scale. "
             f"Received: scale={session.scale}"
         )
-    run_all(session, list(dict.fromkeys(cell.recipe for cell in cells)))
+    run_all(session, list(dict.fromkeys(cell.recipe for cell in shown)))
     if not session.is_chief:
         return GOOD
-    return compare(session, tables=(name,))
-
-
-def compare(session: runs.Session, tables: Sequence[str] = ()) -> int:
-    """Prints tables beside the reported numbers; tells whether any fell outside."""
-    cells = comparison.compare(session.paper, session.scale, session.workdir)
-    cells = [cell for cell in cells if not tables or cell.table in tables]
-    print(text.text_table(cells))
-    return comparison.exit_status(cells)
+    compared = {name: _results(session).cells[name]}
+    print(text.comparison(compared))
+    return cells.exit_status(compared)
 
 
 def _claims(session: runs.Session) -> int:
-    judged = claims.check_claims(session.paper, session.scale, session.workdir)
-    print(text.text_claims(judged, session.scale))
-    return claims.exit_status(judged, session.scale)
+    results = _results(session)
+    print(text.claims(results))
+    return claims.exit_status(results.claims, session.scale)
+
+
+def _results(session: runs.Session) -> Results:
+    return Results(session.paper.at(session.scale), session.workdir)
 
 
 def _study(session: runs.Session, images: str, *specs: str) -> int:

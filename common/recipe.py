@@ -12,7 +12,7 @@ import dataclasses
 import numbers
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -107,7 +107,10 @@ class Cell:
     `recipe` and `evaluation` are names in the paper's presets; the evaluation name
     `TRAINING_TIME` stands for the minutes that the training took. `metric` is a name
     in `common.results.metrics`, which says what it makes of the evaluation; a metric
-    that relates two evaluations of the recipe takes the second from `other`.
+    that relates two evaluations of the recipe takes the second from `other`. Where the
+    report draws the table against a number, `x` is that number of the cell, such as
+    the steps of its attack, or None if the cell is not drawn; cells with the same
+    `panel` share a panel, which has it as its title.
     """
 
     row: str
@@ -116,11 +119,34 @@ class Cell:
     evaluation: str
     metric: str = "accuracy"
     other: str = ""
+    _: dataclasses.KW_ONLY
+    x: float | None = None
+    panel: str = ""
 
     @property
     def evaluations(self) -> tuple[str, ...]:
         """The evaluations that the cell reads."""
         return (self.evaluation, self.other) if self.other else (self.evaluation,)
+
+
+class Plot(NamedTuple):
+    """How the report draws a table.
+
+    Attributes:
+      kind: `columns` for lines against `Cell.x` where that is a number of the cell's
+        column, so that each row is a line; `rows` for the reverse; `tradeoff` for
+        accuracy under attack against accuracy on clean images; "" for none of them.
+      label: of the axis of `Cell.x`.
+      bars: whether each measured number is also drawn beside the reported one, which
+        says little more than lines do.
+    """
+
+    kind: str = ""
+    label: str = ""
+    bars: bool = True
+
+
+BARS = Plot()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,15 +157,13 @@ class Table:
       name: as in `reported.csv` and on the command line, such as `cifar10`.
       title: one line for the report.
       cells: every cell, row by row.
-      plot: `bars` (reported beside measured), or what accuracy is drawn against, such
-        as `epsilon` or `steps`: the number that the headings of columns or rows end
-        with. See `common.results.plots`.
+      plot: how the report draws it.
     """
 
     name: str
     title: str
     cells: tuple[Cell, ...]
-    plot: str = "bars"
+    plot: Plot = BARS
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -158,6 +182,8 @@ def grid(
     *,
     metric: str = "accuracy",
     other: str = "",
+    x: Mapping[str, float] | None = None,
+    panel: str = "",
 ) -> tuple[Cell, ...]:
     """Returns the cells of a full table.
 
@@ -166,9 +192,21 @@ def grid(
       columns: column heading to evaluation name.
       metric: of every cell.
       other: of every cell.
+      x: row or column heading to `Cell.x`.
+      panel: of every cell.
     """
+    at = x or {}
     return tuple(
-        Cell(row, column, recipe, evaluation, metric, other)
+        Cell(
+            row,
+            column,
+            recipe,
+            evaluation,
+            metric,
+            other,
+            x=at.get(column, at.get(row)),
+            panel=panel,
+        )
         for row, recipe in rows.items()
         for column, evaluation in columns.items()
     )

@@ -40,6 +40,13 @@ def test_grid_goes_row_by_row():
     assert table.columns == ("Clean", "Minutes")
 
 
+def test_a_cell_of_a_grid_has_the_number_of_its_column_or_row():
+    rows, columns = {"a=1": "a", "b": "b"}, {"clean": "clean", "eps=2": "pgd"}
+    cells = recipe.grid(rows, columns, x={"eps=2": 2.0, "a=1": 1.0}, panel="PGD")
+    assert [cell.x for cell in cells] == [1.0, 2.0, None, 2.0]
+    assert {cell.panel for cell in cells} == {"PGD"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Claim:
     needs: tuple[tuple[str, str], ...]

@@ -6,7 +6,7 @@ the paper stands in this package; the README shows it.
 
 from __future__ import annotations
 
-from common.recipe import TRAINING_TIME, Cell, Table, grid
+from common.recipe import TRAINING_TIME, Cell, Plot, Table, grid
 from free_at import presets
 
 CIFAR_ROWS = {  # row heading -> end of the recipe name
@@ -26,6 +26,8 @@ CIFAR_COLUMNS = {
     "10-restart PGD-20": "pgd_20_restarts_10",
     "time (min)": TRAINING_TIME,
 }
+STEPS = {f"PGD-{num_steps}": num_steps for num_steps in (10, 20, 50, 100)}
+BY_STEPS = Plot("columns", "attack steps")
 CIFAR100_COLUMNS = ("clean", "PGD-20", "PGD-100", "time (min)")
 
 
@@ -50,12 +52,19 @@ def imagenet_rows(epsilon: int) -> dict[str, str]:
 def figure_cells() -> tuple[Cell, ...]:
     """Returns the cells of the figure: each epsilon has its own networks."""
     cells = [
-        Cell(cell.row, f"{cell.column} eps={epsilon}", cell.recipe, cell.evaluation)
+        Cell(
+            cell.row,
+            f"{cell.column} eps={epsilon}",
+            cell.recipe,
+            cell.evaluation,
+            x=epsilon,
+            panel=cell.column,
+        )
         for epsilon in presets.IMAGENET_EPSILONS
         for cell in grid(imagenet_rows(epsilon), imagenet_columns(epsilon))
     ]
     columns = list(imagenet_columns(2))
-    return tuple(sorted(cells, key=lambda c: columns.index(c.column.split(" ")[0])))
+    return tuple(sorted(cells, key=lambda cell: columns.index(cell.panel)))
 
 
 TABLES = (
@@ -69,8 +78,10 @@ TABLES = (
                 if row != "2-PGD"
             },
             CIFAR_COLUMNS,
+            x=STEPS,
+            panel="PGD",
         ),
-        plot="steps",
+        plot=BY_STEPS,
     ),
     Table(
         name="cifar100",
@@ -78,20 +89,22 @@ TABLES = (
         cells=grid(
             {row: f"cifar100_{name}" for row, name in CIFAR_ROWS.items()},
             {column: CIFAR_COLUMNS[column] for column in CIFAR100_COLUMNS},
+            x=STEPS,
+            panel="PGD",
         ),
-        plot="steps",
+        plot=BY_STEPS,
     ),
     Table(
         name="imagenet_eps2",
         title="ImageNet, ResNet-50, epsilon 2: accuracy in percent",
-        cells=grid(imagenet_rows(2), imagenet_columns(2)),
-        plot="steps",
+        cells=grid(imagenet_rows(2), imagenet_columns(2), x=STEPS, panel="PGD"),
+        plot=BY_STEPS,
     ),
     Table(
         name="imagenet_epsilon",
         title="ImageNet, ResNet-50, accuracy in percent against epsilon",
         cells=figure_cells(),
-        plot="epsilon",
+        plot=Plot("columns", "epsilon, pixels of 255", bars=False),
     ),
     Table(
         name="imagenet_depth",
@@ -103,8 +116,10 @@ TABLES = (
                 "ResNet-152": "imagenet_resnet152_free_4_eps4",
             },
             imagenet_columns(4),
+            x=STEPS,
+            panel="PGD",
         ),
-        plot="steps",
+        plot=BY_STEPS,
     ),
     Table(
         name="imagenet_free_vs_pgd",
@@ -112,8 +127,10 @@ TABLES = (
         cells=grid(
             {"2-PGD": "imagenet_pgd_2_eps4", "Free m=4": "imagenet_free_4_eps4"},
             {**imagenet_columns(4), "time (min)": TRAINING_TIME},
+            x=STEPS,
+            panel="PGD",
         ),
-        plot="steps",
+        plot=BY_STEPS,
     ),
 )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from common.recipe import Cell, Table, grid
+from common.recipe import Cell, Plot, Table, grid
 from intriguing_at import presets, variants
 
 ADV, MIXED, PAIRED = (
@@ -23,6 +23,9 @@ SHARES = {
     **{f"clean={s}": f"share_{s}" for s in reversed(variants.SHARES)},
     "clean=0": "adversarial",
 }
+KEPT = {f"clean={share}": share for share in (0, *variants.SHARES, 100)}
+STEPS = {f"PGD-{number}": number for number in presets.STEPS}
+BY_DEPTH = Plot("rows", "layers")
 
 
 def columns(*steps: int, branch: str = "") -> dict[str, str]:
@@ -60,15 +63,27 @@ def iterations() -> tuple[Cell, ...]:
     del attacked["clean"], through_adv["clean"]
     strategies = {ADV: "adversarial", MIXED: "mixed", PAIRED: "mixed_alp"}
     return (
-        *grid({**strategies, f"MBN_clean, {MIXED}": "mbn"}, attacked),
-        *grid({f"MBN_adv, {MIXED}": "mbn"}, through_adv),
+        *grid(
+            {**strategies, f"MBN_clean, {MIXED}": "mbn"},
+            attacked,
+            x=STEPS,
+            panel="PGD",
+        ),
+        *grid({f"MBN_adv, {MIXED}": "mbn"}, through_adv, x=STEPS, panel="PGD"),
     )
 
 
 def depth() -> tuple[Cell, ...]:
     """Returns the depth figure: a row has one network for each kind of training."""
     return tuple(
-        Cell(f"ResNet-{layers}", column, f"{kind}_{layers}", evaluation)
+        Cell(
+            f"ResNet-{layers}",
+            column,
+            f"{kind}_{layers}",
+            evaluation,
+            x=layers,
+            panel="ResNet",
+        )
         for layers in presets.DEPTHS
         for column, kind, evaluation in (
             ("PGD-2000", "consistent", "pgd_2000"),
@@ -123,7 +138,14 @@ def success() -> tuple[Cell, ...]:
 def advprop_resnets() -> tuple[Cell, ...]:
     """Returns ResNets by how they see adversarial images, if at all."""
     return tuple(
-        Cell(f"ResNet-{depth}", column, f"{kind}resnet_{depth}", evaluation)
+        Cell(
+            f"ResNet-{depth}",
+            column,
+            f"{kind}resnet_{depth}",
+            evaluation,
+            x=depth,
+            panel="ResNet",
+        )
         for depth in presets.ADVPROP_DEPTHS
         for column, kind, evaluation in (
             ("clean images alone", "", "clean"),
@@ -174,14 +196,14 @@ TABLES = (
         "clean_share",
         "Figure 1. Percent of the clean images that are kept, one batch norm: "
         "accuracy, %",
-        grid(SHARES, columns(500, 2_000)),
-        plot="share",
+        grid(SHARES, columns(500, 2_000), x=KEPT),
+        plot=Plot("rows", "clean images that are kept, %"),
     ),
     Table(
         "iterations",
         "Attacks of more and more steps: accuracy, %",
         iterations(),
-        plot="steps",
+        plot=Plot("columns", "attack steps"),
     ),
     Table(
         "mixture",
@@ -193,7 +215,7 @@ TABLES = (
         "Depth: adversarial training under attack, clean training on clean images: "
         "accuracy, %",
         depth(),
-        plot="depth",
+        plot=BY_DEPTH,
     ),
     Table(
         "normalizers",
@@ -222,7 +244,7 @@ TABLES = (
         "advprop",
         "AdvProp (Xie 2020), ResNets on clean images: accuracy, %",
         advprop_resnets(),
-        plot="depth",
+        plot=BY_DEPTH,
     ),
     # Apart, since the reported ones of AdvProp have AutoAugment, and here none has.
     Table(

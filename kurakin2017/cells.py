@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from common.recipe import Cell, grid
 from kurakin2017 import presets, variants
 
-EPSILONS = (2, 4, 8, 16, 32, 64)  # of all scales
+EPSILONS = {f"eps={epsilon}": epsilon for epsilon in (2, 4, 8, 16, 32, 64)}  # all
 TITLES = {  # attack -> its name in the paper
     "fgsm": "FGSM",
     "fgsm_pred": "fast with predicted class",
@@ -37,8 +37,21 @@ ACTIVATION_TITLES = {
 
 def columns(attack: str) -> dict[str, str]:
     """Returns column heading to evaluation name: clean, then every radius."""
-    attacked = {f"eps={epsilon}": f"{attack}_eps{epsilon}" for epsilon in EPSILONS}
+    attacked = {column: f"{attack}_eps{eps}" for column, eps in EPSILONS.items()}
     return {"clean": "clean", **attacked}
+
+
+def under(
+    rows: Mapping[str, str], attack: str, metric: str = "accuracy"
+) -> tuple[Cell, ...]:
+    """Returns the cells of rows under an attack, on clean images and at every radius.
+
+    Args:
+      rows: row heading to recipe name.
+      attack: of every column.
+      metric: of every cell.
+    """
+    return grid(rows, columns(attack), metric=metric, x=EPSILONS)
 
 
 def both_metrics(rows: Mapping[str, str], attack: str) -> tuple[Cell, ...]:
@@ -52,7 +65,7 @@ def both_metrics(rows: Mapping[str, str], attack: str) -> tuple[Cell, ...]:
         cell
         for row, recipe in rows.items()
         for kind, metric in (("top-1", "accuracy"), ("top-5", "top5"))
-        for cell in grid({f"{row}, {kind}": recipe}, columns(attack), metric=metric)
+        for cell in under({f"{row}, {kind}": recipe}, attack, metric)
     )
 
 
@@ -85,9 +98,8 @@ def hard_labels() -> tuple[Cell, ...]:
         for recipe, (title, names) in trained.items()
         for attack in names
         for cost, suffix in (("J", ""), ("hard labels", "_hard"))
-        for cell in grid(
-            {f"{TITLES[attack]} up {cost}, {title}": recipe},
-            columns(f"{attack}{suffix}"),
+        for cell in under(
+            {f"{TITLES[attack]} up {cost}, {title}": recipe}, f"{attack}{suffix}"
         )
         if cell.column != "clean"
     )
@@ -106,15 +118,16 @@ def leaks() -> tuple[Cell, ...]:
     return tuple(
         Cell(
             f"{row}, against {TITLES[other]}",
-            f"eps={epsilon}",
+            column,
             recipe,
             f"fgsm_eps{epsilon}",
             metric="leaked",
             other=f"{other}_eps{epsilon}",
+            x=epsilon,
         )
         for row, recipe in rows.items()
         for other in ("fgsm_pred", "step_ll")
-        for epsilon in EPSILONS
+        for column, epsilon in EPSILONS.items()
     )
 
 
@@ -144,13 +157,14 @@ def transfer_curves(metric: str) -> tuple[Cell, ...]:
     return tuple(
         Cell(
             TITLES[attack],
-            f"eps={epsilon}",
+            column,
             presets.MODELS["A"],
             f"{attack}_eps{epsilon}_to_B",
             metric=metric,
+            x=epsilon,
         )
         for attack in presets.TRANSFERRED
-        for epsilon in EPSILONS
+        for column, epsilon in EPSILONS.items()
     )
 
 
@@ -160,9 +174,7 @@ def table_5() -> tuple[Cell, ...]:
     return tuple(
         cell
         for row, recipe in {"none": "one_step_none", **trained}.items()
-        for cell in grid(
-            {row: recipe}, columns("step_ll" if "fast grad" in row else "fgsm")
-        )
+        for cell in under({row: recipe}, "step_ll" if "fast grad" in row else "fgsm")
     )
 
 
@@ -171,12 +183,12 @@ def table_7() -> tuple[Cell, ...]:
     return tuple(
         cell
         for attack in ("step_ll", "iter_ll", "iter_basic")
-        for cell in grid(
+        for cell in under(
             {
                 f"{TITLES[attack]}, {title}": recipe
                 for recipe, title in ACTIVATION_TITLES.items()
             },
-            columns(attack),
+            attack,
         )
     )
 
@@ -192,6 +204,7 @@ def capacity(metric: str) -> tuple[Cell, ...]:
             f"{attack}_eps{epsilon}",
             metric=metric,
             other="clean",
+            x=rho,
         )
         for kind, name in kinds.items()
         for attack in ("step_ll", "fgsm", "iter_ll")
@@ -205,7 +218,7 @@ def figure_3() -> tuple[Cell, ...]:
     return tuple(
         cell
         for attack in variants.ONE_STEP
-        for cell in grid({TITLES[attack]: "step_ll"}, columns(attack))
+        for cell in under({TITLES[attack]: "step_ll"}, attack)
         if cell.column != "clean"
     )
 
@@ -235,9 +248,11 @@ def mnist(
             f"fgsm_mnist_{radius:g}",
             metric="leaked",
             other=f"{other}_mnist_{radius:g}",
+            x=radius,
         )
         for other in ("fgsm_pred", "step_ll")
         for seed in seeds
         for radius in radii
     )
-    return grid(trained, {"clean": "clean", **attacked}) + leaked
+    x = {f"eps={radius:g}": radius for radius in radii}
+    return grid(trained, {"clean": "clean", **attacked}, x=x) + leaked

@@ -6,8 +6,12 @@ the paper stands in this package; the README shows it.
 
 from __future__ import annotations
 
-from common.recipe import Table, grid
+from common.recipe import Plot, Table
 from kurakin2017 import cells, presets, variants
+
+BY_EPSILON = Plot("columns", "epsilon, pixels of 255", bars=False)
+BY_RADIUS = Plot("columns", "epsilon of pixels in [0, 1]")
+BY_WIDTH = Plot("columns", "width factor rho", bars=False)
 
 TABLES = (
     Table(
@@ -34,7 +38,7 @@ TABLES = (
         "Ablation: attacks up J, the cost of the training, and up hard labels: "
         "accuracy, %",
         cells.hard_labels(),
-        plot="epsilon",
+        plot=BY_EPSILON,
     ),
     Table(
         "table3",
@@ -46,7 +50,7 @@ TABLES = (
         "Labels that leak: right under FGSM, wrong under the same attack without the "
         "label, %",
         cells.leaks(),
-        plot="epsilon",
+        plot=BY_EPSILON,
     ),
     Table(
         "table4",
@@ -58,7 +62,7 @@ TABLES = (
         "Table 5. One-step methods to train with, under FGSM (fast grad.: step l.l.): "
         "accuracy, %",
         cells.table_5(),
-        plot="epsilon",
+        plot=BY_EPSILON,
     ),
     Table(
         "table6",
@@ -73,29 +77,29 @@ TABLES = (
     Table(
         "table8",
         "Table 8. k adversarial images of 32, under step l.l.: accuracy, %",
-        grid({f"k={k}": f"k_{k}" for k in variants.SHARES}, cells.columns("step_ll")),
-        plot="epsilon",
+        cells.under({f"k={k}": f"k_{k}" for k in variants.SHARES}, "step_ll"),
+        plot=BY_EPSILON,
     ),
     Table(
         "delay",
         "Adversarial training that starts after so many updates, under step l.l.: "
         "accuracy, %",
-        grid(
+        cells.under(
             {
                 "0": "delay_0k",
                 "10k": "step_ll",
                 "20k": "delay_20k",
                 "40k": "delay_40k",
             },
-            cells.columns("step_ll"),
+            "step_ll",
         ),
-        plot="epsilon",
+        plot=BY_EPSILON,
     ),
     Table(
         "regularisation",
         "Adversarial training without some of what regularises it, Sec. 4, under step "
         "l.l.: accuracy, %",
-        grid(
+        cells.under(
             {
                 "all of it": "step_ll",
                 "no label smoothing": "no_smoothing",
@@ -103,9 +107,9 @@ TABLES = (
                 "neither": "no_smoothing_no_dropout",
                 "a tenth of the weight decay": "less_decay",
             },
-            cells.columns("step_ll"),
+            "step_ll",
         ),
-        plot="epsilon",
+        plot=BY_EPSILON,
     ),
     Table(
         "text",
@@ -125,7 +129,7 @@ TABLES = (
             "mnist_adversarial",
             presets.MNIST_SEEDS,
         ),
-        plot="radius",
+        plot=BY_RADIUS,
     ),
     Table(
         "mnist_larger",
@@ -134,38 +138,38 @@ TABLES = (
         cells.mnist(
             {"adv. training": "mnist_larger"}, "mnist_larger", presets.MNIST_SEEDS[:1]
         ),
-        plot="radius",
+        plot=BY_RADIUS,
     ),
     Table(
         "figure1",
         "Figure 1. Robustness ratio (top-1) against the width factor rho",
         cells.capacity("ratio"),
-        plot="width",
+        plot=BY_WIDTH,
     ),
     Table(
         "figure2",
         "Figure 2. Transfer rate from A to B against epsilon, %",
         cells.transfer_curves("transfer"),
-        plot="epsilon",
+        plot=BY_EPSILON,
     ),
     Table(
         "figure3",
         "Figure 3. The network trained with step l.l. under one-step methods: "
         "accuracy, %",
         cells.figure_3(),
-        plot="epsilon",
+        plot=BY_EPSILON,
     ),
     Table(
         "figure4",
         "Figure 4. Robustness ratio (top-5) against the width factor rho",
         cells.capacity("ratio_top5"),
-        plot="width",
+        plot=BY_WIDTH,
     ),
     Table(
         "figure5",
         "Figure 5. Error of B on the images transferred from A against epsilon, %",
         cells.transfer_curves("target_error"),
-        plot="epsilon",
+        plot=BY_EPSILON,
     ),
 )
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from common.results.cells import SEED_SPREAD
 from common.results.claims import Claim
-from common.results.comparison import SEED_SPREAD
 from common.results.margins import difference_of_differences, gain, time_ratio
 
 # The strong attack is of 50 steps: every scale can pay for them, and the README has

@@ -9,7 +9,7 @@ this package; the README shows it.
 
 from __future__ import annotations
 
-from common.recipe import Cell, Table, grid
+from common.recipe import Cell, Plot, Table, grid
 from smooth_at import variants
 
 ACTIVATIONS = {
@@ -52,7 +52,7 @@ def columns(*steps: int) -> dict[str, str]:
 def alphas() -> tuple[Cell, ...]:
     """Returns ELU beside CELU for each alpha; at 1 they are one function."""
     return tuple(
-        Cell(f"alpha={alpha}", f"{title}, {column}", name, evaluation)
+        Cell(f"alpha={alpha}", f"{title}, {column}", name, evaluation, x=alpha)
         for alpha in (1.0, *variants.ALPHAS)
         for title, family in (("ELU", "elu"), ("CELU", "celu"))
         for name in ["elu" if alpha == 1.0 else f"{family}_{alpha}"]
@@ -92,19 +92,24 @@ TABLES = (
         "activations",
         "ResNet-50 by activation, as in the paper's figure: accuracy, %",
         grid(ACTIVATIONS | OTHERS, columns(20, 50, 200)),
-        plot="tradeoff",
+        plot=Plot("tradeoff"),
     ),
     Table(
         "zoo",
         "ResNet-50 by activation, as in the README of the authors' code: accuracy, %",
-        grid({row: ACTIVATIONS[row] for row in ZOO}, columns(10, 20, 50)),
-        plot="steps",
+        grid(
+            {row: ACTIVATIONS[row] for row in ZOO},
+            columns(10, 20, 50),
+            x={f"PGD-{number}": number for number in (10, 20, 50)},
+            panel="PGD",
+        ),
+        plot=Plot("columns", "attack steps"),
     ),
     Table(
         "scaling",
         "SiLU in deeper and wider networks, and on larger images: accuracy, %",
         grid(SIZES, columns(10, 20, 50)),
-        plot="tradeoff",
+        plot=Plot("tradeoff"),
     ),
     Table(
         "efficientnet",
@@ -119,7 +124,7 @@ TABLES = (
             },
             columns(200),
         ),
-        plot="tradeoff",
+        plot=Plot("tradeoff"),
     ),
     Table(
         "controls",
@@ -131,7 +136,7 @@ TABLES = (
         "elu",
         "ELU, smooth at alpha = 1 alone, and CELU, smooth at any: accuracy, %",
         alphas(),
-        plot="alpha",
+        plot=Plot("rows", "alpha"),
     ),
 )
 

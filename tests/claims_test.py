@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.recipe import TRAINING_TIME
 from common.results import overview, packages
-from common.results.comparison import SEED_SPREAD
+from common.results.cells import SEED_SPREAD
 from reproduce import PAPERS
 
 CLAIMS = [

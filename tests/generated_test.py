@@ -1,48 +1,44 @@
 """README tables are what the kept records say, to the letter."""
 
-import pathlib
 import shutil
 
 import pytest
 
 import reproduce
-from common.results import diagnostics, generated, measured, packages
+from common.results import packages, readmes
+from common.results.answers import Results
 
 RECORDS = reproduce.ROOT / "records"
 
 
 @pytest.mark.parametrize(
-    "path", generated.readmes(reproduce.ROOT, reproduce.PAPERS), ids=str
+    "path", readmes.paths(reproduce.ROOT, reproduce.PAPERS), ids=str
 )
 def test_generated_blocks_are_up_to_date(path, tmp_path):
     copy = tmp_path / "README.md"
     shutil.copyfile(path, copy)
-    assert not generated.refresh(copy, RECORDS), f"run reproduce.py --keep; {path}"
+    assert not readmes.Blocks(RECORDS).refresh(copy), f"run reproduce.py --keep; {path}"
 
 
 @pytest.mark.parametrize("name", reproduce.PAPERS)
 def test_kept_records_are_of_the_recipes_and_attacks_of_today(name):
-    paper = packages.find(name)
-    runs = measured.distinct(measured.runs_of(paper, "small", RECORDS))
-    assert runs
+    results = Results(packages.find(name).at("small"), RECORDS)
+    assert results.runs
     if name == "free_at":
         # It was trained when this was a field of the network, and is one of its norm.
-        moved = runs["cifar10_pgd_7"].manifest["recipe"]["network"]
+        moved = results.runs["cifar10_pgd_7"].manifest["recipe"]["network"]
         assert moved.pop("synchronized") is False
-    found = diagnostics.diagnose(
-        runs, paper.at("small").recipes, paper.at("small").evaluations
-    )
-    assert not [finding for finding in found if finding.kind == "record"]
+    assert not [found for found in results.findings if found.kind == "record"]
 
 
 def test_a_typed_number_is_found_out(tmp_path):
     copy = tmp_path / "README.md"
     text = (reproduce.ROOT / "free_at" / "README.md").read_text(encoding="utf-8")
     copy.write_text(text.replace("<!-- end -->", "99.9\n<!-- end -->"), "utf-8")
-    assert generated.refresh(copy, RECORDS)
+    assert readmes.Blocks(RECORDS).refresh(copy)
     assert "99.9" not in copy.read_text(encoding="utf-8")
 
 
 def test_an_unknown_block_names_the_nearest():
     with pytest.raises(ValueError, match="Nearest: table"):
-        generated.block("free_at small tabel cifar10", pathlib.Path("records"))
+        readmes.Blocks(RECORDS).text("free_at small tabel cifar10")

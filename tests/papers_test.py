@@ -9,7 +9,7 @@ import tokenize
 import pytest
 
 from common import recipe as recipes
-from common.results import packages, report, reported
+from common.results import packages, reported
 from tests import sources
 
 # The first line of what replaces parts of the paper's own setup: its numbers are ours.
@@ -93,10 +93,25 @@ def test_steps_and_radius_in_a_heading_are_those_of_the_attack(paper):
 
 
 @each_paper
-def test_every_table_has_a_plot_that_the_report_draws(paper):
+def test_a_cell_is_drawn_at_the_number_that_its_heading_ends_with(paper):
     for table in packages.find(paper).tables:
-        assert table.plot in ("bars", report.TRADEOFF, *report.ABSCISSAE), table.name
-        assert table.plot != report.TRADEOFF or "clean" in table.columns, table.name
+        for cell in table.cells:
+            if cell.x is not None:
+                heading = cell.row if table.plot.kind == "rows" else cell.column
+                number = float(re.search(r"[\d.]+$", heading)[0])
+                assert number == cell.x, (table.name, heading)
+
+
+@each_paper
+def test_every_table_has_what_its_plot_needs(paper):
+    for table in packages.find(paper).tables:
+        kind, label, bars = table.plot
+        assert kind in ("", "columns", "rows", "tradeoff"), table.name
+        if kind in ("columns", "rows"):
+            assert label and len({c.x for c in table.cells} - {None}) > 1, table.name
+        elif kind == "tradeoff":
+            assert "clean" in table.columns, table.name
+        assert kind or bars, table.name  # else it would not be drawn at all
 
 
 @each_paper

@@ -11,7 +11,8 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 
-from common.results import claims, comparison, diagnostics, measured, packages
+from common.results import packages
+from common.results.answers import Results
 from tests import sources
 
 RECORDS = sources.ROOT / "records"
@@ -30,22 +31,20 @@ def answers() -> Iterator[str]:
 
 def of(paper: str, scale: str, workdir: pathlib.Path) -> Iterator[str]:
     """Yields the lines of a paper at a scale."""
-    for cell in comparison.compare(paper, scale, workdir):
-        if cell.measured is not None:
-            yield (
-                f"cell {cell.table} | {cell.row} | {cell.column}: {cell.measured!r} "
-                f"{cell.interval} {cell.total} {cell.printed} {cell.verdict}"
-            )
-    for result in claims.check_claims(paper, scale, workdir):
+    results = Results(packages.find(paper).at(scale), workdir)
+    for table, cells in results.cells.items():
+        for found in cells:
+            if found.measured is not None:
+                number, interval, total = found.measured
+                printed = found.reference.printed if found.reference else ""
+                yield (
+                    f"cell {table} | {found.cell.row} | {found.cell.column}: "
+                    f"{number!r} {interval} {total} {printed} {found.verdict}"
+                )
+    for result in results.claims:
         yield f"claim {result.claim.name}: {result.verdict}"
         yield from (f"claim {result.claim.name}: {line}" for line in result.details)
-    value = packages.find(paper)
-    found = diagnostics.diagnose(
-        measured.distinct(measured.runs_of(value, scale, workdir)),
-        value.at(scale).recipes,
-        value.at(scale).evaluations,
-    )
-    for finding in found:
+    for finding in results.findings:
         yield f"warning {finding.recipe}: {finding.kind}: {finding.message}"
 
 

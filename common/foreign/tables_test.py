@@ -5,7 +5,7 @@ import json
 import pytest
 
 from common.foreign import tables
-from common.results import generated
+from common.results import readmes
 
 IMAGES = {"folder": "photographs", "split": "held_out"}
 
@@ -73,10 +73,10 @@ def test_transfers_show_rate_count_and_error_of_the_target(workdir):
 
 def test_a_block_of_a_readme_names_them(workdir):
     for what in ("errors", "transfers"):
-        text = generated.block(f"paper study {what}", workdir)
+        text = readmes.Blocks(workdir).text(f"paper study {what}")
         assert text == getattr(tables, what)("paper", workdir)
     with pytest.raises(ValueError, match="Nearest: errors"):
-        generated.block("paper study error", workdir)
+        readmes.Blocks(workdir).text("paper study error")
 
 
 def test_records_are_kept(workdir, tmp_path):

@@ -16,11 +16,8 @@ A `Claim` lists comparisons, which the functions of `common.results.margins` bui
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Iterable
 
-from common import recipe
-from common.results import measured, packages
 from common.results.margins import (
     FAILS,
     HOLDS,
@@ -89,27 +86,12 @@ def check(claim: Claim, runs: Runs) -> ClaimResult:
 
     Args:
       claim: what to check.
-      runs: recipe name to run, as `measured.runs_of` gives them.
+      runs: recipe name to run, as `Results.runs` gives them.
     """
     answers = [comparison.check(runs) for comparison in claim.comparisons]
     verdicts = {verdict for verdict, _ in answers}
     verdict = next((v for v in (FAILS, NOT_RUN, INCONCLUSIVE) if v in verdicts), HOLDS)
     return ClaimResult(claim, verdict, tuple(line for _, line in answers))
-
-
-def check_claims(
-    paper: str | recipe.Paper, scale: str, workdir: str | pathlib.Path
-) -> list[ClaimResult]:
-    """Returns the answers to all claims of a paper at a scale, in their order.
-
-    Args:
-      paper: name of the paper package, or its `Paper`.
-      scale: such as `paper`, `small` or `digits`.
-      workdir: folder that holds `PAPER/SCALE/RECIPE/`.
-    """
-    paper = packages.find(paper)
-    runs = measured.runs_of(paper, scale, workdir)
-    return [check(claim, runs) for claim in paper.claims]
 
 
 def exit_status(results: Iterable[ClaimResult], scale: str) -> int:

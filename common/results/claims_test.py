@@ -61,9 +61,9 @@ def test_needs_lists_each_evaluation_once_and_no_times(paper):
     )
 
 
-def test_a_failure_counts_only_where_the_claim_is_expected(tmp_path, paper, pair):
+def test_a_failure_counts_only_where_the_claim_is_expected(results, pair):
     pair(3000, 5000)
-    found = claims.check_claims(paper, "paper", tmp_path / "runs")
+    found = results().claims
     assert [result.verdict for result in found] == ["fails"]
     assert claims.exit_status(found, "paper") == 1
     assert claims.exit_status(found, "digits") == 0

@@ -6,15 +6,17 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from common import attacks, recipe
-from common.recipe import TRAINING_TIME, Evaluation, Paper, Recipe, Table, grid
+from common.recipe import TRAINING_TIME, Evaluation, Paper, Plot, Recipe, Table, grid
+from common.results.answers import Results
 from common.results.claims import Claim
 from common.results.margins import gain, time_ratio
+from common.training.natural import NaturalTraining
 
 REPORTED = """table,row,column,metric,value,source,confidence
 main,plain,clean,accuracy,90.0,Table 9,paper
@@ -42,6 +44,7 @@ ATTACKS = {
 ROWS = {"plain": "natural", "hard <m=4>": "free_4"}
 COLUMNS = {"clean": "clean", "PGD-20": "pgd_20", "time (min)": TRAINING_TIME}
 SWEEP = {"PGD-20 eps=2": "pgd_20_eps2", "PGD-20 eps=4": "pgd_20_eps4"}
+EPSILONS = {"PGD-20 eps=2": 2.0, "PGD-20 eps=4": 4.0}
 CLAIM = Claim(
     name="harder",
     statement="Hard training is more robust & as fast.",
@@ -53,8 +56,18 @@ CLAIM = Claim(
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Crafting:
+    """In place of a method that makes adversarial images."""
+
+    attack_passes: ClassVar[int] = 20
+
+
 RECIPE = Recipe(None, None, None, None, None, batch_size=2, num_steps=10)
-RECIPES = {"natural": RECIPE, "free_4": dataclasses.replace(RECIPE, seed=1)}
+RECIPES = {
+    "natural": dataclasses.replace(RECIPE, method=NaturalTraining()),
+    "free_4": dataclasses.replace(RECIPE, method=Crafting()),
+}
 
 
 @pytest.fixture
@@ -70,7 +83,12 @@ def paper(tmp_path: pathlib.Path) -> Paper:
         evaluations={"paper": evaluations, "digits": evaluations},
         tables=(
             Table("main", "Main table", grid(ROWS, COLUMNS)),
-            Table("sweep", "Sweep", grid(ROWS, SWEEP), plot="epsilon"),
+            Table(
+                "sweep",
+                "Sweep",
+                grid(ROWS, SWEEP, x=EPSILONS, panel="PGD-20"),
+                plot=Plot("columns", "epsilon", bars=False),
+            ),
         ),
         claims=(CLAIM,),
         reported=path,
@@ -84,6 +102,16 @@ def alias(paper: Paper) -> Paper:
     table = Table("replays", "Replays", grid({"m=4": "m_4"}, COLUMNS))
     scales = dict.fromkeys(paper.recipes, recipes)
     return dataclasses.replace(paper, recipes=scales, tables=(*paper.tables, table))
+
+
+@pytest.fixture
+def results(tmp_path: pathlib.Path, paper: Paper) -> Callable[..., Results]:
+    """Returns a function: what the records in a work folder say at a scale."""
+
+    def read(scale: str = "paper", workdir: str = "runs", of: Paper = paper) -> Results:
+        return Results(of.at(scale), tmp_path / workdir)
+
+    return read
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from common import intervals, overrides, recipe
+from common.attacks import RandomSign, RandomTruncatedNormal
 from common.evaluation import alarms
 from common.results import measured
 
 STRENGTH = ("epsilon", "num_steps", "num_restarts")  # more of each is a stronger attack
-
+NOISE = {kind.__name__ for kind in (RandomSign, RandomTruncatedNormal)}
 FAR_APART = 5.0  # points between the losses of one attack, beyond their noise
 
 # Two evaluations, what the second has less of, and the family of the first's attack.
@@ -40,16 +41,13 @@ class Finding:
 
 
 def diagnose(
-    runs: Mapping[str, measured.Run],
-    recipes: Mapping[str, recipe.Recipe],
-    evaluations: Mapping[str, recipe.Evaluation],
+    at: recipe.PaperAtScale, runs: Mapping[str, measured.Run]
 ) -> list[Finding]:
     """Returns the findings of all runs, run by run.
 
     Args:
-      runs: name to run, each run once, as `measured.distinct` gives them.
-      recipes: what the names of runs stand for now.
-      evaluations: what the names of evaluations stand for now.
+      at: says what the names of runs and evaluations stand for now.
+      runs: the runs by the name of their folder.
     """
     rules = (
         _label_leak,
@@ -65,7 +63,7 @@ def diagnose(
         for name, run in runs.items()
         for kind, message in itertools.chain(
             *(rule(run) for rule in rules),
-            _changed(run, recipes.get(name), evaluations),
+            _changed(run, at.recipes.get(name), at.evaluations),
         )
     ]
 
@@ -97,7 +95,7 @@ def _noise(run: measured.Run) -> Iterator[tuple[str, str]]:
     records = [record for record in _evaluations(run) if record.attack]
     found = []
     for noise, attacked in itertools.product(records, records):
-        is_noise = [r.attack["type"].startswith("Random") for r in (noise, attacked)]
+        is_noise = [r.attack["type"] in NOISE for r in (noise, attacked)]
         same_radius = noise.attack.get("epsilon") == attacked.attack.get("epsilon")
         if is_noise == [True, False] and same_radius and _alike(noise, attacked):
             points = _difference(run, attacked, noise)

@@ -1,18 +1,19 @@
 import dataclasses
-import json
 
 import pytest
 
 from common import attacks, recipe
 from common.recipe import Evaluation
-from common.results import diagnostics, measured
 
 
-def diagnose(tmp_path, paper=None):
-    runs = measured.find(tmp_path / "runs", "fake", "paper")
-    now = (paper.at("paper").recipes, paper.at("paper").evaluations) if paper else None
-    found = diagnostics.diagnose(runs, *(now or ({}, {})))
-    return [(f.kind, f.message) for f in found]
+@pytest.fixture
+def diagnose(results, paper):
+    """Returns a function: the findings, of the paper as it is or as it was changed."""
+
+    def found(of=paper):
+        return [(f.kind, f.message) for f in results(of=of).findings]
+
+    return found
 
 
 def probe(step, clean, fgsm, pgd):
@@ -20,15 +21,22 @@ def probe(step, clean, fgsm, pgd):
     return {"kind": "probe", "step": step, **accuracies}
 
 
-def test_a_healthy_run_has_no_warning(tmp_path, write_run, outcomes):
-    counts = {"clean": 800, "random_sign": 780, "pgd_20": 500, "pgd_100": 490}
-    counts |= {"pgd_20_restarts_10": 485, "pgd_20_eps2": 700}
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"clean": 800, "random_sign": 780, "pgd_20": 500, "pgd_100": 490},
+        {"pgd_20": 500, "pgd_20_restarts_10": 495, "pgd_20_eps2": 700},
+        {"pgd_20": 550, "cw_20": 500},  # two losses a little apart
+        {"pgd_20": 500, "pgd_100": 502},  # within the noise of the pairs
+    ],
+)
+def test_a_healthy_run_has_no_warning(diagnose, write_run, outcomes, counts):
     write_run(
         "free_4",
         {name: outcomes(correct) for name, correct in counts.items()},
         metrics=(probe(5, 50, 35, 30), probe(10, 80, 55, 50)),
     )
-    assert diagnose(tmp_path) == []
+    assert diagnose() == []
 
 
 @pytest.mark.parametrize(
@@ -48,33 +56,21 @@ def test_a_healthy_run_has_no_warning(tmp_path, write_run, outcomes):
     ],
 )
 def test_too_good_an_evaluation_is_named(
-    tmp_path, write_run, outcomes, counts, kind, words
+    diagnose, write_run, outcomes, counts, kind, words
 ):
     write_run("free_4", {name: outcomes(n) for name, n in counts.items()})
-    ((found, message),) = diagnose(tmp_path)
+    ((found, message),) = diagnose()
     assert found == kind
     assert words in message
 
 
-def test_what_a_record_warns_of_is_told(tmp_path, write_run, outcomes):
+def test_what_a_record_warns_of_is_told(diagnose, write_run, outcomes):
     warned = {"survived": outcomes(500), "warnings": ["30 images have no gradient"]}
     write_run("free_4", {"pgd_20": warned, "pgd_100": outcomes(500)})
-    assert diagnose(tmp_path) == [("record", "pgd_20: 30 images have no gradient")]
+    assert diagnose() == [("record", "pgd_20: 30 images have no gradient")]
 
 
-def test_losses_a_little_apart_are_no_warning(tmp_path, write_run, outcomes):
-    write_run("free_4", {"pgd_20": outcomes(550), "cw_20": outcomes(500)})
-    assert diagnose(tmp_path) == []
-
-
-def test_a_difference_within_the_noise_of_the_pairs_is_no_warning(
-    tmp_path, write_run, outcomes
-):
-    write_run("free_4", {"pgd_20": outcomes(500), "pgd_100": outcomes(502)})
-    assert diagnose(tmp_path) == []
-
-
-def test_what_the_probe_saw_is_told_by_kind_with_its_first_step(tmp_path, write_run):
+def test_what_the_probe_saw_is_told_by_kind_with_its_first_step(diagnose, write_run):
     lines = (
         probe(5, 70, 45, 40),
         probe(10, 80, 60, 5),
@@ -82,7 +78,7 @@ def test_what_the_probe_saw_is_told_by_kind_with_its_first_step(tmp_path, write_
         {**probe(20, 80, 45, 40), "no_gradient": 7},
     )
     write_run("free_4", {}, metrics=lines)
-    assert diagnose(tmp_path) == [
+    assert diagnose() == [
         (
             "overfitting",
             "probe at step 10: PGD accuracy fell to 5.0 % after 40.0 %, while FGSM's "
@@ -96,7 +92,7 @@ def test_what_the_probe_saw_is_told_by_kind_with_its_first_step(tmp_path, write_
     ]
 
 
-def test_the_probe_is_judged_by_what_it_was(tmp_path, write_run):
+def test_the_probe_is_judged_by_what_it_was(diagnose, write_run):
     attack = recipe.to_dict(attacks.PGD(8.0, 2.0, 10))
     for name, fields in {"strong": {}, "targeted": {"targeted": "random"}}.items():
         write_run(
@@ -105,23 +101,23 @@ def test_the_probe_is_judged_by_what_it_was(tmp_path, write_run):
             metrics=(probe(5, 70, 30, 60),),
             recipe={"probe": {**attack, **fields}},
         )
-    ((kind, message),) = diagnose(tmp_path)
+    ((kind, message),) = diagnose()
     assert kind == "masking" and "PGD leaves 60.0 % right, more than" in message
 
 
-def test_natural_training_is_not_called_overfitting(tmp_path, write_run):
+def test_natural_training_is_not_called_overfitting(diagnose, write_run):
     lines = (probe(5, 80, 30, 2), probe(10, 95, 40, 0))
     write_run("natural", {}, metrics=lines)
-    assert diagnose(tmp_path) == []
+    assert diagnose() == []
 
 
-def test_an_alarm_that_the_rule_does_not_raise_is_not_repeated(tmp_path, write_run):
+def test_an_alarm_that_the_rule_does_not_raise_is_not_repeated(diagnose, write_run):
     alarm = {"kind": "alarm", "step": 5, "message": "the network masks its gradients"}
     write_run("free_4", {}, metrics=(probe(5, 80, 60, 20), alarm))
-    assert diagnose(tmp_path) == []
+    assert diagnose() == []
 
 
-def test_records_that_are_not_what_they_seem_are_named(tmp_path, write_run, outcomes):
+def test_records_that_are_not_what_they_seem_are_named(diagnose, write_run, outcomes):
     write_run(
         "free_4",
         {"clean": outcomes(800)},
@@ -129,7 +125,7 @@ def test_records_that_are_not_what_they_seem_are_named(tmp_path, write_run, outc
         step=5,
         overrides=["method.epsilon=4"],
     )
-    messages = [message for kind, message in diagnose(tmp_path) if kind == "record"]
+    messages = [message for kind, message in diagnose() if kind == "record"]
     assert messages == [
         "trained with --set method.epsilon=4, not as the recipe says",
         "training has not reached its end",
@@ -138,10 +134,10 @@ def test_records_that_are_not_what_they_seem_are_named(tmp_path, write_run, outc
 
 
 def test_records_of_what_a_name_stood_for_before_are_named(
-    tmp_path, paper, write_run, outcomes
+    diagnose, paper, write_run, outcomes
 ):
     write_run("free_4", {"pgd_20": outcomes(500), "clean": outcomes(800)})
-    assert diagnose(tmp_path, paper) == []
+    assert diagnose() == []
     recipe = dataclasses.replace(paper.at("paper").recipe("free_4"), num_steps=20)
     attack = dataclasses.replace(
         paper.at("paper").evaluations["pgd_20"].attack, epsilon=8.0
@@ -151,17 +147,17 @@ def test_records_of_what_a_name_stood_for_before_are_named(
         recipes={"paper": {"free_4": recipe}},
         evaluations={"paper": {"pgd_20": Evaluation(attack)}},
     )
-    messages = [message for kind, message in diagnose(tmp_path, changed)]
+    messages = [message for kind, message in diagnose(changed)]
     assert messages == [
         "trained as the recipe was before: num_steps: 10 != 20",
         "pgd_20 is of the attack as it was before: epsilon: 4.0 != 8.0",
     ]
 
 
-def test_the_worst_of_a_family_speaks_for_all(tmp_path, write_run, outcomes):
+def test_the_worst_of_a_family_speaks_for_all(diagnose, write_run, outcomes):
     counts = {"clean": 500, "pgd_20_eps2": 500, "pgd_20": 550, "pgd_100": 560}
     write_run("free_4", {name: outcomes(n) for name, n in counts.items()})
-    leak, masking = diagnose(tmp_path)
+    leak, masking = diagnose()
     assert leak[0] == "label leak"
     assert leak[1].startswith("pgd_100 above clean (clean) by 6.00 points")
     assert leak[1].endswith("; 1 more like it")
@@ -169,44 +165,42 @@ def test_the_worst_of_a_family_speaks_for_all(tmp_path, write_run, outcomes):
 
 
 @pytest.mark.parametrize("branch", [None, "adversarial"])
-def test_branches_are_networks_of_their_own(tmp_path, write_run, outcomes, branch):
+def test_branches_are_networks_of_their_own(diagnose, write_run, outcomes, branch):
     adversarial = {"survived": outcomes(900), "branch": "adversarial"}
     counts = {"pgd_20": 500, "clean": 600, "random_sign": 550}
     own = {
         name: {"survived": outcomes(n), "branch": branch} for name, n in counts.items()
     }
     write_run("free_4", {**own, "pgd_100": adversarial})
-    kinds = [kind for kind, _ in diagnose(tmp_path)]
+    kinds = [kind for kind, _ in diagnose()]
     assert kinds == (["label leak", "masking", "noise"] if branch else [])
 
 
 def test_what_another_network_answers_is_no_sign_of_masking(
-    tmp_path, write_run, outcomes
+    diagnose, write_run, outcomes
 ):
     transfer = {"survived": outcomes(900), "target": "natural"}
     counts = {"clean": outcomes(500), "pgd_20": outcomes(300)}
     write_run("free_4", {**counts, "pgd_20_to_natural": transfer})
-    assert diagnose(tmp_path) == []
+    assert diagnose() == []
 
 
-def test_a_transfer_of_an_unfinished_network_is_named(tmp_path, write_run, outcomes):
+def test_a_transfer_of_an_unfinished_network_is_named(diagnose, write_run, outcomes):
     transfer = {"survived": outcomes(900), "target": "natural"}
     write_run("free_4", {"pgd_20_to_natural": transfer}, step=5)
-    ((kind, message),) = diagnose(tmp_path)
+    ((kind, message),) = diagnose()
     assert kind == "record"
     assert message.startswith("pgd_20_to_natural was measured after 5 of 10")
 
 
-def test_drawn_images_are_not_compared_with_all(tmp_path, write_run, outcomes):
+def test_drawn_images_are_not_compared_with_all(diagnose, write_run, outcomes):
     drawn = {"survived": outcomes(900), "num_images": 1000, "seed": 1}
     write_run("free_4", {"clean": outcomes(500), "pgd_20": drawn})
-    assert diagnose(tmp_path) == []
+    assert diagnose() == []
 
 
-def test_released_weights_are_named(tmp_path, write_run, outcomes):
-    write_run("free_4", {"clean": outcomes(800)}, minutes=None)
-    path = next(tmp_path.glob("**/recipe.json"))
-    manifest = {**json.loads(path.read_text()), "weights": {"file": "model.ckpt"}}
-    path.write_text(json.dumps(manifest))
-    messages = [message for kind, message in diagnose(tmp_path) if kind == "record"]
+def test_released_weights_are_named(diagnose, write_run, outcomes):
+    weights = {"file": "model.ckpt"}
+    write_run("free_4", {"clean": outcomes(800)}, minutes=None, weights=weights)
+    messages = [message for kind, message in diagnose() if kind == "record"]
     assert messages == ["has the weights of model.ckpt, not trained here"]

@@ -25,12 +25,12 @@ from common import intervals
 from common.intervals import Estimate
 from common.recipe import TRAINING_TIME, Cell
 from common.results import measured, metrics
+from common.results.measured import Runs
 
 HOLDS, FAILS = "holds", "fails"
 INCONCLUSIVE = "inconclusive"
 NOT_RUN = "not run"
 
-Runs = Mapping[str, measured.Run]  # by recipe name, as `measured.runs_of` gives them
 Pair = tuple[str, str]  # names of a recipe and of an evaluation
 Side = tuple[str, ...]  # a pair, with the other evaluation if the metric relates two
 Answer = tuple[str, str]  # verdict, and the numbers behind it
@@ -176,7 +176,7 @@ class Comparison:
         """Returns the verdict and a line with the numbers behind it.
 
         Args:
-          runs: recipe name to run, as `measured.runs_of` gives them.
+          runs: recipe name to run, as `Results.runs` gives them.
         """
         estimate, words, obstacle = self.finding(runs)
         if estimate is None or obstacle:

@@ -2,8 +2,8 @@
 
 A run lives in `WORKDIR/PAPER/SCALE/RECIPE/`: `recipe.json`, `metrics.jsonl` and, per
 evaluation, `evaluations/NAME.json` with the counts and `NAME.npz` with the outcome of
-every image. `find` lists the runs, `runs_of` gives them to the recipes of a paper; a
-`Run` reads a file when it is first asked for, and once.
+every image. `find` lists the runs; a `Run` reads a file when it is first asked for, and
+once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from common import files, intervals
-from common.recipe import Paper
 
 COUNTS = {  # array of outcomes -> the count of the record that it adds up to
     "survived": "correct",
@@ -170,6 +169,9 @@ class Run:
         return tuple(latest[step] for step in sorted(latest))
 
 
+Runs = Mapping[str, Run]  # by recipe name
+
+
 def find(workdir: str | pathlib.Path, paper: str, scale: str) -> dict[str, Run]:
     """Returns the runs of a paper at a scale by the name of their folder."""
     folder = pathlib.Path(workdir) / paper / scale
@@ -177,27 +179,6 @@ def find(workdir: str | pathlib.Path, paper: str, scale: str) -> dict[str, Run]:
         path.parent.name: Run(path.parent)
         for path in sorted(folder.glob("*/recipe.json"))
     }
-
-
-def runs_of(paper: Paper, scale: str, workdir: str | pathlib.Path) -> dict[str, Run]:
-    """Returns the runs of a paper's recipes by recipe name.
-
-    Equal recipes are one run: each of their names gives the same `Run`, which
-    `distinct` lists once.
-
-    Args:
-      paper: whose recipes.
-      scale: such as `paper`, `small` or `digits`.
-      workdir: folder that holds `PAPER/SCALE/RECIPE/`.
-    """
-    found = find(workdir, paper.name, scale)
-    folders = {name: paper.at(scale).run_name(name) for name in paper.at(scale).recipes}
-    return {name: found[path] for name, path in folders.items() if path in found}
-
-
-def distinct(runs: Mapping[str, Run]) -> dict[str, Run]:
-    """Returns each run once, by the name of its folder."""
-    return {run.name: run for run in runs.values()}
 
 
 def _measured(path: pathlib.Path) -> Measured:

@@ -108,17 +108,6 @@ def test_a_missing_array_is_named(tmp_path):
         files.load_arrays(tmp_path / "x.npz", "clean")
 
 
-def test_equal_recipes_are_one_run(tmp_path, alias, write_run, outcomes):
-    write_run("free_4", {"clean": outcomes(800)})
-    write_run("m_4", {"clean": outcomes(1)})  # left over: not the run of a recipe
-    write_run("free_4@seed=1", {})
-    runs = measured.runs_of(alias, "paper", tmp_path / "runs")
-    assert list(runs) == ["free_4", "m_4"]
-    assert runs["m_4"] is runs["free_4"]
-    assert runs["m_4"].name == "free_4"
-    assert list(measured.distinct(runs)) == ["free_4"]
-
-
 def test_every_array_adds_up_to_a_count(tmp_path, write_run, outcomes):
     arrays = {name: outcomes(i) for i, name in enumerate(measured.COUNTS)}
     path = write_run("free_4", {"pgd_20": {**arrays, "target": "natural"}})

@@ -6,61 +6,42 @@ reports of it is put together from reported cells, as what was measured is from 
 
 from __future__ import annotations
 
-import pathlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from common import recipe
-from common.results import (
-    claims,
-    comparison,
-    measured,
-    metrics,
-    packages,
-    reported,
-    text,
-)
+from common.results import cells, claims, metrics, pages, reported, text
+from common.results.answers import Results
 from common.results.margins import Comparison, Pair
 
-FULL = "paper"  # the scale at which cells are compared with reported ones
 _CELLS = {
-    "within": (comparison.WITHIN,),
-    "outside": (comparison.ABOVE, comparison.BELOW),
-    "not run": (comparison.NOT_RUN,),
+    "within": (cells.WITHIN,),
+    "outside": (cells.ABOVE, cells.BELOW),
+    "not run": (cells.NOT_RUN,),
 }
 _VERDICTS = (claims.HOLDS, claims.FAILS, claims.INCONCLUSIVE, claims.NOT_RUN)
 
 
-def markdown(
-    papers: Iterable[str | recipe.Paper], scale: str, workdir: str | pathlib.Path
-) -> str:
+def markdown(papers: Iterable[tuple[Results, Results]]) -> str:
     """Returns two tables: counts by paper, and the claims expected at a scale.
 
     Args:
-      papers: names of the paper packages, or their `Paper`s.
-      scale: whose claims are shown, such as `small`.
-      workdir: folder that holds `PAPER/SCALE/RECIPE/`.
+      papers: of each paper the results whose claims are shown, all at one scale, and
+        those at scale `paper`, whose cells are counted.
     """
+    papers = list(papers)
+    scale = papers[0][0].at.scale
     kinds = [" / ".join(names) for names in (_CELLS, _VERDICTS)]
     head = ["paper", "reported cells", kinds[0], "claims", f"expected at `{scale}`"]
     counts = [[*head, kinds[1]]]
     answers = [["paper", "claim", "reported", "measured", "verdict"]]
-    for paper in map(packages.find, papers):
-        link = f"[`{paper.name}`]({paper.name}/README.md)"
-        expected = [
-            result
-            for result in claims.check_claims(paper, scale, workdir)
-            if scale in result.claim.expected_at
-        ]
-        counts.append([link, *_counts(paper, expected, workdir)])
-        answers += [[link, *row] for row in _rows(paper, expected, scale, workdir)]
-    return (
-        f"{_table(counts)}\n\nCells are compared at scale `{FULL}` alone. The claims "
-        f"that are expected to show at scale `{scale}`, with the numbers of which they "
-        "speak (differences in points, or ratios). Reported ones are of the paper's "
-        "own scale; their mark says where the least certain of them was read:\n\n"
-        f"{_table(answers)}\n\nMade by `python reproduce.py --scale={scale}`."
-    )
+    for results, full in papers:
+        name = results.at.name
+        link = f"[`{name}`]({name}/README.md)"
+        expected = [r for r in results.claims if scale in r.claim.expected_at]
+        counts.append([link, *_counts(full, expected)])
+        answers += [[link, *row] for row in _rows(results, expected)]
+    return pages.render("overview.md", scale=scale, counts=counts, answers=answers)
 
 
 def reported_pairs(paper: recipe.Paper) -> list[dict[Pair, reported.Reported]]:
@@ -68,90 +49,74 @@ def reported_pairs(paper: recipe.Paper) -> list[dict[Pair, reported.Reported]]:
 
     Tables stay apart: the sources of two need not be of one training.
     """
-    cells = reported.by_cell(paper)
+    known = reported.by_cell(paper)
     return [
         {
             (cell.recipe, cell.evaluation): record
             for cell in table.cells
-            if (record := cells.get((table.name, cell.row, cell.column)))
+            if (record := known.get((table.name, cell.row, cell.column)))
             and metrics.name_of(cell) in ("accuracy", "minutes")
         }
         for table in paper.tables
     ]
 
 
-def _counts(
-    paper: recipe.Paper,
-    expected: Sequence[claims.ClaimResult],
-    workdir: str | pathlib.Path,
-) -> list[str]:
-    cells = [
-        cell
-        for cell in comparison.compare(paper, FULL, workdir)
-        if cell.reported is not None
-    ]
-    found = Counter(cell.verdict for cell in cells)
-    judged = Counter(result.verdict for result in expected)
+def _counts(full: Results, expected: Sequence[claims.ClaimResult]) -> list[str]:
+    tables = full.cells.values()
+    verdicts = [c.verdict for table in tables for c in table if c.reference is not None]
+    found, judged = Counter(verdicts), Counter(result.verdict for result in expected)
     return [
-        str(len(cells)),
+        str(len(verdicts)),
         " / ".join(str(sum(found[v] for v in kinds)) for kinds in _CELLS.values()),
-        str(len(paper.claims)),
+        str(len(full.at.paper.claims)),
         str(len(expected)),
         " / ".join(str(judged[verdict]) for verdict in _VERDICTS),
     ]
 
 
 def _rows(
-    paper: recipe.Paper,
-    expected: Sequence[claims.ClaimResult],
-    scale: str,
-    workdir: str | pathlib.Path,
+    results: Results, expected: Sequence[claims.ClaimResult]
 ) -> Iterable[list[str]]:
-    runs = measured.runs_of(paper, scale, workdir)
-    by_table = reported_pairs(paper)
+    by_table = reported_pairs(results.at.paper)
     for result in expected:
         comparisons = result.claim.comparisons
         yield [
             result.claim.statement,
             _quoted(comparisons, by_table),
-            _joined(comparisons, [of.number(runs) for of in comparisons]),
+            _joined(comparisons, [c.number(results.runs) for c in comparisons]),
             f"**{result.verdict}**",
         ]
 
 
 def _quoted(
-    of: Sequence[Comparison], by_table: Sequence[Mapping[Pair, reported.Reported]]
+    comparisons: Sequence[Comparison],
+    by_table: Sequence[Mapping[Pair, reported.Reported]],
 ) -> str:
     """Returns the reported numbers, and how far the least sure one can be trusted."""
-    found = [_reported(comparison_, by_table) for comparison_ in of]
-    records = [record for _, records in found for record in records]
-    sureness = [record.confidence for record in records]
+    found = [_reported(comparison, by_table) for comparison in comparisons]
+    sureness = [record.confidence for _, records in found for record in records]
     worst = max(sureness, key=list(reported.CONFIDENCES).index, default="paper")
     mark = f" ({text.MARKS[worst]})" if text.MARKS[worst] else ""
-    return _joined(of, [number for number, _ in found]) + mark
+    return _joined(comparisons, [number for number, _ in found]) + mark
 
 
 def _reported(
-    of: Comparison, by_table: Sequence[Mapping[Pair, reported.Reported]]
+    comparison: Comparison, by_table: Sequence[Mapping[Pair, reported.Reported]]
 ) -> tuple[float | None, list[reported.Reported]]:
     """Returns the number, of the first table that gives it, and what it is made of."""
     for records in by_table:
-        number = of.reported({pair: record.value for pair, record in records.items()})
+        values = {pair: record.value for pair, record in records.items()}
+        number = comparison.reported(values)
         if number is not None:
-            return number, [records[pair] for pair in of.quoted]
+            return number, [records[pair] for pair in comparison.quoted]
     return None, []
 
 
-def _joined(of: Sequence[Comparison], numbers: Sequence[float | None]) -> str:
+def _joined(comparisons: Sequence[Comparison], numbers: Sequence[float | None]) -> str:
     """Returns the numbers in their forms; nothing if there is none."""
     if all(number is None for number in numbers):
         return ""
     return ", ".join(
-        "-" if number is None else f"{number:{comparison_.form}}"
-        for comparison_, number in zip(of, numbers, strict=True)
+        "-" if number is None else f"{number:{comparison.form}}"
+        for comparison, number in zip(comparisons, numbers, strict=True)
     )
-
-
-def _table(lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---"] * len(lines[0])
-    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))

@@ -9,19 +9,19 @@ from common.results.margins import difference, gain
 
 
 @pytest.fixture
-def runs(tmp_path, write_run, outcomes):
+def runs(write_run, outcomes):
     write_run("natural", {"clean": outcomes(900), "pgd_20": outcomes(5)})
     write_run("free_4", {"pgd_20": outcomes(700)}, minutes=120.0)
-    return tmp_path / "runs"
 
 
-def rows(block):
+def rows(results, full=None):
+    block = overview.markdown([(results, full or results)])
     lines = [line.split(" | ") for line in block.splitlines() if line.startswith("|")]
     return [[field.strip("| ") for field in line] for line in lines]
 
 
-def test_cells_and_claims_are_counted_by_verdict(paper, runs):
-    head, rule, counts, *_ = rows(overview.markdown([paper], "paper", runs))
+def test_cells_and_claims_are_counted_by_verdict(results, runs):
+    head, rule, counts, *_ = rows(results())
     assert len(head) == len(rule) == len(counts)
     assert dict(zip(head, counts, strict=True)) == {
         "paper": "[`fake`](fake/README.md)",
@@ -34,8 +34,8 @@ def test_cells_and_claims_are_counted_by_verdict(paper, runs):
     }
 
 
-def test_a_claim_stands_with_its_numbers(paper, runs):
-    answer = rows(overview.markdown([paper], "paper", runs))[-1]
+def test_a_claim_stands_with_its_numbers(results, runs):
+    answer = rows(results())[-1]
     assert answer[1:] == [
         "Hard training is more robust & as fast.",
         "+50.00, - (unverified)",  # the paper has no minutes of free_4
@@ -44,34 +44,34 @@ def test_a_claim_stands_with_its_numbers(paper, runs):
     ]
 
 
-def test_a_claim_without_records_has_no_measured_number(paper, tmp_path):
-    answer = rows(overview.markdown([paper], "paper", tmp_path))[-1]
+def test_a_claim_without_records_has_no_measured_number(results):
+    answer = rows(results())[-1]
     assert answer[2:] == ["+50.00, - (unverified)", "", "**not run**"]
 
 
-def test_a_number_is_as_sure_as_what_it_is_made_of(paper, tmp_path):
+def test_a_number_is_as_sure_as_what_it_is_made_of(paper, results):
     clean = gain("natural", "free_4", "clean", at_least=0.0)
     claim = dataclasses.replace(paper.claims[0], comparisons=(clean,))
     changed = dataclasses.replace(paper, claims=(claim,))
-    answer = rows(overview.markdown([changed], "paper", tmp_path))[-1]
+    answer = rows(results(of=changed))[-1]
     assert answer[2] == "+10.00 (code)"  # of one read in the paper and one in the code
 
 
-def test_what_is_not_expected_at_a_scale_is_not_shown(paper, runs):
-    found = rows(overview.markdown([paper], "digits", runs))
+def test_what_is_not_expected_at_a_scale_is_not_shown(results, runs):
+    found = rows(results("digits"), full=results())
     assert found[-2][0] == "paper"  # the head of the second table; no row
     assert found[2][4] == "0"
 
 
-def test_different_images_give_no_number(paper, tmp_path, write_run, outcomes):
+def test_different_images_give_no_number(results, write_run, outcomes):
     write_run("natural", {"pgd_20": outcomes(5, 1000)})
     write_run("free_4", {"pgd_20": outcomes(700, 2000)})
-    answer = rows(overview.markdown([paper], "paper", tmp_path / "runs"))[-1]
+    answer = rows(results())[-1]
     assert answer[3] == "-, 1.00"
     assert answer[4] == "**inconclusive**"
 
 
-def test_sources_of_two_tables_do_not_make_one_number(paper):
+def test_sources_of_two_tables_do_not_make_one_number(paper, results):
     plain, hard = ("natural", "pgd_20"), ("free_4", "pgd_20")
     first, second = overview.reported_pairs(paper)
     assert first[plain].value == 0.0 and first[hard].value == 50.0
@@ -82,4 +82,4 @@ def test_sources_of_two_tables_do_not_make_one_number(paper):
     across = difference(("free_4", "pgd_20_eps2"), hard, at_least=0.0)
     claim = dataclasses.replace(paper.claims[0], comparisons=(across,))
     changed = dataclasses.replace(paper, claims=(claim,))
-    assert rows(overview.markdown([changed], "paper", "nowhere"))[-1][2] == ""
+    assert rows(results(of=changed))[-1][2] == ""

@@ -1,91 +1,108 @@
-import dataclasses
-
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.container import ErrorbarContainer
 
-from common.recipe import Cell, Table
-from common.results import canvas, comparison, plots
+from common.recipe import Cell, Plot
+from common.results import canvas, plots
+from common.results.cells import Compared
+from common.results.metrics import Value
+from common.results.reported import Reported
 
-
-def titles(figure):
-    return [panel.get_title() for panel in figure.axes]
-
-
-@pytest.fixture
-def cells(tmp_path, paper, write_run, outcomes):
-    counts = {"clean": 800, "pgd_20": 500, "pgd_20_eps2": 700, "pgd_20_eps4": 500}
-    write_run("free_4", {name: outcomes(n) for name, n in counts.items()})
-    return comparison.compare(paper, "paper", tmp_path / "runs")
+PLOT = Plot("columns", "epsilon")
 
 
-def test_the_number_at_the_end_of_a_heading_is_the_abscissa(cells):
-    sweep = [cell for cell in cells if cell.table == "sweep"]
-    figure = plots.against_number(sweep, "digits", "epsilon")
-    assert titles(figure) == ["PGD-20"]
-    line = next(x for x in figure.axes[0].lines if len(x.get_xdata()))
-    np.testing.assert_allclose(line.get_xydata(), [[2, 70], [4, 50]])
+def cell(x=None, number=None, *, paper=None, confidence="figure", width=2.0, **fields):
+    """Returns a compared cell, measured if it has a number, reported by the paper."""
+    known = {"row": "plain", "column": f"PGD eps={x}", "recipe": "a", "panel": "PGD"}
+    wanted = Cell(evaluation="pgd", x=x, **{**known, **fields})
+    value = number and Value(number, (number - width, number + width), 1000)
+    reference = paper and Reported(
+        "table", wanted.row, wanted.column, "accuracy", paper, "", "", confidence
+    )
+    return Compared(wanted, reference, value, "claims only")
 
 
-def test_the_rows_give_the_abscissa_where_asked_for(cells):
-    sweep = [
-        dataclasses.replace(cell, row=f"clean={share}")
-        for cell in cells
-        if cell.table == "sweep"
+def points(panel):
+    """Returns the points of each line that has some."""
+    lines = (line.get_xydata() for line in panel.lines)
+    return [xy.tolist() for xy in lines if len(xy)]
+
+
+def notes(figure):
+    return figure.legends[0].get_title().get_text()
+
+
+def test_a_row_is_a_line_against_the_number_of_the_columns():
+    cells = [cell(2, 70.0), cell(4, 50.0), cell(4, 40.0, row="hard"), cell(None, 90.0)]
+    figure = plots.against_number(cells, "digits", PLOT)
+    (panel,) = figure.axes
+    assert (panel.get_title(), panel.get_xlabel()) == ("PGD", "epsilon")
+    assert panel.get_ylabel() == "accuracy, %"
+    assert points(panel)[0] == [[2, 70], [4, 50]]
+    assert list(canvas.named([panel])) == ["plain", "hard"]
+    assert notes(figure) == "solid: measured"
+
+
+def test_a_column_is_a_line_against_the_number_of_the_rows():
+    cells = [
+        cell(share, 70.0, row=f"clean={share}", column=column)
+        for column in ("PGD-10", "PGD-50")
         for share in (20, 0, 100)
     ]
-    (panel,) = plots.against_number(sweep, "digits", "share", by_row=True).axes
-    assert set(canvas.named([panel])) == {"PGD-20 eps=2", "PGD-20 eps=4"}
-    line = next(x for x in panel.lines if len(x.get_xdata()))
-    np.testing.assert_allclose(line.get_xydata(), [[0, 70], [20, 70], [100, 70]])
+    (panel,) = plots.against_number(cells, "digits", Plot("rows", "share")).axes
+    assert list(canvas.named([panel])) == ["PGD-10", "PGD-50"]
+    assert points(panel)[0] == [[0, 70], [20, 70], [100, 70]]
     assert panel.get_xscale() == "linear"
 
 
-def test_steps_of_all_magnitudes_are_spaced_by_ratio(cells):
-    sweep = [cell for cell in cells if cell.table == "sweep"]
+def test_each_metric_and_panel_of_two_numbers_is_a_panel():
+    cells = [
+        cell(x, 50.0, metric=metric, panel=panel)
+        for metric, panel in (
+            *(("accuracy", "CW"), ("accuracy", "PGD")),
+            *(("transfer", "PGD"), ("transfer_top5", "PGD")),
+        )
+        for x in ((100,) if panel == "CW" else (20, 100))
+    ]
+    panels = plots.against_number(cells, "paper", PLOT).axes
+    assert [(panel.get_title(), panel.get_ylabel()) for panel in panels] == [
+        ("PGD", "accuracy, %"),
+        ("PGD", "transfer rate, %"),
+        ("PGD", "top-5 transfer rate, %"),
+    ]
+
+
+def test_numbers_of_all_magnitudes_are_spaced_by_ratio():
     for steps, scale in (((10, 50, 200, 2000), "log"), ((10, 20, 50), "linear")):
-        columns = [
-            dataclasses.replace(sweep[-1], column=f"PGD-{number}") for number in steps
-        ]
-        (panel,) = plots.against_number(columns, "digits", "steps").axes
+        cells = [cell(number, 50.0) for number in steps]
+        (panel,) = plots.against_number(cells, "digits", PLOT).axes
         assert panel.get_xscale() == scale
         labels = [label.get_text() for label in panel.get_xticklabels()]
         assert labels == [f"{number}" for number in steps]
         assert not list(panel.get_xticks(minor=True))
 
 
-def test_reported_numbers_are_drawn_at_the_papers_scale_only(cells):
-    sweep = [cell for cell in cells if cell.table == "sweep"]
-    lines = {
-        scale: [
-            x.get_linestyle()
-            for x in plots.against_number(sweep, scale, "epsilon").axes[0].lines
-        ]
-        for scale in ("paper", "digits")
-    }
-    assert "--" in lines["paper"]
-    assert "--" not in lines["digits"]
-
-
 @pytest.mark.parametrize("confidence", ["figure", "unverified"])
-def test_unverified_points_of_a_line_are_question_marks(cells, confidence):
-    sweep = [
-        dataclasses.replace(cell, confidence=confidence)
-        for cell in cells
-        if cell.table == "sweep"
-    ]
-    figure = plots.against_number(sweep, "paper", "epsilon")
-    markers = [line.get_marker() for line in figure.axes[0].lines]
-    sure = confidence == "figure"
-    assert markers.count("$?$") == (0 if sure else 2)
-    assert ("?: unverified" in figure.legends[0].get_title().get_text()) != sure
+def test_reported_numbers_are_dashed_and_at_the_papers_scale_only(confidence):
+    cells = [cell(x, 50.0, paper=60.0, confidence=confidence) for x in (2, 4)]
+    for scale in ("paper", "digits"):
+        figure = plots.against_number(cells, scale, PLOT)
+        lines = figure.axes[0].lines
+        assert ("--" in [line.get_linestyle() for line in lines]) == (scale == "paper")
+        unsure = [line.get_marker() for line in lines].count("$?$")
+        is_marked = scale == "paper" and confidence == "unverified"
+        assert unsure == (2 if is_marked else 0)
+        assert ("?: unverified" in notes(figure)) == is_marked
 
 
-def test_a_panel_per_accuracy_column_and_none_for_minutes(cells):
-    main = [cell for cell in cells if cell.table == "main"]
-    assert titles(plots.reported_and_measured(main, "paper")) == [
-        "clean, %",
-        "PGD-20, %",
-    ]
+def test_a_panel_per_column_in_percent():
+    fields = {"clean": {}, "PGD-20": {}, "ratio": {"metric": "ratio", "other": "x"}}
+    cells = [cell(None, 50.0, column=name, **more) for name, more in fields.items()]
+    figure = plots.reported_and_measured(cells, "paper")
+    titles = [panel.get_title() for panel in figure.axes]
+    assert titles == ["clean, %", "PGD-20, %"]
+    assert plots.reported_and_measured(cells[2:], "paper") is None
 
 
 def test_the_difference_is_magnified_to_the_full_range_around_grey():
@@ -102,65 +119,93 @@ def test_the_difference_is_magnified_to_the_full_range_around_grey():
     assert [panel.get_xlabel() for panel in figure.axes[:2]] == ["cat", "cat, not dog"]
 
 
-def test_nothing_measured_draws_nothing_and_writes_nothing(tmp_path, paper):
-    cells = comparison.compare(paper, "paper", tmp_path / "none")
+def test_nothing_measured_draws_nothing():
+    cells = [cell(x, paper=50.0) for x in (2, 4)]
     assert plots.reported_and_measured(cells, "paper") is None
-    assert plots.against_number(cells, "paper", "steps") is None
+    assert plots.against_number(cells, "paper", PLOT) is None
     assert plots.training_curves({}) is plots.probe_curves({}) is None
-    assert canvas.save(lambda: None, tmp_path / "empty") is None
-    assert not list(tmp_path.glob("empty*"))
 
 
-@pytest.fixture
-def widths(tmp_path, paper, write_run, outcomes):
-    """Ratios and transfer rates of two networks, in a table each."""
-    recipe = paper.recipes["paper"]["natural"]
-    names = ("w_0.5", "w_2")
-    recipes = {n: dataclasses.replace(recipe, seed=i) for i, n in enumerate(names)}
-    ratios = [
-        Cell("FGSM eps=4", f"rho={n[2:]}", n, "pgd_20", metric="ratio", other="clean")
-        for n in names
+def network(row, clean=None, attacked=None, *, column="PGD-20", **reported):
+    """Returns the cells of a network in a tradeoff, in percent or not measured."""
+    numbers = {"clean": (clean, 85.0), column: (attacked, 45.0)}
+    return [
+        cell(None, number, paper=paper, row=row, column=name, **reported)
+        for name, (number, paper) in numbers.items()
     ]
-    mixed = [
-        Cell(f"A, {metric}", f"eps={eps}", "w_2", evaluation, metric=metric)
-        for metric in ("transfer", "transfer_top5")
-        for eps, evaluation in ((2, "pgd_20"), (16, "pgd_100"))
+
+
+def bars(figure):
+    """Returns the points, and for each the ends of its bars, right and up."""
+    found = [c for c in figure.axes[0].containers if isinstance(c, ErrorbarContainer)]
+    places = [c.lines[0].get_xydata()[0].tolist() for c in found]
+    return places, [[b.get_segments()[0] for b in c.lines[2]] for c in found]
+
+
+def hollow(figure):
+    """Returns the points whose markers are hollow."""
+    return [
+        line.get_xydata()[0].tolist()
+        for line in figure.axes[0].lines
+        if line.get_fillstyle() == "none"
     ]
-    for name, right in zip(names, (300, 600), strict=True):
-        transfer = {"survived": outcomes(500), "fooled": outcomes(800)}
-        transfer |= {f"{k}_top5": v for k, v in transfer.items()}
-        write_run(
-            name,
-            {
-                "clean": outcomes(1000),
-                "pgd_20": {**transfer, "survived": outcomes(right)},
-                "pgd_100": transfer,
-            },
-        )
-    tables = (Table("width", "", tuple(ratios)), Table("mixed", "", tuple(mixed)))
-    path = tmp_path / "none.csv"
-    path.write_text("table,row,column,metric,value,source,confidence\n")
-    fake = dataclasses.replace(
-        paper, recipes={"paper": recipes}, tables=tables, claims=(), reported=path
-    )
-    return comparison.compare(fake, "paper", tmp_path / "runs")
 
 
-def test_ratios_are_drawn_against_the_width(widths):
-    ratios = [cell for cell in widths if cell.table == "width"]
-    figure = plots.against_number(ratios, "paper", "width factor rho")
+def test_a_network_is_a_point_with_its_two_intervals():
+    cells = [*network("plain", 90.0, 10.0), *network("hard", 80.0, 50.0, width=3.0)]
+    figure = plots.against_clean(cells, "digits")
+    places, reach = bars(figure)
+    assert places == [[90, 10], [80, 50]]
+    (left, right), (below, above) = reach[1]
+    assert [left[0], right[0], below[1], above[1]] == [77, 83, 47, 53]
     (panel,) = figure.axes
-    assert (panel.get_title(), panel.get_ylabel()) == ("", "robustness ratio")
-    assert panel.get_xlabel() == "width factor rho"
-    line = next(x for x in panel.lines if len(x.get_xdata()))
-    np.testing.assert_allclose(line.get_xydata(), [[0.5, 0.3], [2, 0.6]])
-    assert figure.legends[0].get_title().get_text() == "solid: measured"
-    assert plots.reported_and_measured(ratios, "paper") is None  # not in percent
+    assert panel.get_xlabel() == "accuracy on clean images, %"
+    assert panel.get_ylabel() == "accuracy under PGD-20, %"
+    assert not hollow(figure) and "reported" not in notes(figure)
 
 
-def test_each_metric_has_its_panel_and_label(widths):
-    mixed = [cell for cell in widths if cell.table == "mixed"]
-    figure = plots.against_number(mixed, "paper", "epsilon")
-    labels = [panel.get_ylabel() for panel in figure.axes]
-    assert labels == ["transfer rate, %", "top-5 transfer rate, %"]
-    assert len(plots.reported_and_measured(mixed, "paper").axes) == 2
+def test_what_is_reported_is_hollow_and_joined_to_what_was_measured():
+    cells = [*network("plain", 90.0, 10.0), *network("hard", 80.0, 50.0)]
+    figure = plots.against_clean(cells, "paper")
+    assert hollow(figure) == [[85, 45], [85, 45]]
+    assert notes(figure).endswith("hollow: reported")
+    dashed = [x for x in figure.axes[0].lines if x.get_linestyle() == "--"]
+    assert [[80, 50], [85, 45]] in [line.get_xydata().tolist() for line in dashed]
+
+
+def test_an_unverified_point_is_a_question_mark():
+    cells = [
+        *network("plain", 90.0, 10.0, confidence="unverified"),
+        *network("hard", 80.0, 50.0, confidence="unverified"),
+    ]
+    figure = plots.against_clean(cells, "paper")
+    markers = [line.get_marker() for line in figure.axes[0].lines]
+    assert markers.count("$?$") == 2 and not hollow(figure)
+    assert notes(figure).endswith("?: unverified")
+
+
+def test_what_is_reported_alone_has_its_entry_where_its_row_stands():
+    cells = [
+        *network("untrained"),
+        *network("plain", 90.0, 10.0),
+        *network("hard", 80.0, 50.0),
+    ]
+    for scale, names in (
+        ("paper", {"untrained": False, "plain": True, "hard": True}),
+        ("digits", {"plain": True, "hard": True}),
+    ):
+        (legend,) = plots.against_clean(cells, scale).legends
+        with_bars = [isinstance(h, LineCollection) for h in legend.legend_handles]
+        texts = [text.get_text() for text in legend.get_texts()]
+        assert list(zip(texts, with_bars, strict=True)) == list(names.items())
+
+
+def test_the_attack_is_the_last_one_with_two_points():
+    cells = [*network("plain", 90.0, 10.0), *network("hard", 80.0, 50.0)]
+    stronger = network("plain", 90.0, 5.0, column="PGD-100")[1:]
+    figure = plots.against_clean([*cells, *stronger], "digits")
+    assert figure.axes[0].get_ylabel() == "accuracy under PGD-20, %"
+    stronger += network("hard", 80.0, 40.0, column="PGD-100")[1:]
+    figure = plots.against_clean([*cells, *stronger], "digits")
+    assert figure.axes[0].get_ylabel() == "accuracy under PGD-100, %"
+    assert plots.against_clean(network("plain", 90.0, 10.0), "paper") is None

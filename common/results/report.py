@@ -6,240 +6,280 @@ opens from disk, without a network and without scripts.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from matplotlib.figure import Figure
 
 from common import files, recipe
-from common.results import (
-    canvas,
-    claims,
-    comparison,
-    diagnostics,
-    markdown,
-    measured,
-    packages,
-    page,
-    plots,
-    sections,
-    tradeoff,
-)
-from common.results.metrics import METRICS
+from common.results import canvas, measured, pages, plots, times
+from common.results.answers import Results
+from common.results.cells import CLAIMS_ONLY, FULL, Compared
 
-ABSCISSAE = {  # plot of a table -> what its headings end with
-    "epsilon": "epsilon, pixels of 255",
-    "radius": "epsilon of pixels in [0, 1]",
-    "steps": "attack steps",
-    "width": "width factor rho",
-    "share": "clean images that are kept, %",
-    "depth": "layers",
-    "alpha": "alpha",
+SCALES = {  # what a scale is, what may be concluded from it, and what may not
+    FULL: (
+        "The papers' own data, networks and schedules.",
+        "Whether each reported number is reproduced: every cell is judged with the "
+        "tolerance that it shows.",
+        "Nothing from a cell that was not run, and little from a reported number "
+        "marked unverified.",
+    ),
+    "small": (
+        "The papers' methods on real CIFAR-10 with a small network.",
+        "Whether the papers' claims (which method is better, and by how much at least) "
+        "show on real images.",
+        "Whether a reported number is right: another network was trained for a shorter "
+        "time. Reported numbers stand here as context and are not compared.",
+    ),
+    "digits": (
+        "The papers' methods on handwritten digits of 8 x 8 pixels, in seconds.",
+        "Whether the whole path works, and which of the papers' claims show even here.",
+        "Whether a reported number is right: data and network are others. Reported "
+        "numbers stand here as context and are not compared.",
+    ),
 }
-TRADEOFF = "tradeoff"  # plot of a table with a column `clean`
-BY_ROW = ("share", "depth", "alpha")  # plots whose abscissa is in the rows' headings
+OTHER_SCALE = (
+    "Another setup than the papers'.",
+    "Which of the papers' claims show in it.",
+    "Whether a reported number is right: numbers are compared at scale paper only.",
+)
 MANY_CELLS = 60  # a table beyond this opens on demand, below its figure
+SHOWN_FINDINGS = 8  # the rest opens on demand
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
-    """All that the records say about one paper at one scale."""
+class Drawn:
+    """A figure on disk.
 
-    paper: recipe.Paper
-    scale: str
-    runs: dict[str, measured.Run]
-    cells: list[comparison.ComparedCell]
-    results: list[claims.ClaimResult]
-    findings: list[diagnostics.Finding]
+    Attributes:
+      stem: of its light and its dark file, without folder.
+      caption: plain text, also read to those who do not see the picture.
+      title: of what opens on demand to show the figure; "" if it always shows.
+    """
 
-    def table(self, name: str) -> list[comparison.ComparedCell]:
-        """Returns the cells of one table."""
-        return [cell for cell in self.cells if cell.table == name]
+    stem: str
+    caption: str
+    title: str = ""
 
 
-def write_report(
-    papers: Sequence[str | recipe.Paper],
-    scale: str,
-    workdir: str | pathlib.Path,
-    out_dir: str | pathlib.Path,
-) -> pathlib.Path:
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """One paper on the page.
+
+    Attributes:
+      results: what its records say.
+      figures: those of each table that has cells, by name of the table.
+      training: those of the runs.
+    """
+
+    results: Results
+    figures: dict[str, list[Drawn]]
+    training: list[Drawn]
+
+    @property
+    def counts(self) -> dict[str, dict[str, str]]:
+        """How many cells and claims got each verdict, and how many warnings."""
+        return counts([self.results])
+
+    @property
+    def tables(self) -> list[tuple[recipe.Table, Sequence[Compared]]]:
+        """Each table that has cells, with these."""
+        cells = self.results.cells
+        tables = self.results.at.paper.tables
+        return [(table, cells[table.name]) for table in tables if table.name in cells]
+
+    @property
+    def runs(self) -> list[tuple[str, list[str]]]:
+        """Each run: minutes, their ratio to natural ones, updates and parameters."""
+        return [
+            (name, _numbers(run, times.ratio(run, self.results.trained)))
+            for name, run in self.results.trained.items()
+        ]
+
+    @property
+    def makings(self) -> dict[str, str]:
+        """What made each run."""
+        return {name: _making(run) for name, run in self.results.trained.items()}
+
+    @property
+    def commands(self) -> str:
+        """The commands that repeat the runs and the comparison, a line each."""
+        at = self.results.at
+        lines = []
+        for run in self.results.trained.values():
+            settings = [f"--set {item}" for item in run.manifest.get("overrides") or ()]
+            if run.manifest.get("precision"):
+                settings.append(f"--precision={run.manifest['precision']}")
+            flags = " ".join([f"--scale={at.scale}", *settings])
+            lines.append(f"python -m {at.name} train {run.name} {flags}")
+            lines.append(f"python -m {at.name} evaluate {run.name} {flags}")
+        lines.append(f"python -m {at.name} claims --scale={at.scale}")
+        return "\n".join(lines)
+
+
+def write(papers: Sequence[Results], out_dir: pathlib.Path) -> pathlib.Path:
     """Writes `index.html`, `report.md` and their PNG files.
 
     Args:
-      papers: names of paper packages, or their `Paper` values.
-      scale: such as `paper`, `small` or `digits`.
-      workdir: folder that holds `PAPER/SCALE/RECIPE/`.
+      papers: of each paper its results, all at the same scale.
       out_dir: folder to write to; made if missing.
 
     Returns:
       The path of `index.html`.
 
     Raises:
-      ValueError: unknown paper or scale, or a broken record; names the file.
+      ValueError: a broken record; names the file.
     """
-    out_dir = pathlib.Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    found = [_answers(packages.find(paper), scale, workdir) for paper in papers]
+    scale = papers[0].at.scale
+    what, may, may_not = SCALES.get(scale, OTHER_SCALE)
+    values = {
+        "scale": scale,
+        "what": what,
+        "may": may,
+        "may_not": may_not,
+        "counts": counts(papers),
+        "sections": [_section(results, out_dir) for results in papers],
+        "density": f"{canvas.DPI / 96:g}x",  # shown at the size it was drawn for
+        "MANY_CELLS": MANY_CELLS,
+        "SHOWN_FINDINGS": SHOWN_FINDINGS,
+    }
     index = out_dir / "index.html"
-    index.write_text(_page(found, scale, out_dir), encoding="utf-8")
-    what, may, may_not = sections.conclusions(scale)
-    lines = [
-        f"# Results at scale `{scale}`",
-        what,
-        f"- What may be concluded: {may}\n- What may not: {may_not}",
-    ]
-    lines += [_markdown(answers) for answers in found]
-    (out_dir / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    for name, path in (("report.html", index), ("report.md", out_dir / "report.md")):
+        path.write_text(pages.render(name, **values) + "\n", encoding="utf-8")
     return index
 
 
-def _answers(paper: recipe.Paper, scale: str, workdir: str | pathlib.Path) -> Answers:
-    runs = measured.distinct(measured.runs_of(paper, scale, workdir))
-    for name, run in measured.find(workdir, paper.name, scale).items():
-        if name not in paper.at(scale).recipes:  # a run with overrides
-            runs[name] = run
-    return Answers(
-        paper=paper,
-        scale=scale,
-        runs=runs,
-        cells=comparison.compare(paper, scale, workdir),
-        results=claims.check_claims(paper, scale, workdir),
-        findings=diagnostics.diagnose(
-            runs, paper.at(scale).recipes, paper.at(scale).evaluations
+def counts(papers: Sequence[Results]) -> dict[str, dict[str, str]]:
+    """Returns how many cells and claims got each verdict, and how many warnings.
+
+    Claims that are not expected to show at the scale are counted by themselves, and of
+    cells those alone that are shares and have a reported number: others are not judged.
+
+    Returns:
+      What is counted -> verdict -> how many, in words.
+    """
+    cells = [c for results in papers for table in results.cells.values() for c in table]
+    found: dict[str, collections.Counter[str]] = {
+        "Cells": collections.Counter(
+            "measured" if c.verdict == CLAIMS_ONLY else c.verdict
+            for c in cells
+            if c.metric.judged and c.reference is not None
         ),
-    )
+        "Claims expected here": collections.Counter(),
+        "Other claims": collections.Counter(),
+    }
+    for results in papers:
+        for result in results.claims:
+            is_expected = results.at.scale in result.claim.expected_at
+            kind = "Claims expected here" if is_expected else "Other claims"
+            found[kind][result.verdict] += 1
+    if not found["Other claims"]:
+        del found["Other claims"]
+    num_warnings = sum(len(results.findings) for results in papers)
+    return {
+        **{
+            label: {verdict: f"{n} {verdict}" for verdict, n in counted.items()}
+            for label, counted in found.items()
+        },
+        "Warnings": {"warning": str(num_warnings)} if num_warnings else {},
+    }
 
 
-def _page(found: Sequence[Answers], scale: str, out_dir: pathlib.Path) -> str:
-    counts = sections.counts(
-        [cell for answers in found for cell in answers.cells],
-        [result for answers in found for result in answers.results],
-        sum(len(answers.findings) for answers in found),
-        scale=scale,
-    )
-    parts = [
-        sections.first_screen(scale, counts),
-        sections.navigation({a.paper.name: a.paper.title for a in found}),
-        '<main id="main">',
-        *(_paper(answers, out_dir, alone=len(found) == 1) for answers in found),
-        "</main>",
-        "<footer>Every measured number here was read from a record of a run; every "
-        "reported one from a list that names its source.</footer>",
-    ]
-    return page.document(f"Results at scale {scale}", "\n".join(parts))
+def _section(results: Results, out_dir: pathlib.Path) -> Section:
+    tables = [t for t in results.at.paper.tables if t.name in results.cells]
+    figures = {table.name: _figures(results, table, out_dir) for table in tables}
+    return Section(results, figures, _training(results, out_dir))
 
 
-def _paper(answers: Answers, out_dir: pathlib.Path, *, alone: bool) -> str:
-    paper = answers.paper
-    counts = sections.counts(
-        answers.cells, answers.results, len(answers.findings), scale=answers.scale
-    )
-    parts = [
-        f'<section id="{page.escape(paper.name)}">',
-        f"<h2>{page.escape(paper.title)}</h2>",
-        "" if alone else counts,  # the first screen has said it
-        sections.claims(answers.results, answers.scale),
-        *(_table(answers, table, out_dir) for table in paper.tables),
-        sections.findings(answers.findings, len(answers.runs)),
-        _training(answers, out_dir),
-        sections.provenance(answers.runs),
-        sections.commands(paper.name, answers.scale, answers.runs.values()),
-        "</section>",
-    ]
-    return "\n".join(part for part in parts if part)
-
-
-def _table(answers: Answers, table: recipe.Table, out_dir: pathlib.Path) -> str:
-    cells, scale = answers.table(table.name), answers.scale
-    if not cells:
-        return ""
-    stem = out_dir / f"{answers.paper.name}-{table.name}"
-    title = sections.heading(table.title, scale)
-    beside = "Measured beside reported" if scale == "paper" else "Measured"
-    numbers = [
-        sections.table(table, cells),
-        sections.legend(cells),
-        sections.tolerances(cells),
-    ]
-    figures = []
-    if table.plot not in ("epsilon", "width"):  # lines show the same of many columns
-        drawn = canvas.save(lambda: plots.reported_and_measured(cells, scale), stem)
-        figures.append(page.figure(drawn, f"{beside}: {table.title}"))
-    if table.plot == TRADEOFF:
-        points = stem.with_name(f"{stem.name}-{table.plot}")
-        drawn = canvas.save(lambda: tradeoff.against_clean(cells, scale), points)
+def _figures(
+    results: Results, table: recipe.Table, out_dir: pathlib.Path
+) -> list[Drawn]:
+    """Returns the figures of a table, drawn as its plot says."""
+    cells, scale, plot = results.cells[table.name], results.at.scale, table.plot
+    beside = "Measured beside reported" if scale == FULL else "Measured"
+    label = cells[0].metric.label.partition(",")[0].capitalize()
+    wanted: list[tuple[str, str, Callable[[], Figure | None]]] = []
+    if plot.bars:
+        wanted.append(("", beside, lambda: plots.reported_and_measured(cells, scale)))
+    if plot.kind == "tradeoff":
         caption = "Accuracy under attack against accuracy on clean images"
-        figures.append(page.figure(drawn, f"{caption}: {table.title}"))
-    elif table.plot != "bars":
-        what = ABSCISSAE[table.plot]
-        label = METRICS[cells[0].metric].label.partition(",")[0].capitalize()
-        line = stem.with_name(f"{stem.name}-{table.plot}")
-        by_row = table.plot in BY_ROW
-        drawn = canvas.save(
-            lambda: plots.against_number(cells, scale, what, by_row=by_row), line
+        wanted.append(("-tradeoff", caption, lambda: plots.against_clean(cells, scale)))
+    elif plot.kind:
+        caption = f"{label} against {plot.label}"
+        wanted.append(
+            ("-lines", caption, lambda: plots.against_number(cells, scale, plot))
         )
-        figures.append(page.figure(drawn, f"{label} against {what}: {table.title}"))
-    if len(cells) > MANY_CELLS and any(figures):
-        body = page.details(f"All {len(cells)} cells", "\n".join(numbers))
-        return "\n".join([title, *figures, body])
-    return "\n".join([title, *numbers, *figures])
+    stem = f"{results.at.name}-{table.name}"
+    return [
+        Drawn(drawn, f"{caption}: {table.title}")
+        for end, caption, draw in wanted
+        if (drawn := canvas.save(draw, out_dir / f"{stem}{end}"))
+    ]
 
 
-def _training(answers: Answers, out_dir: pathlib.Path) -> str:
-    runs, stem = answers.runs, out_dir / answers.paper.name
+def _training(results: Results, out_dir: pathlib.Path) -> list[Drawn]:
+    """Returns the curves of all runs, and the images of those that kept some."""
+    runs, stem = results.trained, out_dir / results.at.name
     curves = canvas.save(
         lambda: plots.training_curves(runs), stem.with_name(f"{stem.name}-training")
     )
     probes = canvas.save(
         lambda: plots.probe_curves(runs), stem.with_name(f"{stem.name}-probe")
     )
-    body = [
-        page.figure(curves, "Loss and accuracy on training minibatches."),
-        page.figure(
-            probes,
-            "Accuracy on a fixed slice of training images, clean and under attack.",
-        ),
-    ]
+    captions = {
+        curves: "Loss and accuracy on training minibatches.",
+        probes: "Accuracy on a fixed slice of training images, clean and under attack.",
+    }
+    found = [Drawn(drawn, caption) for drawn, caption in captions.items() if drawn]
     for name, run in runs.items():
         path = run.path / "examples.npz"
         if path.exists():
-            body.append(_examples(answers, name, path, out_dir))
-    body = [part for part in body if part]
-    return "\n".join(["<h3>Training and images</h3>", *body]) if body else ""
+            home = stem.with_name(f"{stem.name}-examples-{name}")
+            found.append(_examples(name, path, home))
+    return found
 
 
-def _examples(
-    answers: Answers, name: str, path: pathlib.Path, out_dir: pathlib.Path
-) -> str:
-    arrays = files.load_arrays(
-        path,
-        "clean",
-        "adversarial",
-        "labels",
-        "predictions_clean",
-        "predictions_adversarial",
-    )
-    drawn = canvas.save(
-        lambda: plots.examples(arrays),
-        out_dir / f"{answers.paper.name}-examples-{name}",
-    )
+def _examples(name: str, path: pathlib.Path, home: pathlib.Path) -> Drawn:
+    predicted = ("predictions_clean", "predictions_adversarial")
+    arrays = files.load_arrays(path, "clean", "adversarial", "labels", *predicted)
+    drawn = canvas.save(lambda: plots.examples(arrays), home)
     caption = (
         f"{name}: test images, the perturbation magnified around grey, and the "
         "adversarial images, with the predicted class."
     )
-    return page.details(f"Images: {name}", page.figure(drawn, caption))
+    return Drawn(drawn or "", caption, f"Images: {name}")
 
 
-def _markdown(answers: Answers) -> str:
-    paper = answers.paper
-    parts = [f"## {paper.title}", "### Claims"]
-    parts.append(markdown.claim_lines(answers.results, answers.scale))
-    for table in paper.tables:
-        cells = answers.table(table.name)
-        if cells:
-            parts += [f"### {table.title}", markdown.table_lines(table, cells)]
-            parts.append(markdown.legend(answers.scale))
-    parts.append("### Warnings")
-    parts += [f"- {f.kind}, {f.recipe}: {f.message}" for f in answers.findings] or [
-        "None."
+def _numbers(run: measured.Run, ratio: float | None) -> list[str]:
+    minutes = run.training_minutes
+    counted = (
+        (run.manifest.get("recipe") or {}).get("num_steps"),
+        run.manifest.get("num_parameters"),
+    )
+    return [
+        "not finished" if minutes is None else f"{minutes:.2f} min",
+        "" if ratio is None else f"{ratio:.2f}",
+        *(
+            f"{count:,}".replace(",", "\N{THIN SPACE}")
+            if isinstance(count, int)
+            else ""
+            for count in counted
+        ),
     ]
-    return "\n\n".join(parts)
+
+
+def _making(run: measured.Run) -> str:
+    """Returns hardware, precision, versions and commit, as far as recorded."""
+    manifest = run.manifest
+    versions = manifest.get("versions") or {}
+    parts = [
+        manifest.get("hardware"),
+        manifest.get("precision"),
+        *(f"evaluated in {precision}" for precision in run.other_precisions),
+        ", ".join(f"{name} {version}" for name, version in versions.items()),
+        f"commit {str(manifest['commit'])[:18]}" if manifest.get("commit") else None,
+    ]
+    return "; ".join(part for part in parts if part)

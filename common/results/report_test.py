@@ -7,24 +7,34 @@ import shutil
 import numpy as np
 import pytest
 
-from common.results import plots, report
+from common.recipe import Plot
+from common.results import canvas, report
 
 VOID = {"meta", "img", "source", "br"}
 
 
-class Checker(html.parser.HTMLParser):
+class Page(html.parser.HTMLParser):
     """Collects text and links, and refuses elements that do not nest."""
 
-    def __init__(self):
+    def __init__(self, index):
         super().__init__()
-        self.open, self.text, self.links, self.ids = [], [], [], set()
+        self.open, self.texts, self.links, self.ids = [], [], [], set()
+        self.chips = []
+        self.source = index.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+        self.text = " ".join(" ".join(self.texts).split())
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         self.ids.add(attrs.get("id"))
         self.links += [attrs[k] for k in ("src", "srcset", "href") if k in attrs]
+        assert tag != "script"
         if tag == "img":
             assert attrs["alt"]
+        if attrs.get("class", "").startswith("chip "):
+            self.chips.append(attrs["class"].removeprefix("chip "))
         if tag not in VOID:
             self.open.append(tag)
 
@@ -33,15 +43,20 @@ class Checker(html.parser.HTMLParser):
 
     def handle_data(self, data):
         if self.open[-1:] != ["style"]:
-            self.text.append(data)
+            self.texts.append(data)
 
 
-def parse(index):
-    checker = Checker()
-    checker.feed(index.read_text(encoding="utf-8"))
-    checker.close()
-    assert checker.open == []
-    return checker
+@pytest.fixture
+def page(tmp_path, monkeypatch, paper, results):
+    """Returns a function: the page of the records at a scale, in `tmp_path/report`."""
+
+    def written(scale="paper", of=paper, folder="report", drawn=True):
+        with monkeypatch.context() as patch:
+            if not drawn:  # which takes the time
+                patch.setattr(canvas, "save", lambda draw, stem: None)
+            return Page(report.write([results(scale, of=of)], tmp_path / folder))
+
+    return written
 
 
 @pytest.fixture
@@ -57,18 +72,17 @@ def runs(tmp_path, write_run, outcomes):
     )
     for scale in ("paper", "digits"):
         counts = {"clean": outcomes(900), "pgd_20": outcomes(0)}
-        place = {"hardware": "one <GPU>"}
-        write_run("natural", counts, scale=scale, metrics=metrics, **place)
+        place = {"hardware": "one <GPU>", "scale": scale}
+        write_run("natural", counts, metrics=metrics, **place)
         counts = {"pgd_20": outcomes(500), "pgd_20_eps4": outcomes(500)}
         path = write_run(
             "free_4",
             {**counts, "pgd_20_eps2": outcomes(700)},
-            scale=scale,
             minutes=130.0,
             versions={"keras": "3"},
-            **place,
             commit="abc",
             num_parameters=12345,
+            **place,
         )
         images = np.full((3, 4, 4, 1), 100.0)
         np.savez(
@@ -83,120 +97,147 @@ def runs(tmp_path, write_run, outcomes):
 
 
 @pytest.mark.parametrize("scale", ["paper", "digits"])
-def test_the_page_is_sound_complete_and_self_contained(tmp_path, paper, runs, scale):
-    out_dir = tmp_path / "report"
-    checker = parse(report.write_report([paper], scale, runs, out_dir))
-    text = " ".join(" ".join(checker.text).split())
+def test_the_page_is_sound_complete_and_self_contained(tmp_path, page, runs, scale):
+    found = page(scale)
     for words in (
         *("plain", "hard <m=4>", "PGD-20 eps=2", "A paper <that> nobody wrote"),
         *("Hard training is more robust & as fast.", "is above the clean", "one <GPU>"),
         *("1.30", "python -m fake train free_4", "unverified", "not run"),
+        *("12 345", "keras 3; commit abc", "Sources: Table 9; memory."),
     ):
-        assert words in text
-    assert not re.search(r"\bnan\b|\bNone\b", text)
-    for link in checker.links:
+        assert words in found.text
+    assert not re.search(r"\bnan\b|\bNone\b", found.text)
+    for link in found.links:
         link = link.removesuffix(" 1.5x")
         if link.startswith("#"):
-            assert link[1:] in checker.ids
+            assert link[1:] in found.ids
         else:
-            assert (out_dir / link).read_bytes().startswith(b"\x89PNG")
+            assert (tmp_path / "report" / link).read_bytes().startswith(b"\x89PNG")
+    # Each mark of a reported number is explained, in a sentence of its own.
+    assert "Reported numbers: code read in the authors' code" in found.text
+    assert "unverified remembered, not checked against any source. Sources" in (
+        found.text
+    )
 
 
-def test_another_precision_of_evaluations_is_said(tmp_path, paper, write_run, outcomes):
-    record = {"survived": outcomes(800), "precision": "float32"}
-    write_run("free_4", {"clean": record}, precision="mixed_bfloat16")
-    folder = tmp_path / "report"
-    page = parse(report.write_report([paper], "paper", tmp_path / "runs", folder))
-    assert "mixed_bfloat16; evaluated in float32" in " ".join(page.text)
+def test_a_verdict_has_a_sign_beside_its_word(page, runs):
+    """No verdict is told by its colour alone."""
+    source = page(drawn=False).source
+    for verdict, sign in (("within", "✓"), ("above", "▲"), ("below", "▼")):
+        for words in re.findall(rf'class="chip {verdict}">([^<]*)<', source):
+            assert words.startswith(f"{sign} ") and verdict in words
+    assert '<span class="chip warning">! ' in source
 
 
-def test_only_the_papers_scale_is_judged(tmp_path, paper, runs):
-    pages = {
-        scale: " ".join(
-            parse(report.write_report([paper], scale, runs, tmp_path / scale)).text
-        )
-        for scale in ("paper", "digits")
+def test_only_the_papers_scale_is_judged(page, runs):
+    full, digits = (page(scale, drawn=False) for scale in ("paper", "digits"))
+    assert "within, \N{PLUS-MINUS SIGN}" in full.text
+    assert "Tolerances" in full.text
+    assert not {"within", "above", "below"} & set(digits.chips)
+    assert "Tolerances" not in digits.text
+    assert "are not compared" in digits.text
+    assert "Measured at scale digits, with another network" in digits.text
+    assert "not expected to show at this scale" in digits.text
+    assert "not expected to show at this scale" not in full.text
+
+
+def test_counts_are_of_judged_cells_and_of_claims_by_expectation(paper, results, runs):
+    (claim,) = paper.claims
+    claims = (claim, dataclasses.replace(claim, expected_at=("digits",)))
+    found = results(of=dataclasses.replace(paper, claims=claims))
+    assert report.counts([found]) == {
+        "Cells": {"within": "5 within", "not run": "1 not run"},
+        "Claims expected here": {"holds": "1 holds"},
+        "Other claims": {"holds": "1 holds"},
+        "Warnings": {"warning": f"{len(found.findings)}"},
     }
-    assert "within, \N{PLUS-MINUS SIGN}" in pages["paper"]
-    assert "within" not in pages["digits"]
-    assert "are not compared" in pages["digits"]
-    assert "not expected to show at this scale" in pages["digits"]
-    assert "not expected to show at this scale" not in pages["paper"]
 
 
-def test_markdown_and_page_hold_the_same_rows(tmp_path, paper, runs):
-    report.write_report([paper], "paper", runs, tmp_path / "report")
+def test_markdown_and_page_hold_the_same_rows(tmp_path, page, runs):
+    page(drawn=False)
     text = (tmp_path / "report" / "report.md").read_text()
     for words in ("| plain |", "| hard <m=4> |", "(unverified)", "**holds**"):
         assert words in text
     assert "nan" not in text
 
 
-@pytest.mark.parametrize("kind", report.ABSCISSAE)
-def test_a_plot_takes_its_number_from_rows_or_columns(
-    monkeypatch, tmp_path, paper, runs, kind
+@pytest.mark.parametrize(
+    ("plot", "ends"),
+    [
+        (Plot(), {""}),
+        (Plot("columns", "epsilon"), {"", "-lines"}),
+        (Plot("columns", "epsilon", bars=False), {"-lines"}),
+        (Plot("tradeoff"), {"", "-tradeoff"}),
+    ],
+)
+def test_a_table_is_drawn_as_its_plot_says(
+    tmp_path, paper, page, write_run, outcomes, plot, ends
 ):
-    seen = {}
-
-    def drawn(cells, scale, xlabel, *, by_row):
-        seen.update(xlabel=xlabel, by_row=by_row)
-
-    monkeypatch.setattr(plots, "against_number", drawn)
-    table = dataclasses.replace(paper.table("sweep"), plot=kind)
-    report._table(report._answers(paper, "digits", runs), table, tmp_path)
-    expected = kind in ("share", "depth", "alpha")
-    assert seen == {"xlabel": report.ABSCISSAE[kind], "by_row": expected}
-
-
-def test_a_table_may_show_robustness_against_clean_accuracy(
-    tmp_path, paper, write_run, outcomes
-):
+    counts = {"clean": outcomes(900), "pgd_20": outcomes(300)}
     for name in ("natural", "free_4"):
-        write_run(name, {"clean": outcomes(900), "pgd_20": outcomes(300)})
-    runs = tmp_path / "runs"
-    table = dataclasses.replace(paper.table("main"), plot=report.TRADEOFF)
-    drawn = report._table(report._answers(paper, "paper", runs), table, tmp_path)
-    assert "against accuracy on clean images: Main table" in drawn
-    names = {path.name for path in tmp_path.glob("fake-main*")}
-    assert names == {
-        f"fake-main{kind}-{theme}.png"
-        for kind in ("", "-tradeoff")
-        for theme in ("light", "dark")
-    }
+        write_run(name, counts)
+    cells = [
+        dataclasses.replace(cell, x=float(x))
+        for x, cell in enumerate(paper.table("main").cells)
+    ]
+    table = dataclasses.replace(paper.table("main"), cells=tuple(cells), plot=plot)
+    page(of=dataclasses.replace(paper, tables=(table, paper.table("sweep"))))
+    names = {path.name for path in (tmp_path / "report").glob("fake-main*")}
+    themes = ("light", "dark")
+    assert names == {f"fake-main{end}-{theme}.png" for end in ends for theme in themes}
 
 
-def test_a_report_of_nothing_says_not_run(tmp_path, paper):
-    index = report.write_report([paper], "digits", tmp_path, tmp_path / "report")
-    text = " ".join(parse(index).text)
-    assert text.count("not run") >= 10
+def test_a_large_table_and_many_warnings_open_on_demand(monkeypatch, page, runs):
+    monkeypatch.setattr(report, "MANY_CELLS", 1)
+    monkeypatch.setattr(report, "SHOWN_FINDINGS", 0)
+    monkeypatch.setattr(canvas, "save", lambda draw, stem: stem.name)
+    source = page().source
+    assert re.search(r"</figure>\s*<details><summary>All 4 cells</summary>", source)
+    assert re.search(r"<summary>\d+ more warnings</summary>", source)
+
+
+def test_a_report_of_nothing_says_not_run(tmp_path, page):
+    found = page("digits")
+    assert found.text.count("not run") >= 10
+    assert "None in the records of 0 runs" in found.text
     assert not list((tmp_path / "report").glob("*.png"))
 
 
-def test_the_same_records_give_the_same_bytes(tmp_path, paper, runs):
+def test_the_same_records_give_the_same_bytes(tmp_path, page, runs):
     contents = []
     for name in ("a", "b"):
-        report.write_report([paper], "paper", runs, tmp_path / name)
+        page(folder=name)
         files = sorted((tmp_path / name).iterdir())
         contents.append([(path.name, path.read_bytes()) for path in files])
     assert contents[0] == contents[1]
 
 
-def test_a_broken_record_stops_the_report_and_is_named(tmp_path, paper, runs):
+def test_a_broken_record_stops_the_report_and_is_named(page, runs):
     path = runs / "fake" / "paper" / "free_4" / "evaluations" / "pgd_20.json"
     path.write_text(json.dumps({"correct": 1})[:-3])
     with pytest.raises(ValueError, match=r"pgd_20\.json"):
-        report.write_report([paper], "paper", runs, tmp_path / "report")
+        page(drawn=False)
 
 
-def test_a_run_of_two_names_is_listed_once_and_a_note_shown(tmp_path, alias, runs):
+def test_a_run_of_two_names_is_listed_once_and_a_note_shown(
+    tmp_path, alias, page, runs
+):
     for name in ("m_4", "free_4@seed=1"):  # left over, and with overrides
         shutil.copytree(runs / "fake/paper/natural", runs / "fake/paper" / name)
     claim = dataclasses.replace(alias.claims[0], note="Few <updates> hide it.")
-    noted = dataclasses.replace(alias, claims=(claim,))
-    index = report.write_report([noted], "paper", runs, tmp_path / "report")
-    text = " ".join(parse(index).text)
-    assert text.count("python -m fake train free_4 ") == 1
-    assert "python -m fake train free_4@seed=1 " in text
-    assert "train m_4" not in text
-    assert "Few <updates> hide it." in text
-    assert "Few <updates> hide it." in (index.parent / "report.md").read_text()
+    found = page(of=dataclasses.replace(alias, claims=(claim,)), drawn=False)
+    assert found.text.count("python -m fake train free_4 ") == 1
+    assert "python -m fake train free_4@seed=1 " in found.text
+    assert "train m_4" not in found.text
+    assert "Few <updates> hide it." in found.text
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "  - Few <updates> hide it.\n" in text
+
+
+def test_what_made_all_runs_is_said_once(page, write_run, outcomes):
+    record = {"survived": outcomes(800), "precision": "float32"}
+    write_run("free_4", {"clean": record}, precision="mixed_bfloat16")
+    words = "All made with: mixed_bfloat16; evaluated in float32"
+    assert words in page().text
+    write_run("natural", {"clean": outcomes(800)}, precision="float32")
+    assert "All made with" not in page().text and "made with" in page().text

@@ -1,105 +1,115 @@
 """Numbers, comparisons and claims as plain text.
 
 One place decides how a number is written: with as many decimals as its count supports,
-with its interval, and, if it is a reported one, with the mark of its confidence.
+with its interval, and, if it is a reported one, with the mark of its confidence. Pages
+and figures use these functions as well.
 """
 
 from __future__ import annotations
 
-import itertools
+import io
 import math
 from collections.abc import Iterable, Sequence
 
-from common.recipe import Table
-from common.results.claims import ClaimResult
-from common.results.comparison import CLAIMS_ONLY, ComparedCell
-from common.results.metrics import METRICS
-from common.results.regression import RegressedCell
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
 
-MARKS = {
+from common.recipe import Table
+from common.results.answers import Results
+from common.results.cells import CLAIMS_ONLY, Compared, Tables
+from common.results.metrics import Metric
+
+MARKS = {  # of the confidences of reported numbers
     "paper": "",
     "author_code": "code",
     "figure": "figure",
     "secondary": "secondary",
     "unverified": "unverified",
 }
+WIDE = 8  # columns; a table of more is turned if it has fewer rows
 
 
-def measured(cell: ComparedCell) -> str:
+def measured(compared: Compared) -> str:
     """Returns such as `46.12`, `12.5 min`, `0.947`, or `-` where nothing is known."""
-    return _number(cell.measured, cell.metric, cell.total)
+    value = compared.measured
+    return "-" if value is None else _number(value.number, compared.metric, value.total)
 
 
-def interval(cell: ComparedCell) -> str:
-    """Returns such as `[45.15, 47.10] of 10000`, or nothing without a count."""
-    if cell.interval is None:
+def interval(compared: Compared, counted: bool = True) -> str:
+    """Returns such as `[45.15, 47.10] of 10000`, or nothing without a count.
+
+    Args:
+      compared: a cell.
+      counted: with the number of images.
+    """
+    value = compared.measured
+    if value is None or value.interval is None:
         return ""
-    low, high = (_number(v, cell.metric, cell.total) for v in cell.interval)
-    return f"[{low}, {high}] of {cell.total}"
+    low, high = (_number(v, compared.metric, value.total) for v in value.interval)
+    return f"[{low}, {high}]" + (f" of {value.total}" if counted else "")
 
 
-def reported(cell: ComparedCell, marked: bool = True) -> str:
+def reported(compared: Compared, marked: bool = True) -> str:
     """Returns such as `46.19 (code)`, or nothing without a reported number.
 
     Args:
-      cell: a compared cell.
+      compared: a cell beside the paper's number.
       marked: with the mark of the confidence behind the number.
     """
-    if cell.reported is None:
+    if compared.reference is None:
         return ""
-    number = f"{cell.printed}{_unit(cell.metric)}"
-    mark = MARKS[cell.confidence] if marked else ""
+    number = f"{compared.reference.printed}{_unit(compared.metric)}"
+    mark = MARKS[compared.reference.confidence] if marked else ""
     return f"{number} ({mark})" if mark else number
 
 
-def headings(
-    table: Table, cells: Iterable[ComparedCell]
-) -> tuple[list[str], list[str]]:
-    """Returns the rows and columns that have a cell, in the order of the table."""
-    cells = list(cells)
-    used = {cell.row for cell in cells}, {cell.column for cell in cells}
-    rows, columns = (
-        [name for name in names if name in present]
-        for names, present in zip((table.rows, table.columns), used, strict=True)
-    )
-    return rows, columns
+def layout(
+    table: Table, cells: Iterable[Compared]
+) -> tuple[list[str], list[tuple[str, list[Compared | None]]]]:
+    """Returns the headings of the columns, and each row's heading with its cells.
+
+    Headings without a cell are left out, and the others keep the order of the table.
+    The longer side of a wide table runs down, so that it stays readable.
+    """
+    found = {(c.cell.row, c.cell.column): c for c in cells}
+    rows = [row for row in table.rows if any(row == r for r, _ in found)]
+    columns = [column for column in table.columns if any(column == c for _, c in found)]
+    if len(columns) > WIDE and len(columns) > len(rows):
+        rows, columns = columns, rows
+        found = {(column, row): cell for (row, column), cell in found.items()}
+    return columns, [(row, [found.get((row, c)) for c in columns]) for row in rows]
 
 
-def text_table(cells: Sequence[ComparedCell]) -> str:
-    """Returns a comparison for a terminal, one line per cell, table by table."""
-    blocks = []
-    for name, group in itertools.groupby(cells, key=lambda cell: cell.table):
-        lines = [("row", "column", "measured", "95 % interval", "reported", "verdict")]
-        lines += [
-            (c.row, c.column, measured(c), interval(c), reported(c), _verdict(c))
-            for c in group
-        ]
-        blocks.append(f"{name}\n{aligned(lines)}")
-    if any(cell.verdict == CLAIMS_ONLY for cell in cells):
+def comparison(tables: Tables) -> str:
+    """Returns tables beside the reported numbers for a terminal, a line per cell."""
+    head = ("row", "column", "measured", "95 % interval", "reported", "verdict")
+    blocks = [
+        f"{name}\n{aligned([head, *map(_compared, cells)])}"
+        for name, cells in tables.items()
+    ]
+    if any(c.verdict == CLAIMS_ONLY for cells in tables.values() for c in cells):
         blocks.append(
             "Not the paper's scale: its numbers are context and only claims are judged."
         )
     return "\n\n".join(blocks)
 
 
-def text_regression(cells: Sequence[RegressedCell]) -> str:
-    """Returns a regression for a terminal, one line per cell, table by table."""
-    blocks = []
-    for name, group in itertools.groupby(cells, key=lambda cell: cell.table):
-        lines = [("row", "column", "baseline", "measured", "verdict", "evidence")]
-        for c in group:
-            before, after = (_number(v, c.metric) for v in (c.baseline, c.measured))
-            evidence = "; ".join(part for part in (c.evidence, c.note) if part)
-            lines.append((c.row, c.column, before, after, c.verdict, evidence))
-        blocks.append(f"{name}\n{aligned(lines)}")
-    return "\n\n".join(blocks)
+def regression(tables: Tables) -> str:
+    """Returns tables beside an earlier run for a terminal, a line per cell."""
+    head = ("row", "column", "baseline", "measured", "verdict", "evidence")
+    return "\n\n".join(
+        f"{name}\n{aligned([head, *map(_regressed, cells)])}"
+        for name, cells in tables.items()
+    )
 
 
-def text_claims(results: Iterable[ClaimResult], scale: str) -> str:
+def claims(results: Results) -> str:
     """Returns the answers to claims for a terminal, each with its numbers."""
     blocks = []
-    for result in results:
-        expected = "" if scale in result.claim.expected_at else " (not expected here)"
+    for result in results.claims:
+        is_expected = results.at.scale in result.claim.expected_at
+        expected = "" if is_expected else " (not expected here)"
         lines = [f"{result.verdict.upper()}{expected}  {result.claim.name}"]
         lines += [f"  {result.claim.statement} ({result.claim.source})"]
         lines += [f"  {line}" for line in result.details]
@@ -108,33 +118,51 @@ def text_claims(results: Iterable[ClaimResult], scale: str) -> str:
     return "\n\n".join(blocks)
 
 
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Returns lines of fields as columns of equal width."""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join(
-        "  " + "  ".join(f.ljust(w) for f, w in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+def aligned(lines: Iterable[Sequence[str]]) -> str:
+    """Returns lines of fields as columns, each as wide as its longest field."""
+    grid = Grid.grid(padding=(0, 2))
+    for line in lines:
+        grid.add_row(*(Text(field, no_wrap=True) for field in line))
+    file = io.StringIO()
+    Console(file=file, width=10_000, color_system=None).print(grid)
+    return "\n".join(f"  {line.rstrip()}" for line in file.getvalue().splitlines())
+
+
+def _compared(compared: Compared) -> tuple[str, ...]:
+    verdict = compared.verdict
+    if compared.tolerance is not None:
+        verdict += f" (+-{compared.tolerance:.2f})"
+    return (
+        compared.cell.row,
+        compared.cell.column,
+        measured(compared),
+        interval(compared),
+        reported(compared),
+        verdict,
     )
 
 
-def _verdict(cell: ComparedCell) -> str:
-    if cell.tolerance is None:
-        return cell.verdict
-    return f"{cell.verdict} (+-{cell.tolerance:.2f})"
+def _regressed(compared: Compared) -> tuple[str, ...]:
+    numbers = (
+        "-" if value is None else _number(value.number, compared.metric, None)
+        for value in (compared.reference, compared.measured)
+    )
+    cell = compared.cell
+    return (cell.row, cell.column, *numbers, compared.verdict, compared.evidence)
 
 
-def _number(value: float | None, metric: str, total: int | None = None) -> str:
+def _number(value: float, metric: Metric, total: int | None) -> str:
     """Returns a number with as many decimals as its kind and its count support."""
-    if value is None or not math.isfinite(value):
+    if not math.isfinite(value):
         return "-"
     few = total is not None and 0 < total < 1000
     decimals = {
         "%": 1 if few else 2,
         "min": 1 if value >= 1 else 2,
         "": 2 if few else 3,
-    }[METRICS[metric].unit]
+    }[metric.unit]
     return f"{value:.{decimals}f}{_unit(metric)}"
 
 
-def _unit(metric: str) -> str:
-    return " min" if METRICS[metric].unit == "min" else ""
+def _unit(metric: Metric) -> str:
+    return " min" if metric.unit == "min" else ""

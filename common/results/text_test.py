@@ -3,81 +3,93 @@ import math
 
 import pytest
 
-from common import recipe
-from common.results import claims, comparison, regression, text
+from common.recipe import Cell, Table, grid, to_dict
+from common.results import text
+from common.results.cells import Compared
+from common.results.metrics import Value
 
 
 @pytest.fixture
-def cells(tmp_path, paper, write_run, outcomes):
+def shown(results, write_run, outcomes):
+    """Returns a terminal's text of all tables, and its lines without the blanks."""
     write_run("natural", {"clean": outcomes(9000, 10_000)}, minutes=0.25)
     write_run("free_4", {"pgd_20": outcomes(40, 100)})
-    return comparison.compare(paper, "paper", tmp_path / "runs")
+    printed = text.comparison(results().cells)
+    return printed, [" ".join(line.split()) for line in printed.splitlines()]
 
 
-def line(printed, *words):
-    (found,) = (x for x in printed.splitlines() if all(w in x for w in words))
-    return " ".join(found.split())
+def test_every_cell_is_a_line_with_interval_count_mark_and_verdict(shown):
+    printed, lines = shown
+    assert len(lines) == 10 + 2 * 2 + 1
+    for line in (
+        "plain clean 90.00 [89.40, 90.57] of 10000 90.0 within (+-0.97)",
+        "hard <m=4> PGD-20 40.0 [30.9, 49.8] of 100 50.0 (unverified) within (+-13.76)",
+        "plain time (min) 0.25 min 100 min shown only",
+        "hard <m=4> clean - 80.0 (code) not run",
+    ):
+        assert line in lines
+    assert "\N{ESCAPE}" not in printed  # plain text, for files and pipes
 
 
-def test_every_cell_is_a_line_with_interval_count_mark_and_verdict(cells):
-    printed = text.text_table(cells)
-    assert len(printed.splitlines()) == len(cells) + 2 * 2 + 1
-    assert line(printed, "plain", "clean") == (
-        "plain clean 90.00 [89.40, 90.57] of 10000 90.0 within (+-0.97)"
-    )
-    assert line(printed, "hard", "unverified") == (
-        "hard <m=4> PGD-20 40.0 [30.9, 49.8] of 100 50.0 (unverified) within (+-13.76)"
-    )
-    assert line(printed, "plain", "time") == (
-        "plain time (min) 0.25 min 100 min shown only"
-    )
-    assert line(printed, "hard", "clean") == "hard <m=4> clean - 80.0 (code) not run"
+def test_fields_stand_below_each_other_however_long_they_are():
+    long = "a field [of] 200 " + "x" * 200
+    assert text.aligned([("row", "value"), (long, "1"), ("[b]", "")]).splitlines() == [
+        f"  row{' ' * (len(long) - 3)}  value",
+        f"  {long}  1",
+        "  [b]",
+    ]
 
 
-def test_another_scale_says_that_nothing_is_compared(
-    tmp_path, paper, write_run, outcomes
-):
+def test_another_scale_says_that_nothing_is_compared(results, write_run, outcomes):
     write_run("natural", {"clean": outcomes(9)}, scale="digits")
-    printed = text.text_table(comparison.compare(paper, "digits", tmp_path / "runs"))
-    assert "claims only" in line(printed, "plain", "clean")
-    assert "Not the paper's scale" in printed
+    printed = text.comparison(results("digits").cells)
+    assert "claims only" in printed
+    assert printed.endswith("are context and only claims are judged.")
 
 
 def test_a_regression_prints_both_runs_and_the_test(
-    tmp_path, paper, write_run, outcomes
+    tmp_path, paper, results, write_run, outcomes
 ):
     changed = dataclasses.replace(paper.at("paper").recipe("natural"), num_steps=9)
-    write_run("natural", {"clean": outcomes(510)}, recipe=recipe.to_dict(changed))
+    write_run("natural", {"clean": outcomes(510)}, recipe=to_dict(changed))
     write_run("natural", {"clean": outcomes(500)}, workdir="old")
-    runs = tmp_path / "runs"
-    printed = text.text_regression(
-        regression.regress(paper, "paper", runs, tmp_path / "old")
-    )
-    assert line(printed, "plain", "clean") == (
+    printed = text.regression(results().against(tmp_path / "old"))
+    assert " ".join(printed.splitlines()[2].split()) == (
         "plain clean 50.00 51.00 above 10 images gained, 0 lost of 1000, p = 0.00098; "
         "recipes differ: num_steps: 10 != 9"
     )
 
 
-def test_claims_print_verdict_statement_and_numbers(
-    tmp_path, paper, write_run, outcomes
+def test_claims_print_verdict_statement_numbers_and_note(
+    paper, results, write_run, outcomes
 ):
     write_run("natural", {"pgd_20": outcomes(100)})
     write_run("free_4", {"pgd_20": outcomes(500)})
-    found = claims.check_claims(paper, "paper", tmp_path / "runs")
-    printed = text.text_claims(found, "paper")
+    printed = text.claims(results())
     assert printed.startswith("HOLDS  harder\n  Hard training is more robust")
     assert "free_4 pgd_20 - natural pgd_20 = +40.00 points [+36" in printed
-    assert "HOLDS (not expected here)" in text.text_claims(found, "digits")
+    claim = dataclasses.replace(paper.claims[0], note="Few updates hide it.")
+    noted = dataclasses.replace(paper, claims=(claim,))
+    printed = text.claims(results("digits", of=noted))
+    assert printed.startswith("NOT RUN (not expected here)  harder\n")
+    assert printed.endswith("\n  Few updates hide it.")
 
 
-def test_headings_keep_the_order_of_the_table_when_cells_are_missing(paper, cells):
-    main = paper.table("main")
-    shuffled = [cell for cell in reversed(cells) if cell.column != "PGD-20"]
-    assert text.headings(main, shuffled) == (
-        ["plain", "hard <m=4>"],
-        ["clean", "time (min)"],
-    )
+def test_headings_keep_the_order_of_the_table_when_cells_are_missing(paper, results):
+    cells = [c for c in results().cells["main"] if c.cell.column != "PGD-20"]
+    columns, rows = text.layout(paper.table("main"), reversed(cells))
+    assert columns == ["clean", "time (min)"]
+    assert [row for row, _ in rows] == ["plain", "hard <m=4>"]
+    assert [c.cell.column for _, row in rows for c in row] == 2 * columns
+
+
+def test_the_longer_side_of_a_wide_table_runs_down():
+    names = {f"eps={epsilon}": f"pgd_{epsilon}" for epsilon in range(9)}
+    table = Table("wide", "Wide", grid({"a": "a", "b": "b"}, names))
+    cells = [Compared(cell, None, None, "not run") for cell in table.cells[1:]]
+    columns, rows = text.layout(table, cells)
+    assert (columns, [row for row, _ in rows]) == (["a", "b"], list(names))
+    assert rows[0][1] == [None, cells[8]]
 
 
 @pytest.mark.parametrize(
@@ -91,21 +103,15 @@ def test_headings_keep_the_order_of_the_table_when_cells_are_missing(paper, cell
         ("transfer", math.nan, 0, "-"),
     ],
 )
-def test_a_number_has_the_decimals_of_its_kind(cells, metric, value, total, words):
-    cell = dataclasses.replace(cells[0], metric=metric, measured=value, total=total)
-    assert text.measured(cell) == words
+def test_a_number_has_the_decimals_of_its_kind(metric, value, total, words):
+    cell = Cell("", "", "natural", "pgd_20", metric)
+    found = Compared(cell, None, Value(value, None, total), "within")
+    assert text.measured(found) == words
 
 
-def test_a_ratio_is_printed_without_a_unit(cells):
-    cell = dataclasses.replace(
-        cells[0], metric="ratio", measured=0.5, interval=(0.4, 0.6), printed="0.55"
-    )
-    assert text.interval(cell) == "[0.400, 0.600] of 10000"
-    assert text.reported(cell) == "0.55"
-
-
-def test_a_note_stands_below_the_numbers(tmp_path, paper):
-    claim = dataclasses.replace(paper.claims[0], note="Few updates hide it.")
-    noted = dataclasses.replace(paper, claims=(claim,))
-    printed = text.text_claims(claims.check_claims(noted, "paper", tmp_path), "paper")
-    assert printed.endswith("\n  Few updates hide it.")
+def test_a_ratio_is_printed_without_a_unit():
+    value = Value(0.5, (0.4, 0.6), 10_000)
+    cell = Cell("", "", "natural", "pgd_20", "ratio", "clean")
+    found = Compared(cell, None, value, "shown only")
+    assert text.interval(found) == "[0.400, 0.600] of 10000"
+    assert text.interval(found, counted=False) == "[0.400, 0.600]"

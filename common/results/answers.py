@@ -1,0 +1,74 @@
+"""All that the records of a work folder say about a paper at a scale."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+
+from common import recipe
+from common.results import cells, claims, diagnostics, measured
+from common.results.cells import Tables
+from common.results.claims import ClaimResult
+from common.results.diagnostics import Finding
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """What was measured, and the answers that it gives.
+
+    A record is read when it is first asked for, and once; each answer is made once.
+    Every view takes a `Results`.
+
+    Attributes:
+      at: the paper at the scale.
+      workdir: folder that holds `PAPER/SCALE/RECIPE/`.
+    """
+
+    at: recipe.PaperAtScale
+    workdir: pathlib.Path
+
+    @functools.cached_property
+    def _folders(self) -> dict[str, measured.Run]:
+        return measured.find(self.workdir, self.at.name, self.at.scale)
+
+    @functools.cached_property
+    def runs(self) -> dict[str, measured.Run]:
+        """The runs by recipe name; recipes that are equal have the same run."""
+        names = {name: self.at.run_name(name) for name in self.at.recipes}
+        return {
+            name: self._folders[folder]
+            for name, folder in names.items()
+            if folder in self._folders
+        }
+
+    @functools.cached_property
+    def distinct(self) -> dict[str, measured.Run]:
+        """The runs of recipes by the name of their folder, each once."""
+        return {run.name: run for run in self.runs.values()}
+
+    @functools.cached_property
+    def trained(self) -> dict[str, measured.Run]:
+        """The runs by the name of their folder, also those with overrides."""
+        others = self._folders.keys() - self.at.recipes.keys()
+        return self.distinct | {name: self._folders[name] for name in sorted(others)}
+
+    @functools.cached_property
+    def cells(self) -> Tables:
+        """Tables of the scale by name: every cell beside the reported number."""
+        return cells.compare(self.at, self.runs)
+
+    @functools.cached_property
+    def claims(self) -> list[ClaimResult]:
+        """The answers to all claims of the paper, in their order."""
+        return [claims.check(claim, self.runs) for claim in self.at.paper.claims]
+
+    @functools.cached_property
+    def findings(self) -> list[Finding]:
+        """What there is to know before trusting the numbers, run by run."""
+        return diagnostics.diagnose(self.at, self.trained)
+
+    def against(self, earlier: pathlib.Path) -> Tables:
+        """Returns the tables beside those of the records in an earlier work folder."""
+        before = Results(self.at, earlier)
+        return cells.regress(self.at, self.runs, before.runs)

@@ -1,0 +1,48 @@
+"""Results read every record once, and know which run is whose."""
+
+import pytest
+
+from common import files
+from common.results import measured
+
+
+def test_every_record_is_read_once_for_all_answers(
+    results, write_run, outcomes, monkeypatch
+):
+    for name in ("natural", "free_4"):
+        write_run(name, {"clean": outcomes(900), "pgd_20": outcomes(400)})
+    read = []
+    for home, function in ((measured, "_read_json"), (files, "json_lines")):
+        kept = getattr(home, function)
+        monkeypatch.setattr(
+            home, function, lambda path, kept=kept: read.append(path) or kept(path)
+        )
+    found = results()
+    for _ in range(2):
+        assert found.cells and found.claims and not found.findings
+    assert len(read) == len(set(read)) == 2 * (1 + 1 + 2)
+
+
+def test_equal_recipes_are_one_run(alias, results, write_run, outcomes):
+    write_run("free_4", {"clean": outcomes(800)})
+    write_run("m_4", {"clean": outcomes(1)})  # left over: not the run of a recipe
+    write_run("free_4@seed=1", {})
+    found = results(of=alias)
+    assert list(found.runs) == ["free_4", "m_4"]
+    assert found.runs["m_4"] is found.runs["free_4"]
+    assert list(found.distinct) == ["free_4"]
+    assert list(found.trained) == ["free_4", "free_4@seed=1"]
+    for table, row in (("main", 3), ("replays", 0)):
+        assert found.cells[table][row].measured.number == 80.0
+
+
+def test_an_unknown_scale_names_the_nearest(results):
+    with pytest.raises(ValueError, match="Nearest: digits"):
+        results("digit")
+
+
+def test_a_broken_record_is_named(results, write_run, outcomes):
+    path = write_run("free_4", {"clean": outcomes(5)}) / "evaluations" / "clean.json"
+    path.write_text(path.read_text()[:-3])
+    with pytest.raises(ValueError, match=r"clean\.json"):
+        _ = results().cells

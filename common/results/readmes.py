@@ -1,0 +1,189 @@
+"""Keeps the generated blocks of README files equal to the records they are made from.
+
+A README marks where generated text goes, so that nobody types a measured number:
+
+    <!-- generated: PAPER SCALE WHAT -->
+    <!-- end -->
+
+WHAT is `table NAME`, `claims`, `times` or `engines RECIPE`. In place of a scale,
+`study` has `errors` and `transfers`. `overview` takes several papers, joined by commas.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shutil
+from collections.abc import Iterable
+
+from common import recipe
+from common.foreign import tables
+from common.names import lookup
+from common.results import cells, measured, overview, packages, pages, times
+from common.results.answers import Results
+
+JAX = "jax"  # folder of that engine's records, beside those of the papers
+_MARKER = re.compile(r"<!-- generated: (.*?) -->")
+_KEPT = ("recipe.json", "metrics.jsonl", "examples.npz")
+
+
+class Blocks:
+    """The generated blocks, made of one reading of the records of a folder."""
+
+    def __init__(self, workdir: pathlib.Path) -> None:
+        self._workdir = workdir
+        self._results: dict[tuple[str, str, str], Results] = {}
+
+    def refresh(self, path: pathlib.Path) -> bool:
+        """Writes the generated blocks of a Markdown file anew.
+
+        Returns:
+          True if the file changed.
+
+        Raises:
+          ValueError: a block names something unknown, or has no end.
+        """
+        old = new = path.read_text(encoding="utf-8")
+        for name in _MARKER.findall(old):
+            new = replaced(new, name, self.text(name), path)
+        if new != old:
+            path.write_text(new, encoding="utf-8")
+        return new != old
+
+    def text(self, name: str) -> str:
+        """Returns the text of a block.
+
+        Args:
+          name: such as `free_at small table cifar10` or `free_at small claims`.
+
+        Raises:
+          ValueError: unknown paper, scale, kind or table, or a broken record.
+        """
+        paper, scale, what, *rest = name.split()
+        if what == "overview":
+            papers = paper.split(",")
+            return overview.markdown(
+                (self._of(name, scale), self._of(name, cells.FULL)) for name in papers
+            )
+        if scale == tables.STUDY:
+            made = {"errors": tables.errors, "transfers": tables.transfers}
+            return lookup(made, what, "generated block")(paper, self._workdir)
+        kinds = {
+            "table": _table,
+            "claims": _claims,
+            "times": _times,
+            "engines": self._engines,
+        }
+        make = lookup(kinds, what, "generated block")
+        return make(self._of(paper, scale), *rest)
+
+    def _of(self, name: str, scale: str, folder: str = "") -> Results:
+        key = (name, scale, folder)
+        if key not in self._results:
+            at = packages.find(name).at(scale)
+            self._results[key] = Results(at, self._workdir / folder)
+        return self._results[key]
+
+    def _engines(self, results: Results, name: str) -> str:
+        """Accuracies of a recipe as two engines trained and evaluated it."""
+        at = results.at
+        evaluations = at.needed_evaluations(name)
+        engines = {"TensorFlow": results, "JAX": self._of(at.name, at.scale, JAX)}
+        lines = [["engine", *evaluations, "minutes"]] + [
+            [title, *_accuracies(found.runs.get(name), evaluations)]
+            for title, found in engines.items()
+        ]
+        return pages.render("engines.md", lines=lines, at=at, recipe=name)
+
+
+def replaced(old: str, name: str, block: str, path: pathlib.Path) -> str:
+    """Returns a Markdown text with one generated block replaced.
+
+    Args:
+      old: the text.
+      name: of the block, as in `<!-- generated: NAME -->`.
+      block: the new text; ends with the command that made it.
+      path: of the file, for messages.
+
+    Raises:
+      ValueError: the text does not have exactly one such block.
+    """
+    start, end = f"<!-- generated: {name} -->", "<!-- end -->"
+    # The block may not run past the start of another one, or an end marker that was
+    # lost would cost the text in between.
+    pattern = re.compile(
+        rf"{re.escape(start)}\n((?!<!-- generated:).)*?{re.escape(end)}", re.DOTALL
+    )
+    new, count = pattern.subn(lambda _: f"{start}\n{block}\n{end}", old)
+    if count != 1:
+        raise ValueError(
+            f"{path}: expected one block from {start} to {end}. Received: {count}"
+        )
+    return new
+
+
+def keep(results: Results, records: pathlib.Path) -> None:
+    """Copies the records of trained recipes, without weights, to `records`.
+
+    Those of JAX have a folder of their own there.
+    """
+    for name, run in results.distinct.items():
+        source, engine = run.path, run.manifest.get("backend", "")
+        home = records / JAX if engine == JAX else records
+        folder = home / results.at.name / results.at.scale / name
+        if folder == source:
+            continue
+        whole = [source / "evaluations" / f"{name}.json" for name in run.evaluations]
+        whole += [path.with_suffix(".npz") for path in whole]
+        for file in filter(pathlib.Path.exists, [*map(source.joinpath, _KEPT), *whole]):
+            target = folder / file.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+
+
+def paths(root: pathlib.Path, papers: Iterable[str]) -> list[pathlib.Path]:
+    """Returns the README files that hold generated blocks."""
+    return [root / "README.md", *(root / paper / "README.md" for paper in papers)]
+
+
+def _table(results: Results, name: str) -> str:
+    table: recipe.Table = results.at.paper.table(name)
+    return pages.render("table.md", results=results, table=table)
+
+
+def _claims(results: Results) -> str:
+    return pages.render("claims.md", results=results)
+
+
+def _times(results: Results) -> str:
+    """Training time of each run, and its ratio to natural training if there is one."""
+    runs = results.distinct
+    ratios = {name: times.ratio(run, runs) for name, run in runs.items()}
+    lines = [["recipe", "updates", "minutes", "of natural"]]
+    for name, run in runs.items():
+        ratio = "" if ratios[name] is None else f"{ratios[name]:.2f}"
+        steps = run.manifest["recipe"]["num_steps"]
+        lines.append([name, f"{steps:,}", _minutes(run), ratio])
+    if not any(ratios.values()):
+        lines = [line[:-1] for line in lines]
+    hardware = ", ".join(dict.fromkeys(r.manifest["hardware"] for r in runs.values()))
+    return pages.render("times.md", results=results, lines=lines, hardware=hardware)
+
+
+def _accuracies(run: measured.Run | None, evaluations: Iterable[str]) -> list[str]:
+    """Returns accuracies in percent with their intervals, and minutes."""
+    if run is None:
+        return ["not run" for _ in (*evaluations, "minutes")]
+    found = []
+    for record in map(run.evaluation, evaluations):
+        if record is None:
+            found.append("not run")
+        else:
+            low, high = record.interval
+            found.append(f"{record.accuracy:.2f} [{low:.2f}, {high:.2f}]")
+    return [*found, _minutes(run)]
+
+
+def _minutes(run: measured.Run) -> str:
+    minutes = run.training_minutes
+    return "not finished" if minutes is None else f"{minutes:.2f}"

@@ -1,0 +1,177 @@
+"""Generated blocks say what the records say, and kept records hold no weights."""
+
+import dataclasses
+import sys
+import types
+
+import pytest
+
+from common.recipe import Cell, Table
+from common.results import readmes
+
+
+@pytest.fixture
+def block(tmp_path, paper, monkeypatch):
+    """Returns a function: the text of a block, of a paper that is a package."""
+
+    def text(name, of=paper):
+        package = types.ModuleType("fake")
+        package.PAPER = of
+        monkeypatch.setitem(sys.modules, "fake", package)
+        return readmes.Blocks(tmp_path / "runs").text(name)
+
+    return text
+
+
+@pytest.fixture
+def runs(write_run, outcomes):
+    counts = {"clean": outcomes(900), "pgd_20": outcomes(5)}
+    for scale in ("paper", "digits"):
+        write_run("natural", counts, scale=scale, hardware="CPU")
+        write_run("free_4", {"pgd_20": outcomes(700)}, scale=scale, hardware="CPU")
+
+
+def rows(text):
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[field.strip() for field in line.strip("|").split("|")] for line in lines]
+
+
+def test_a_table_holds_every_row_and_the_command(block, runs):
+    text = block("fake paper table main")
+    head, _, plain, hard = rows(text)
+    assert head == ["", "clean", "PGD-20", "time (min)"]
+    assert plain[:2] == ["plain", "90.00 [87.98, 91.71] / 90.0, **within**"]
+    assert hard[:2] == ["hard <m=4>", "not run / 80.0 (code)"]
+    assert text.endswith("verdict. Made by `python -m fake table main --scale=paper`.")
+
+
+def test_another_scale_is_context_without_verdicts(block, runs):
+    text = block("fake digits table main")
+    assert "**" not in text
+    assert "the two are not compared. Made by" in text
+
+
+def test_a_cell_without_images_and_a_table_without_a_cell_say_so(
+    block, paper, write_run, outcomes
+):
+    cells = (Cell("plain", "to B", "natural", "pgd_20", metric="transfer"),)
+    tables = (Table("one", "One", cells), Table("none", "None", ()))
+    write_run("natural", {"pgd_20": {"survived": outcomes(5), "fooled": outcomes(0)}})
+    changed = dataclasses.replace(paper, tables=(*paper.tables, *tables))
+    assert rows(block("fake paper table one", changed))[-1] == [
+        "plain",
+        "no images / no number",
+    ]
+    assert "No cell of this table" in block("fake paper table none", changed)
+
+
+def test_claims_hold_their_numbers_note_and_the_command(block, paper, runs):
+    claim = dataclasses.replace(paper.claims[0], note="Few updates hide it.")
+    lines = block(
+        "fake digits claims", dataclasses.replace(paper, claims=(claim,))
+    ).splitlines()
+    assert lines[0].startswith("- **holds**, not expected at this scale: Hard training")
+    assert "= +69.50 points [" in lines[1]
+    assert lines[3:] == [
+        "  - Few updates hide it.",
+        "",
+        "Made by `python -m fake claims --scale=digits`.",
+    ]
+
+
+def test_times_say_minutes_and_the_ratio_to_natural(block, write_run):
+    write_run("free_4", {}, minutes=2.0, hardware="CPU")
+    text = block("fake paper times")
+    assert rows(text)[2:] == [["free_4", "10", "2.00"]]
+    assert "\n\nOn CPU: " in text
+    write_run("natural", {}, minutes=4.0, hardware="CPU")
+    assert rows(block("fake paper times")) == [
+        ["recipe", "updates", "minutes", "of natural"],
+        ["---"] * 4,
+        ["natural", "10", "4.00", "1.00"],
+        ["free_4", "10", "2.00", "0.50"],
+    ]
+
+
+def test_each_engine_has_a_row_of_its_records(block, write_run, outcomes):
+    write_run("free_4", {"clean": outcomes(800), "pgd_20": outcomes(500)}, minutes=4.0)
+    assert set(rows(block("fake paper engines free_4"))[-1]) == {"JAX", "not run"}
+    write_run("free_4", {"clean": outcomes(790)}, workdir="runs/jax", minutes=None)
+    names, _, *engines = rows(block("fake paper engines free_4"))
+    ours, theirs = (dict(zip(names, row, strict=True)) for row in engines)
+    assert ours["engine"] == "TensorFlow"
+    assert ours["clean"] == "80.00 [77.41, 82.36]"  # Wilson
+    assert (ours["pgd_20"][:5], ours["minutes"]) == ("50.00", "4.00")
+    assert (theirs["clean"][:5], theirs["pgd_20"]) == ("79.00", "not run")
+    assert theirs["minutes"] == "not finished"
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("fake paper tabel main", "table"),
+        ("fake paper table mian", "main"),
+        ("fake papr claims", "paper"),
+        ("fake study error", "errors"),
+    ],
+)
+def test_an_unknown_name_in_a_block_names_the_nearest(block, name, nearest):
+    with pytest.raises(ValueError, match=f"Nearest: {nearest}"):
+        block(name)
+
+
+def test_a_generated_block_is_replaced_once_and_then_stays(tmp_path, block, runs):
+    claims = block("fake digits claims")
+    path = tmp_path / "README.md"
+    path.write_text(
+        "Before \\1\n<!-- generated: fake digits claims -->\nold\n<!-- end -->\n"
+        "Between\n"
+        "<!-- generated: fake digits times -->\n<!-- end -->\nAfter\n"
+    )
+    blocks = readmes.Blocks(tmp_path / "runs")
+    assert blocks.refresh(path)
+    text = path.read_text()
+    assert text.startswith(
+        f"Before \\1\n<!-- generated: fake digits claims -->\n{claims}\n<!-- end -->\n"
+    )
+    assert "\nBetween\n" in text and text.endswith("<!-- end -->\nAfter\n")
+    assert not blocks.refresh(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no block\n",
+        "<!-- generated: a -->\n",
+        2 * "<!-- generated: a -->\n<!-- end -->\n",
+        "<!-- generated: a -->\nkept\n<!-- generated: b -->\n<!-- end -->\n",
+    ],
+)
+def test_a_missing_or_doubtful_block_is_refused(tmp_path, content):
+    with pytest.raises(ValueError, match=r"README\.md: expected one block"):
+        readmes.replaced(content, "a", "new", tmp_path / "README.md")
+
+
+def test_records_of_recipes_are_kept_once_and_without_weights(
+    tmp_path, alias, results, write_run, outcomes
+):
+    for name in ("free_4", "m_4", "free_4@seed=1"):  # the second is left over
+        folder = write_run(name, {"clean": outcomes(5)}, minutes=2.0)
+    folder = write_run("free_4", {"clean": outcomes(5)}, minutes=2.0)
+    (folder / "checkpoints").mkdir()
+    unfinished = ("evaluations/pgd.npz", "evaluations/pgd.json.partial")
+    for name in ("checkpoints/00000480.npz", *unfinished):
+        (folder / name).write_bytes(b"half")
+    records = tmp_path / "records"
+    readmes.keep(results(of=alias), records)
+    readmes.keep(results(of=alias, workdir="records"), records)  # changes nothing
+    kept = {str(p.relative_to(records)) for p in records.rglob("*") if p.is_file()}
+    evaluations = ("evaluations/clean.json", "evaluations/clean.npz")
+    expected = ("recipe.json", "metrics.jsonl", *evaluations)
+    assert kept == {f"fake/paper/free_4/{name}" for name in expected}
+
+
+def test_records_of_jax_are_kept_apart(tmp_path, results, write_run):
+    write_run("free_4", {}, backend="jax")
+    readmes.keep(results(), tmp_path / "records")
+    assert [p.name for p in (tmp_path / "records").iterdir()] == ["jax"]
