@@ -127,7 +127,7 @@ def _report(found: Sequence[Results], values: flags.FlagValues) -> int:
         records = pathlib.Path(values.keep)
         for results in found:
             readmes.keep(results, records)
-            tables.keep(results.workdir, results.at.name, records)
+            tables.Study(results.workdir, results.at.name).keep(records)
         blocks = readmes.Blocks(records)
         for path in readmes.paths(ROOT, PAPERS):
             blocks.refresh(path)

@@ -1,115 +1,136 @@
 """Tables of a study: attacks on networks that were trained elsewhere.
 
 Its records lie in `WORKDIR/PAPER/study/NETWORK/evaluations/`, see
-`common.foreign.study`.
+`common.foreign.study`. A table is a list of lines of fields, of which the first is its
+head.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
-import re
 import shutil
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from common import intervals
 
 STUDY = "study"  # in place of a scale
-# A transfer's record is looked up as `SOURCE NAME`; networks have no space in theirs.
-_NAME = re.compile(
-    r"((?P<source>\S+) )?(?P<attack>.+)_eps(?P<epsilon>[^_]+)(_to_(?P<target>.+))?"
-)
 
 Record = dict[str, Any]
 
 
-def read(workdir: pathlib.Path, paper: str) -> dict[str, dict[str, Record]]:
-    """Returns network -> evaluation -> record, both sorted by name."""
-    folders = sorted((workdir / paper / STUDY).glob("*/evaluations"))
-    return {
-        folder.parent.name: {
-            path.stem: json.loads(path.read_text(encoding="utf-8"))
-            for path in sorted(folder.glob("*.json"))
+class Network(NamedTuple):
+    """One network under attack.
+
+    Attributes:
+      name: of the network.
+      total: clean images.
+      error: on them in percent, with its interval.
+      lines: the error under every attack, by epsilon.
+      warnings: of the evaluation on clean images.
+    """
+
+    name: str
+    total: int
+    error: str
+    lines: list[list[str]]
+    warnings: list[str]
+
+
+class Study:
+    """The records of a paper's study, read when they are first asked for.
+
+    Args:
+      workdir: folder of all runs.
+      paper: name of the paper package.
+    """
+
+    def __init__(self, workdir: pathlib.Path, paper: str) -> None:
+        self._folder = workdir / paper / STUDY
+        self._paper = paper
+
+    @functools.cached_property
+    def records(self) -> dict[str, dict[str, Record]]:
+        """Network -> evaluation -> record, both sorted by name."""
+        return {
+            folder.parent.name: {
+                path.stem: json.loads(path.read_text(encoding="utf-8"))
+                for path in sorted(folder.glob("*.json"))
+            }
+            for folder in sorted(self._folder.glob("*/evaluations"))
         }
-        for folder in folders
-    }
 
+    @property
+    def networks(self) -> list[Network]:
+        """Every network with its error under every attack."""
+        found = []
+        for name, records in self.records.items():
+            clean = records["clean"]
+            attacked = {
+                (_attack(record), record["attack"]["epsilon"]): _error(record)
+                for record in records.values()
+                if record["attack"] and not record.get("target")
+            }
+            warnings = clean.get("warnings", [])
+            lines = _by_epsilon(attacked)
+            found.append(Network(name, clean["total"], _error(clean), lines, warnings))
+        return found
 
-def keep(workdir: pathlib.Path, paper: str, records: pathlib.Path) -> None:
-    """Copies a study's records to `records`."""
-    source = workdir / paper / STUDY
-    if source.is_dir() and source != records / paper / STUDY:
-        unfinished = shutil.ignore_patterns("*.partial")
-        target = records / paper / STUDY
-        shutil.copytree(source, target, ignore=unfinished, dirs_exist_ok=True)
-
-
-def errors(paper: str, workdir: pathlib.Path) -> str:
-    """Returns the error of every network under every attack, as Markdown."""
-    found = read(workdir, paper)
-    blocks = []
-    for network, records in found.items():
-        clean = records["clean"]
-        attacked = {name: r for name, r in records.items() if not r.get("target")}
-        table = _table(attacked, _error, row=lambda match: match["attack"])
-        blocks.append(
-            f"**{network}**, error on {clean['total']} clean images: "
-            f"{_error(clean)} %; under attack, %:\n\n{table}"
-            + "".join(f"\n\nWarning: {text}." for text in clean.get("warnings", ()))
+    @property
+    def transfers(self) -> list[list[str]]:
+        """Transfer rate and error of the target for every pair of networks."""
+        return _by_epsilon(
+            {
+                (
+                    f"{network} to {record['target']}, {_attack(record)}",
+                    record["attack"]["epsilon"],
+                ): _transfer(record)
+                for network, records in self.records.items()
+                for record in records.values()
+                if record.get("target")
+            }
         )
-    return "\n\n".join([*blocks, _made_by(paper, found)])
+
+    @property
+    def made_by(self) -> str:
+        """The command that made the records, or that there are none yet."""
+        records = [r for found in self.records.values() for r in found.values()]
+        if not records:
+            return self.not_run
+        images = " ".join(dict.fromkeys(_images(r["images"]) for r in records))
+        specs = " ".join(dict.fromkeys(f"'{r['network']['spec']}'" for r in records))
+        return f"Made by `python -m {self._paper} study {images} {specs}`."
+
+    @property
+    def not_run(self) -> str:
+        """Says that there are no records yet."""
+        return f"Not run yet; see `python -m {self._paper} --help`, command `study`."
+
+    def keep(self, records: pathlib.Path) -> None:
+        """Copies the records to the folder `records`."""
+        target = records / self._paper / STUDY
+        if self._folder.is_dir() and self._folder != target:
+            unfinished = shutil.ignore_patterns("*.partial")
+            shutil.copytree(self._folder, target, ignore=unfinished, dirs_exist_ok=True)
 
 
-def transfers(paper: str, workdir: pathlib.Path) -> str:
-    """Returns transfer rate and error of the target of every pair, as Markdown."""
-    found = read(workdir, paper)
-    shown = {
-        f"{network} {name}": record
-        for network, records in found.items()
-        for name, record in records.items()
-        if record.get("target")
-    }
-    if not shown:
-        return _made_by(paper, {})
-    table = _table(shown, _transfer, row=_pair)
-    return (
-        f"{table}\n\nEach cell: transfer rate, % (of how many images that fooled the "
-        "source); error of the target on all adversarial images, %. "
-        + _made_by(paper, found)
-    )
+def _by_epsilon(cells: Mapping[tuple[str, float], str]) -> list[list[str]]:
+    """Returns cells by row and epsilon as lines, or no line without a cell."""
+    if not cells:
+        return []
+    rows = dict.fromkeys(row for row, _ in cells)
+    radii = sorted({epsilon for _, epsilon in cells})
+    lines = [["", *(f"eps={epsilon:g}" for epsilon in radii)]]
+    lines += [[row, *(cells.get((row, e), "") for e in radii)] for row in rows]
+    return lines
 
 
-def _table(
-    records: dict[str, Record],
-    cell: Callable[[Record], str],
-    *,
-    row: Callable[[re.Match[str]], str],
-) -> str:
-    """Returns the records by what `row` makes of their names, and by epsilon."""
-    matches = {name: _NAME.fullmatch(name) for name in records}
-    cells = {
-        (row(match), float(match["epsilon"])): cell(records[name])
-        for name, match in matches.items()
-        if match
-    }
-    rows = dict.fromkeys(name for name, _ in cells)
-    columns = sorted({epsilon for _, epsilon in cells})
-    heading = "|".join(["", "", *(f" eps={epsilon:g} " for epsilon in columns), ""])
-    lines = [heading.replace("||", "| |", 1), _line(["---"] * (len(columns) + 1))]
-    lines += [
-        _line([name, *(cells.get((name, epsilon), "") for epsilon in columns)])
-        for name in rows
-    ]
-    return "\n".join(lines)
-
-
-def _pair(match: re.Match[str]) -> str:
-    return f"{match['source']} to {match['target']}, {match['attack']}"
-
-
-def _line(fields: Iterable[str]) -> str:
-    return f"| {' | '.join(fields)} |"
+def _attack(record: Record) -> str:
+    """Returns the name of an evaluation without its radius and its target."""
+    ends = f"_eps{record['attack']['epsilon']:g}", f"_to_{record.get('target')}"
+    return record["evaluation"].removesuffix(ends[1]).removesuffix(ends[0])
 
 
 def _error(record: Record) -> str:
@@ -122,15 +143,6 @@ def _transfer(record: Record) -> str:
     rate = "-" if record["rate"] is None else f"{record['rate']:.1f}"
     error = 100 - 100 * record["correct"] / record["total"]
     return f"{rate} (of {record['eligible']}); {error:.1f}"
-
-
-def _made_by(paper: str, found: dict[str, dict[str, Record]]) -> str:
-    if not found:
-        return f"Not run yet; see `python -m {paper} --help`, command `study`."
-    records = [r for records in found.values() for r in records.values()]
-    images = " ".join(dict.fromkeys(_images(r["images"]) for r in records))
-    networks = " ".join(dict.fromkeys(f"'{r['network']['spec']}'" for r in records))
-    return f"Made by `python -m {paper} study {images} {networks}`."
 
 
 def _images(record: Record) -> str:

@@ -24,6 +24,7 @@ from common.results.answers import Results
 
 JAX = "jax"  # folder of that engine's records, beside those of the papers
 _MARKER = re.compile(r"<!-- generated: (.*?) -->")
+_STUDIED = {"errors": "errors.md", "transfers": "transfers.md"}  # kind -> template
 _KEPT = ("recipe.json", "metrics.jsonl", "examples.npz")
 
 
@@ -66,8 +67,8 @@ class Blocks:
                 (self._of(name, scale), self._of(name, cells.FULL)) for name in papers
             )
         if scale == tables.STUDY:
-            made = {"errors": tables.errors, "transfers": tables.transfers}
-            return lookup(made, what, "generated block")(paper, self._workdir)
+            template = lookup(_STUDIED, what, "generated block")
+            return pages.render(template, study=tables.Study(self._workdir, paper))
         kinds = {
             "table": _table,
             "claims": _claims,
