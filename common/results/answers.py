@@ -72,3 +72,23 @@ class Results:
         """Returns the tables beside those of the records in an earlier work folder."""
         before = Results(self.at, earlier)
         return cells.regress(self.at, self.runs, before.runs)
+
+    def time_ratio(self, run: measured.Run) -> float | None:
+        """Returns training minutes over those of natural training of the same network.
+
+        Natural training is of a recipe whose method crafts no images, on the same data
+        and for as many updates; the first such run counts. Returns None if there is
+        none, or if either has no time.
+        """
+        for name, natural in self.distinct.items():
+            crafts = self.at.recipes[name].method.attack_passes
+            if not crafts and _work(natural) == _work(run):
+                minutes, base = run.training_minutes, natural.training_minutes
+                return minutes / base if minutes is not None and base else None
+        return None
+
+
+def _work(run: measured.Run) -> list[object]:
+    """Returns what decides the time of natural training on one machine."""
+    made = run.manifest.get("recipe") or {}
+    return [made.get(k) for k in ("dataset", "network", "batch_size", "num_steps")]

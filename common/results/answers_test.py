@@ -20,6 +20,7 @@ def test_every_record_is_read_once_for_all_answers(
     found = results()
     for _ in range(2):
         assert found.cells and found.claims and not found.findings
+        assert all(found.time_ratio(run) for run in found.trained.values())
     assert len(read) == len(set(read)) == 2 * (1 + 1 + 2)
 
 
@@ -46,3 +47,30 @@ def test_a_broken_record_is_named(results, write_run, outcomes):
     path.write_text(path.read_text()[:-3])
     with pytest.raises(ValueError, match=r"clean\.json"):
         _ = results().cells
+
+
+def ratios(results):
+    return {name: results.time_ratio(run) for name, run in results.trained.items()}
+
+
+def test_time_is_divided_by_that_of_a_method_that_crafts_no_images(results, write_run):
+    write_run("natural", {}, minutes=10.0)
+    write_run("free_4", {}, minutes=15.0)
+    write_run("free_4@seed=1", {}, minutes=20.0)
+    assert ratios(results()) == {"natural": 1.0, "free_4": 1.5, "free_4@seed=1": 2.0}
+
+
+@pytest.mark.parametrize("field", ["dataset", "network", "batch_size", "num_steps"])
+def test_another_network_or_length_has_no_ratio(results, write_run, field):
+    write_run("natural", {}, recipe={"num_steps": 10, "l2": 0.0})
+    write_run("natural@l2=1", {}, recipe={"num_steps": 10, "l2": 1.0})
+    write_run("free_4", {}, recipe={"num_steps": 10, field: 20})
+    assert ratios(results()) == {"natural": 1.0, "natural@l2=1": 1.0, "free_4": None}
+
+
+def test_an_unfinished_training_has_no_ratio(results, write_run):
+    write_run("natural", {})
+    write_run("free_4", {}, minutes=None)
+    assert ratios(results()) == {"natural": 1.0, "free_4": None}
+    write_run("natural", {}, minutes=None)
+    assert set(ratios(results()).values()) == {None}

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from common import recipe
 from common.foreign import tables
 from common.names import lookup
-from common.results import cells, measured, overview, packages, pages, times
+from common.results import cells, measured, overview, packages, pages
 from common.results.answers import Results
 
 JAX = "jax"  # folder of that engine's records, beside those of the papers
@@ -159,7 +159,7 @@ def _claims(results: Results) -> str:
 def _times(results: Results) -> str:
     """Training time of each run, and its ratio to natural training if there is one."""
     runs = results.distinct
-    ratios = {name: times.ratio(run, runs) for name, run in runs.items()}
+    ratios = {name: results.time_ratio(run) for name, run in runs.items()}
     lines = [["recipe", "updates", "minutes", "of natural"]]
     for name, run in runs.items():
         ratio = "" if ratios[name] is None else f"{ratios[name]:.2f}"

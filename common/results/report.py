@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.figure import Figure
 
 from common import files, recipe
-from common.results import canvas, measured, pages, plots, times
+from common.results import canvas, measured, pages, plots
 from common.results.answers import Results
 from common.results.cells import CLAIMS_ONLY, FULL, Compared
 
@@ -94,7 +94,7 @@ class Section:
     def runs(self) -> list[tuple[str, list[str]]]:
         """Each run: minutes, their ratio to natural ones, updates and parameters."""
         return [
-            (name, _numbers(run, times.ratio(run, self.results.trained)))
+            (name, _numbers(run, self.results.time_ratio(run)))
             for name, run in self.results.trained.items()
         ]
 
