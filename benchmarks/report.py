@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pathlib
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from benchmarks import questions, records
+from common.results import pages
 
 Records = Mapping[str, records.Record | None]
 
@@ -90,7 +91,7 @@ def _summary(found: Records) -> str:
                 f"**{question.verdict(record)}**",
             )
         )
-    return _table(lines)
+    return pages.table(lines)
 
 
 def _answer(question: questions.Question, record: records.Record | None) -> str:
@@ -120,11 +121,11 @@ def _section(letter: str, record: records.Record | None) -> str:
         rounds = len(comparison.samples[comparison.reference])
         parts += [
             f"{comparison.setting}; {rounds} rounds.",
-            _table(_rows(comparison)),
+            pages.table(_rows(comparison)),
         ]
     said: dict[str, int] = {}
     for counts in record.counts:
-        parts += [f"{counts.setting}.", _table(_counted(counts, said))]
+        parts += [f"{counts.setting}.", pages.table(_counted(counts, said))]
     if said:
         parts.append("\n".join(f"{number}. {line}" for line, number in said.items()))
     return "\n\n".join([*parts, _provenance(record) + "\n"])
@@ -178,12 +179,4 @@ def _provenance(record: records.Record) -> str:
     return (
         f"By `{notes['command']}` on {notes['hardware']}; {versions}; "
         f"commit {notes['commit']}.{busy}"
-    )
-
-
-def _table(lines: Sequence[tuple[str, ...]]) -> str:
-    lines = [lines[0], ("---",) * len(lines[0]), *lines[1:]]
-    return "\n".join(
-        f"| {' | '.join(field.replace('|', chr(92) + '|') for field in line)} |"
-        for line in lines
     )
