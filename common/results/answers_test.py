@@ -18,6 +18,7 @@ def test_every_record_is_read_once_for_all_answers(
             home, function, lambda path, kept=kept: read.append(path) or kept(path)
         )
     found = results()
+    assert found.cells is found.cells and found.claims is found.claims
     for _ in range(2):
         assert found.cells and found.claims and not found.findings
         assert all(found.time_ratio(run) for run in found.trained.values())

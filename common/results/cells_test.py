@@ -133,6 +133,7 @@ def test_a_share_of_leaked_labels_is_granted_no_spread_over_seeds(
     # 30 and 80 of 10,000: 0.5 apart, and 0.11 and 0.17 of binomial error.
     assert (found.measured.number, found.verdict) == (pytest.approx(0.3), "below")
     assert found.tolerance == pytest.approx(0.205, abs=0.005)
+    assert found.evidence.startswith("0.11 binomial error of the measured and 0.17 of")
     assert "0.0 spread over seeds (leaked)" in found.evidence
 
 

@@ -16,7 +16,7 @@ def cell(x=None, number=None, *, paper=None, confidence="figure", width=2.0, **f
     """Returns a compared cell, measured if it has a number, reported by the paper."""
     known = {"row": "plain", "column": f"PGD eps={x}", "recipe": "a", "panel": "PGD"}
     wanted = Cell(evaluation="pgd", x=x, **{**known, **fields})
-    value = number and Value(number, (number - width, number + width), 1000)
+    value = number and Value(number, (number - width, number + 2 * width), 1000)
     reference = paper and Reported(
         "table", wanted.row, wanted.column, "accuracy", paper, "", "", confidence
     )
@@ -157,7 +157,7 @@ def test_a_network_is_a_point_with_its_two_intervals():
     places, reach = bars(figure)
     assert places == [[90, 10], [80, 50]]
     (left, right), (below, above) = reach[1]
-    assert [left[0], right[0], below[1], above[1]] == [77, 83, 47, 53]
+    assert [left[0], right[0], below[1], above[1]] == [77, 86, 47, 56]
     (panel,) = figure.axes
     assert panel.get_xlabel() == "accuracy on clean images, %"
     assert panel.get_ylabel() == "accuracy under PGD-20, %"

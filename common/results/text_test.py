@@ -83,13 +83,17 @@ def test_headings_keep_the_order_of_the_table_when_cells_are_missing(paper, resu
     assert [c.cell.column for _, row in rows for c in row] == 2 * columns
 
 
-def test_the_longer_side_of_a_wide_table_runs_down():
-    names = {f"eps={epsilon}": f"pgd_{epsilon}" for epsilon in range(9)}
-    table = Table("wide", "Wide", grid({"a": "a", "b": "b"}, names))
+@pytest.mark.parametrize("names", ["ab", "abcdefghi"])
+def test_the_longer_side_of_a_wide_table_runs_down(names):
+    radii = {f"eps={epsilon}": f"pgd_{epsilon}" for epsilon in range(9)}
+    table = Table("wide", "Wide", grid({name: name for name in names}, radii))
     cells = [Compared(cell, None, None, "not run") for cell in table.cells[1:]]
     columns, rows = text.layout(table, cells)
-    assert (columns, [row for row, _ in rows]) == (["a", "b"], list(names))
-    assert rows[0][1] == [None, cells[8]]
+    is_turned = len(names) < len(radii)
+    across, down = (names, radii) if is_turned else (radii, names)
+    assert (columns, [row for row, _ in rows]) == (list(across), list(down))
+    assert rows[0][1][0] is None  # which has no cell
+    assert rows[0][1][1] is cells[8 if is_turned else 0]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +111,12 @@ def test_a_number_has_the_decimals_of_its_kind(metric, value, total, words):
     cell = Cell("", "", "natural", "pgd_20", metric)
     found = Compared(cell, None, Value(value, None, total), "within")
     assert text.measured(found) == words
+
+
+def test_a_reported_number_may_leave_its_mark_to_others(results):
+    clean = results().cells["main"][3]
+    assert text.reported(clean) == "80.0 (code)"
+    assert text.reported(clean, marked=False) == "80.0"
 
 
 def test_a_ratio_is_printed_without_a_unit():
