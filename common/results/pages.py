@@ -15,6 +15,7 @@ import jinja2
 from common.results import cells, reported, text
 
 TEMPLATES = pathlib.Path(__file__).with_name("templates")
+MOST_SHOWN = 6  # comparisons of a claim in Markdown; more are folded away
 
 
 def table(lines: Iterable[Sequence[str]]) -> str:
@@ -56,5 +57,6 @@ def _environment() -> jinja2.Environment:
     words = (text.measured, text.interval, text.reported, table, cell)
     found.filters.update({word.__name__: word for word in words})
     found.globals.update(layout=text.layout, MARKS=text.MARKS)
+    found.globals.update(MOST_SHOWN=MOST_SHOWN)
     found.globals.update(CONFIDENCES=reported.CONFIDENCES)
     return found

@@ -5,8 +5,9 @@ A README marks where generated text goes, so that nobody types a measured number
     <!-- generated: PAPER SCALE WHAT -->
     <!-- end -->
 
-WHAT is `table NAME`, `claims`, `times` or `engines RECIPE`. In place of a scale,
-`study` has `errors` and `transfers`. `overview` takes several papers, joined by commas.
+WHAT is `table NAME`, `claims [NAME ...]`, `times` or `engines RECIPE`. In place of a
+scale, `study` has `errors` and `transfers`. `overview` takes several papers, joined by
+commas.
 """
 
 from __future__ import annotations
@@ -152,8 +153,12 @@ def _table(results: Results, name: str) -> str:
     return pages.render("table.md", results=results, table=table)
 
 
-def _claims(results: Results) -> str:
-    return pages.render("claims.md", results=results)
+def _claims(results: Results, *names: str) -> str:
+    """The answers to the claims of these names; to all if there are none."""
+    known = {result.claim.name: result for result in results.claims}
+    chosen = [lookup(known, name, f"claim of {results.at.name}") for name in names]
+    found = chosen or results.claims
+    return pages.render("claims.md", results=results, found=found)
 
 
 def _times(results: Results) -> str:

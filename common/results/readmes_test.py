@@ -71,12 +71,23 @@ def test_claims_hold_their_numbers_note_and_the_command(block, paper, runs):
         "fake digits claims", dataclasses.replace(paper, claims=(claim,))
     ).splitlines()
     assert lines[0].startswith("- **holds**, not expected at this scale: Hard training")
-    assert "= +69.50 points [" in lines[1]
-    assert lines[3:] == [
-        "  - Few updates hide it.",
-        "",
-        "Made by `python -m fake claims --scale=digits`.",
-    ]
+    assert lines[1] == "  - Few updates hide it."
+    assert "= +69.50 points [" in lines[2]
+    assert lines[4:] == ["", "Made by `python -m fake claims --scale=digits`."]
+
+
+def test_claims_are_chosen_by_name_and_long_ones_folded(block, paper, runs):
+    claim = paper.claims[0]
+    many = dataclasses.replace(claim, name="many", comparisons=claim.comparisons * 7)
+    both = dataclasses.replace(paper, claims=(claim, many))
+    assert block("fake digits claims", both).count("**holds**") == 2
+    text = block("fake digits claims many", both)
+    assert text.count("**holds**") == 1
+    count = len(many.comparisons)
+    assert f"<summary>{count} comparisons</summary>" in text
+    assert text.count("<li>") == count
+    with pytest.raises(ValueError, match="Nearest: many"):
+        block("fake digits claims manny", both)
 
 
 def test_times_say_minutes_and_the_ratio_to_natural(block, write_run):
