@@ -99,9 +99,8 @@ def _run(name: str, argv: Sequence[str]) -> bool:
     _define_flags(values)
     values(list(argv))
     begin = time.perf_counter()
-    paper = packages.find(name)
-    session = cli.open_session(paper, values)
-    cli.run_all(session, paper.at(values.scale).run_names)
+    session = cli.open_session(packages.find(name), values)
+    cli.run_all(session, session.paper.run_names)
     minutes = (time.perf_counter() - begin) / 60
     print(f"{name}: done in {minutes:.1f} minutes", flush=True)
     return session.is_chief

@@ -61,25 +61,23 @@ def load(workdir: pathlib.Path, num_images: int) -> Trained:
       num_images: how many test images.
     """
     for scale in ("small", "digits"):
-        session = _session(scale, workdir)
-        recipe = session.recipe(RECIPE)
+        run = _run(scale, workdir)
+        recipe = run.recipe
         if scale == "digits":
-            runs.train(session, RECIPE)
-        elif recipe.num_steps not in checkpoint.steps(_checkpoints(session)):
+            run.train()
+        elif recipe.num_steps not in checkpoint.steps(run.checkpoints):
             continue
         try:
             images, labels = _test_images(recipe, num_images)
         except FileNotFoundError:
             continue
-        evaluation = session.paper.at(scale).evaluations["pgd_20"]
         description = (
             f"{RECIPE} at scale {scale}: {setting.network_name(recipe.network)} after "
             f"{recipe.num_steps:,} updates; the first {num_images} test images of "
             f"{recipe.dataset.name}"
         )
         print(description, flush=True)
-        network = _network(session, recipe)
-        return Trained(network, images, labels, evaluation.attack, description)
+        return Trained(_network(run), images, labels, _attack(run), description)
     raise ValueError("No scale has a network. Received: none of small and digits")
 
 
@@ -92,20 +90,18 @@ def from_file(workdir: pathlib.Path, spec: str, num_images: int) -> Trained:
       num_images: how many test images.
     """
     file = said(spec)
-    session = _session("small", workdir)
-    recipe = session.recipe(RECIPE)
-    images, labels = _test_images(recipe, num_images)
+    run = _run("small", workdir)
+    images, labels = _test_images(run.recipe, num_images)
     factor, offset = PIXELS[file.options["pixels"]]
     network = keras.Sequential(
         [keras.layers.Rescaling(factor, offset), saved.load(file.file)]
     )
     description = (
         f"{file.without_folders}; the first {num_images} test images of "
-        f"{recipe.dataset.name}"
+        f"{run.recipe.dataset.name}"
     )
     print(description, flush=True)
-    evaluation = session.paper.at("small").evaluations["pgd_20"]
-    return Trained(network, images, labels, evaluation.attack, description)
+    return Trained(network, images, labels, _attack(run), description)
 
 
 def said(spec: str) -> specs.Spec:
@@ -125,19 +121,21 @@ def said(spec: str) -> specs.Spec:
     return found
 
 
-def _session(scale: str, workdir: pathlib.Path) -> runs.Session:
-    return runs.Session(free_at.PAPER, scale, workdir, strategy.make("one_device"))
+def _run(scale: str, workdir: pathlib.Path) -> runs.Run:
+    paper, distribution = free_at.PAPER.at(scale), strategy.make("one_device")
+    return runs.Session(paper, workdir, distribution).run(RECIPE)
 
 
-def _network(session: runs.Session, recipe: recipes.Recipe) -> keras.Model:
-    manifest.check(session.run_dir(RECIPE), recipe=recipe)
-    network = learner.build(recipe, session.distribution, "float32").network
-    checkpoint.load(_checkpoints(session), network.variables, recipe.num_steps)
+def _attack(run: runs.Run) -> PGD:
+    return run.session.paper.evaluations["pgd_20"].attack
+
+
+def _network(run: runs.Run) -> keras.Model:
+    manifest.check(run.folder, recipe=run.recipe)
+    distribution = run.session.distribution
+    network = learner.build(run.recipe, distribution, "float32").network
+    checkpoint.load(run.checkpoints, network.variables, run.recipe.num_steps)
     return network
-
-
-def _checkpoints(session: runs.Session) -> pathlib.Path:
-    return session.run_dir(RECIPE) / "checkpoints"
 
 
 def _test_images(

@@ -19,7 +19,6 @@ from absl import flags, logging
 
 from common import engine, errors, processes, runs
 from common import recipe as recipes
-from common import session as sessions
 from common.foreign import classifiers, folders, study
 from common.names import lookup
 from common.results import cells, claims, text
@@ -136,7 +135,7 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     # Whatever keras.json says: the suite's images and layers are these.
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
-    paper.at(values.scale)
+    at_scale = paper.at(values.scale)
     if values.deterministic:
         engine.make_deterministic()
     distribution = engine.make(values.strategy)
@@ -144,8 +143,7 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     if values.seed is not None:
         overrides.append(f"seed={values.seed}")
     return runs.Session(
-        paper,
-        values.scale,
+        at_scale,
         pathlib.Path(values.workdir).expanduser(),
         distribution,
         data_dir=values.data_dir,
@@ -167,30 +165,29 @@ def run_all(session: runs.Session, names: Sequence[str]) -> None:
       ValueError: there are overrides; such runs are compared with nothing.
     """
     _refuse_overrides(session)
-    paper, scale = session.paper, session.scale
-    known = paper.at(scale).evaluations
-    names = list(dict.fromkeys(paper.at(scale).run_name(name) for name in names))
+    paper = session.paper
+    asked = {run.name: run for run in map(session.run, names)}
     targets = (
-        paper.at(scale).run_name(known[key].target)
-        for name in names
-        for key in paper.at(scale).needed_evaluations(name)
-        if known[key].target
+        paper.evaluations[key].target
+        for name in asked
+        for key in paper.needed_evaluations(name)
+        if paper.evaluations[key].target
     )
-    trained = list(dict.fromkeys([*names, *targets]))
-    for act, some in ((runs.train, trained), (runs.evaluate, names)):
-        for number, name in enumerate(some, start=1):
+    trained = asked | {run.name: run for run in map(session.run, targets)}
+    for act, some in ((runs.Run.train, trained), (runs.Run.evaluate, asked)):
+        for number, (name, run) in enumerate(some.items(), start=1):
             title = f"{act.__name__} {number}/{len(some)}"
             print(f"[{title}] {paper.name} {name}", flush=True)
-            act(session, name)
+            act(run)
 
 
 def _list(session: runs.Session) -> int:
-    paper, scale = session.paper, session.scale
-    print(f"{paper.title}\nscale {scale}")
+    known, paper = session.paper, session.paper.paper
+    print(f"{paper.title}\nscale {known.scale}")
     kinds = {
-        "recipes": list(paper.at(scale).recipes),
-        "evaluations": list(paper.at(scale).evaluations),
-        "tables": [t.name for t in paper.tables if paper.at(scale).cells(t)],
+        "recipes": list(known.recipes),
+        "evaluations": list(known.evaluations),
+        "tables": [table.name for table in paper.tables if known.cells(table)],
     }
     for kind, names in kinds.items():
         print(f"{kind} ({len(names)}):", *_columns(names), sep="\n  ")
@@ -206,44 +203,39 @@ def _columns(names: Sequence[str], width: int = 78) -> list[str]:
 
 
 def _cost(session: runs.Session, name: str) -> int:
-    print(cost.describe(session.recipe(name)))
+    print(cost.describe(session.run(name).recipe))
     return GOOD
 
 
 def _train(session: runs.Session, name: str) -> int:
-    runs.train(session, name)
+    session.run(name).train()
     return GOOD
 
 
 def _evaluate(session: runs.Session, name: str, *evaluations: str) -> int:
-    runs.evaluate(session, name, evaluations)
+    session.run(name).evaluate(evaluations)
     return GOOD
 
 
 def _table(session: runs.Session, name: str) -> int:
-    table = session.paper.table(name)
-    shown = session.paper.at(session.scale).cells(table)
+    shown = session.paper.cells(session.paper.paper.table(name))
     if not shown:
         raise ValueError(
             f"Table {name} has no cell at this scale; use another --scale. "
-            f"Received: scale={session.scale}"
+            f"Received: scale={session.paper.scale}"
         )
     run_all(session, list(dict.fromkeys(cell.recipe for cell in shown)))
     if not session.is_chief:
         return GOOD
-    compared = {name: _results(session).cells[name]}
+    compared = {name: Results(session.paper, session.workdir).cells[name]}
     print(text.comparison(compared))
     return cells.exit_status(compared)
 
 
 def _claims(session: runs.Session) -> int:
-    results = _results(session)
+    results = Results(session.paper, session.workdir)
     print(text.claims(results))
-    return claims.exit_status(results.claims, session.scale)
-
-
-def _results(session: runs.Session) -> Results:
-    return Results(session.paper.at(session.scale), session.workdir)
+    return claims.exit_status(results.claims, session.paper.scale)
 
 
 def _study(session: runs.Session, images: str, *specs: str) -> int:
@@ -251,7 +243,7 @@ def _study(session: runs.Session, images: str, *specs: str) -> int:
         raise ValueError("study needs one or more classifiers. Received: none")
     if not session.is_chief:
         return GOOD
-    evaluations = session.paper.at("paper").evaluations
+    evaluations = session.paper.paper.at("paper").evaluations
     shown = [e.attack for e in evaluations.values() if e.target]
     attacks = {
         name: e.attack
@@ -260,7 +252,7 @@ def _study(session: runs.Session, images: str, *specs: str) -> int:
     }
     transfers = [name for name, attack in attacks.items() if attack in shown]
     distribution = engine.alone(session.distribution)
-    with sessions.explained_failures():
+    with runs.explained_failures():
         with engine.scope(distribution):
             found = [classifiers.classifier(spec) for spec in specs]
         folder, options = folders.options(images)

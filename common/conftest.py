@@ -112,18 +112,18 @@ def tiny_paper(tiny_recipe: recipes.Recipe, tmp_path: pathlib.Path) -> recipes.P
 
 
 @pytest.fixture
-def open_session(tiny_paper, tmp_path):
-    """Returns a function: overrides -> a session in a folder of its own."""
+def open_run(tiny_paper, tmp_path):
+    """Returns a function: overrides -> the run of a recipe, in a folder of its own."""
 
-    def opened(*overrides, paper=tiny_paper, **fields):
-        return runs.Session(
-            paper,
-            "digits",
+    def opened(*overrides, name="plain", paper=tiny_paper, **fields):
+        session = runs.Session(
+            paper.at("digits"),
             tmp_path / "runs",
             strategy.make("one_device"),
             overrides=("num_steps=3", *overrides),
             **fields,
         )
+        return session.run(name)
 
     return opened
 

@@ -1,139 +1,261 @@
-"""A paper's runs on disk: train a recipe, evaluate it, skip what is done."""
+"""A paper's runs on disk: train a recipe, evaluate it, skip what is done.
+
+A `Session` says where and how the commands run. `session.run(name)` is a recipe there,
+as one value: its folder and its records, with `train` and `evaluate`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
 
-from common import engine, evaluation, manifest, overrides
+from common import engine, errors, evaluation, manifest, overrides
 from common import recipe as recipes
-from common import session as sessions
 from common.evaluation import examples, plan
 from common.models import logits
 from common.names import lookup
-from common.session import Session
-from common.training import RunError, loop
-
-__all__ = ["Session", "evaluate", "train"]
+from common.training import imported, learner, loop
 
 NUM_EXAMPLES = 8  # images shown in the report
+RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
 
 
-def train(session: Session, name: str) -> None:
-    """Trains a recipe; goes on where it stopped, and does nothing when it is done.
+@contextlib.contextmanager
+def explained_failures() -> Iterator[None]:
+    """Raises a `RunError` of one line where the engine fails inside."""
+    try:
+        yield
+    except engine.FAILURES as error:
+        raise errors.RunError(
+            f"{engine.NAME} failed; what was finished is kept. Where memory ran out, "
+            "give the same command a smaller --eval_batch_size. "
+            f"Received: {type(error).__name__}: {engine.reason(error)}"
+        ) from error
 
-    Raises:
-      ValueError: the session is about other weights or a branch to evaluate.
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """The flags of the commands, as values.
+
+    Attributes:
+      paper: whose recipes, at their scale.
+      workdir: all runs lie below it.
+      distribution: from `engine.make`.
+      data_dir: of TFDS, or None for its default.
+      precision: of the computation.
+      overrides: `field=value` assignments to the recipe; they name a run of their own.
+      weights: what is evaluated: "" for the weights that the recipe says, `RAW`, or
+        the path of released ones, see `common.training.imported`.
+      branch: of batch norm, for every evaluation; "" for the one that it says.
+      eval_batch_size: images evaluated at a time, on which no outcome depends.
+      seed: of the attacks of a study; recipes have theirs, which overrides change.
     """
-    for flag in ("weights", "branch"):
-        if value := getattr(session, flag):
-            raise ValueError(
-                f"--{flag} says what to evaluate; train without it. "
-                f"Received: --{flag}={value}"
-            )
-    loop.train(
-        session.recipe(name),
-        session.run_dir(name),
-        distribution=session.distribution,
-        data_dir=session.data_dir,
-        precision=session.precision,
-        notes={
-            "paper": session.paper.name,
-            "scale": session.scale,
-            "name": session.paper.at(session.scale).run_name(name),
-            "overrides": list(session.overrides),
-        },
-    )
+
+    paper: recipes.PaperAtScale
+    workdir: pathlib.Path
+    distribution: Any
+    data_dir: str | None = None
+    precision: str = "float32"
+    overrides: tuple[str, ...] = ()
+    weights: str = ""
+    branch: str = ""
+    eval_batch_size: int = 250
+    seed: int = 0
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this worker writes the records."""
+        return engine.worker(self.distribution)[0] == 0
+
+    @property
+    def has_released_weights(self) -> bool:
+        """Whether the weights come from a file, not from a run."""
+        return self.weights not in ("", RAW)
+
+    def run(self, name: str) -> Run:
+        """Returns the run of a recipe; a ValueError names the nearest known one."""
+        name = self.paper.run_name(name)
+        recipe = overrides.override(self.paper.recipe(name), self.overrides)
+        return Run(self, name, recipe)
 
 
-def evaluate(session: Session, name: str, evaluations: Iterable[str] = ()) -> None:
-    """Evaluates a trained recipe as tables and claims need; keeps records that fit.
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A recipe of a session: what is trained of it, and what is evaluated.
 
-    Under several workers the chief evaluates alone, on its first device. Of attacks
-    that begin alike (see `evaluation.plan`) the longest is run, and what its steps find
-    on the way are the records of the others. A killed evaluation goes on where it was.
-
-    Args:
-      session: where.
-      name: of the recipe.
-      evaluations: names; those that tables and claims need by default, without
-        transfers where the weights are released ones.
-
-    Raises:
-      ValueError: unknown evaluation, a transfer of released weights, or a branch that
-        the network does not have, or a record in another precision.
-      RunError: the recipe or the target of a transfer is not trained to its end, the
-        folder is of another, or the engine failed, as where memory runs out.
+    Attributes:
+      session: where and how.
+      name: of the recipe; equal recipes are one run, under the name of the first.
+      recipe: with the overrides of the session.
     """
-    with sessions.explained_failures():
-        _evaluate_missing(session, name, tuple(evaluations))
+
+    session: Session
+    name: str
+    recipe: recipes.Recipe
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """All files of the run lie in it; overrides are part of its name."""
+        suffix = "".join(f"@{assignment}" for assignment in self.session.overrides)
+        folder = re.sub(r"[^\w@=.,+-]", "_", self.name + suffix)
+        paper = self.session.paper
+        return self.session.workdir / paper.name / paper.scale / folder
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """The folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def records(self) -> pathlib.Path:
+        """The folder of the evaluations.
+
+        Raw weights and a branch that is asked for have their own, so that their records
+        are not taken for those of the tables.
+        """
+        raw = RAW if self.session.weights == RAW else ""
+        parts = ("evaluations", raw, self.session.branch)
+        return self.folder / "_".join(part for part in parts if part)
+
+    def record(self, evaluation: str) -> pathlib.Path:
+        """Returns the path of the record of an evaluation."""
+        return self.records / f"{evaluation}.json"
+
+    @property
+    def step(self) -> int | None:
+        """The updates behind the weights; None for released ones."""
+        return None if self.session.has_released_weights else self.recipe.num_steps
+
+    def network(self) -> keras.Model:
+        """Returns the network with the weights that are to be evaluated.
+
+        Released weights are noted in the folder of the run, which must not hold another
+        training; so tables show them as what they are.
+
+        Raises:
+          RunError: the recipe is not trained to its end, or the folder is of another.
+          ValueError: released weights that do not fit.
+        """
+        session, recipe = self.session, self.recipe
+        place = engine.alone(session.distribution)
+        if session.has_released_weights:
+            built = learner.build(recipe, place, session.precision).network
+            source = imported.load(session.weights, built)
+            if session.is_chief:
+                entries = {"weights": source, "precision": session.precision}
+                manifest.check_or_write(
+                    self.folder, {"recipe": recipe, **entries, **manifest.environment()}
+                )
+            return built
+        manifest.check(self.folder, recipe=recipe, weights=None)
+        if session.weights == RAW:
+            recipe = dataclasses.replace(recipe, average=0.0)
+        return learner.load(recipe, self.checkpoints, place, session.precision)
+
+    def train(self) -> None:
+        """Trains the recipe; goes on where it stopped, and does nothing when done.
+
+        Raises:
+          ValueError: the session is about other weights or a branch to evaluate.
+        """
+        session = self.session
+        for flag in ("weights", "branch"):
+            if value := getattr(session, flag):
+                raise ValueError(
+                    f"--{flag} says what to evaluate; train without it. "
+                    f"Received: --{flag}={value}"
+                )
+        loop.train(
+            self.recipe,
+            self.folder,
+            distribution=session.distribution,
+            data_dir=session.data_dir,
+            precision=session.precision,
+            notes={
+                "paper": session.paper.name,
+                "scale": session.paper.scale,
+                "name": self.name,
+                "overrides": list(session.overrides),
+            },
+        )
+
+    def evaluate(self, evaluations: Iterable[str] = ()) -> None:
+        """Evaluates the network as tables and claims need; keeps records that fit.
+
+        Under several workers the chief evaluates alone, on its first device. Of attacks
+        that begin alike (see `evaluation.plan`) the longest is run, and what its steps
+        find on the way are the records of the others. A killed evaluation goes on where
+        it was.
+
+        Args:
+          evaluations: names; those that tables and claims need by default, without
+            transfers where the weights are released ones.
+
+        Raises:
+          ValueError: unknown evaluation, a transfer of released weights, or a branch
+            that the network does not have, or a record in another precision.
+          RunError: the recipe or the target of a transfer is not trained to its end,
+            the folder is of another, or the engine failed, as where memory runs out.
+        """
+        with explained_failures():
+            _evaluate_missing(self, tuple(evaluations))
 
 
-def _evaluate_missing(session: Session, name: str, named: tuple[str, ...]) -> None:
-    wanted = _wanted(session, name, named)
-    network = functools.cache(session.network)
+def _evaluate_missing(run: Run, named: tuple[str, ...]) -> None:
+    wanted, session = _wanted(run, named), run.session
+    network = functools.cache(lambda name: session.run(name).network())
     judges = functools.cache(
-        lambda recipe, branch: _judges(session, network(recipe), branch)
+        lambda name, branch: evaluation.Judges(
+            logits.inference(network(name), branch), engine.alone(session.distribution)
+        )
     )
     if session.has_released_weights:
-        network(name)  # refuses the folder of other weights, even if nothing is missing
+        network(run.name)  # refuses the folder of other weights, even if all is there
     missing = {
         key: value
         for key, value in wanted.items()
-        if not _is_done(session, name, key, value, named=bool(named))
+        if not _is_done(run, key, value, named=bool(named))
     }
     if not missing or not session.is_chief:
         return
     for value in missing.values():
-        judges(name, value.branch)  # refuses a branch before any work
+        judges(run.name, value.branch)  # refuses a branch before any work
     for longest, *shorter in plan.begin_alike(missing):
-        print(f"{session.paper.name} {name}: {longest}", flush=True)
-        record = _evaluate(
-            session,
-            name,
-            missing[longest],
-            judges=judges,
-            progress_file=_path(session, name, longest).with_suffix(".progress.npz"),
-        )
+        print(f"{session.paper.name} {run.name}: {longest}", flush=True)
+        record = _evaluate(run, longest, missing[longest], judges)
         print(f"\n{_told(record, missing[longest])}", flush=True)
         record.notes["evaluation"] = longest
-        record.save(_path(session, name, longest))
+        record.save(run.record(longest))
         for key in shorter:
             part = record.beginning(missing[key].attack)
             print(f"{key}: {_told(part, missing[key])}", flush=True)
             part.notes.update(evaluation=key, beginning_of=longest)
-            part.save(_path(session, name, key))
+            part.save(run.record(key))
     shown = [v for v in missing.values() if v.attack and not v.target]
     if shown and not (session.weights or session.branch):
         quickest = min(shown, key=lambda v: getattr(v.attack, "num_steps", 1))
-        _save_examples(session, name, quickest, judges)
+        examples.save(
+            run.folder / "examples.npz",
+            judges(run.name, quickest.branch).logits_fn,
+            run.recipe.dataset.test_batches(
+                batch_size=NUM_EXAMPLES, data_dir=session.data_dir
+            ),
+            quickest.attack,
+        )
 
 
-def _save_examples(
-    session: Session, name: str, value: recipes.Evaluation, judges: Any
-) -> None:
-    """Writes images for the report, attacked and judged through its branch."""
-    examples.save(
-        session.run_dir(name) / "examples.npz",
-        judges(name, value.branch).logits_fn,
-        session.recipe(name).dataset.test_batches(
-            batch_size=NUM_EXAMPLES, data_dir=session.data_dir
-        ),
-        value.attack,
-    )
-
-
-def _wanted(
-    session: Session, name: str, asked: tuple[str, ...]
-) -> Mapping[str, recipes.Evaluation]:
-    known = session.paper.at(session.scale).evaluations
-    names = asked or session.paper.at(session.scale).needed_evaluations(name)
+def _wanted(run: Run, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]:
+    session = run.session
+    names = asked or session.paper.needed_evaluations(run.name)
+    known = session.paper.evaluations
     wanted = {key: lookup(known, key, "evaluation") for key in names}
     if session.branch:
         wanted = {
@@ -167,92 +289,58 @@ def _result(record: Any, value: recipes.Evaluation) -> str:
     return f"{told}, {record.success:.2f} % as the target [{low:.2f}, {high:.2f}]"
 
 
-def _judges(session: Session, network: keras.Model, branch: str) -> evaluation.Judges:
-    """Returns the judges of a branch of a network, batch norm in inference mode."""
-    return evaluation.Judges(
-        logits.inference(network, branch), engine.alone(session.distribution)
-    )
-
-
-def _evaluate(
-    session: Session,
-    name: str,
-    value: recipes.Evaluation,
-    *,
-    judges: Any,
-    progress_file: pathlib.Path,
-) -> Any:
-    dataset = session.recipe(name).dataset
-    positions = (
-        evaluation.sample(dataset.num_test, value.num_images, value.seed)
-        if value.num_images
-        else None
-    )
-    batches = dataset.test_batches(
-        batch_size=session.eval_batch_size,
-        data_dir=session.data_dir,
-        indices=positions,
-    )
-    record = _judged(
-        value,
-        batches,
-        judges(name, value.branch),
-        judges,
-        progress_file=progress_file,
-        progress_key=_identity(session, name, value),
-    )
-    expected = value.num_images or dataset.num_test
-    if record.total != expected:
-        raise RunError(
-            f"{name} was evaluated on another number of images than the {expected} of "
-            f"its test set. Received: total={record.total}"
-        )
-    record.notes.update(
-        recipe=name,
-        step=session.step(name),
-        precision=session.precision,
-        target=value.target or None,
-        num_images=value.num_images or None,
-        branch=value.branch or None,
-        **manifest.environment(),
-    )
-    return record
-
-
-def _judged(
-    value: recipes.Evaluation,
-    batches: Any,
-    source: evaluation.Judges,
-    judges: Any,
-    **kept: Any,
-) -> Any:
-    """Returns the record of the source, or of what it transfers to the target."""
-    if not value.target:
-        return evaluation.evaluate(
+def _evaluate(run: Run, key: str, value: recipes.Evaluation, judges: Any) -> Any:
+    """Returns the record of an evaluation, on all images that it is to see."""
+    source, identity = judges(run.name, value.branch), _identity(run, value)
+    if value.target:
+        target = judges(value.target, "")
+        record: Any = evaluation.transfer(
             source.logits_fn,
-            batches,
+            target.logits_fn,
+            _images(run, value),
+            value.attack,
+            seed=value.seed,
+            progress=True,
+            judges=(source, target),
+        )
+    else:
+        record = evaluation.evaluate(
+            source.logits_fn,
+            _images(run, value),
             value.attack,
             seed=value.seed,
             distribution=source.distribution,
             progress=True,
             judges=source,
-            **kept,
+            progress_file=run.record(key).with_suffix(".progress.npz"),
+            progress_key=identity,
         )
-    target = judges(value.target, "")
-    return evaluation.transfer(
-        source.logits_fn,
-        target.logits_fn,
-        batches,
-        value.attack,
-        seed=value.seed,
-        progress=True,
-        judges=(source, target),
+    expected = value.num_images or run.recipe.dataset.num_test
+    if record.total != expected:
+        raise errors.RunError(
+            f"{run.name} was evaluated on another number of images than the "
+            f"{expected} of its test set. Received: total={record.total}"
+        )
+    record.notes.update(recipe=run.name, **identity, **manifest.environment())
+    return record
+
+
+def _images(run: Run, value: recipes.Evaluation) -> Any:
+    """Returns the batches of test images that an evaluation is about."""
+    dataset = run.recipe.dataset
+    positions = (
+        evaluation.sample(dataset.num_test, value.num_images, value.seed)
+        if value.num_images
+        else None
+    )
+    return dataset.test_batches(
+        batch_size=run.session.eval_batch_size,
+        data_dir=run.session.data_dir,
+        indices=positions,
     )
 
 
-def _is_done(
-    session: Session, name: str, key: str, value: recipes.Evaluation, *, named: bool
-) -> bool:
+def _is_done(run: Run, key: str, value: recipes.Evaluation, *, named: bool) -> bool:
     """Whether the record is there, and of this evaluation and network.
 
     One in another precision is kept, too, unless the evaluation was named.
@@ -260,11 +348,11 @@ def _is_done(
     Raises:
       ValueError: it is in another precision, and the evaluation was named.
     """
-    path = _path(session, name, key)
+    path = run.record(key)
     if not path.exists():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
-    expected = {"attack": value.attack, **_identity(session, name, value)}
+    expected = {"attack": value.attack, "seed": value.seed, **_identity(run, value)}
     others = {
         field
         for field, part in expected.items()
@@ -276,23 +364,18 @@ def _is_done(
     if named:
         raise ValueError(
             f"{message}; take that --precision, or move the file. "
-            f"Received: --precision={session.precision}"
+            f"Received: --precision={run.session.precision}"
         )
     print(f"{message} and is kept", flush=True)
     return True
 
 
-def _identity(session: Session, name: str, value: recipes.Evaluation) -> dict[str, Any]:
-    """Returns what tells an evaluation of a run from others of the same attack."""
+def _identity(run: Run, value: recipes.Evaluation) -> dict[str, Any]:
+    """Returns what tells an evaluation from others of the same attack and seed."""
     return {
-        "seed": value.seed,
-        "step": session.step(name),
-        "precision": session.precision,
+        "step": run.step,
+        "precision": run.session.precision,
         "target": value.target or None,
         "num_images": value.num_images or None,
         "branch": value.branch or None,
     }
-
-
-def _path(session: Session, name: str, key: str) -> pathlib.Path:
-    return session.records_dir(name) / f"{key}.json"

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from common import attacks, evaluation, files, runs
+from common import attacks, evaluation, files
 from common import recipe as recipes
 from common.evaluation import progress
 
@@ -25,14 +25,14 @@ def of_steps(attack, **fields):
 
 
 @pytest.fixture
-def trained(open_session, tiny_paper):
-    """Returns a function: evaluations -> a session with a trained network."""
+def trained(open_run, tiny_paper):
+    """Returns a function: evaluations -> a run that is trained."""
 
     def opened(evaluations, **fields):
         paper = dataclasses.replace(tiny_paper, evaluations={"digits": evaluations})
-        session = open_session("seed=2", paper=paper, **fields)
-        runs.train(session, "plain")
-        return session
+        run = open_run("seed=2", paper=paper, **fields)
+        run.train()
+        return run
 
     return opened
 
@@ -51,24 +51,24 @@ def judged(monkeypatch):
     return seen
 
 
-def read(session, name):
-    path = session.records_dir("plain") / f"{name}.json"
+def read(run, name):
+    path = run.record(name)
     return json.loads(path.read_text()), files.load_arrays(path.with_suffix(".npz"))
 
 
 def test_one_run_gives_the_records_that_each_would_give_alone(trained, judged):
     known = of_steps(TARGETED)
-    session = trained(known)
-    shutil.copytree(session.run_dir("plain"), session.workdir / "copy")
-    runs.evaluate(session, "plain", tuple(known))
+    run = trained(known)
+    shutil.copytree(run.folder, run.session.workdir / "copy")
+    run.evaluate(tuple(known))
     assert set(judged) == {300}
-    together = {name: read(session, name) for name in known}
-    shutil.rmtree(session.run_dir("plain"))
-    shutil.move(session.workdir / "copy", session.run_dir("plain"))
+    together = {name: read(run, name) for name in known}
+    shutil.rmtree(run.folder)
+    shutil.move(run.session.workdir / "copy", run.folder)
     hits = []
     for name, (record, arrays) in together.items():
-        runs.evaluate(session, "plain", (name,))
-        alone, alone_arrays = read(session, name)
+        run.evaluate((name,))
+        alone, alone_arrays = read(run, name)
         assert arrays.keys() == alone_arrays.keys()
         assert arrays.keys() >= {"survived", "hit"}
         for array, values in arrays.items():
@@ -84,13 +84,13 @@ def test_one_run_gives_the_records_that_each_would_give_alone(trained, judged):
 
 def test_what_is_there_is_not_run_for_what_is_missing(trained, judged):
     known = of_steps(LONG)
-    session = trained(known)
-    runs.evaluate(session, "plain", tuple(known))
+    run = trained(known)
+    run.evaluate(tuple(known))
     done = len(judged)
-    runs.evaluate(session, "plain", tuple(known))
+    run.evaluate(tuple(known))
     assert len(judged) == done
-    (session.records_dir("plain") / "no_100.json").unlink()
-    runs.evaluate(session, "plain", tuple(known))
+    (run.record("no_100")).unlink()
+    run.evaluate(tuple(known))
     assert judged[done:] == [100, 100]
 
 
@@ -103,11 +103,11 @@ def test_what_does_not_begin_alike_is_run_by_itself(trained, judged):
         "some": recipes.Evaluation(short, num_images=60),
         "branch": recipes.Evaluation(short, branch="clean"),
     }
-    session = trained(known)
-    runs.evaluate(session, "plain", tuple(known))
+    run = trained(known)
+    run.evaluate(tuple(known))
     assert {100, 300} == set(judged)
     for name in known:
-        shared = read(session, name)[0].get("beginning_of")
+        shared = read(run, name)[0].get("beginning_of")
         assert shared == ("long" if name == "alike" else None)
 
 
@@ -117,11 +117,11 @@ class Killed(Exception):
 
 @pytest.fixture
 def kill(monkeypatch):
-    """Returns a function: session, name, life -> an evaluation killed in the middle."""
+    """Returns a function: run, names, life -> an evaluation killed in the middle."""
     monkeypatch.setattr(progress, "EVERY", 0.0)
     judge = evaluation.Judges.__call__
 
-    def killed(session, names, life):
+    def killed(run, names, life):
         lives = iter(range(life))
 
         def mortal(self, *args, **kwargs):
@@ -131,31 +131,31 @@ def kill(monkeypatch):
 
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(evaluation.Judges, "__call__", mortal)
-            runs.evaluate(session, "plain", names)
+            run.evaluate(names)
 
     return killed
 
 
 def test_a_killed_evaluation_goes_on_beside_its_record(trained, kill, judged, capsys):
     known = of_steps(TARGETED)
-    session = trained(known)
-    shutil.copytree(session.run_dir("plain"), session.workdir / "copy")
-    runs.evaluate(session, "plain", tuple(known))
+    run = trained(known)
+    shutil.copytree(run.folder, run.session.workdir / "copy")
+    run.evaluate(tuple(known))
     batches = len(judged)
-    expected = {name: read(session, name) for name in known}
-    shutil.rmtree(session.run_dir("plain"))
-    shutil.move(session.workdir / "copy", session.run_dir("plain"))
+    expected = {name: read(run, name) for name in known}
+    shutil.rmtree(run.folder)
+    shutil.move(run.session.workdir / "copy", run.folder)
 
-    kill(session, tuple(known), 3)
-    folder = session.records_dir("plain")
+    kill(run, tuple(known), 3)
+    folder = run.records
     assert [path.name for path in folder.iterdir()] == ["random_300.progress.npz"]
     judged.clear()
     capsys.readouterr()
-    runs.evaluate(session, "plain", tuple(known))
+    run.evaluate(tuple(known))
     assert len(judged) == batches - 3
     assert not list(folder.glob("*progress*"))
     for name, (record, arrays) in expected.items():
-        found, found_arrays = read(session, name)
+        found, found_arrays = read(run, name)
         for array, values in arrays.items():
             np.testing.assert_array_equal(found_arrays[array], values)
         assert {**found, "seconds": 0} == {**record, "seconds": 0}
@@ -166,9 +166,9 @@ def test_a_killed_evaluation_goes_on_beside_its_record(trained, kill, judged, ca
 
 def test_progress_of_another_precision_is_not_gone_on_with(trained, kill, judged):
     known = {"long": recipes.Evaluation(LONG)}
-    session = trained(known)
-    kill(session, ("long",), 3)
-    other = dataclasses.replace(session, precision="mixed_bfloat16")
+    run = trained(known)
+    kill(run, ("long",), 3)
+    other = dataclasses.replace(run.session, precision="mixed_bfloat16")
     judged.clear()
-    runs.evaluate(other, "plain", ("long",))
+    other.run("plain").evaluate(("long",))
     assert len(judged) > 3  # from the beginning, not what three have left

@@ -12,9 +12,9 @@ from common import recipe as recipes
 from common.results import measured
 
 
-def records(session, name):
-    folder = session.run_dir(name) / "evaluations"
-    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+def records(run):
+    found = run.records.glob("*.json")
+    return {path.stem: json.loads(path.read_text()) for path in found}
 
 
 @pytest.fixture
@@ -31,10 +31,59 @@ def evaluated(monkeypatch):
     return seen
 
 
-def test_train_notes_what_was_asked_for(open_session):
-    session = open_session("seed=4")
-    runs.train(session, "plain")
-    found = json.loads((session.run_dir("plain") / "recipe.json").read_text())
+def test_a_run_lies_in_workdir_paper_scale_recipe(open_run, tmp_path):
+    session = dataclasses.replace(open_run().session, overrides=())
+    folder = tmp_path / "runs" / "tiny" / "digits" / "plain"
+    assert session.run("plain").folder == folder
+
+
+def test_overrides_change_the_recipe_and_name_a_folder_of_their_own(open_run):
+    run = open_run("method.rate=0.5", "schedule.boundaries=[7]")
+    assert (run.recipe.num_steps, run.recipe.method.rate) == (3, 0.5)
+    assert run.recipe.schedule.boundaries == (7,)
+    name = run.folder.name
+    assert name == "plain@num_steps=3@method.rate=0.5@schedule.boundaries=_7_"
+    assert name != open_run("method.rate=0.6").folder.name
+
+
+def test_averaged_weights_are_evaluated_unless_raw_ones_are_asked_for(
+    open_run, with_twins
+):
+    fields = {"paper": with_twins, "name": "averaged"}
+    averaged = open_run("num_steps=6", **fields)
+    raw = open_run("num_steps=6", weights="raw", **fields)
+    averaged.train()
+    kernels = [run.network().trainable_variables[0] for run in (averaged, raw)]
+    steps = [np.asarray(kernel) for kernel in kernels]
+    assert not np.allclose(*steps)
+    arrays = np.load(averaged.checkpoints / "00000006.npz")
+    path = kernels[0].path
+    np.testing.assert_array_equal(steps[0], arrays[f"average/{path}"])
+    np.testing.assert_array_equal(steps[1], arrays[path])
+    raw.evaluate(("clean",))
+    assert not averaged.records.exists()
+    assert raw.record("clean").exists()
+
+
+def test_fields_that_came_after_a_run_are_at_their_defaults(open_run):
+    run = open_run()
+    run.train()
+    path = run.folder / "recipe.json"
+    manifest = json.loads(path.read_text())
+    del manifest["recipe"]["average"], manifest["recipe"]["method"]["num_replays"]
+    path.write_text(json.dumps(manifest))
+    run.train()
+    assert run.network()
+    manifest["recipe"]["method"]["heat"] = 0.0
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(errors.RunError, match=r"heat: 0\.0 != \(no such field\)"):
+        run.network()
+
+
+def test_train_notes_what_was_asked_for(open_run):
+    run = open_run("seed=4")
+    run.train()
+    found = json.loads((run.folder / "recipe.json").read_text())
     assert (found["paper"], found["scale"], found["name"]) == (
         "tiny",
         "digits",
@@ -44,31 +93,33 @@ def test_train_notes_what_was_asked_for(open_session):
     assert found["recipe"]["seed"] == 4
 
 
-def test_evaluate_counts_the_whole_test_set_as_the_tables_need(open_session):
-    session = open_session()
-    runs.train(session, "plain")
-    runs.evaluate(session, "plain")
-    found = records(session, "plain")
+def test_evaluate_counts_the_whole_test_set_as_the_tables_need(open_run):
+    run = open_run()
+    run.train()
+    run.evaluate()
+    found = records(run)
     assert set(found) == {"clean", "pgd_2"}
-    run = measured.Run(session.run_dir("plain"))
+    kept = measured.Run(run.folder)
     for name, record in found.items():
         assert record["total"] == 500
         assert (record["evaluation"], record["recipe"]) == (name, "plain")
         assert (record["step"], record["precision"]) == (3, "float32")
         assert {"versions", "hardware", "commit"} <= set(record)
-        assert run.survived(name).sum() == record["correct"]
+        assert kept.survived(name).sum() == record["correct"]
     assert found["pgd_2"]["attack"]["type"] == "PGD"
     assert found["pgd_2"]["correct"] < found["clean"]["correct"]
-    shown = files.load_arrays(session.run_dir("plain") / "examples.npz", "labels")
+    shown = files.load_arrays(run.folder / "examples.npz", "labels")
     assert len(shown["labels"]) == runs.NUM_EXAMPLES
 
 
-def test_a_record_that_fits_is_kept_and_another_is_made_again(open_session, evaluated):
-    session = open_session()
-    runs.train(session, "plain")
-    runs.evaluate(session, "plain", ("pgd_2",))
+def test_a_record_that_fits_is_kept_and_another_is_made_again(
+    open_run, tiny_paper, evaluated
+):
+    run = open_run()
+    run.train()
+    run.evaluate(("pgd_2",))
     assert len(evaluated) == 1
-    runs.evaluate(session, "plain")
+    run.evaluate()
     assert evaluated[1:] == [None]  # only the clean images were missing
     stronger = attacks.PGD(epsilon=40.0, step_size=20.0, num_steps=2)
     for attack, seed in ((evaluated[0], 1), (stronger, 1)):
@@ -76,200 +127,189 @@ def test_a_record_that_fits_is_kept_and_another_is_made_again(open_session, eval
             "clean": recipes.Evaluation(),
             "pgd_2": recipes.Evaluation(attack, seed=seed),
         }
-        paper = dataclasses.replace(session.paper, evaluations={"digits": known})
-        again = open_session(paper=paper)
-        runs.evaluate(again, "plain")
-        assert records(again, "plain")["pgd_2"]["seed"] == seed
+        paper = dataclasses.replace(tiny_paper, evaluations={"digits": known})
+        again = open_run(paper=paper)
+        again.evaluate()
+        assert records(again)["pgd_2"]["seed"] == seed
     assert evaluated[2:] == [evaluated[0], stronger]
 
 
 def test_a_record_from_before_a_field_is_kept_while_the_field_is_at_its_default(
-    open_session, evaluated
+    open_run, tiny_paper, evaluated
 ):
-    session = open_session()
-    runs.train(session, "plain")
-    runs.evaluate(session, "plain", ("pgd_2",))
-    path = session.records_dir("plain") / "pgd_2.json"
+    run = open_run()
+    run.train()
+    run.evaluate(("pgd_2",))
+    path = run.record("pgd_2")
     record = json.loads(path.read_text())
     del record["branch"], record["attack"]["random_start"]
     path.write_text(json.dumps(record))
-    runs.evaluate(session, "plain", ("pgd_2",))
+    run.evaluate(("pgd_2",))
     assert len(evaluated) == 1
     still = dataclasses.replace(evaluated[0], random_start=False)
     known = {"pgd_2": recipes.Evaluation(still)}
-    changed = dataclasses.replace(session.paper, evaluations={"digits": known})
-    runs.evaluate(open_session(paper=changed), "plain", ("pgd_2",))
+    changed = dataclasses.replace(tiny_paper, evaluations={"digits": known})
+    open_run(paper=changed).evaluate(("pgd_2",))
     assert evaluated[1:] == [still]
 
 
-def test_the_network_that_is_evaluated_is_the_trained_one(open_session):
-    session = open_session("num_steps=40")
-    runs.train(session, "plain")
-    runs.evaluate(session, "plain", ("clean",))
-    assert records(session, "plain")["clean"]["accuracy"] > 50
-    network = session.network("plain")
-    images, labels = next(
-        iter(session.recipe("plain").dataset.test_batches(batch_size=500))
-    )
+def test_the_network_that_is_evaluated_is_the_trained_one(open_run):
+    run = open_run("num_steps=40")
+    run.train()
+    run.evaluate(("clean",))
+    assert records(run)["clean"]["accuracy"] > 50
+    network = run.network()
+    images, labels = next(iter(run.recipe.dataset.test_batches(batch_size=500)))
     correct = np.argmax(network(images), -1) == labels.numpy()
-    survived = measured.Run(session.run_dir("plain")).survived("clean")
+    survived = measured.Run(run.folder).survived("clean")
     np.testing.assert_array_equal(survived, correct)
 
 
-def test_a_recipe_that_is_not_trained_to_its_end_is_refused(open_session):
-    session = open_session()
+def test_a_recipe_that_is_not_trained_to_its_end_is_refused(open_run):
+    run = open_run()
     with pytest.raises(errors.RunError, match=r"train the recipe first.*steps \[\]"):
-        runs.evaluate(session, "plain")
-    runs.train(session, "plain")
-    for path in (session.run_dir("plain") / "checkpoints").iterdir():
+        run.evaluate()
+    run.train()
+    for path in run.checkpoints.iterdir():
         path.rename(path.with_name(path.name.replace("00000003", "00000002")))
     with pytest.raises(errors.RunError, match=r"step 3 .*Received: steps \[2\]"):
-        runs.evaluate(session, "plain")
+        run.evaluate()
 
 
-def test_weights_of_another_recipe_are_not_evaluated(open_session):
-    session = open_session()
-    runs.train(session, "plain")
-    paper = session.paper
-    other = dataclasses.replace(paper.at("digits").recipe("plain"), l2=0.1)
-    changed = dataclasses.replace(paper, recipes={"digits": {"plain": other}})
+def test_weights_of_another_recipe_are_not_evaluated(open_run, tiny_paper):
+    run = open_run()
+    run.train()
+    other = dataclasses.replace(tiny_paper.at("digits").recipe("plain"), l2=0.1)
+    changed = dataclasses.replace(tiny_paper, recipes={"digits": {"plain": other}})
     with pytest.raises(errors.RunError, match=r"recipe\.l2: 0\.0002 != 0\.1"):
-        runs.evaluate(open_session(paper=changed), "plain")
+        open_run(paper=changed).evaluate()
 
 
-def test_an_unknown_evaluation_names_the_nearest_before_any_work(open_session):
+def test_an_unknown_evaluation_names_the_nearest_before_any_work(open_run):
     message = r"Unknown evaluation. Received: pgd_3. Nearest: pgd_2"
     with pytest.raises(ValueError, match=message):
-        runs.evaluate(open_session(), "plain", ("pgd_3",))
+        open_run().evaluate(("pgd_3",))
 
 
-def test_the_record_says_the_precision(open_session):
-    session = open_session(precision="mixed_bfloat16")
-    runs.train(session, "plain")
-    runs.evaluate(session, "plain", ("clean",))
-    assert records(session, "plain")["clean"]["precision"] == "mixed_bfloat16"
+def test_the_record_says_the_precision(open_run):
+    run = open_run(precision="mixed_bfloat16")
+    run.train()
+    run.evaluate(("clean",))
+    assert records(run)["clean"]["precision"] == "mixed_bfloat16"
 
 
-def test_a_record_is_not_replaced_by_one_in_another_precision(open_session, evaluated):
-    session = open_session()
-    runs.train(session, "plain")
-    runs.evaluate(session, "plain", ("clean",))
+def test_a_record_is_not_replaced_by_one_in_another_precision(open_run, evaluated):
+    run = open_run()
+    run.train()
+    run.evaluate(("clean",))
     with pytest.raises(ValueError, match=r"clean.json is in float32; take.*bfloat16"):
-        runs.evaluate(open_session(precision="mixed_bfloat16"), "plain", ("clean",))
-    assert records(session, "plain")["clean"]["precision"] == "float32"
-    runs.evaluate(open_session(precision="mixed_bfloat16"), "plain")
-    kept = {name: r["precision"] for name, r in records(session, "plain").items()}
+        open_run(precision="mixed_bfloat16").evaluate(("clean",))
+    assert records(run)["clean"]["precision"] == "float32"
+    open_run(precision="mixed_bfloat16").evaluate()
+    kept = {name: r["precision"] for name, r in records(run).items()}
     assert kept == {"clean": "float32", "pgd_2": "mixed_bfloat16"}
 
 
-def test_a_failure_of_the_engine_says_what_to_change(open_session, monkeypatch):
+def test_a_failure_of_the_engine_says_what_to_change(open_run, monkeypatch):
     def out_of_memory(*_, **__):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
-    session = open_session()
-    runs.train(session, "plain")
+    run = open_run()
+    run.train()
     monkeypatch.setattr(runs.evaluation, "evaluate", out_of_memory)
     with pytest.raises(errors.RunError, match=r"smaller --eval_batch_size.*OOM when"):
-        runs.evaluate(session, "plain", ("clean",))
+        run.evaluate(("clean",))
 
 
-def test_another_worker_writes_no_record(open_session, monkeypatch):
-    session = open_session()
-    runs.train(session, "plain")
+def test_another_worker_writes_no_record(open_run, monkeypatch):
+    run = open_run()
+    run.train()
     monkeypatch.setattr(engine, "worker", lambda _: (1, 2))
-    runs.evaluate(session, "plain")
-    assert records(session, "plain") == {}
+    run.evaluate()
+    assert records(run) == {}
 
 
-def test_records_carry_the_environment_of_the_evaluation(open_session, monkeypatch):
-    session = open_session()
-    runs.train(session, "plain")
+def test_records_carry_the_environment_of_the_evaluation(open_run, monkeypatch):
+    run = open_run()
+    run.train()
     monkeypatch.setattr(manifest, "environment", lambda: {"hardware": "an abacus"})
-    runs.evaluate(session, "plain", ("clean",))
-    assert records(session, "plain")["clean"]["hardware"] == "an abacus"
+    run.evaluate(("clean",))
+    assert records(run)["clean"]["hardware"] == "an abacus"
 
 
-def test_equal_recipes_are_trained_and_evaluated_once(
-    open_session, with_twins, evaluated
-):
-    session = open_session(paper=with_twins)
-    assert session.run_dir("same") == session.run_dir("plain")
-    runs.train(session, "same")
-    manifest_file = session.run_dir("plain") / "recipe.json"
+def test_equal_recipes_are_trained_and_evaluated_once(open_run, with_twins, evaluated):
+    plain, same = (open_run(paper=with_twins, name=name) for name in ("plain", "same"))
+    assert (same.name, same.folder) == ("plain", plain.folder)
+    same.train()
+    manifest_file = plain.folder / "recipe.json"
     assert json.loads(manifest_file.read_text())["name"] == "plain"
-    for name in ("plain", "same"):
-        runs.evaluate(session, name, ("clean",))
+    for run in (plain, same):
+        run.evaluate(("clean",))
     assert len(evaluated) == 1
 
 
 def test_a_transfer_is_judged_by_the_target_on_images_drawn_by_the_seed(
-    open_session, with_twins
+    open_run, with_twins
 ):
-    session = open_session(paper=with_twins)
-    for name in ("plain", "averaged"):
-        runs.train(session, name)
-    runs.evaluate(session, "plain", ("pgd_2_to_averaged",))
-    record = records(session, "plain")["pgd_2_to_averaged"]
+    run = open_run(paper=with_twins)
+    target = run.session.run("averaged")
+    run.train()
+    target.train()
+    run.evaluate(("pgd_2_to_averaged",))
+    record = records(run)["pgd_2_to_averaged"]
     assert (record["target"], record["num_images"]) == ("averaged", 60)
     assert record["total"] == 60 and record["seed"] == 3
 
-    source, target = (session.network(name) for name in ("plain", "averaged"))
     positions = evaluation.sample(500, 60, 3)
     images, labels = (
         np.concatenate(part)
         for part in zip(
-            *session.recipe("plain")
-            .dataset.test_batches(batch_size=500)
-            .as_numpy_iterator(),
+            *run.recipe.dataset.test_batches(batch_size=500).as_numpy_iterator(),
             strict=True,
         )
     )
     images, labels = images[positions], labels[positions]
     attack = with_twins.at("digits").evaluations["pgd_2_to_averaged"].attack
-    adv_images = attack(source, images, labels, seed=3)
-    survived = np.argmax(target(adv_images), -1) == labels
-    run = measured.Run(session.run_dir("plain"))
-    np.testing.assert_array_equal(run.survived("pgd_2_to_averaged"), survived)
+    adv_images = attack(run.network(), images, labels, seed=3)
+    survived = np.argmax(target.network()(adv_images), -1) == labels
+    kept = measured.Run(run.folder)
+    np.testing.assert_array_equal(kept.survived("pgd_2_to_averaged"), survived)
 
 
-def test_with_weights_nothing_is_trained(open_session):
+def test_with_weights_nothing_is_trained(open_run):
     with pytest.raises(ValueError, match="train without it"):
-        runs.train(open_session(weights="raw"), "plain")
+        open_run(weights="raw").train()
 
 
-def test_released_weights_are_evaluated_and_noted(open_session, with_twins, released):
-    session = open_session(paper=with_twins, weights="released.ckpt")
-    runs.evaluate(session, "same")
-    found = records(session, "plain")
+def test_released_weights_are_evaluated_and_noted(open_run, with_twins, released):
+    run = open_run(paper=with_twins, weights="released.ckpt")
+    run.evaluate()
+    found = records(run)
     assert set(found) == {"clean", "pgd_2"}  # no transfer, which needs two networks
     assert found["clean"]["step"] is None
-    record = json.loads((session.run_dir("plain") / "recipe.json").read_text())
+    record = json.loads((run.folder / "recipe.json").read_text())
     assert record["weights"]["file"] == "released.ckpt"
-    ones = session.network("plain").trainable_variables[0].numpy()
+    ones = run.network().trainable_variables[0].numpy()
     np.testing.assert_array_equal(ones, np.ones_like(ones))
     with pytest.raises(ValueError, match="Received: pgd_2_to_averaged"):
-        runs.evaluate(session, "plain", ("pgd_2_to_averaged",))
-    trained = dataclasses.replace(session, weights="")
-    for command in (runs.train, lambda *args: runs.evaluate(*args, ("clean",))):
+        run.evaluate(("pgd_2_to_averaged",))
+    trained = open_run(paper=with_twins)
+    trained.record("clean").unlink()
+    for command in (trained.train, lambda: trained.evaluate(("clean",))):
         with pytest.raises(errors.RunError, match=r"weights.*released\.ckpt"):
-            (trained.run_dir("plain") / "evaluations" / "clean.json").unlink(
-                missing_ok=True
-            )
-            command(trained, "plain")
+            command()
 
 
-def test_released_weights_do_not_enter_the_folder_of_a_training(open_session, released):
-    session = open_session()
-    runs.train(session, "plain")
+def test_released_weights_do_not_enter_the_folder_of_a_training(open_run, released):
+    run = open_run()
+    run.train()
     with pytest.raises(errors.RunError, match=r"weights"):
-        runs.evaluate(dataclasses.replace(session, weights="released.ckpt"), "plain")
+        open_run(weights="released.ckpt").evaluate()
 
 
-def test_records_of_other_released_weights_are_not_taken_for_these(
-    open_session, released
-):
-    session = open_session(weights="released.ckpt")
-    runs.evaluate(session, "plain")
-    runs.evaluate(session, "plain")  # the same again is done
+def test_records_of_other_released_weights_are_not_taken_for_these(open_run, released):
+    run = open_run(weights="released.ckpt")
+    run.evaluate()
+    run.evaluate()  # the same again is done
     with pytest.raises(errors.RunError, match=r"weights\.file.*other\.ckpt"):
-        runs.evaluate(dataclasses.replace(session, weights="other.ckpt"), "plain")
+        open_run(weights="other.ckpt").evaluate()

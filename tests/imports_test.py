@@ -28,7 +28,7 @@ FLOORS = (
     ("evaluation",),
     ("training", "foreign"),
     ("results",),
-    ("session", "runs", "cli"),
+    ("runs", "cli"),
 )
 # These are imported in these places only; all else is written in `keras.ops`.
 ENGINES = ("jax", "tensorflow", "tensorflow_datasets", "torch")
