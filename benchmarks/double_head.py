@@ -16,6 +16,7 @@ from keras import ops
 from benchmarks import peers, records, trained
 from common import backend
 from common.attacks import FGSM
+from common.attacks.attack import Problem
 
 BATCH_SIZE = 50
 SURE = 0.99999
@@ -62,7 +63,7 @@ def _columns(
     parts: dict[str, list[np.ndarray]] = {"sure": [], SIGNS: [], OURS: [], THEIRS: []}
     for images, labels in found.batches(BATCH_SIZE):
         x, y = ops.convert_to_tensor(images), ops.convert_to_tensor(labels)
-        climbed = attack.ascended(logits_fn, x, y, seed=0)
+        climbed: Any = attack.ascended(Problem(logits_fn, x, y))
         ours = _signs(climbed, x)
         theirs = _signs(_total(logits_fn, y), x)
         parts["sure"].append(np.exp(-np.asarray(cross_entropy(y, logits_fn(x)))))

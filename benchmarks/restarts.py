@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from benchmarks import records, setting, timing, trained
 from common import backend, evaluation
-from common.attacks import pgd
+from common.attacks import PGD
+from common.attacks.attack import restart_seed
 
 RESTARTS = 10
 NUM_IMAGES = 500
@@ -51,13 +52,13 @@ def measure(workdir: pathlib.Path) -> tuple[records.Comparison, ...]:
     return (comparison,)
 
 
-def _naive(found: trained.Trained, attack: pgd.PGD) -> np.ndarray:
+def _naive(found: trained.Trained, attack: PGD) -> np.ndarray:
     """Returns bool [n]: correct after every restart, each run on every image."""
     once = dataclasses.replace(attack, num_restarts=1)
 
     @backend.compiled
     def correct(images: Any, labels: Any, restart: Any) -> Any:
-        seed = pgd.restart_seed(0, restart)
+        seed = restart_seed(0, restart)
         adv_images = once(found.logits_fn, images, labels, seed=seed)
         return tf.equal(tf.argmax(found.logits_fn(adv_images), -1, tf.int32), labels)
 

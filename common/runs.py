@@ -19,7 +19,8 @@ import keras
 
 from common import engine, errors, evaluation, manifest, overrides
 from common import recipe as recipes
-from common.evaluation import examples, plan
+from common.attacks import adapted
+from common.evaluation import examples
 from common.models import logits
 from common.names import lookup
 from common.training import imported, learner, loop
@@ -191,9 +192,8 @@ class Run:
         """Evaluates the network as tables and claims need; keeps records that fit.
 
         Under several workers the chief evaluates alone, on its first device. Of attacks
-        that begin alike (see `evaluation.plan`) the longest is run, and what its steps
-        find on the way are the records of the others. A killed evaluation goes on where
-        it was.
+        that begin alike the longest is run, and what its steps find on the way are the
+        records of the others. A killed evaluation goes on where it was.
 
         Args:
           evaluations: names; those that tables and claims need by default, without
@@ -228,7 +228,7 @@ def _evaluate_missing(run: Run, named: tuple[str, ...]) -> None:
         return
     for value in missing.values():
         judges(run.name, value.branch)  # refuses a branch before any work
-    for longest, *shorter in plan.begin_alike(missing):
+    for longest, *shorter in _begin_alike(missing):
         print(f"{session.paper.name} {run.name}: {longest}", flush=True)
         record = _evaluate(run, longest, missing[longest], judges)
         print(f"\n{_told(record, missing[longest])}", flush=True)
@@ -241,7 +241,7 @@ def _evaluate_missing(run: Run, named: tuple[str, ...]) -> None:
             part.save(run.record(key))
     shown = [v for v in missing.values() if v.attack and not v.target]
     if shown and not (session.weights or session.branch):
-        quickest = min(shown, key=lambda v: getattr(v.attack, "num_steps", 1))
+        quickest = min(shown, key=lambda value: value.attack.rounds.num_steps)
         examples.save(
             run.folder / "examples.npz",
             judges(run.name, quickest.branch).logits_fn,
@@ -271,6 +271,19 @@ def _wanted(run: Run, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation
             f"Received: {transfers[0]}"
         )
     return {key: value for key, value in wanted.items() if not value.target}
+
+
+def _begin_alike(known: Mapping[str, recipes.Evaluation]) -> list[list[str]]:
+    """Returns the names of evaluations that one run answers, the longest first."""
+    groups: dict[Any, list[str]] = {}
+    for key, value in known.items():
+        beginning = value.attack and value.attack.beginning
+        shared = dataclasses.replace(value, attack=beginning, only=())
+        groups.setdefault(key if value.target else shared, []).append(key)
+    return [
+        sorted(keys, key=lambda key: -adapted.adapted(known[key].attack).rounds.chunks)
+        for keys in groups.values()
+    ]
 
 
 def _told(record: Any, value: recipes.Evaluation) -> str:

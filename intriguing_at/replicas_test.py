@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.attacks.attack import Problem
 from common.engine import strategy, tensorflow_engine
 from common.models import normalization, norms
 from common.training import learner, metrics
@@ -77,7 +78,8 @@ def test_both_replicas_start_an_update_at_the_images_or_neither(two_replicas):
         def is_clean():
             context = tf.distribute.get_replica_context()
             own = tf.gather(halves, context.replica_id_in_sync_group)
-            return tf.reduce_all(small_paper.PGD.start(own, seed=seed) == own)
+            start = small_paper.PGD.start(Problem(None, own, None, seed))
+            return tf.reduce_all(start == own)
 
         return two_replicas.run(is_clean)
 

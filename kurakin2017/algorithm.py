@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from common import backend
+from common.attacks import adapted
 from common.attacks import cost as costs
 from common.models import logits
 from common.training import subsets
@@ -82,9 +83,8 @@ class MixedTraining(Method):
     @property
     def attack_passes(self) -> float:
         """Of the attack's steps, the share k / m that a pass of the batch would be."""
-        return (
-            getattr(self.attack, "num_steps", 1) * self.num_adversarial / self.minibatch
-        )
+        share = self.num_adversarial / self.minibatch
+        return adapted.adapted(self.attack).rounds.num_steps * share
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> Any:
         """Returns no state; refuses a batch that cannot be mixed.

@@ -180,7 +180,7 @@ def test_every_module_of_common_stands_on_one_floor():
         ("free_at/algorithm.py", "import torch.nn"),
         ("common/attacks/losses.py", "from tensorflow import nn"),
         ("common/models/layers.py", "import keras\nkeras.random.uniform((2,))"),
-        ("common/evaluation/plan.py", "from matplotlib import pyplot"),
+        ("common/evaluation/tally.py", "from matplotlib import pyplot"),
         ("common/attacks/pgd.py", "from common import recipe"),
         ("common/evaluation/record.py", "from common.results import measured"),
     ],

@@ -6,18 +6,49 @@ point of the ball, takes steps along the sign of the gradient, and is projected 
     pgd = PGD(epsilon=8.0, step_size=2.0, num_steps=20)  # pixels of 255
     adv_images = pgd(lambda images: network(images, training=False), images, labels)
 
+Every attack keeps the contract of `attack.Attack`. It says its `rounds`: how many
+restarts it has, and how many steps each of them takes. A restart is `start` once, and
+then `proceed`, which climbs what is `ascended`. What is `judged` at its end are the
+adversarial images. A call runs all restarts. An evaluation goes the same way, and an
+image leaves it when the attack has reached its goal.
+
 The parts, by kind:
 
-  attack: the base class, which says what every attack offers; `checks` refuses what
-    does not fit.
+  attack: the contract; `checks` refuses what does not fit.
   losses, cost, objective: what is ascended, at which class.
   starts: where an attack begins.
   steps: the change of the images that follows from a gradient.
   projections: back into the ball, and into [0, 255].
-  ascent: the one loop, and the one step of attacks that take no more.
+  ascent: the one loop over steps, and `Ascent`, the attack that takes them.
+  adapted: what else is evaluated as an attack: clean images, and any function.
 
 The attacks that are made of them are in `gradient_sign`, `fast_gradient` and `noise`
-(one step), and in `iterated` and `pgd` (many steps).
+(one step or none), and in `iterated` and `pgd` (many steps). A new one takes the parts
+that it needs, and says the rest:
+
+>>> import dataclasses
+>>> from common.attacks import ascent, attack, objective, starts
+>>> @dataclasses.dataclass(frozen=True)
+... class NoisyMargin(ascent.Ascent):
+...     step_size: float
+...     num_steps: int
+...
+...     @property
+...     def rounds(self):
+...         return attack.Rounds(self.num_steps)
+...
+...     @property
+...     def length(self):
+...         return self.step_size
+...
+...     def start(self, problem):
+...         noise = starts.random_sign(problem.images, self.epsilon, problem.seed)
+...         return self.project(problem.images)(problem.images + noise)
+...
+...     def ascended(self, problem):
+...         return objective.objective(problem, loss="margin")
+>>> NoisyMargin(epsilon=8.0, step_size=2.0, num_steps=10)
+NoisyMargin(epsilon=8.0, step_size=2.0, num_steps=10)
 """
 
 from common.attacks.fast_gradient import FastEntropy, FastGradL2, FastGradLinf

@@ -1,14 +1,15 @@
-"""The one loop of every attack, and the one step of those that take no more."""
+"""The one loop of every attack along gradients."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
 from common import backend
-from common.attacks import checks, projections, steps
+from common.attacks import attack, checks, steps
 
 
 def ascend(
@@ -48,25 +49,36 @@ def ascend(
     return reached
 
 
-def one_step(
-    loss_fn: Callable[[Any], Any],
-    images: Any,
-    epsilon: Any,
-    step: Callable[[Any, Any], Any] = steps.sign,
-) -> Any:
-    """Returns the images one step of length epsilon up their loss, in [0, 255].
+@dataclasses.dataclass(frozen=True)
+class Ascent(attack.InBall):
+    """Steps up what is ascended, each projected onto the ball.
 
-    Args:
-      loss_fn: as for `ascend`.
-      images: float32 [B, H, W, C] in [0, 255].
-      epsilon: pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
+    Attributes:
       step: a function of `steps`: gradient, length -> change.
     """
-    epsilon = checks.per_image(epsilon)
-    return ascend(
-        loss_fn,
-        images,
-        step=lambda gradient: step(gradient, epsilon),
-        project=projections.ball(images, epsilon, projections.linf),
-        num_steps=1,
-    )
+
+    step: ClassVar[Any] = staticmethod(steps.sign)
+
+    @property
+    def length(self) -> Any:
+        """Pixels of a step, such as the radius: a number, or float32 [B, 1, 1, 1]."""
+        return checks.per_image(self.epsilon)
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether an image that fools the network stays where it is."""
+        return False
+
+    def proceed(
+        self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
+    ) -> Any:
+        """Returns the adversarial images some steps further on."""
+        length = self.length
+        return ascend(
+            climbed,
+            state,
+            step=lambda gradient: self.step(gradient, length),
+            project=self.project(problem.images),
+            num_steps=num_steps,
+            may_rest=self.may_rest,
+        )

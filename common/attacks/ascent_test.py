@@ -1,5 +1,7 @@
 """The loop: what it computes, and what it costs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -53,17 +55,30 @@ def test_no_step_is_the_start():
     np.testing.assert_array_equal(climb(tf.reduce_sum, 0), START)
 
 
+@dataclasses.dataclass(frozen=True)
+class Downhill(ascent.Ascent):
+    """Down the sum of squares; the step may be told."""
+
+    def ascended(self, problem):
+        return lambda x: -tf.reduce_sum(x**2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Overshooting(Downhill):
+    step = staticmethod(lambda gradient, length: -length * gradient)
+
+
 def test_one_step_is_its_step_cut_to_the_ball_and_the_range():
     images = np.array([100.0, 252.0, 3.0, 50.0], np.float32).reshape(2, 2, 1, 1)
 
-    def stepped(epsilon, *step):
-        return ascent.one_step(lambda x: -tf.reduce_sum(x**2), images, epsilon, *step)
+    def stepped(attack):
+        return attack(lambda x: x, images, [0, 0]).numpy().ravel()
 
     for epsilon in (8.0, tf.constant(8)):
-        found = stepped(epsilon).numpy().ravel()
+        found = stepped(Downhill(epsilon))
         np.testing.assert_array_equal(found, [92.0, 244.0, 0.0, 42.0])
-    found = stepped(tf.constant([8.0, 0.0])).numpy().ravel()
+    found = stepped(Downhill(tf.constant([8.0, 0.0])))
     np.testing.assert_array_equal(found, [92.0, 244.0, 3.0, 50.0])
-    # A step that overshoots, downhill: the ball, then the range.
-    found = stepped(8.0, lambda gradient, length: -length * gradient).numpy().ravel()
+    # A step that overshoots, uphill: the ball, then the range.
+    found = stepped(Overshooting(8.0))
     np.testing.assert_array_equal(found, [108.0, 255.0, 11.0, 58.0])

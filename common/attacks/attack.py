@@ -2,8 +2,13 @@
 
 An attack is a frozen dataclass: its fields are what a record has of it, and its `repr`
 names it. Called as `attack(logits_fn, images, labels, seed=0)`, it checks what it is
-given and returns `crafted` images. What it climbs is `ascended`, so that an evaluation
-can ask whether there is a gradient to climb along.
+given and returns adversarial images.
+
+It is made of restarts, and says by `rounds` how many. A restart is `start` once, and
+then `proceed` for its steps, which climb what is `ascended`: all steps at once, or in
+chunks, with a state in between. What is `judged` of a state are adversarial images. An
+evaluation goes the same way, and looks at the images after each chunk; so it can drop
+those on which the attack has reached its goal.
 """
 
 from __future__ import annotations
@@ -11,14 +16,58 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from common.attacks import checks
+from keras import ops
+
+from common import backend
+from common.attacks import checks, projections
+
+CHUNK = 100  # steps of a chunk, where a restart can be cut into several
+# Fields that may be tensors, with their types: a compiled function takes them so, and
+# is not compiled again for another value.
+NUMBERS = {"epsilon": "float32", "step_size": "float32", "num_steps": "int32"}
+
+
+class Problem(NamedTuple):
+    """What an attack is to solve: images to be misclassified, as tensors.
+
+    Attributes:
+      logits_fn: images -> logits [B, K]; states the batch norm mode and branch.
+      images: float32 [B, H, W, C] in [0, 255], before the attack.
+      labels: int32 [B].
+      seed: int, or int64 [B] with one for each image.
+    """
+
+    logits_fn: Callable[[Any], Any]
+    images: Any
+    labels: Any
+    seed: Any = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Rounds:
+    """How often an attack begins, and how it goes on.
+
+    Attributes:
+      num_steps: of a restart: forward and backward passes of each image.
+      chunks: parts of equal length into which the steps of a restart can be cut.
+      restarts: of the attack.
+    """
+
+    num_steps: Any = 1
+    chunks: int = 1
+    restarts: int = 1
+
+    @property
+    def chunk(self) -> int:
+        """Steps of a chunk."""
+        return self.num_steps // self.chunks
 
 
 @dataclasses.dataclass(frozen=True)
 class Attack(abc.ABC):
-    """Images within a radius of others, made to be misclassified."""
+    """Images near others, made to be misclassified."""
 
     def __post_init__(self) -> None:
         checks.settle(self)
@@ -33,6 +82,8 @@ class Attack(abc.ABC):
         seed: Any = 0,
     ) -> Any:
         """Returns float32 [B, H, W, C] in [0, 255], within epsilon of the images.
+
+        Of several restarts an image has the first that fools the network, or the last.
 
         Args:
           logits_fn: images -> logits [B, K]; states the batch norm mode and branch.
@@ -52,23 +103,130 @@ class Attack(abc.ABC):
         for field in dataclasses.fields(self):
             checks.check_per_image(field.name, getattr(self, field.name), images)
         asked = checks.answering(logits_fn, labels)
-        return self.crafted(asked, images, labels, seed=seed)
+        problem = Problem(asked, images, labels, seed)
+        adv_images = self._restart(problem)
+        if self.rounds.restarts == 1:
+            return adv_images
+
+        def body(index: Any, adv_images: Any) -> Any:
+            fooled = ops.argmax(asked(adv_images), axis=-1) != labels
+            other = self._restart(problem._replace(seed=restart_seed(seed, index)))
+            return ops.where(fooled[:, None, None, None], adv_images, other)
+
+        return ops.fori_loop(1, self.rounds.restarts, body, adv_images)
+
+    @property
+    def rounds(self) -> Rounds:
+        """Its restarts and steps; by default, one restart of one step."""
+        return Rounds()
+
+    @property
+    def beginning(self) -> Attack:
+        """The attack up to its first chunk: the same for attacks that begin alike."""
+        return self
+
+    @property
+    def is_targeted(self) -> bool:
+        """Whether the goal is the class that `ascended(problem).choose` names."""
+        return False
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """Those fields of `NUMBERS` that are numbers, as tensors."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {
+            name: ops.convert_to_tensor(fields[name], dtype)
+            for name, dtype in NUMBERS.items()
+            if isinstance(fields.get(name), int | float)
+        }
+
+    @property
+    def kind(self) -> Attack:
+        """What an attack is compiled for: itself, with 1 for its numbers and restarts.
+
+        With other numbers in their place it is the attack again.
+        """
+        ones = dict.fromkeys(self.numbers, 1)
+        if hasattr(self, "num_restarts"):
+            ones["num_restarts"] = 1
+        return dataclasses.replace(self, **ones)
+
+    def start(self, problem: Problem) -> Any:
+        """Returns the state in which a restart begins: by default, the images.
+
+        A state is a tensor or a structure of tensors, each with an entry [B, ...] for
+        each image. The network is not asked for it.
+        """
+        return problem.images
 
     @abc.abstractmethod
-    def crafted(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
+    def proceed(
+        self, problem: Problem, state: Any, climbed: Any, num_steps: Any
     ) -> Any:
-        """Returns what the call returns; its arguments are tensors and checked."""
+        """Returns the state some steps further on.
 
-    def ascended(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Callable[[Any], Any] | None:
+        Args:
+          problem: that of `start`.
+          state: what `start`, or this method, has returned for the same images.
+          climbed: what `ascended` returned for the same problem.
+          num_steps: int, or an integer tensor; those of a restart or fewer.
+        """
+
+    def judged(self, state: Any) -> Any:
+        """Returns the adversarial images [B, H, W, C] of a state."""
+        return state
+
+    def blank(self, images: Any) -> Any:
+        """Returns arrays of the form of a state of these images; none is read."""
+        return images
+
+    def ascended(self, problem: Problem) -> Callable[[Any], Any] | None:
         """Returns adversarial images -> the scalar that the attack climbs.
 
-        Arguments as for `crafted`. None where it needs no gradient.
+        None where it needs no gradient.
         """
         return None
+
+    def _restart(self, problem: Problem) -> Any:
+        """Returns the adversarial images of one restart."""
+        climbed = self.ascended(problem)
+        start = self.start(problem)
+        num_steps = self.rounds.num_steps
+        return self.judged(self.proceed(problem, start, climbed, num_steps))
 
     @abc.abstractmethod
     def _check(self) -> None:
         """Raises a ValueError for fields out of range, when the attack is built."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InBall(Attack):
+    """An attack within an L-infinity ball around each image.
+
+    Attributes:
+      epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
+
+    Raises:
+      ValueError: epsilon outside (0.05, 128], when the attack is built.
+    """
+
+    epsilon: Any
+
+    def _check(self) -> None:
+        checks.check_epsilon(self.epsilon)
+
+    def project(self, images: Any) -> Callable[[Any], Any]:
+        """Returns the projection onto the valid images in the balls around `images`."""
+        epsilon = checks.per_image(self.epsilon)
+        return projections.ball(images, epsilon, projections.linf)
+
+
+def restart_seed(seed: Any, index: Any) -> Any:
+    """Returns the seed of a restart; the first restart is the attack without restarts.
+
+    Args:
+      seed: int or int64 scalar.
+      index: integer scalar or [B].
+    """
+    is_first = ops.equal(index, 0)
+    return backend.select(is_first, backend.fold(seed), backend.fold(seed, index))

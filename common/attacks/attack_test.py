@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import functools
 import json
 from collections.abc import Callable
@@ -13,8 +14,11 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keras import tree
 
 from common import attacks, backend, recipe
+from common.attacks import losses
+from common.attacks.attack import Problem
 from common.models import norms
 from tests.oracles import textbook, training
 
@@ -51,6 +55,15 @@ ROWS = {
     "RandomSign": Row(attacks.RandomSign, 0, 0, seed=True),
     "RandomTruncatedNormal": Row(attacks.RandomTruncatedNormal, 0, 0, seed=True),
     "PGD": Row(lambda e: attacks.PGD(e, 2.0, 3), 3, 3, labels=True, seed=True),
+    "PGD least likely": Row(
+        lambda e: attacks.PGD(e, 2.0, 3, targeted="least_likely"), 4, 3, seed=True
+    ),
+    "PGD restarts": Row(
+        lambda e: attacks.PGD(e, 2.0, 3, targeted="random", num_restarts=2),
+        *(7, 6),
+        labels=True,
+        seed=True,
+    ),
 }
 
 every_row = pytest.mark.parametrize("name", ROWS)
@@ -73,6 +86,22 @@ def run(name, images, labels, *, epsilon=8.0, seed=3):
     epsilon = np.broadcast_to(np.float32(epsilon), count)
     seed = np.broadcast_to(np.int64(seed), count)
     return compiled(name)(*map(tf.constant, (images, labels, epsilon, seed))).numpy()
+
+
+def test_the_example_of_the_package_is_an_attack():
+    (example,) = doctest.DocTestFinder().find(attacks, "attacks", attacks)[:1]
+    found = doctest.DocTestRunner().run(example, clear_globs=False)
+    assert (found.failed, found.attempted) == (0, 4)
+    attack, network = example.globs["NoisyMargin"](8.0, 2.0, 3), textbook.TinyNetwork()
+    images, _ = textbook.batch(32)
+    labels = network.logits(images).argmax(-1)
+    adv_images = attack(network, tf.constant(images), labels, seed=1)
+    assert 7 < np.abs(adv_images - images).max() <= 8 + 1e-4
+    before, after = (
+        losses.margin(labels, network.logits(np.asarray(x)))
+        for x in (images, adv_images)
+    )
+    assert np.less(before, after).all()
 
 
 def test_every_exported_attack_has_a_row():
@@ -167,6 +196,39 @@ def test_no_pass_is_wasted(name, compile_it):
     attacked = backend.compiled(attacked) if compile_it else attacked
     attacked(tf.constant(images))
     assert (counter.forward, counter.backward) == (row.forward, row.backward)
+
+
+@every_row
+def test_steps_one_at_a_time_are_the_whole_to_the_bit(name):
+    images, labels = textbook.batch()
+    attack, network = ROWS[name].build(8.0), textbook.TinyNetwork()
+    if attack.rounds.restarts > 1:
+        attack = dataclasses.replace(attack, num_restarts=1)
+    problem = Problem(network, tf.constant(images), tf.constant(labels), 3)
+    climbed, state = attack.ascended(problem), attack.start(problem)
+    form = tree.map_structure(np.shape, attack.blank(images))
+    for _ in range(attack.rounds.num_steps):
+        assert tree.map_structure(np.shape, state) == form
+        state = attack.proceed(problem, state, climbed, 1)
+    expected = attack(network, tf.constant(images), labels, seed=3)
+    np.testing.assert_array_equal(attack.judged(state), expected)
+
+
+@every_row
+def test_it_is_its_kind_with_its_numbers(name):
+    attack, other = ROWS[name].build(8.0), ROWS[name].build(4.0)
+    assert attack.kind == other.kind and hash(attack.kind) == hash(other.kind)
+    numbers = {key: np.asarray(value).item() for key, value in attack.numbers.items()}
+    again = dataclasses.replace(attack.kind, **numbers)
+    if attack.rounds.restarts > 1:
+        again = dataclasses.replace(again, num_restarts=attack.rounds.restarts)
+    assert again == attack and numbers["epsilon"] == 8.0
+
+
+@every_row
+def test_one_that_is_not_cut_is_its_own_beginning(name):
+    attack = ROWS[name].build(8.0)
+    assert attack.beginning is attack and attack.rounds.chunks == 1
 
 
 @every_row

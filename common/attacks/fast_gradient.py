@@ -11,28 +11,19 @@ from typing import Any
 
 from keras import ops
 
-from common.attacks import ascent, losses, steps
-from common.attacks.one_step import OneStep, Radius
+from common.attacks import ascent, attack, losses, steps
+from common.attacks.one_step import OneStep
 
 
-class FastEntropy(Radius):
+class FastEntropy(ascent.Ascent):
     """One sign step of length epsilon up the entropy of the predicted distribution.
 
     The paper describes it in words; that the step is FGSM's is how we read them.
     """
 
-    def crafted(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Any:
-        """Returns the images one step up the entropy."""
-        ascended = self.ascended(logits_fn, images, labels, seed=seed)
-        return ascent.one_step(ascended, images, self.epsilon)
-
-    def ascended(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Callable[[Any], Any]:
+    def ascended(self, problem: attack.Problem) -> Callable[[Any], Any]:
         """Returns the sum of the entropies."""
-        return lambda adv_images: ops.sum(losses.entropy(logits_fn(adv_images)))
+        return lambda adv_images: ops.sum(losses.entropy(problem.logits_fn(adv_images)))
 
 
 class FastGradL2(OneStep):

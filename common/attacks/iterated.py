@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
-from common.attacks import ascent, attack, checks, objective, projections, steps
+from common.attacks import ascent, attack, checks, objective
 from common.attacks import cost as costs
 from common.names import lookup
 
 
 @dataclasses.dataclass(frozen=True)
-class Iterated(attack.Attack):
+class Iterated(ascent.Ascent):
     """Sign steps from the image; an attack says at which classes.
 
     Attributes:
@@ -37,7 +36,6 @@ class Iterated(attack.Attack):
       ValueError: a value out of range, when the attack is built.
     """
 
-    epsilon: Any
     step_size: Any = 1.0
     num_steps: Any = None
     source: str = ""
@@ -45,32 +43,23 @@ class Iterated(attack.Attack):
 
     sources: ClassVar[tuple[str, ...]]
 
-    def crafted(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Any:
-        """Returns the images after all steps."""
-        step_size = checks.per_image(self.step_size)
-        return ascent.ascend(
-            self.ascended(logits_fn, images, labels, seed=seed),
-            images,
-            step=lambda gradient: steps.sign(gradient, step_size),
-            project=projections.ball(
-                images, checks.per_image(self.epsilon), projections.linf
-            ),
-            num_steps=self.num_steps,
-        )
+    @property
+    def rounds(self) -> attack.Rounds:
+        """One restart of all steps."""
+        return attack.Rounds(self.num_steps)
 
-    def ascended(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Callable[[Any], Any]:
+    @property
+    def length(self) -> Any:
+        """Pixels of a step, `step_size`."""
+        return checks.per_image(self.step_size)
+
+    def ascended(self, problem: attack.Problem) -> objective.Objective:
         """Returns the cost at the class, which the clean images decide."""
-        return objective.objective(
-            logits_fn, images, labels, source=self.source, cost=self.cost, seed=seed
-        )
+        return objective.objective(problem, source=self.source, cost=self.cost)
 
     def _check(self) -> None:
         """Refuses values out of range, and fills in the number of steps."""
-        checks.check_epsilon(self.epsilon)
+        super()._check()
         lookup(dict.fromkeys(self.sources), self.source, "source of the class")
         if self.num_steps is None:
             if not isinstance(self.epsilon, (int, float)):

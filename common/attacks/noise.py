@@ -6,33 +6,38 @@ authors' released evaluation code does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from keras import ops
 
-from common.attacks import checks, projections, starts
-from common.attacks.one_step import Radius
+from common.attacks import attack, checks, starts
 
 
-class Noise(Radius):
+class Noise(attack.InBall):
     """Images plus a draw of a law; an attack names the law.
 
     Attributes:
-      num_steps: passes through the network.
       law: a function of `starts`: images, epsilon, seed -> perturbation.
     """
 
-    num_steps: ClassVar[int] = 0
     law: ClassVar[Any]
 
-    def crafted(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Any:
+    @property
+    def rounds(self) -> attack.Rounds:
+        """One restart, without a step."""
+        return attack.Rounds(num_steps=0)
+
+    def start(self, problem: attack.Problem) -> Any:
         """Returns images plus a draw; network and labels have no use."""
-        epsilon = checks.per_image(self.epsilon)
-        project = projections.ball(images, epsilon, projections.linf)
-        return ops.stop_gradient(project(images + self.law(images, epsilon, seed)))
+        images, epsilon = problem.images, checks.per_image(self.epsilon)
+        drawn = self.law(images, epsilon, problem.seed)
+        return ops.stop_gradient(self.project(images)(images + drawn))
+
+    def proceed(
+        self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
+    ) -> Any:
+        """Returns the images as they are."""
+        return state
 
 
 class RandomSign(Noise):

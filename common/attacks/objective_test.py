@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from common import backend
 from common.attacks import losses, objective
+from common.attacks.attack import Problem
 from tests.oracles import textbook
 
 
@@ -14,7 +15,7 @@ def test_the_objective_is_the_sum_of_the_log_odds_against_the_labels():
     images, labels = textbook.batch()
     p = textbook.softmax(network.logits(images))[np.arange(6), labels]
     expected = np.log((1 - p) / p)
-    found = objective.objective(network, images, labels)(tf.constant(images))
+    found = objective.objective(Problem(network, images, labels))(tf.constant(images))
     assert float(found) == pytest.approx(expected.sum(), rel=1e-5)
 
 
@@ -23,7 +24,7 @@ def test_the_margin_stops_at_zero():
     images, labels = textbook.batch(20)
     margins = losses.margin(labels, network.logits(images)).numpy()
     assert margins.min() < 0 < margins.max()
-    ascended = objective.objective(network, images, labels, loss="margin")
+    ascended = objective.objective(Problem(network, images, labels), loss="margin")
     found = float(ascended(tf.constant(images)))
     assert found == pytest.approx(np.minimum(margins, 0).sum(), rel=1e-5)
 
@@ -40,9 +41,8 @@ def test_the_class_is_the_clean_image_s_and_targets_are_negated(source, sign, lo
     if source != "true":
         there = textbook.chosen(network, moved, labels, source=source)
         assert (there != classes).any()
-    ascended = objective.objective(
-        network, tf.constant(images), labels, source=source, loss=loss
-    )
+    problem = Problem(network, tf.constant(images), labels)
+    ascended = objective.objective(problem, source=source, loss=loss)
     laws = {"cross_entropy": losses.log_odds_against, "margin": losses.margin}
     assert laws.keys() == set(objective.LOSSES)
     values = sign * laws[loss](classes, network.logits(moved)).numpy()
@@ -80,9 +80,8 @@ def chosen(images, labels, seed):
     logits = tf.zeros([len(labels), textbook.CLASSES])
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        value = objective.objective(
-            lambda _: logits, images, labels, source="random", seed=seed
-        )(images)
+        problem = Problem(lambda _: logits, images, labels, seed)
+        value = objective.objective(problem, source="random")(images)
     return np.argmax(tape.gradient(value, logits), -1)
 
 
@@ -102,9 +101,8 @@ def test_the_class_is_chosen_once_and_each_value_is_one_forward_pass(source, one
     network, counter = textbook.TinyNetwork(), textbook.PassCounter()
     images, labels = textbook.batch()
     images = tf.constant(images)
-    ascended = objective.objective(
-        lambda x: counter(network(x)), images, labels, source=source, one_step=one_step
-    )
+    problem = Problem(lambda x: counter(network(x)), images, labels)
+    ascended = objective.objective(problem, source=source, one_step=one_step)
     before = counter.forward
     ascended(images)
     ascended(images)
@@ -117,12 +115,10 @@ def test_at_the_image_one_step_has_the_same_value_and_gradient(source):
     network = textbook.TinyNetwork()
     images, labels = textbook.batch()
     images = tf.constant(images)
+    problem = Problem(network, images, labels, 3)
     (value, gradient), (one_value, one_gradient) = (
         backend.value_and_gradients(
-            objective.objective(
-                network, images, labels, source=source, one_step=one_step, seed=3
-            ),
-            images,
+            objective.objective(problem, source=source, one_step=one_step), images
         )
         for one_step in (False, True)
     )

@@ -1,27 +1,14 @@
-"""Projected gradient descent (Madry et al., 2018), with restarts and in pieces.
-
-A restart is `chooser` once, `start` once, and then `proceed` for its steps, all at once
-or some at a time: an evaluation looks at the images in between.
-"""
+"""Projected gradient descent (Madry et al., 2018), with restarts and in chunks."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 from keras import ops
 
 from common import backend
-from common.attacks import (
-    ascent,
-    attack,
-    checks,
-    objective,
-    projections,
-    starts,
-    steps,
-)
+from common.attacks import ascent, attack, checks, objective, starts
 from common.names import lookup
 
 # The value of `targeted` -> where the class of the loss comes from.
@@ -30,7 +17,7 @@ _COIN_STREAM = -4  # of the seed; random targets and the laws of starts have -1 
 
 
 @dataclasses.dataclass(frozen=True)
-class PGD(attack.Attack):
+class PGD(ascent.Ascent):
     """L-infinity PGD: `adv_images = PGD(...)(logits_fn, images, labels, seed=0)`.
 
     Attributes:
@@ -51,7 +38,6 @@ class PGD(attack.Attack):
         [0, 255], when it is called.
     """
 
-    epsilon: Any
     step_size: Any
     num_steps: Any
     random_start: bool = True
@@ -62,7 +48,7 @@ class PGD(attack.Attack):
     reaching: bool = False
 
     def _check(self) -> None:
-        checks.check_epsilon(self.epsilon)
+        super()._check()
         checks.check_steps(self.step_size, self.num_steps)
         lookup(dict.fromkeys(objective.LOSSES), self.loss, "attack loss")
         lookup(TARGETED, self.targeted, "targeted")
@@ -90,9 +76,29 @@ class PGD(attack.Attack):
             )
 
     @property
+    def rounds(self) -> attack.Rounds:
+        """Restarts, cut where they are a multiple of `attack.CHUNK` steps."""
+        chunks = self.num_steps // attack.CHUNK if self._is_cut else 1
+        return attack.Rounds(self.num_steps, chunks, self.num_restarts)
+
+    @property
+    def beginning(self) -> PGD:
+        """The first `attack.CHUNK` steps of a single restart that is cut there."""
+        if self.num_restarts > 1 or not self._is_cut:
+            return self
+        return dataclasses.replace(
+            self, num_steps=attack.CHUNK, step_size=float(self.length), reaching=False
+        )
+
+    @property
     def is_targeted(self) -> bool:
         """Whether the attack leads to a class, rather than away from the label."""
         return self.targeted != "no"
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether an image that fools the network stays where it is."""
+        return self.loss == "margin"
 
     @property
     def length(self) -> Any:
@@ -103,72 +109,17 @@ class PGD(attack.Attack):
         steps_across = ops.cast(self.num_steps, "float32")
         return ops.maximum(step_size, checks.per_image(self.epsilon) / steps_across)
 
-    def crafted(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Any:
-        """Returns the first start's images that fool the network, or the last's."""
-        adv_images = self.restart(logits_fn, images, labels, seed=seed)
-        if self.num_restarts == 1:
-            return adv_images
-
-        def body(index: Any, adv_images: Any) -> Any:
-            fooled = ops.argmax(logits_fn(adv_images), axis=-1) != labels
-            candidate = self.restart(
-                logits_fn, images, labels, seed=restart_seed(seed, index)
-            )
-            return ops.where(fooled[:, None, None, None], adv_images, candidate)
-
-        return ops.fori_loop(1, self.num_restarts, body, adv_images)
-
-    def ascended(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Callable[[Any], Any]:
-        """Returns the loss at the label, or minus the loss at the target."""
-        choose = self.chooser(logits_fn, images, labels, seed=seed)
-        return self._objective(logits_fn, choose)
-
-    def restart(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Any:
-        """Returns the adversarial images of one start; arguments as for the call.
-
-        Args:
-          logits_fn: as for the call.
-          images: as for the call.
-          labels: as for the call.
-          seed: also int64 [B], one for each image.
-        """
-        choose = self.chooser(logits_fn, images, labels, seed=seed)
-        start = self.start(images, seed=seed)
-        return self.proceed(
-            logits_fn, start, images=images, choose=choose, num_steps=self.num_steps
-        )
-
-    def chooser(
-        self, logits_fn: Callable[[Any], Any], images: Any, labels: Any, *, seed: Any
-    ) -> Callable[[Any], Any]:
-        """Returns logits [B, K] -> int [B]: the target; untargeted, the label.
-
-        Arguments as for `restart`. The logits say how many classes there are.
-        """
-        return objective.chooser(
-            logits_fn, images, labels, source=TARGETED[self.targeted], seed=seed
-        )
-
-    def start(self, images: Any, *, seed: Any) -> Any:
+    def start(self, problem: attack.Problem) -> Any:
         """Returns where a restart begins.
-
-        Args:
-          images: as for the call.
-          seed: as for `restart`; with `clean_start`, a scalar.
 
         Raises:
           ValueError: a seed for each image, but one coin for all.
         """
+        images, seed = problem.images, problem.seed
         if not self.random_start:
             return images
         noise = starts.uniform_linf(images, checks.per_image(self.epsilon), seed)
-        noisy = self._project(images)(images + noise)
+        noisy = self.project(images)(images + noise)
         if not self.clean_start:
             return noisy
         seed = backend.fold(seed, _COIN_STREAM)
@@ -180,51 +131,13 @@ class PGD(attack.Attack):
             )
         return ops.where(backend.uniform((), seed) < self.clean_start, images, noisy)
 
-    def proceed(
-        self,
-        logits_fn: Callable[[Any], Any],
-        adv_images: Any,
-        *,
-        images: Any,
-        choose: Callable[[Any], Any],
-        num_steps: Any,
-    ) -> Any:
-        """Returns the adversarial images some steps further on.
-
-        Args:
-          logits_fn: as for the call.
-          adv_images: of `start`, or what this method has returned for the same images.
-          images: as for the call.
-          choose: of `chooser`, for the same images and seed.
-          num_steps: int, or an integer tensor; the attack's own or fewer.
-        """
-        length = self.length
-        return ascent.ascend(
-            self._objective(logits_fn, choose),
-            adv_images,
-            step=lambda gradient: steps.sign(gradient, length),
-            project=self._project(images),
-            num_steps=num_steps,
-            may_rest=self.loss == "margin",
+    def ascended(self, problem: attack.Problem) -> objective.Objective:
+        """Returns the loss at the label, or minus the loss at the target."""
+        return objective.objective(
+            problem, source=TARGETED[self.targeted], loss=self.loss
         )
 
-    def _objective(
-        self, logits_fn: Callable[[Any], Any], choose: Callable[[Any], Any]
-    ) -> Callable[[Any], Any]:
-        source = TARGETED[self.targeted]
-        return objective.at_class(choose, logits_fn, source=source, loss=self.loss)
-
-    def _project(self, images: Any) -> Callable[[Any], Any]:
-        epsilon = checks.per_image(self.epsilon)
-        return projections.ball(images, epsilon, projections.linf)
-
-
-def restart_seed(seed: Any, index: Any) -> Any:
-    """Returns the seed of a restart; the first restart is the attack without restarts.
-
-    Args:
-      seed: int or int64 scalar.
-      index: integer scalar or [B].
-    """
-    is_first = ops.equal(index, 0)
-    return backend.select(is_first, backend.fold(seed), backend.fold(seed, index))
+    @property
+    def _is_cut(self) -> bool:
+        is_known = isinstance(self.num_steps, int)
+        return is_known and self.num_steps % attack.CHUNK == 0

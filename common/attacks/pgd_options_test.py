@@ -1,4 +1,4 @@
-"""What PGD does only when asked: clean starts, longer steps, one piece at a time."""
+"""What PGD does only when asked: clean starts, longer steps, rounds."""
 
 import dataclasses
 import math
@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, backend
-from common.attacks import losses, pgd
+from common.attacks import attack as contract
+from common.attacks import losses
+from common.attacks.attack import Problem
 from tests.oracles import textbook
 
 IMAGES, LABELS = textbook.batch(8)
@@ -40,7 +42,8 @@ def clean_starts(attack, seeds):
 
     @tf.function
     def is_clean(seed):
-        return tf.reduce_all(attack.start(image, seed=seed) == image)
+        start = attack.start(Problem(NETWORK, image, LABELS[:1], seed))
+        return tf.reduce_all(start == image)
 
     return np.array([is_clean(backend.fold(seed)).numpy() for seed in seeds])
 
@@ -62,21 +65,21 @@ def test_one_coin_is_for_all_images_and_all_batches():
     for seed in range(12):
         others = textbook.batch(8, seed=seed)[0]
         moved = [
-            (coined.start(tf.constant(images), seed=seed) != images).numpy()
+            coined.start(Problem(NETWORK, tf.constant(images), LABELS, seed)) != images
             for images in (IMAGES, others, others[:1])
         ]
-        by_image = [part.any((1, 2, 3)) for part in moved]
+        by_image = [np.asarray(part).any((1, 2, 3)) for part in moved]
         assert len(np.unique(np.concatenate(by_image))) == 1
 
 
 def test_a_seed_for_each_image_has_no_coin():
     seeds = tf.range(8, dtype=tf.int64)
-    ATTACK.restart(NETWORK, tf.constant(IMAGES), LABELS, seed=seeds)
+    ATTACK(NETWORK, tf.constant(IMAGES), LABELS, seed=seeds)
     coined = dataclasses.replace(ATTACK, clean_start=0.2)
     with pytest.raises(
         ValueError, match=r"clean_start=0\. .*clean_start=0\.2"
     ) as caught:
-        coined.restart(NETWORK, tf.constant(IMAGES), LABELS, seed=seeds)
+        coined(NETWORK, tf.constant(IMAGES), LABELS, seed=seeds)
     assert "\n" not in str(caught.value)
 
 
@@ -124,43 +127,18 @@ def test_each_image_reaches_its_own_radius():
     attack = attacks.PGD(
         tf.constant(radii), 1.0, tf.constant(4), random_start=False, reaching=True
     )
-    one = attack.proceed(
-        NETWORK,
-        tf.constant(images),
-        images=tf.constant(images),
-        choose=lambda _: LABELS,
-        num_steps=1,
-    )
+    problem = Problem(NETWORK, tf.constant(images), LABELS)
+    one = attack.proceed(problem, problem.images, attack.ascended(problem), 1)
     found = np.abs(one - images).max((1, 2, 3))
     np.testing.assert_allclose(found, np.maximum(1.0, radii / 4), atol=1e-4)
-
-
-@pytest.mark.parametrize("targeted", pgd.TARGETED)
-@pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
-@pytest.mark.parametrize("seed", [3, np.arange(8)])
-def test_pieces_are_the_whole_to_the_bit(targeted, loss, seed):
-    attack = attacks.PGD(20.0, 3.0, 7, loss=loss, targeted=targeted)
-    images, seed = tf.constant(IMAGES), tf.constant(seed, tf.int64)
-    whole = attack.restart(NETWORK, images, LABELS, seed=seed)
-    adv_images = attack.start(images, seed=seed)
-    for num_steps in (2, 4, 1):
-        adv_images = attack.proceed(
-            NETWORK,
-            adv_images,
-            images=images,
-            choose=attack.chooser(NETWORK, images, LABELS, seed=seed),
-            num_steps=num_steps,
-        )
-    np.testing.assert_array_equal(adv_images, whole)
-    assert np.abs(whole - IMAGES).max() > 19
 
 
 @pytest.mark.parametrize("targeted", ["random", "least_likely"])
 def test_the_target_is_that_of_the_steps(targeted):
     attack = attacks.PGD(40.0, 4.0, 40, targeted=targeted)
     images, labels = textbook.batch(64)
-    choose = attack.chooser(NETWORK, tf.constant(images), labels, seed=5)
-    target = choose(tf.zeros([64, textbook.CLASSES])).numpy()
+    problem = Problem(NETWORK, tf.constant(images), labels, 5)
+    target = attack.ascended(problem).choose(tf.zeros([64, textbook.CLASSES])).numpy()
     adv_images = attack(NETWORK, tf.constant(images), labels, seed=5).numpy()
     before, after = (
         losses.cross_entropy(target, NETWORK.logits(x)).numpy()
@@ -170,5 +148,54 @@ def test_the_target_is_that_of_the_steps(targeted):
     assert attack.is_targeted and not ATTACK.is_targeted
     if targeted == "random":
         assert not (target == labels).any()
-        other = attack.chooser(NETWORK, tf.constant(images), labels, seed=6)
-        assert (other(tf.zeros([64, textbook.CLASSES])).numpy() != target).mean() > 0.3
+        other = attack.ascended(problem._replace(seed=6))
+        assert (
+            other.choose(tf.zeros([64, textbook.CLASSES])).numpy() != target
+        ).mean() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "num_restarts", "expected"),
+    [
+        (20, 1, (20, 1, 1)),
+        (150, 1, (150, 1, 1)),
+        (100, 1, (100, 1, 1)),
+        (200, 1, (200, 2, 1)),
+        (2000, 3, (2000, 20, 3)),
+    ],
+)
+def test_steps_are_cut_at_every_hundred(num_steps, num_restarts, expected):
+    rounds = attacks.PGD(8.0, 2.0, num_steps, num_restarts=num_restarts).rounds
+    assert rounds == contract.Rounds(*expected)
+
+
+SHORT = attacks.PGD(16.0, 1.0, 100, targeted="random")
+
+
+@pytest.mark.parametrize(
+    ("change", "alike"),
+    [
+        ({"num_steps": 2000}, True),
+        ({"num_steps": 300, "reaching": True}, True),
+        ({"num_steps": 200, "step_size": 0.06, "reaching": True}, False),
+        ({"num_steps": 150}, False),
+        ({"num_steps": 200, "num_restarts": 2}, False),
+        ({"num_steps": 200, "epsilon": 8.0}, False),
+        ({"num_steps": 200, "step_size": 2.0}, False),
+        ({"num_steps": 200, "targeted": "no"}, False),
+        ({"num_steps": 200, "loss": "margin"}, False),
+        ({"num_steps": 200, "random_start": False}, False),
+    ],
+)
+def test_attacks_begin_alike_that_take_the_same_first_steps(change, alike):
+    other = dataclasses.replace(SHORT, **change)
+    assert (other.beginning == SHORT.beginning) == alike
+
+
+@pytest.mark.parametrize("step_size", [0.1, 0.16])
+def test_a_length_that_the_steps_decide_makes_another_beginning(step_size):
+    short, long = (
+        dataclasses.replace(SHORT, step_size=step_size, num_steps=n, reaching=True)
+        for n in (100, 200)
+    )
+    assert (short.beginning == long.beginning) == (step_size == 0.16)

@@ -256,13 +256,14 @@ def shared(compiled: Callable[..., Any], distribution: Any) -> Callable[..., Any
     """Returns `compiled` with every device at its part of the batch.
 
     Args:
-      compiled: (batch, **numbers) -> anything; the batch a named tuple of tensors.
+      compiled: (batch, **numbers) -> anything; the batch a structure of tensors.
       distribution: None stands for one device.
     """
     if num_devices(distribution) == 1:
         return compiled
+    cut = functools.partial(_cut, distribution)
     return lambda batch, **numbers: compiled(
-        type(batch)(*(_cut(distribution, part) for part in batch)), **numbers
+        keras.tree.map_structure(cut, batch), **numbers
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from keras import tree
 
 from common import backend, errors
 from common.engine import strategy
@@ -187,7 +188,7 @@ def shared(
     """Returns `compiled` with every replica at its part of the batch.
 
     Args:
-      compiled: (batch, **numbers) -> anything; the batch a named tuple of tensors.
+      compiled: (batch, **numbers) -> anything; the batch a structure of tensors.
       distribution: of one machine; None stands for one device.
     """
     if distribution is None or num_devices(distribution) == 1:
@@ -199,7 +200,7 @@ def shared(
             context = tf.distribute.get_replica_context()
             size = tf.shape(batch.labels)[0] // context.num_replicas_in_sync
             start = context.replica_id_in_sync_group * size
-            cut = type(batch)(*(part[start : start + size] for part in batch))
+            cut = tree.map_structure(lambda part: part[start : start + size], batch)
             return compiled(cut, **numbers)
 
         return distribution.run(piece)

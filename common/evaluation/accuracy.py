@@ -15,7 +15,6 @@ from common import recipe as recipes
 from common.attacks import checks
 from common.evaluation import attackable, record, stream, tally
 from common.evaluation import judges as judging
-from common.evaluation import plan as plans
 from common.evaluation import progress as on_disk
 
 
@@ -35,13 +34,14 @@ def evaluate(
     """Counts the examples that a network classifies correctly under an attack.
 
     An example survives if it is classified correctly at every judgement: at the end of
-    every restart, and for PGD of a multiple of 100 steps after every 100 of them. So
-    the successes of restarts and of chunks of steps are united. An example on which the
-    attack has reached its goal leaves, and the next takes its place in the batch, so
-    that later restarts and steps cost only what is left. The goal is a wrong class; of
-    a targeted PGD it is the target, and an example of another wrong class stays, since
-    both are counted. The outcome is that of running everything on everything, since
-    each example's random start and target follow from the seed and its own pixels.
+    every restart, and where an attack can be cut into chunks, as PGD of a multiple of
+    100 steps, after every chunk. So the successes of restarts and of chunks are united.
+    An example on which the attack has reached its goal leaves, and the next takes its
+    place in the batch, so that later restarts and steps cost only what is left. The
+    goal is a wrong class; of a targeted PGD it is the target, and an example of another
+    wrong class stays, since both are counted. The outcome is that of running everything
+    on everything, since each example's random start and target follow from the seed and
+    its own pixels.
 
     Before the attack begins, the network is asked whether it can be attacked, and after
     it, every image that stood still; see `common.evaluation.attackable`. What was found
@@ -77,9 +77,9 @@ def evaluate(
     judges = judging.of_network(judges, logits_fn, distribution)
     examples = stream.Examples(dataset, judges.questions)
     size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
-    plan = plans.of(attack)
     watch = attackable.Watch(judges.questions, attack, seed=seed)
-    found = tally.Tally(plan, watch)
+    found = tally.Tally(attack)
+    chunk = found.rounds.chunk if found.rounds.chunks > 1 else None
     found.no_gradient.update(watch.first(*examples.first))
     key = [recipes.to_dict(attack), seed, size, progress_key]
     file = on_disk.File(progress_file and pathlib.Path(progress_file), key, begin=begin)
@@ -89,8 +89,10 @@ def evaluate(
         pool += examples.take(size - len(pool))
         if not pool:
             break
-        batch = stream.batch(pool, size, judges.num_devices)
-        verdict = judges(attack, batch, seed, num_steps=plan.num_steps)
+        batch = stream.batch(found.attack, pool, size, judges.num_devices)
+        verdict = judges(attack, batch, seed, num_steps=chunk)
+        stuck = watch.stuck(batch, verdict, len(pool))
+        found.no_gradient.update(pool[place].index for place in stuck)
         pool = found.add(pool, batch, verdict)  # without those that are done
         show(found.right, len(found.outcomes))
         file.save(pool, found)

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, data, evaluation, models
-from common.attacks import pgd
+from common.attacks.attack import restart_seed
 
 COUNT = 90
 ATTACK = attacks.PGD(epsilon=40.0, step_size=12.0, num_steps=2, num_restarts=4)
@@ -62,9 +62,7 @@ def naive(attack=ATTACK, seed=0):
     one_start = dataclasses.replace(attack, num_restarts=1)
     return np.stack(
         [
-            correct(
-                one_start(logits_fn, IMAGES, LABELS, seed=pgd.restart_seed(seed, i))
-            )
+            correct(one_start(logits_fn, IMAGES, LABELS, seed=restart_seed(seed, i)))
             for i in range(attack.num_restarts)
         ]
     )
@@ -109,7 +107,7 @@ def test_it_equals_a_loop_over_single_examples():
                     logits_fn,
                     IMAGES[i : i + 1],
                     LABELS[i : i + 1],
-                    seed=pgd.restart_seed(0, restart),
+                    seed=restart_seed(0, restart),
                 ),
                 LABELS[i : i + 1],
             )[0]
@@ -153,7 +151,7 @@ def test_every_further_restart_leaves_a_subset():
 
 def test_the_first_restart_is_the_attack_without_restarts():
     record = evaluation.evaluate(logits_fn, batches(), ONE_START, seed=5)
-    adv_images = ONE_START(logits_fn, IMAGES, LABELS, seed=pgd.restart_seed(5, 0))
+    adv_images = ONE_START(logits_fn, IMAGES, LABELS, seed=restart_seed(5, 0))
     np.testing.assert_array_equal(record.survived, correct(adv_images))
     np.testing.assert_array_equal(record.survived, naive(seed=5)[0])
 

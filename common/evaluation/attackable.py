@@ -24,8 +24,8 @@ import numpy as np
 from keras import ops
 
 from common import backend, intervals
+from common.attacks import adapted, checks, losses
 from common.attacks import attack as attacks
-from common.attacks import checks, losses, objective
 
 ASKED = 32  # images asked at a time
 FIRST = 256  # images at most of which a gradient is asked before an attack
@@ -193,8 +193,9 @@ class Watch:
           attack: from `common.attacks`, any callable, or None.
           seed: of the attack.
         """
-        self._questions, self._attack, self._seed = questions, attack, seed
-        self._climbs = getattr(attack, "num_steps", 1) != 0 and attack is not None
+        self._questions, self._seed = questions, seed
+        self._attack = adapted.adapted(attack)
+        self._climbs = self._attack.rounds.num_steps > 0
 
     def first(self, images: np.ndarray, labels: np.ndarray) -> list[int]:
         """Returns which of the first images are right and have no gradient.
@@ -208,7 +209,7 @@ class Watch:
         Raises:
           GradientError: none of those that are right has one.
         """
-        if not (self._climbs and isinstance(self._attack, attacks.Attack)):
+        if not self._climbs or isinstance(self._attack, adapted.Foreign):
             return []
         right, stuck = self._questions.right_and_stuck(images[:FIRST], labels[:FIRST])
         found = np.flatnonzero(right & stuck).tolist()
@@ -220,6 +221,20 @@ class Watch:
             )
         return found
 
+    def stuck(self, batch: Any, verdict: Any, count: int) -> list[int]:
+        """Returns the places in a batch of images that stood still for no gradient.
+
+        Args:
+          batch: that was judged.
+          verdict: of the batch.
+          count: of its images that are looked at, the first ones.
+        """
+        still = np.flatnonzero((verdict.still & verdict.top1)[:count])
+        if not (self._climbs and still.size):
+            return []
+        images = np.asarray(self._attack.judged(verdict.fetch()))[still]
+        return still[self.unmoved(images, batch.labels[still])].tolist()
+
     def unmoved(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Returns bool [B]: images that an attack left where it began, for no gradient.
 
@@ -230,13 +245,11 @@ class Watch:
           images: where the attack began and ended.
           labels: of the images, which the network has right.
         """
-        if not self._climbs:
-            return np.zeros(len(images), bool)
-        climbed = getattr(self._attack, "ascended", objective.objective)
         logits_fn, seed = self._questions.logits_fn, backend.fold(self._seed)
 
         def ask(images: Any, labels: Any) -> Any:
-            loss = climbed(logits_fn, images, labels, seed=seed)
+            problem = attacks.Problem(logits_fn, images, labels, seed)
+            loss: Any = self._attack.ascended(problem)
             return (_is_none(backend.value_and_gradients(loss, images)[1]),)
 
         return _in_slices(backend.briefly(ask), images, labels)[0]

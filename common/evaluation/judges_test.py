@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, evaluation
-from common.attacks import pgd
+from common.attacks.attack import restart_seed
 from common.evaluation import judges as judging
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 2, 2, 3)).astype(np.float32)
@@ -52,11 +52,11 @@ def test_with_five_classes_there_is_no_top5():
     assert not verdict.top5.any()
 
 
-def test_the_pieces_are_the_images_that_were_judged():
+def test_what_is_fetched_are_the_images_that_were_judged():
     judges = judging.Judges(linear)
-    (clean,) = judges(None, BATCH, 0).pieces
+    clean = judges(None, BATCH, 0).fetch()
     np.testing.assert_array_equal(clean, IMAGES)
-    (adv_images,) = judges(attacks.FGSM(8.0), BATCH, 0).pieces
+    adv_images = judges(attacks.FGSM(8.0), BATCH, 0).fetch()
     expected = attacks.FGSM(8.0)(linear, IMAGES, BATCH.labels)
     np.testing.assert_array_equal(adv_images, expected)
 
@@ -85,7 +85,7 @@ def test_neither_number_nor_seed_is_kept_from_the_first_call():
     seen = []
     for epsilon, seed in ((2.0, 0), (9.0, 0), (9.0, 1), (2.0, 0)):
         attack = attacks.PGD(epsilon, 1.0, 1)
-        seen.append(judges(attack, BATCH, seed).pieces[0].numpy())
+        seen.append(judges(attack, BATCH, seed).fetch())
         assert abs(seen[-1] - IMAGES).max() <= epsilon + 1e-4
     assert abs(seen[1] - IMAGES).max() > 2.1
     assert (seen[1] != seen[2]).any()
@@ -97,8 +97,7 @@ def test_replicas_judge_parts_of_the_batch_in_order(two_replicas):
     assert judges.num_devices == 2
     verdict, expected = judges(None, BATCH, 0), judging.Judges(linear)(None, BATCH, 0)
     np.testing.assert_array_equal(verdict.top5, expected.top5)
-    assert len(verdict.pieces) == 2
-    np.testing.assert_array_equal(np.concatenate(verdict.pieces), IMAGES)
+    np.testing.assert_array_equal(verdict.fetch(), IMAGES)
 
 
 def test_one_value_per_image_is_refused():
@@ -111,8 +110,8 @@ def test_any_callable_is_an_attack():
     def darker(logits_fn, images, labels, *, seed):
         return images / 2
 
-    (pieces,) = judging.Judges(linear)(darker, BATCH, 0).pieces
-    np.testing.assert_array_equal(pieces, IMAGES / 2)
+    found = judging.Judges(linear)(darker, BATCH, 0).fetch()
+    np.testing.assert_array_equal(found, IMAGES / 2)
 
 
 def test_a_dataclass_without_numbers_is_an_attack():
@@ -121,8 +120,8 @@ def test_a_dataclass_without_numbers_is_an_attack():
         def __call__(self, logits_fn, images, labels, *, seed):
             return 255.0 - images
 
-    (pieces,) = judging.Judges(linear)(Negative(), BATCH, 0).pieces
-    np.testing.assert_array_equal(pieces, 255.0 - IMAGES)
+    found = judging.Judges(linear)(Negative(), BATCH, 0).fetch()
+    np.testing.assert_array_equal(found, 255.0 - IMAGES)
 
 
 def dataset(classes=7):
@@ -138,7 +137,7 @@ def ranks(images):
 
 
 def attacked(attack, seed):
-    return attack(linear, MANY, LABELS, seed=pgd.restart_seed(seed, 0))
+    return attack(linear, MANY, LABELS, seed=restart_seed(seed, 0))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """An evaluation on its way, on disk: a killed one goes on where it was.
 
 The file holds the outcomes of the examples that are done and, for those in the batch,
-how far the attack has come, with the adversarial images. The images themselves are read
+how far the attack has come, with its state. The images themselves are read
 from the dataset again.
 """
 
@@ -14,12 +14,13 @@ import time
 from typing import Any
 
 import numpy as np
+from keras import tree
 
 from common import files
 from common.evaluation import record, stream, tally
 
 EVERY = 60.0  # seconds between two writings at least
-_FORM = 2  # of the file: another is passed over
+_FORM = 3  # of the file: another is passed over
 
 
 class File:
@@ -67,14 +68,17 @@ class File:
         for index, *outcome in arrays["done"].tolist():
             found.outcomes[index] = record.Outcome(*outcome)
         waiting = {row[0]: row[1:] for row in arrays["pool"].tolist()}
-        reached = iter(arrays["adv_images"])
+        leaves = [array for name, array in arrays.items() if name.startswith("state_")]
+        reached = zip(*leaves, strict=True)
         pool = []
         for _ in range(len(found.outcomes) + len(waiting)):
             for slot in examples.take(1):  # all at once would not fit into memory
                 if slot.index in waiting:
-                    slot.restart, slot.round, *outcome = waiting[slot.index]
+                    slot.restart, slot.chunk, *outcome = waiting[slot.index]
                     slot.outcome = record.Outcome(*outcome)
-                    slot.adv_image = next(reached) if slot.round else None
+                    if slot.chunk:
+                        form = found.attack.blank(slot.image[None])
+                        slot.state = tree.pack_sequence_as(form, next(reached))
                     pool.append(slot)
         return pool
 
@@ -90,7 +94,10 @@ class File:
             return
         self._written = now
         done = [(index, *outcome) for index, outcome in found.outcomes.items()]
-        waiting = [(s.index, s.restart, s.round, *s.outcome) for s in pool]
+        waiting = [(s.index, s.restart, s.chunk, *s.outcome) for s in pool]
+        states = [tree.flatten(slot.state) for slot in pool if slot.chunk]
+        leaves = enumerate(map(np.stack, zip(*states, strict=True)))
+        arrays: dict[str, Any] = {f"state_{n}": leaf for n, leaf in leaves}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._partial.open("wb") as file:
             np.savez(
@@ -101,7 +108,7 @@ class File:
                 no_gradient=np.array(sorted(found.no_gradient), np.int64),
                 done=np.array(done, np.int64).reshape(-1, 4),
                 pool=np.array(waiting, np.int64).reshape(-1, 6),
-                adv_images=np.array([s.adv_image for s in pool if s.round], np.float32),
+                **arrays,
             )
         os.replace(self._partial, self._path)
 

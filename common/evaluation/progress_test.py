@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from common import evaluation, files
-from common.evaluation import attackable, plan, progress, rounds_test, stream, tally
+from common.attacks import attack as contract
+from common.evaluation import attackable, progress, rounds_test, stream, tally
 
 ATTACKS = {"clean": None}
 ATTACKS |= {
     name: rounds_test.in_tens(rounds_test.ATTACKS[name])
     for name in ("untargeted", "random", "restarts")
 }
+ATTACKS["waning"] = rounds_test.WANING
 TARGETED = ATTACKS["random"]
 SIZE = 13
-NOTHING = attackable.Watch(attackable.Questions(rounds_test.logits_fn), None)
 
 
 class Killed(Exception):
@@ -44,7 +45,7 @@ class Mortal(evaluation.Judges):
 @pytest.fixture(autouse=True)
 def after_every_batch(monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 0.0)
-    monkeypatch.setattr(plan, "CHUNK", 10)
+    monkeypatch.setattr(contract, "CHUNK", 10)
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_a_kill_while_it_is_written_leaves_what_was_there(path, monkeypatch):
 
 def test_it_is_written_once_in_a_while(path, monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 60.0)
-    found = tally.Tally(plan.of(None), NOTHING)
+    found = tally.Tally(None)
     now = time.perf_counter()
     progress.File(path, "key", begin=now).save([], found)
     assert not path.exists()
@@ -172,22 +173,21 @@ def test_without_a_path_nothing_is_kept(tmp_path, monkeypatch):
 
 
 def test_what_is_done_is_read_and_dropped(path):
-    found = tally.Tally(plan.of(None), NOTHING)
+    found = tally.Tally(None)
     found.outcomes = {index: stream.record.UNKNOWN for index in range(50)}
     progress.File(path, "key", begin=0.0).save([], found)
     examples = stream.Examples(
         rounds_test.DATASET, attackable.Questions(rounds_test.logits_fn)
     )
-    pool = progress.File(path, "key", begin=0.0).load(
-        examples, tally.Tally(plan.of(None), NOTHING)
-    )
+    pool = progress.File(path, "key", begin=0.0).load(examples, tally.Tally(None))
     assert pool == []
     assert [slot.index for slot in examples.take(2)] == [50, 51]
 
 
 CHILD = """
 import pathlib, sys, time
-from common.evaluation import attackable, plan, progress, progress_test
+from common.attacks import attack as contract
+from common.evaluation import attackable, progress, progress_test
 
 class Stuck(progress_test.Mortal):
     def __call__(self, *args, **kwargs):
@@ -196,7 +196,7 @@ class Stuck(progress_test.Mortal):
             time.sleep(3600)
         return super().__call__(*args, **kwargs)
 
-progress.EVERY, plan.CHUNK = 0.0, 10
+progress.EVERY, contract.CHUNK = 0.0, 10
 progress_test.evaluate(progress_test.TARGETED, pathlib.Path(sys.argv[1]), Stuck())
 """
 

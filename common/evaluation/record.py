@@ -10,11 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common import files, intervals
-from common import recipe as recipes
 from common.evaluation import attackable
-from common.evaluation import plan as plans
 
-NEVER = np.iinfo(np.int64).max  # for a round that did not come
+NEVER = np.iinfo(np.int64).max  # for a chunk that did not come
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Record:
         network has no more than five classes, and where examples are judged again.
       hit: bool [total]: classified as the attack's target at some judgement; None where
         the attack says none.
-      findings: what the rounds of the attack found, for `beginning`.
+      findings: the tally of the evaluation, for `beginning`.
       no_gradient: bool [total]: right before the attack, and without a gradient to
         leave by; None for clean images. See `common.evaluation.attackable`.
       num_classes: K, where it is known.
@@ -46,7 +44,7 @@ class Record:
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
     top5: np.ndarray | None = None
     hit: np.ndarray | None = None
-    findings: Findings | None = None
+    findings: Any = None
     no_gradient: np.ndarray | None = None
     num_classes: int = 0
 
@@ -98,14 +96,14 @@ class Record:
         this evaluation; the seconds are this evaluation's.
 
         Args:
-          attack: this record's with fewer steps, of one restart: see `plan.course`.
+          attack: of the same `beginning` as this record's, and with fewer steps.
 
         Raises:
           ValueError: the record was not made by an evaluation.
         """
         if self.findings is None:
             raise ValueError(
-                "Only an evaluation knows the rounds of its attack. "
+                "Only an evaluation knows the chunks of its attack. "
                 f"Received: findings=None for attack={self.attack}"
             )
         return self.findings.record(
@@ -150,66 +148,28 @@ class Record:
 
 
 class Outcome(NamedTuple):
-    """What the rounds of an attack have found about one example.
+    """What the chunks of an attack have found about one example.
 
     Attributes:
-      lost: the first round of a restart that ended with a wrong class; NEVER if none.
+      lost: the first chunk of a restart that ended with a wrong class; NEVER if none.
       hit: likewise, with the attack's target.
-      top5: whether the label was among the five largest logits after the first round.
+      top5: whether the label was among the five largest logits after the first chunk.
     """
 
     lost: int = NEVER
     hit: int = NEVER
     top5: bool = False
 
-    def after(self, round: int, top1: bool, top5: bool, hit: bool) -> Outcome:
-        """Returns what is known after one more round, of that number."""
+    def after(self, chunk: int, top1: bool, top5: bool, hit: bool) -> Outcome:
+        """Returns what is known after one more chunk, of that number."""
         return Outcome(
-            min(self.lost, NEVER if top1 else round),
-            min(self.hit, round if hit else NEVER),
-            top5 if round == 1 else self.top5,
+            min(self.lost, NEVER if top1 else chunk),
+            min(self.hit, chunk if hit else NEVER),
+            top5 if chunk == 1 else self.top5,
         )
 
 
 UNKNOWN = Outcome()
-
-
-@dataclasses.dataclass(frozen=True)
-class Findings:
-    """What the rounds of an attack have found about every example.
-
-    Attributes:
-      lost: int64 [total], as in `Outcome`.
-      hit: int64 [total], likewise.
-      top5: bool [total], likewise; None where there are no more than five classes.
-      passes: int64 [rounds], images that went through each round, over all restarts.
-      no_gradient: bool [total], as in `Record`.
-    """
-
-    lost: np.ndarray
-    hit: np.ndarray
-    top5: np.ndarray | None
-    passes: np.ndarray
-    no_gradient: np.ndarray
-
-    def record(self, attack: Any, **entries: Any) -> Record:
-        """Returns the record of the attack, or of one that begins like it.
-
-        Args:
-          attack: from `common.attacks`, or None for clean images.
-          **entries: of the record.
-        """
-        plan = plans.of(attack)
-        return Record(
-            self.lost > plan.rounds,
-            attack=recipes.to_dict(attack),
-            top5=self.top5 if plan.rounds * plan.restarts == 1 else None,
-            hit=self.hit <= plan.rounds if plan.is_targeted else None,
-            passes=int(self.passes[: plan.rounds].sum()) * plan.num_steps,
-            findings=self,
-            no_gradient=None if attack is None else self.no_gradient,
-            **entries,
-        )
 
 
 def write(path: pathlib.Path, content: dict[str, Any], arrays: dict[str, Any]) -> None:

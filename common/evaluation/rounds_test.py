@@ -2,14 +2,16 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
-from common import attacks, data, evaluation
-from common.attacks import pgd
-from common.evaluation import plan
+from common import attacks, backend, data, evaluation
+from common.attacks import ascent, objective, steps
+from common.attacks import attack as contract
 
 COUNT = 60
 STEPS = 300
@@ -47,20 +49,57 @@ def predictions(attack, seed, num_steps):
     attack = dataclasses.replace(attack, num_restarts=1, num_steps=num_steps)
     adv_images = attack(logits_fn, tf.constant(IMAGES), LABELS, seed=seed)
     logits = logits_fn(adv_images)
-    choose = attack.chooser(logits_fn, tf.constant(IMAGES), LABELS, seed=seed)
-    return tf.argmax(logits, -1, tf.int32), choose(logits)
+    problem = contract.Problem(logits_fn, tf.constant(IMAGES), LABELS, seed)
+    return tf.argmax(logits, -1, tf.int32), attack.ascended(problem).choose(logits)
 
 
 def judged(attack, seed):
     """Right and hit after every 100 steps of each restart; bool [judgements, total]."""
     found = []
     for restart in range(attack.num_restarts):
-        folded = pgd.restart_seed(seed, restart)
-        every = plan.of(attack).num_steps
+        folded = contract.restart_seed(seed, restart)
+        every = attack.rounds.chunk
         for num_steps in range(every, attack.num_steps + 1, every):
             classes, target = predictions(attack, folded, tf.constant(num_steps))
             found.append((classes == LABELS, classes == target))
     return np.array(found).swapaxes(0, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Waning(ascent.Ascent):
+    """Steps that shorten with the number of those that an image has behind it."""
+
+    num_steps: Any
+
+    @property
+    def rounds(self):
+        number = self.num_steps
+        return contract.Rounds(number, number // 10 if isinstance(number, int) else 1)
+
+    def start(self, problem):
+        return problem.images, ops.zeros_like(problem.images[:, 0, 0, 0])
+
+    def blank(self, images):
+        return images, np.zeros(len(images), np.float32)
+
+    def judged(self, state):
+        return state[0]
+
+    def ascended(self, problem):
+        return objective.objective(problem)
+
+    def proceed(self, problem, state, climbed, num_steps):
+        def body(_, state):
+            adv_images, taken = state
+            _, gradient = backend.value_and_gradients(climbed, adv_images)
+            length = self.epsilon / ops.reshape(20.0 + taken, (-1, 1, 1, 1))
+            moved = adv_images + steps.sign(gradient, length)
+            return self.project(problem.images)(moved), taken + 1.0
+
+        return ops.fori_loop(0, num_steps, body, state)
+
+
+WANING = Waning(45.0, 30)
 
 
 @functools.cache
@@ -102,6 +141,22 @@ def test_it_equals_every_judgement_on_every_example(name, batch_size):
     assert record.top5 is None
 
 
+@pytest.mark.parametrize("batch_size", [7, 60])
+def test_a_state_of_several_tensors_goes_along_with_its_image(batch_size):
+    right = np.array(
+        [
+            tf.argmax(logits_fn(attack(logits_fn, IMAGES, LABELS)), -1) == LABELS
+            for attack in (
+                dataclasses.replace(WANING, num_steps=n) for n in (10, 20, 30)
+            )
+        ]
+    )
+    record = evaluate(WANING, batch_size=batch_size)
+    np.testing.assert_array_equal(record.survived, right.all(0))
+    # Not a test of nothing: examples leave after each chunk, and some are left.
+    assert 0 < right.all(0).sum() < right[:2].all(0).sum() < right[0].sum() < COUNT
+
+
 def in_tens(attack):
     """A tenth of the steps, ten times as long."""
     return dataclasses.replace(
@@ -112,7 +167,7 @@ def in_tens(attack):
 @pytest.fixture
 def rounds_of_ten(monkeypatch):
     """Sets rounds of ten steps: as many as in the other tests, in less time."""
-    monkeypatch.setattr(plan, "CHUNK", 10)
+    monkeypatch.setattr(contract, "CHUNK", 10)
 
 
 def test_without_padding_the_passes_are_those_needed(rounds_of_ten):

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from keras import tree
 
+from common.attacks import attack as attacks
 from common.data import checks, unreadable
 from common.evaluation import attackable, judges, record
 
@@ -29,17 +31,17 @@ class Slot:
       image: float32 [H, W, C] in [0, 255].
       label: of the image.
       restart: of the attack, that it is in.
-      round: rounds of the restart behind it, see `plan`.
-      adv_image: at their end; None at the beginning of a restart.
-      outcome: what all its rounds have found.
+      chunk: chunks of the restart behind it.
+      state: of the attack at their end; None at the beginning of a restart.
+      outcome: what all its chunks have found.
     """
 
     index: int
     image: np.ndarray
     label: int
     restart: int = 0
-    round: int = 0
-    adv_image: np.ndarray | None = None
+    chunk: int = 0
+    state: Any = None
     outcome: record.Outcome = record.UNKNOWN
 
 
@@ -158,10 +160,13 @@ def _checked(element: Any) -> tuple[np.ndarray, np.ndarray]:
     return images, labels.reshape(-1)
 
 
-def batch(pool: list[Slot], size: int, replicas: int = 1) -> judges.Batch:
+def batch(
+    attack: attacks.Attack, pool: list[Slot], size: int, replicas: int = 1
+) -> judges.Batch:
     """Returns the pool as a batch, filled up with its first slot.
 
     Args:
+      attack: that the slots are in.
       pool: at least one slot and at most `size`.
       size: of a full batch. The result is the smallest of size, size / 2, size / 4,
         size / 8 that holds the pool, so that few sizes are compiled.
@@ -170,14 +175,27 @@ def batch(pool: list[Slot], size: int, replicas: int = 1) -> judges.Batch:
     fitting = [s for s in (size // 8, size // 4, size // 2) if s >= len(pool)]
     filled = next((s for s in fitting if s % replicas == 0), size)
     slots = pool + pool[:1] * (filled - len(pool))
-    reached = [s.image if s.adv_image is None else s.adv_image for s in slots]
+    images = np.stack([slot.image for slot in slots]).astype(np.float32)
+    blank = rows(attack.blank(images), len(slots))
+    states = [
+        begin if slot.state is None else slot.state
+        for slot, begin in zip(slots, blank, strict=True)
+    ]
     return judges.Batch(
-        np.stack([slot.image for slot in slots]).astype(np.float32),
+        images,
         np.array([slot.label for slot in slots], np.int32),
         np.array([slot.restart for slot in slots], np.int64),
-        np.array([slot.round for slot in slots], np.int64),
-        np.stack(reached).astype(np.float32),
+        np.array([slot.chunk for slot in slots], np.int64),
+        tree.map_structure(lambda *row: np.stack(row), *states),
     )
+
+
+def rows(state: Any, count: int) -> list[Any]:
+    """Returns the states of single images, of arrays [B, ...]: the first `count`."""
+    return [
+        tree.map_structure(lambda array, row=row: np.asarray(array)[row], state)
+        for row in range(count)
+    ]
 
 
 def divisible(size: int, replicas: int) -> int:

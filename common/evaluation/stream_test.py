@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import evaluation
+from common import attacks, evaluation
 from common.evaluation import attackable, stream
 from tests.agreement import doubtful
 
@@ -73,19 +73,19 @@ def test_every_network_is_checked():
 )
 def test_a_batch_is_filled_to_the_smallest_bucket(count, size, replicas, bucket):
     pool = [stream.Slot(0, IMAGES[0], 0)] * count
-    batch = stream.batch(pool, size, replicas)
+    batch = stream.batch(attacks.FGSM(8.0), pool, size, replicas)
     assert [len(part) for part in batch] == [bucket] * 5
 
 
 def test_a_batch_is_filled_with_its_first_example():
     pool = [stream.Slot(i, IMAGES[i], int(LABELS[i]), restart=i) for i in range(3)]
-    pool[2].round, pool[2].adv_image = 4, IMAGES[6]
-    found = stream.batch(pool, 5)
+    pool[2].chunk, pool[2].state = 4, IMAGES[6]
+    found = stream.batch(attacks.FGSM(8.0), pool, 5)
     np.testing.assert_array_equal(found.images, IMAGES[[0, 1, 2, 0, 0]])
     np.testing.assert_array_equal(found.labels, LABELS[[0, 1, 2, 0, 0]])
     np.testing.assert_array_equal(found.restarts, [0, 1, 2, 0, 0])
-    np.testing.assert_array_equal(found.rounds, [0, 0, 4, 0, 0])
-    np.testing.assert_array_equal(found.adv_images, IMAGES[[0, 1, 6, 0, 0]])
+    np.testing.assert_array_equal(found.chunks, [0, 0, 4, 0, 0])
+    np.testing.assert_array_equal(found.state, IMAGES[[0, 1, 6, 0, 0]])
 
 
 @pytest.mark.parametrize(

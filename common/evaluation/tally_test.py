@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common import attacks
-from common.evaluation import attackable, judges, plan, record, stream, tally
+from common.evaluation import judges, record, stream, tally
 
 LONG = attacks.PGD(8.0, 1.0, 300)
 TARGETED = attacks.PGD(8.0, 1.0, 300, targeted="random")
@@ -16,13 +16,8 @@ def verdict(*examples):
     """What was found of each: right, and hit; its image says its place."""
     top1, hit = (np.array(part, bool) for part in zip(*examples, strict=True))
     images = np.arange(len(examples), dtype=np.float32).reshape(-1, 1, 1, 1)
-    return judges.Verdict(top1, ~hit, hit, np.zeros(len(hit), bool), (images,))
-
-
-def empty(attack):
-    return tally.Tally(
-        plan.of(attack), attackable.Watch(attackable.Questions(lambda x: x), attack)
-    )
+    still = np.zeros(len(hit), bool)
+    return judges.Verdict(top1, ~hit, hit, still, lambda: images)
 
 
 def slots(count):
@@ -30,7 +25,8 @@ def slots(count):
 
 
 def add(found, pool, *examples):
-    return found.add(pool, stream.batch(pool, len(pool)), verdict(*examples))
+    batch = stream.batch(found.attack, pool, len(pool))
+    return found.add(pool, batch, verdict(*examples))
 
 
 RIGHT, WRONG, HIT = (True, False), (False, False), (False, True)
@@ -47,16 +43,16 @@ RIGHT, WRONG, HIT = (True, False), (False, False), (False, True)
     ],
 )
 def test_an_example_leaves_at_the_goal_of_its_attack(attack, left):
-    found = empty(attack)
+    found = tally.Tally(attack)
     pool = add(found, slots(3), RIGHT, WRONG, HIT)
     assert [slot.index for slot in pool] == left
     assert set(found.outcomes) == {0, 1, 2} - set(left)
 
 
-def test_a_slot_goes_from_round_to_round_with_its_images():
-    found = empty(LONG)
+def test_a_slot_goes_from_chunk_to_chunk_with_its_images():
+    found = tally.Tally(LONG)
     first = add(found, slots(3), WRONG, RIGHT, RIGHT)
-    assert [(s.restart, s.round, int(s.adv_image.item())) for s in first] == [
+    assert [(s.restart, s.chunk, int(s.state.item())) for s in first] == [
         (0, 1, 1),
         (0, 1, 2),
     ]
@@ -71,18 +67,18 @@ def test_a_slot_goes_from_round_to_round_with_its_images():
 
 def test_a_restart_begins_anew():
     attack = attacks.PGD(8.0, 1.0, 200, num_restarts=2)
-    found = empty(attack)
+    found = tally.Tally(attack)
     pool = slots(1)
     seen = []
     while pool:
-        seen.append((pool[0].restart, pool[0].round, pool[0].adv_image is None))
+        seen.append((pool[0].restart, pool[0].chunk, pool[0].state is None))
         pool = add(found, pool, RIGHT)
     assert seen == [(0, 0, True), (0, 1, False), (1, 0, True), (1, 1, False)]
     assert found.passes.tolist() == [2, 2]
 
 
 def test_the_record_is_in_the_order_of_the_dataset():
-    found = empty(TARGETED)
+    found = tally.Tally(TARGETED)
     pool = add(found, slots(3), WRONG, HIT, RIGHT)
     pool = add(found, pool, HIT, RIGHT)
     add(found, pool, RIGHT)

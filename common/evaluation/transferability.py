@@ -20,7 +20,9 @@ import numpy as np
 
 from common import intervals
 from common import recipe as recipes
-from common.evaluation import accuracy, attackable, record, stream, tally
+from common.attacks import adapted
+from common.attacks import attack as attacks
+from common.evaluation import accuracy, attackable, record, stream
 from common.evaluation import judges as judging
 
 _COUNTS = ("correct", "eligible", "transferred", "rate", "rate_interval")
@@ -182,7 +184,8 @@ def transfer(
     """
     begin = time.perf_counter()
     seed = accuracy.check_settings(attack, seed, batch_size)
-    if attack is None or getattr(attack, "num_restarts", 1) > 1:
+    climber = adapted.adapted(attack)
+    if attack is None or climber.rounds.restarts > 1:
         raise ValueError(
             f"transfer takes an attack of one start. Received: attack={attack}"
         )
@@ -198,12 +201,12 @@ def transfer(
     found: list[np.ndarray] = []
     passes = right = 0
     while pool := examples.take(size):
-        batch = stream.batch(pool, size, replicas)
+        batch = stream.batch(climber, pool, size, replicas)
         passes += len(batch.labels)
-        outcomes, attacked = _shown(source, target, attack, batch=batch, seed=seed)
+        outcomes, attacked = _shown(source, target, climber, batch=batch, seed=seed)
         found.append(outcomes[..., : len(pool)])
-        indices = np.array([slot.index for slot in pool])
-        no_gradient.update(tally.stuck(watch, indices, batch, attacked))
+        stuck = watch.stuck(batch, attacked, len(pool))
+        no_gradient.update(pool[place].index for place in stuck)
         right += int(found[-1][0, 0].sum())
         show(right, examples.count)
     top1, top5 = np.concatenate(found, axis=-1)
@@ -212,7 +215,7 @@ def transfer(
         Outcomes(*top5) if examples.num_classes > 5 else None,
         attack=recipes.to_dict(attack),
         seed=seed,
-        passes=passes * getattr(attack, "num_steps", 1),
+        passes=passes * climber.rounds.num_steps,
         seconds=time.perf_counter() - begin,
         no_gradient=len(no_gradient),
     )
@@ -221,7 +224,7 @@ def transfer(
 def _shown(
     source: judging.Judges,
     target: judging.Judges,
-    attack: Any,
+    attack: attacks.Attack,
     *,
     batch: judging.Batch,
     seed: int,
@@ -230,10 +233,10 @@ def _shown(
 
     The former is of top-1 and top-5, survived and fooled.
     """
-    clean = source(None, batch, seed)
+    clean = source(None, batch._replace(state=batch.images), seed)
     attacked = source(attack, batch, seed)
-    adv_images = attacked.images
-    judged = target(None, batch._replace(images=adv_images), seed)
+    adv_images = attack.judged(attacked.fetch())
+    judged = target(None, batch._replace(images=adv_images, state=adv_images), seed)
     outcomes = [
         (judged.top1, clean.top1 & ~attacked.top1),
         (judged.top5, clean.top5 & ~attacked.top5),

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, data, evaluation, intervals
-from common.attacks import pgd
+from common.attacks.attack import restart_seed
 from common.results import measured
 
 ATTACK = attacks.PGD(epsilon=50.0, step_size=15.0, num_steps=3)
@@ -96,7 +96,7 @@ def right(logits_fn, images, count):
 
 def judged(attack, seed, count):
     """Whether source, source attacked, and target attacked are right."""
-    seed = pgd.restart_seed(seed, 0)
+    seed = restart_seed(seed, 0)
     adv_images = attack(SOURCE, IMAGES, LABELS, seed=seed).numpy()
     return (
         right(SOURCE, IMAGES, count),

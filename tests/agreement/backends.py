@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from common import backend
-from common.attacks import ascent, pgd, projections, steps
+from common.attacks import ascent, attack, projections, steps
 from common.models.batch_norm import BatchNorm
 from tests import agreement
 
@@ -132,7 +132,7 @@ def draws() -> agreement.Arrays:
     def drawn(images: Any, step: Any, restarts: Any) -> Any:
         keys = backend.example_keys(images)
         seed = backend.fold(7, step, -3)
-        seeds = pgd.restart_seed(seed, restarts)
+        seeds = attack.restart_seed(seed, restarts)
         return {
             "plain": backend.uniform((3, 7), seed),
             "scalar": backend.uniform((), seed),
