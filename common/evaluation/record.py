@@ -16,11 +16,41 @@ NEVER = np.iinfo(np.int64).max  # for a chunk that did not come
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
-    """How many examples of a test set a network classifies correctly.
+class Counted:
+    """What is counted of images that survive or do not.
 
     Attributes:
-      survived: bool [total], in the order of the dataset: correct at every judgement.
+      survived: bool [total], in the order of the dataset.
+    """
+
+    survived: np.ndarray
+
+    @property
+    def correct(self) -> int:
+        """Images that are classified correctly."""
+        return int(self.survived.sum())
+
+    @property
+    def total(self) -> int:
+        """Images evaluated."""
+        return len(self.survived)
+
+    @property
+    def accuracy(self) -> float:
+        """Percent."""
+        return 100.0 * self.correct / self.total
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the accuracy, in percent."""
+        return intervals.wilson(self.correct, self.total)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record(Counted):
+    """How many examples a network classifies correctly, at every judgement.
+
+    Attributes:
       attack: the attack as JSON values, or None for clean images.
       seed: of the attack.
       passes: images that went through a forward and a backward pass of the attack.
@@ -36,7 +66,6 @@ class Record:
       num_classes: K, where it is known.
     """
 
-    survived: np.ndarray
     attack: Any = None
     seed: int = 0
     passes: int = 0
@@ -47,26 +76,6 @@ class Record:
     findings: Any = None
     no_gradient: np.ndarray | None = None
     num_classes: int = 0
-
-    @property
-    def correct(self) -> int:
-        """Examples classified correctly at every judgement."""
-        return int(self.survived.sum())
-
-    @property
-    def total(self) -> int:
-        """Examples evaluated."""
-        return len(self.survived)
-
-    @property
-    def accuracy(self) -> float:
-        """Percent."""
-        return 100.0 * self.correct / self.total
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the accuracy, in percent."""
-        return intervals.wilson(self.correct, self.total)
 
     @property
     def success(self) -> float | None:

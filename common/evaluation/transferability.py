@@ -29,22 +29,15 @@ _COUNTS = ("correct", "eligible", "transferred", "rate", "rate_interval")
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcomes:
-    """Which adversarial images transferred, by top-1 or by top-5.
+class Outcomes(record.Counted):
+    """Which adversarial images the target classifies correctly, by top-1 or by top-5.
 
     Attributes:
-      survived: bool [total]: the target classifies the adversarial image correctly.
       fooled: bool [total]: the source classifies the clean image correctly and the
         adversarial one wrongly, so that the image counts for the transfer rate.
     """
 
-    survived: np.ndarray
     fooled: np.ndarray
-
-    @property
-    def correct(self) -> int:
-        """Adversarial images that the target classifies correctly."""
-        return int(self.survived.sum())
 
     @property
     def eligible(self) -> int:
@@ -71,15 +64,14 @@ class Outcomes:
     @property
     def target_error(self) -> float:
         """Percent of all adversarial images that the target classifies wrongly."""
-        return 100.0 - 100.0 * self.correct / len(self.survived)
+        return 100.0 - self.accuracy
 
 
 @dataclasses.dataclass(frozen=True)
-class TransferRecord:
-    """How many adversarial images of a source network fool a target.
+class TransferRecord(Outcomes):
+    """How many adversarial images of a source network fool a target, by top-1.
 
     Attributes:
-      top1: outcomes by the largest logit.
       top5: outcomes by the five largest; None where there are no more than five.
       attack: the attack as JSON values.
       seed: of the attack.
@@ -89,7 +81,6 @@ class TransferRecord:
       no_gradient: images that the source has right, and without a gradient.
     """
 
-    top1: Outcomes
     top5: Outcomes | None = None
     attack: Any = None
     seed: int = 0
@@ -97,26 +88,6 @@ class TransferRecord:
     seconds: float = 0.0
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
     no_gradient: int = 0
-
-    @property
-    def correct(self) -> int:
-        """Adversarial images that the target classifies correctly, by top-1."""
-        return self.top1.correct
-
-    @property
-    def total(self) -> int:
-        """Images attacked."""
-        return len(self.top1.survived)
-
-    @property
-    def accuracy(self) -> float:
-        """The target's on all adversarial images, by top-1, in percent."""
-        return 100.0 * self.correct / self.total
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the accuracy, in percent."""
-        return intervals.wilson(self.correct, self.total)
 
     @property
     def warnings(self) -> list[str]:
@@ -143,7 +114,7 @@ class TransferRecord:
             **({"warnings": self.warnings} if self.warnings else {}),
         }
         arrays = {}
-        for suffix, outcomes in (("", self.top1), ("_top5", self.top5)):
+        for suffix, outcomes in (("", self), ("_top5", self.top5)):
             if outcomes is not None:
                 for name in _COUNTS:
                     content[name + suffix] = getattr(outcomes, name)
@@ -211,8 +182,9 @@ def transfer(
         show(right, examples.count)
     top1, top5 = np.concatenate(found, axis=-1)
     return TransferRecord(
-        Outcomes(*top1),
-        Outcomes(*top5) if examples.num_classes > 5 else None,
+        survived=top1[0],
+        fooled=top1[1],
+        top5=Outcomes(*top5) if examples.num_classes > 5 else None,
         attack=recipes.to_dict(attack),
         seed=seed,
         passes=passes * climber.rounds.num_steps,

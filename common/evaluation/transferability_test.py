@@ -54,12 +54,12 @@ def test_counts_by_hand():
     record = evaluation.transfer(
         threshold(100.0), threshold(90.0), one_pixel(*ROWS), attacks.FGSM(10.0)
     )
-    assert record.top1.fooled.tolist() == [1, 1, 1, 0, 0, 0, 0, 1]
-    assert record.top1.survived.tolist() == [1, 0, 0, 1, 0, 0, 0, 1]
-    assert (record.top1.eligible, record.top1.transferred) == (4, 2)
-    assert record.top1.rate == 50.0
-    assert record.top1.rate_interval == intervals.wilson(2, 4)
-    assert (record.correct, record.total, record.top1.target_error) == (3, 8, 62.5)
+    assert record.fooled.tolist() == [1, 1, 1, 0, 0, 0, 0, 1]
+    assert record.survived.tolist() == [1, 0, 0, 1, 0, 0, 0, 1]
+    assert (record.eligible, record.transferred) == (4, 2)
+    assert record.rate == 50.0
+    assert record.rate_interval == intervals.wilson(2, 4)
+    assert (record.correct, record.total, record.target_error) == (3, 8, 62.5)
     assert record.interval == intervals.wilson(3, 8)
     assert record.top5 is None
 
@@ -70,7 +70,7 @@ def test_source_and_target_are_not_taken_for_each_other():
     )
     # At 90, the source is right at 105, 104, 120, 98, 98 and 85, wrong then at 88, 88
     # and 95; the target is right at 95 alone.
-    assert (record.top1.eligible, record.top1.transferred) == (3, 2)
+    assert (record.eligible, record.transferred) == (3, 2)
     # It is right on the images 110, 95 and no other.
     assert (record.correct, record.total) == (2, 8)
 
@@ -112,7 +112,7 @@ def test_counts_against_a_loop_by_top1_and_by_top5(attack, batch_size):
     record = evaluation.transfer(
         SOURCE, TARGET, dataset_of(), attack, seed=2, batch_size=batch_size
     )
-    for count, outcomes in ((1, record.top1), (5, record.top5)):
+    for count, outcomes in ((1, record), (5, record.top5)):
         clean, adversarial, shown = judged(attack, 2, count)
         np.testing.assert_array_equal(outcomes.fooled, clean & ~adversarial)
         np.testing.assert_array_equal(outcomes.survived, shown)
@@ -123,7 +123,7 @@ def test_counts_against_a_loop_by_top1_and_by_top5(attack, batch_size):
 def test_other_definitions_would_have_other_rates(count):
     attack = attacks.FGSM(50.0)
     record = evaluation.transfer(SOURCE, TARGET, dataset_of(), attack)
-    outcomes = record.top1 if count == 1 else record.top5
+    outcomes = record if count == 1 else record.top5
     clean, adversarial, shown = judged(attack, 0, count)
     both_clean = clean & right(TARGET, IMAGES, count)
     for wrong in (~adversarial, clean, clean & adversarial, both_clean & ~adversarial):
@@ -135,10 +135,10 @@ def test_other_definitions_would_have_other_rates(count):
 def test_the_images_are_those_of_the_evaluation_of_the_source():
     record = evaluation.transfer(SOURCE, SOURCE, dataset_of(), ATTACK, seed=5)
     evaluated = evaluation.evaluate(SOURCE, dataset_of(), ATTACK, seed=5)
-    np.testing.assert_array_equal(record.top1.survived, evaluated.survived)
+    np.testing.assert_array_equal(record.survived, evaluated.survived)
     np.testing.assert_array_equal(record.top5.survived, evaluated.top5)
-    assert record.top1.rate == record.top5.rate == 100.0
-    assert 0 < record.top1.eligible < COUNT
+    assert record.rate == record.top5.rate == 100.0
+    assert 0 < record.eligible < COUNT
     assert record.passes == evaluated.passes == ATTACK.num_steps * 80
     assert record.attack == evaluated.attack
 
@@ -153,16 +153,16 @@ def test_each_network_may_have_its_own_input_size():
     record = evaluation.transfer(
         half, lambda x: TARGET(x[:, 1::2, 1::2]), dataset_of(large), attack
     )
-    np.testing.assert_array_equal(record.top1.fooled, small.top1.fooled)
-    np.testing.assert_array_equal(record.top1.survived, small.top1.survived)
+    np.testing.assert_array_equal(record.fooled, small.fooled)
+    np.testing.assert_array_equal(record.survived, small.survived)
 
 
 def test_judges_are_used_again_and_may_be_of_two_replicas(two_replicas):
     one = evaluation.transfer(SOURCE, TARGET, dataset_of(), ATTACK)
     judges = (evaluation.Judges(SOURCE, two_replicas), evaluation.Judges(TARGET))
     two = evaluation.transfer(SOURCE, TARGET, dataset_of(), ATTACK, judges=judges)
-    np.testing.assert_array_equal(one.top1.fooled, two.top1.fooled)
-    np.testing.assert_array_equal(one.top1.survived, two.top1.survived)
+    np.testing.assert_array_equal(one.fooled, two.fooled)
+    np.testing.assert_array_equal(one.survived, two.survived)
     with pytest.raises(ValueError, match="same logits_fn"):
         evaluation.transfer(TARGET, SOURCE, dataset_of(), ATTACK, judges=judges)
 
@@ -171,9 +171,9 @@ def test_no_eligible_image_is_a_rate_of_none_saved_as_null(tmp_path):
     record = evaluation.transfer(
         threshold(100.0), threshold(90.0), one_pixel((20, 0), (30, 1)), attacks.FGSM(8)
     )
-    assert (record.top1.eligible, record.top1.transferred) == (0, 0)
-    assert record.top1.rate is record.top1.rate_interval is None
-    assert record.top1.target_error == 50.0
+    assert (record.eligible, record.transferred) == (0, 0)
+    assert record.rate is record.rate_interval is None
+    assert record.target_error == 50.0
     record.save(tmp_path / "fgsm.json")
     content = json.loads((tmp_path / "fgsm.json").read_text())
     assert content["rate"] is content["rate_interval"] is None
@@ -189,15 +189,15 @@ def test_the_results_read_back_what_was_saved(tmp_path):
     assert (found.correct, found.total) == (record.correct, record.total)
     assert (found.accuracy, found.interval) == (record.accuracy, record.interval)
     assert found.attack["type"] == "PGD"
-    np.testing.assert_array_equal(run.survived("transfer"), record.top1.survived)
+    np.testing.assert_array_equal(run.survived("transfer"), record.survived)
     content = found.record
     assert (content["target"], content["seed"]) == ("other", 3)
-    for suffix, outcomes in (("", record.top1), ("_top5", record.top5)):
+    for suffix, outcomes in (("", record), ("_top5", record.top5)):
         for name in ("correct", "eligible", "transferred", "rate"):
             assert content[name + suffix] == getattr(outcomes, name)
         assert content["rate_interval" + suffix] == list(outcomes.rate_interval)
     arrays = np.load(tmp_path / "evaluations" / "transfer.npz")
-    np.testing.assert_array_equal(arrays["fooled"], record.top1.fooled)
+    np.testing.assert_array_equal(arrays["fooled"], record.fooled)
     np.testing.assert_array_equal(arrays["fooled_top5"], record.top5.fooled)
     np.testing.assert_array_equal(arrays["survived_top5"], record.top5.survived)
 
