@@ -100,7 +100,7 @@ def _run(name: str, argv: Sequence[str]) -> bool:
     values(list(argv))
     begin = time.perf_counter()
     session = cli.open_session(packages.find(name), values)
-    cli.run_all(session, session.paper.run_names)
+    cli.run_all(session, session.at.run_names)
     minutes = (time.perf_counter() - begin) / 60
     print(f"{name}: done in {minutes:.1f} minutes", flush=True)
     return session.is_chief

@@ -127,7 +127,7 @@ def _run(scale: str, workdir: pathlib.Path) -> runs.Run:
 
 
 def _attack(run: runs.Run) -> PGD:
-    return run.session.paper.evaluations["pgd_20"].attack
+    return run.session.at.evaluations["pgd_20"].attack
 
 
 def _network(run: runs.Run) -> keras.Model:

@@ -165,7 +165,7 @@ def run_all(session: runs.Session, names: Sequence[str]) -> None:
       ValueError: there are overrides; such runs are compared with nothing.
     """
     _refuse_overrides(session)
-    paper = session.paper
+    paper = session.at
     asked = {run.name: run for run in map(session.run, names)}
     targets = (
         paper.evaluations[key].target
@@ -182,7 +182,7 @@ def run_all(session: runs.Session, names: Sequence[str]) -> None:
 
 
 def _list(session: runs.Session) -> int:
-    known, paper = session.paper, session.paper.paper
+    known, paper = session.at, session.at.paper
     print(f"{paper.title}\nscale {known.scale}")
     kinds = {
         "recipes": list(known.recipes),
@@ -218,24 +218,24 @@ def _evaluate(session: runs.Session, name: str, *evaluations: str) -> int:
 
 
 def _table(session: runs.Session, name: str) -> int:
-    shown = session.paper.cells(session.paper.paper.table(name))
+    shown = session.at.cells(session.at.paper.table(name))
     if not shown:
         raise ValueError(
             f"Table {name} has no cell at this scale; use another --scale. "
-            f"Received: scale={session.paper.scale}"
+            f"Received: scale={session.at.scale}"
         )
     run_all(session, list(dict.fromkeys(cell.recipe for cell in shown)))
     if not session.is_chief:
         return GOOD
-    compared = {name: Results(session.paper, session.workdir).cells[name]}
+    compared = {name: Results(session.at, session.workdir).cells[name]}
     print(text.comparison(compared))
     return cells.exit_status(compared)
 
 
 def _claims(session: runs.Session) -> int:
-    results = Results(session.paper, session.workdir)
+    results = Results(session.at, session.workdir)
     print(text.claims(results))
-    return claims.exit_status(results.claims, session.paper.scale)
+    return claims.exit_status(results.claims, session.at.scale)
 
 
 def _study(session: runs.Session, images: str, *specs: str) -> int:
@@ -243,7 +243,7 @@ def _study(session: runs.Session, images: str, *specs: str) -> int:
         raise ValueError("study needs one or more classifiers. Received: none")
     if not session.is_chief:
         return GOOD
-    evaluations = session.paper.paper.at("paper").evaluations
+    evaluations = session.at.paper.at("paper").evaluations
     shown = [e.attack for e in evaluations.values() if e.target]
     attacks = {
         name: e.attack
@@ -265,7 +265,7 @@ def _study(session: runs.Session, images: str, *specs: str) -> int:
                 classes=options.get("classes", ""),
             ),
             {name: _on_main_head(attack) for name, attack in attacks.items()},
-            session.workdir / session.paper.name / "study",
+            session.workdir / session.at.name / "study",
             transfers=transfers,
             seed=session.seed,
             batch_size=session.eval_batch_size,

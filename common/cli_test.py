@@ -339,7 +339,7 @@ def test_the_session_holds_the_flags(tiny_paper):
     values(["tiny", "--data_dir=/data", "--set=l2=0", "--set=num_steps=5", "--seed=2"])
     session = cli.open_session(tiny_paper, values)
     assert session.overrides == ("l2=0", "num_steps=5", "seed=2")
-    assert (session.data_dir, session.paper.scale) == ("/data", "digits")
+    assert (session.data_dir, session.at.scale) == ("/data", "digits")
     assert (session.precision, os.fspath(session.workdir)) == ("float32", "runs")
     assert (session.weights, session.branch) == ("", "")
     values(["tiny", "--branch=adversarial"])

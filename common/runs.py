@@ -47,7 +47,7 @@ class Session:
     """The flags of the commands, as values.
 
     Attributes:
-      paper: whose recipes, at their scale.
+      at: the paper at a scale, whose recipes are run.
       workdir: all runs lie below it.
       distribution: from `engine.make`.
       data_dir: of TFDS, or None for its default.
@@ -60,7 +60,7 @@ class Session:
       seed: of the attacks of a study; recipes have theirs, which overrides change.
     """
 
-    paper: recipes.PaperAtScale
+    at: recipes.PaperAtScale
     workdir: pathlib.Path
     distribution: Any
     data_dir: str | None = None
@@ -83,8 +83,8 @@ class Session:
 
     def run(self, name: str) -> Run:
         """Returns the run of a recipe; a ValueError names the nearest known one."""
-        name = self.paper.run_name(name)
-        recipe = overrides.override(self.paper.recipe(name), self.overrides)
+        name = self.at.run_name(name)
+        recipe = overrides.override(self.at.recipe(name), self.overrides)
         return Run(self, name, recipe)
 
 
@@ -107,7 +107,7 @@ class Run:
         """All files of the run lie in it; overrides are part of its name."""
         suffix = "".join(f"@{assignment}" for assignment in self.session.overrides)
         folder = re.sub(r"[^\w@=.,+-]", "_", self.name + suffix)
-        paper = self.session.paper
+        paper = self.session.at
         return self.session.workdir / paper.name / paper.scale / folder
 
     @property
@@ -181,8 +181,8 @@ class Run:
             data_dir=session.data_dir,
             precision=session.precision,
             notes={
-                "paper": session.paper.name,
-                "scale": session.paper.scale,
+                "paper": session.at.name,
+                "scale": session.at.scale,
                 "name": self.name,
                 "overrides": list(session.overrides),
             },
@@ -229,7 +229,7 @@ def _evaluate_missing(run: Run, named: tuple[str, ...]) -> None:
     for value in missing.values():
         judges(run.name, value.branch)  # refuses a branch before any work
     for longest, *shorter in _begin_alike(missing):
-        print(f"{session.paper.name} {run.name}: {longest}", flush=True)
+        print(f"{session.at.name} {run.name}: {longest}", flush=True)
         record = _evaluate(run, longest, missing[longest], judges)
         print(f"\n{_told(record, missing[longest])}", flush=True)
         record.notes["evaluation"] = longest
@@ -254,8 +254,8 @@ def _evaluate_missing(run: Run, named: tuple[str, ...]) -> None:
 
 def _wanted(run: Run, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]:
     session = run.session
-    names = asked or session.paper.needed_evaluations(run.name)
-    known = session.paper.evaluations
+    names = asked or session.at.needed_evaluations(run.name)
+    known = session.at.evaluations
     wanted = {key: lookup(known, key, "evaluation") for key in names}
     if session.branch:
         wanted = {
