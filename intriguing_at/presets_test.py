@@ -46,6 +46,7 @@ def test_training_goes_as_far_as_the_papers(scale):
         0.2,
         True,
     )
+    assert adversarial(scale).probe.epsilon == attack.epsilon
 
 
 @each_scale

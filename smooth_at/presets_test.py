@@ -50,6 +50,17 @@ def test_training_crosses_the_radius_once_and_evaluations_step_by_a_quarter(scal
             assert float(attack.length) == radius / 4, name
 
 
+def test_the_study_is_of_images_of_224_and_only_the_enhanced_network_averages():
+    images = presets.RELU.dataset.image_size, presets.PAPER["silu"].dataset.image_size
+    assert images == (224, 224)
+    for name, recipe in presets.PAPER.items():
+        expected = 0.9999 if name.endswith("_enhanced") else 0.0
+        assert recipe.average == expected, name
+        if "efficientnet" in name:  # batch norm as the published code has it
+            network = recipe.network
+            assert (network.momentum, network.epsilon) == (0.9, 1e-5), name
+
+
 @each_scale
 def test_labels_are_smoothed_where_the_name_says_so_and_in_the_kept_runs(scale):
     for name, recipe in presets.RECIPES[scale].items():

@@ -48,3 +48,13 @@ def test_a_page_names_what_is_there(page):
         elif anchor and anchor not in anchors(target.read_text(encoding="utf-8")):
             missing.append(f"{file}#{anchor}")
     assert not missing
+
+
+def test_the_examples_of_the_library_run():
+    text = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    names = {}
+    for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if "logits_fn" in names:
+            names.setdefault("other_fn", names["logits_fn"])
+        exec(block, names)
+    assert 0 <= names["shown"].rate <= 100

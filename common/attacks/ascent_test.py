@@ -24,6 +24,14 @@ def test_it_is_gradient_ascent_in_closed_form():
     np.testing.assert_allclose(end, START * 1.1**3, rtol=1e-6)
 
 
+def test_what_was_reached_is_a_constant_of_the_weights():
+    weight = tf.Variable(2.0)
+    with tf.GradientTape() as tape:
+        end = climb(lambda x: weight * tf.reduce_sum(x**2), 1)
+        total = tf.reduce_sum(end) * weight
+    assert tape.gradient(total, weight) == tf.reduce_sum(end)
+
+
 def test_every_step_is_followed_by_its_projection():
     # Doubled, then cut at 150, and again: projecting at the end alone gives 150, 150.
     def project(x):

@@ -144,7 +144,9 @@ class Attack(abc.ABC):
     def kind(self) -> Attack:
         """What an attack is compiled for: itself, with 1 for its numbers and restarts.
 
-        With other numbers in their place it is the attack again.
+        With other numbers in their place it is the attack again. So 1 must be a value
+        that each number of `NUMBERS` may have, and a field that counts restarts is
+        called `num_restarts`.
         """
         ones = dict.fromkeys(self.numbers, 1)
         if hasattr(self, "num_restarts"):

@@ -60,7 +60,7 @@ class Record(Counted):
         network has no more than five classes, and where examples are judged again.
       hit: bool [total]: classified as the attack's target at some judgement; None where
         the attack says none.
-      findings: the tally of the evaluation, for `beginning`.
+      tally: of the evaluation, for `beginning`.
       no_gradient: bool [total]: right before the attack, and without a gradient to
         leave by; None for clean images. See `common.evaluation.attackable`.
       num_classes: K, where it is known.
@@ -73,7 +73,7 @@ class Record(Counted):
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
     top5: np.ndarray | None = None
     hit: np.ndarray | None = None
-    findings: Any = None
+    tally: Any = None
     no_gradient: np.ndarray | None = None
     num_classes: int = 0
 
@@ -110,12 +110,12 @@ class Record(Counted):
         Raises:
           ValueError: the record was not made by an evaluation.
         """
-        if self.findings is None:
+        if self.tally is None:
             raise ValueError(
                 "Only an evaluation knows the chunks of its attack. "
-                f"Received: findings=None for attack={self.attack}"
+                f"Received: tally=None for attack={self.attack}"
             )
-        return self.findings.record(
+        return self.tally.record(
             attack,
             seed=self.seed,
             seconds=self.seconds,

@@ -104,7 +104,7 @@ def test_an_outcome_keeps_the_first_round_of_each_kind():
 
 
 def test_a_record_that_no_evaluation_made_has_no_beginning(record):
-    with pytest.raises(ValueError, match="Received: findings=None") as caught:
+    with pytest.raises(ValueError, match="Received: tally=None") as caught:
         record.beginning(None)
     assert "\n" not in str(caught.value)
 

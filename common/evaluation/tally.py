@@ -75,6 +75,7 @@ class Tally:
         rounds = adapted.adapted(attack).rounds
         outcomes = [self.outcomes[index] for index in range(len(self.outcomes))]
         lost, hit, top5 = map(np.array, zip(*outcomes, strict=True))
+        top5 = top5.astype(bool)  # outcomes that were read from a file are integers
         stuck = np.isin(np.arange(len(outcomes)), list(self.no_gradient))
         is_judged_once = rounds.chunks * rounds.restarts == 1
         return record.Record(
@@ -83,7 +84,7 @@ class Tally:
             top5=top5 if is_judged_once and num_classes > 5 else None,
             hit=hit <= rounds.chunks if self.attack.is_targeted else None,
             passes=int(self.passes[: rounds.chunks].sum()) * rounds.chunk,
-            findings=self,
+            tally=self,
             no_gradient=None if attack is None else stuck,
             num_classes=num_classes,
             **entries,
