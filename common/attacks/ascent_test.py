@@ -3,12 +3,9 @@
 import dataclasses
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
-from common import backend
 from common.attacks import ascent
-from tests.oracles import textbook
 
 START = np.array([[[[100.0], [50.0]]]], np.float32)
 
@@ -41,22 +38,6 @@ def test_every_step_is_followed_by_its_projection():
     np.testing.assert_allclose(end.numpy().ravel(), [149.0, 149.0])
     one = climb(lambda x: tf.reduce_sum(x**2) / 2, 1, project=project)
     np.testing.assert_allclose(one.numpy().ravel(), [149.0, 99.0])
-
-
-@pytest.mark.parametrize("num_steps", [1, 2, 7])
-@pytest.mark.parametrize("compile_it", [False, True])
-def test_n_steps_are_n_forward_and_n_backward_passes(num_steps, compile_it):
-    counter = textbook.PassCounter()
-
-    def run(num_steps):
-        return climb(lambda x: tf.reduce_sum(counter(x)), num_steps)
-
-    if compile_it:
-        end = backend.compiled(run)(tf.constant(num_steps))
-    else:
-        end = run(num_steps)
-    np.testing.assert_allclose(end, START + num_steps)
-    assert (counter.forward, counter.backward) == (num_steps, num_steps)
 
 
 def test_no_step_is_the_start():

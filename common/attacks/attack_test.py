@@ -288,16 +288,6 @@ def test_where_the_gradient_is_not_finite_pixels_stay(name):
 
 
 @every_row
-def test_labels_in_a_column_are_the_same_labels(name):
-    images, labels = textbook.batch()
-    attack, network = ROWS[name].build(8.0), textbook.TinyNetwork()
-    one, other = (
-        attack(network, tf.constant(images), y) for y in (labels, labels[:, None])
-    )
-    np.testing.assert_array_equal(one, other)
-
-
-@every_row
 def test_an_outer_tape_gets_no_gradient_through_the_attack(name):
     images, labels = textbook.batch()
     images = tf.constant(images)

@@ -28,16 +28,6 @@ def test_the_gradient_at_a_norm_agrees_with_numpy(kind, epsilon):
     np.testing.assert_allclose(adv_images, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", ALONG)
-def test_the_perturbation_of_each_image_has_the_norm_epsilon(kind):
-    images, labels = textbook.batch(64)
-    images = 60 + images * 0.5  # no pixel within epsilon of the range
-    adv_images = kind(32.0)(textbook.TinyNetwork(), tf.constant(images), labels)
-    l2, linf = textbook.norms(np.float64(adv_images - images))
-    np.testing.assert_allclose({"l2": l2, "linf": linf}[ALONG[kind]], 32.0, rtol=1e-5)
-    assert (linf < l2).all()  # one norm would not do for the other
-
-
 def test_entropy_agrees_with_numpy():
     network = textbook.TinyNetwork()
     images, labels = textbook.batch()
@@ -45,24 +35,6 @@ def test_entropy_agrees_with_numpy():
     expected = textbook.stepped(images, gradient, epsilon=8.0, direction="sign")
     adv_images = attacks.FastEntropy(8.0)(network, tf.constant(images), labels)
     np.testing.assert_allclose(adv_images, expected, atol=1e-4)
-
-
-def test_a_small_step_raises_the_entropy_and_lowers_the_probability():
-    network = textbook.TinyNetwork()
-    images, labels = textbook.batch(64)
-    moved = {
-        kind: kind(0.5)(network, tf.constant(images), labels).numpy()
-        for kind in (attacks.FastEntropy, *ALONG)
-    }
-    before = textbook.entropy(network.logits(images))
-    after = textbook.entropy(network.logits(moved[attacks.FastEntropy]))
-    assert (after > before).all()
-    rows = np.arange(len(labels))
-    before = textbook.softmax(network.logits(images))[rows, labels]
-    for kind in ALONG:
-        assert (
-            textbook.softmax(network.logits(moved[kind]))[rows, labels] < before
-        ).all()
 
 
 @pytest.mark.parametrize("kind", ALONG)

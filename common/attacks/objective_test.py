@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import backend
 from common.attacks import losses, objective
 from common.attacks.attack import Problem
 from tests.oracles import textbook
@@ -93,34 +92,3 @@ def test_random_targets_follow_the_seed_and_the_image_and_are_wrong():
     assert not (first == labels).any() and not (other == labels).any()
     half = chosen(tf.constant(images[100:]), labels[100:], 1)
     np.testing.assert_array_equal(half, first[100:])
-
-
-@pytest.mark.parametrize("source", objective.SOURCES)
-@pytest.mark.parametrize("one_step", [False, True])
-def test_the_class_is_chosen_once_and_each_value_is_one_forward_pass(source, one_step):
-    network, counter = textbook.TinyNetwork(), textbook.PassCounter()
-    images, labels = textbook.batch()
-    images = tf.constant(images)
-    problem = Problem(lambda x: counter(network(x)), images, labels)
-    ascended = objective.objective(problem, source=source, one_step=one_step)
-    before = counter.forward
-    ascended(images)
-    ascended(images)
-    assert before == (source in ("predicted", "least_likely") and not one_step)
-    assert counter.forward == before + 2
-
-
-@pytest.mark.parametrize("source", objective.SOURCES)
-def test_at_the_image_one_step_has_the_same_value_and_gradient(source):
-    network = textbook.TinyNetwork()
-    images, labels = textbook.batch()
-    images = tf.constant(images)
-    problem = Problem(network, images, labels, 3)
-    (value, gradient), (one_value, one_gradient) = (
-        backend.value_and_gradients(
-            objective.objective(problem, source=source, one_step=one_step), images
-        )
-        for one_step in (False, True)
-    )
-    assert float(value) == float(one_value) != 0.0
-    np.testing.assert_array_equal(gradient, one_gradient)

@@ -324,22 +324,3 @@ def test_a_length_that_the_steps_decide_makes_another_beginning(step_size):
         for n in (100, 200)
     )
     assert (short.beginning == long.beginning) == (step_size == 0.16)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"epsilon": 0.03}, "epsilon=0.03"),
-        ({"epsilon": 129.0}, "epsilon=129"),
-        ({"step_size": 0.0}, "step_size=0"),
-        ({"num_steps": 0}, "num_steps=0"),
-        ({"loss": "cross_entrop"}, "Nearest: cross_entropy"),
-        ({"targeted": "least"}, "Nearest: least_likely"),
-        ({"num_restarts": 0}, "num_restarts=0"),
-        ({"num_restarts": 2, "random_start": False}, "random_start=True"),
-    ],
-)
-def test_values_out_of_range_are_refused_when_built(values, message):
-    good = {"epsilon": 8.0, "step_size": 2.0, "num_steps": 3}
-    with pytest.raises(ValueError, match=message):
-        attacks.PGD(**{**good, **values})
