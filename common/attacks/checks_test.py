@@ -66,12 +66,8 @@ def test_arrays_of_text_are_no_radii():
     ("fields", "message"),
     [
         ({"random_start": "no"}, "random_start must be True or False"),
-        ({"reaching": 1}, "reaching must be True or False"),
-        ({"num_steps": np.array([2, 3])}, "num_steps must be a whole number"),
         ({"clean_start": "0.5"}, "clean_start is a probability"),
-        ({"clean_start": None}, "clean_start is a probability"),
         ({"targeted": True}, "Unknown targeted. Received: True"),
-        ({"targeted": ["no"]}, "Unknown targeted"),
         ({"targeted": "least"}, "Nearest: least_likely"),
         ({"loss": None}, "Unknown attack loss"),
         ({"loss": "cross_entrop"}, "Nearest: cross_entropy"),
@@ -89,12 +85,8 @@ def test_fields_of_another_kind_are_refused_when_the_attack_is_built(fields, mes
     ("call", "message"),
     [
         ({"seed": 1.5}, "seed must be a whole number.*seed=1.5"),
-        ({"seed": "a"}, "seed must be a whole number"),
-        ({"seed": [1, 2]}, "seed must be a whole number"),
-        ({"labels": [1]}, "Received: 2 images and 1 labels"),
         ({"images": np.zeros((0, 5, 5, 2)), "labels": []}, "needs an image"),
         ({"images": np.zeros((2, 5, 5, 2), bool)}, "Images must be numbers"),
-        ({"images": np.full((2, 5, 5, 2), "a")}, "Images must be numbers"),
     ],
 )
 def test_calls_with_something_else_are_refused(call, message):
@@ -243,14 +235,10 @@ def test_labels_in_a_column_are_those_in_a_row(labels):
     ("labels", "message"),
     [
         (np.eye(3, dtype=np.int32), r"np.argmax.*shape=\(3, 3\)"),
-        (np.eye(3), r"must be integers.*float64"),
         ([1.0, 0.0], "must be integers"),
-        (["cat", "dog"], "must be integers"),
-        ([True, False], "must be integers"),
         (3, r"one number for each image.*shape=\(\)"),
         ([1], "Received: 2 images and 1 labels"),
         ([0, 2**32], "label=4294967296"),
-        ([0, -1], "label=-1"),
     ],
 )
 def test_other_labels_are_refused(labels, message):

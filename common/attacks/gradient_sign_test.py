@@ -15,14 +15,6 @@ FAMILY = {
 }
 
 
-def spread_batch(count=6):
-    """Images of which a third of the pixels are at a bound of the range."""
-    images, labels = textbook.batch(count)
-    images[images < 50] = 0.0
-    images[images > 200] = 255.0
-    return images, labels
-
-
 @pytest.fixture
 def draws(monkeypatch):
     """The uniform numbers that random targets are drawn with, known to the test."""
@@ -34,7 +26,7 @@ def draws(monkeypatch):
 @pytest.mark.parametrize("kind", FAMILY)
 @pytest.mark.parametrize("epsilon", [2, 16.0])
 def test_each_choice_of_class_agrees_with_numpy(kind, epsilon, draws):
-    images, labels = spread_batch()
+    images, labels = textbook.spread_batch()
     source, sign = FAMILY[kind]
     network = textbook.TinyNetwork()
     classes = textbook.chosen(network, images, labels, source=source, draws=draws)

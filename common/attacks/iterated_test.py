@@ -17,14 +17,6 @@ SOURCES = {
 }
 
 
-def spread_batch(count=6, seed=1):
-    """Images of which a third of the pixels are at a bound of the range."""
-    images, labels = textbook.batch(count, seed=seed)
-    images[images < 50] = 0.0
-    images[images > 200] = 255.0
-    return images, labels
-
-
 def twin(network, images, classes, *, sign=1.0, epsilon=8.0, step_size=1.0, steps=6):
     numbers = types.SimpleNamespace(
         epsilon=epsilon, step_size=step_size, num_steps=steps
@@ -35,7 +27,7 @@ def twin(network, images, classes, *, sign=1.0, epsilon=8.0, step_size=1.0, step
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("step_size", [0.7, 3.0, 20.0])
 def test_six_steps_agree_with_numpy(source, step_size, monkeypatch):
-    images, labels = spread_batch()
+    images, labels = textbook.spread_batch()
     draws = np.random.default_rng(7).uniform(size=6).astype(np.float32)
     monkeypatch.setattr(backend, "uniform", lambda *_, **__: tf.constant(draws))
     network = textbook.TinyNetwork()

@@ -37,25 +37,3 @@ def truncated_quantiles(uniforms):
     low, high = normal.cdf(-1.0), normal.cdf(1.0)
     inside = low + np.float64(uniforms) * (high - low)
     return np.reshape([normal.inv_cdf(p) for p in inside.ravel()], uniforms.shape)
-
-
-def test_away_from_the_bounds_every_pixel_moves_by_epsilon_either_way():
-    images, labels = textbook.batch(64)
-    images = 60 + images * 0.5
-    delta = (
-        attacks.RandomSign(8.0)(None, tf.constant(images), labels) - images
-    ).numpy()
-    np.testing.assert_allclose(np.abs(delta), 8.0, atol=1e-4)
-    assert abs((delta > 0).mean() - 0.5) < 4 * 0.5 / np.sqrt(delta.size)
-    share = (delta > 0).mean(axis=0)  # of each pixel, over the images
-    assert share.min() > 0.2 and share.max() < 0.8
-
-
-def test_the_two_kinds_of_noise_have_draws_of_their_own():
-    images, labels = textbook.batch(64)
-    images = 60 + images * 0.5
-    signs, normals = (
-        np.sign(kind(8.0)(None, tf.constant(images), labels, seed=4) - images)
-        for kind in (attacks.RandomSign, attacks.RandomTruncatedNormal)
-    )
-    assert abs((signs == normals).mean() - 0.5) < 4 * 0.5 / np.sqrt(signs.size)

@@ -41,6 +41,14 @@ def batch(count=6, seed=1):
     return images, rng.integers(0, CLASSES, count).astype(np.int32)
 
 
+def spread_batch():
+    """Returns a batch of which a third of the pixels are at a bound of the range."""
+    images, labels = batch()
+    images[images < 50] = 0.0
+    images[images > 200] = 255.0
+    return images, labels
+
+
 def softmax(logits):
     """Returns the probabilities of float64 logits."""
     exp = np.exp(logits - logits.max(-1, keepdims=True))
