@@ -13,7 +13,6 @@ from tests.agreement import doubtful
 
 COUNT = 90
 ATTACK = attacks.PGD(epsilon=40.0, step_size=12.0, num_steps=2, num_restarts=4)
-ONE_START = dataclasses.replace(ATTACK, num_restarts=1)
 
 
 def digits(count=COUNT):
@@ -54,12 +53,6 @@ def naive(attack=ATTACK, seed=0):
     )
 
 
-def passes_without_padding(outcomes):
-    """Steps until an example is broken or has had its restarts, summed."""
-    first = np.where(outcomes.all(0), len(outcomes), outcomes.argmin(0) + 1)
-    return int(first.sum()) * ATTACK.num_steps
-
-
 @pytest.mark.parametrize(
     ("sizes", "batch_size"),
     [
@@ -85,20 +78,6 @@ def test_it_equals_every_restart_on_every_example(sizes, batch_size):
     assert outcomes[0].sum() > outcomes.all(0).sum() > 0
 
 
-def test_an_example_that_is_broken_is_not_attacked_again():
-    outcomes = naive()
-    record = evaluation.evaluate(logits_fn, batches(), ATTACK, batch_size=10)
-    needed = passes_without_padding(outcomes)
-    everything = COUNT * ATTACK.num_restarts * ATTACK.num_steps
-    padding = 10 * ATTACK.num_restarts * ATTACK.num_steps
-    assert needed <= record.passes <= needed + padding < everything
-
-
-def test_without_padding_the_passes_are_those_needed():
-    record = evaluation.evaluate(logits_fn, batches(), ATTACK, batch_size=1)
-    assert record.passes == passes_without_padding(naive())
-
-
 def test_without_an_attack_it_counts_clean_images():
     record = evaluation.evaluate(logits_fn, batches(32, 58))
     np.testing.assert_array_equal(record.survived, correct(IMAGES))
@@ -113,13 +92,6 @@ def test_the_record_says_what_was_run():
     assert record.seconds > 0
     low, high = record.interval
     assert low < record.accuracy < high
-
-
-def test_one_step_attacks_are_counted_too():
-    record = evaluation.evaluate(logits_fn, batches(50, 40), attacks.FGSM(8.0))
-    adv_images = attacks.FGSM(8.0)(logits_fn, IMAGES, LABELS)
-    np.testing.assert_array_equal(record.survived, correct(adv_images))
-    assert record.passes == COUNT + 10  # the last batch is filled up
 
 
 def test_another_evaluation_before_changes_no_bit_and_no_weight():
@@ -164,29 +136,6 @@ def test_ragged_batches_and_restarts_do_not_compile_again_and_again():
     assert count_traces(*[5, 1] * 15) <= 4 * count_traces(32)
 
 
-def not_a_number(images):
-    return logits_fn(images) * np.nan
-
-
-@pytest.mark.parametrize(
-    ("answers", "dataset", "message"),
-    [
-        (lambda x: tf.nn.softmax(logits_fn(x)), {}, "Take the softmax off"),
-        (not_a_number, {}, "logits must be finite.*Received: 320 values"),
-        (logits_fn, {"images": IMAGES / np.float32(255)}, "Multiply them by 255"),
-        (logits_fn, {"images": IMAGES - 128}, r"pixels in \[0, 255\].*min=-128"),
-        (logits_fn, {"images": IMAGES * 2}, "max=510"),
-        (logits_fn, {"labels": LABELS + 1}, "Received: label=10, num_classes=10"),
-        (logits_fn, {"labels": LABELS - 1}, "Received: label=-1, num_classes=10"),
-        (logits_fn, {"images": IMAGES[:0], "labels": LABELS[:0]}, "no example"),
-    ],
-)
-def test_it_refuses_what_would_be_counted_wrongly(answers, dataset, message):
-    with pytest.raises(ValueError, match=message) as caught:
-        evaluation.evaluate(answers, batches(**dataset), ATTACK)
-    assert "\n" not in str(caught.value)
-
-
 PAIR = (IMAGES, LABELS)
 
 
@@ -204,16 +153,10 @@ class Unwritable:
     ("options", "message"),
     [
         ({"batch_size": -1}, "batch_size must be a whole number.*batch_size=-1"),
-        ({"batch_size": 0}, "batch_size=0"),
         ({"batch_size": 2.5}, "batch_size=2.5"),
-        ({"batch_size": "9"}, "batch_size=9"),
         ({"seed": 1.5}, "seed must be a whole number. Received: seed=1.5"),
-        ({"seed": None}, "seed=None"),
         ({"attack": "fgsm"}, r"attack must be .* attacks.FGSM\(8.0\)"),
-        ({"attack": attacks.FGSM}, r"attack must be .* attacks.FGSM\(8.0\)"),
-        ({"attack": [attacks.FGSM(8.0)]}, "attack must be None or one attack"),
         ({"attack": Unwritable()}, "record must hold the attack"),
-        ({"attack": lambda *_, seed: None}, "record must hold the attack"),
         ({"attack": attacks.FGSM(tf.constant(8.0))}, "record must hold the attack"),
     ],
 )

