@@ -17,13 +17,11 @@ def test_pixels_pass(values):
     ("values", "message"),
     [
         ([0, 0.5, 1], "look like .*min=0, max=1. Multiply them by 255"),
-        ([0.2, 0.7], "look like .*min=0.2, max=0.7"),
         ([0, 1], "look like .*min=0, max=1"),  # black and white
         ([0, 1.02], "look like .*max=1.02"),  # divided by 250
         ([-1, 1], "min=-1, max=1"),
         ([0, 255.1], "max=255.1"),
         ([0, np.nan], "finite.*nan"),
-        ([0, np.inf], "finite.*inf"),
     ],
 )
 def test_other_images_are_refused_with_their_range(values, message):

@@ -55,24 +55,6 @@ class Tiny(data.CIFAR10):
         return _images(6), np.arange(6, dtype=np.int32)
 
 
-@pytest.mark.parametrize("padding", [0, 2])
-def test_every_training_image_is_a_shift_or_flip_of_its_source(padding):
-    sources = _images(6)
-    choices = [(t, s, f) for t in range(5) for s in range(5) for f in (False, True)]
-    if not padding:
-        choices = [(0, 0, False), (0, 0, True)]
-    known = [
-        {_augmented(source, padding, *choice).tobytes(): choice for choice in choices}
-        for source in sources
-    ]
-    seen = set()
-    batches = Tiny(padding=padding).train_batches(batch_size=60, seed=0).take(10)
-    for images, labels in batches.as_numpy_iterator():
-        for image, label in zip(images.astype(np.uint8), labels, strict=True):
-            seen.add(known[label][image.tobytes()])
-    assert seen == set(choices)  # 600 draws leave none of 50 out (p = 3e-4)
-
-
 def test_a_minibatch_on_the_device_is_that_of_the_pipeline():
     few = Tiny(padding=2)
     arrays = tuple(map(tf.constant, few.arrays("train", None)))
@@ -98,12 +80,6 @@ def test_missing_data_say_where_and_what_to_do(dataset, tmp_path):
     assert "\n" not in message
     for part in (f"data_dir={tmp_path}", "--data_dir", f"tfds build {dataset.name}"):
         assert part in message
-
-
-def test_the_environment_says_where_the_data_are(tmp_path, monkeypatch):
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=f"data_dir={tmp_path}"):
-        data.CIFAR100().train_slice(2)
 
 
 @needs_cifar10
@@ -190,12 +166,9 @@ def flip(path):
     [
         ("*test*-00001-*", cut_short, "prepare .*again.*which is damaged"),
         ("*test*-00001-*", flip, "prepare .*again.*which is damaged"),
-        ("*test*-00001-*", lambda p: p.write_bytes(b""), "which is damaged"),
         ("*test*-00001-*", pathlib.Path.unlink, "which is not there"),
-        ("dataset_info.json", cut_short, "tfds build cifar100"),
         ("dataset_info.json", lambda p: p.write_text(""), "tfds build cifar100"),
         ("dataset_info.json", lambda p: p.write_text("{}"), "tfds build cifar100"),
-        ("dataset_info.json", lambda p: p.write_bytes(b"\xff"), "tfds build cifar100"),
     ],
 )
 def test_damaged_files_are_named_and_to_be_prepared_again(
@@ -213,9 +186,6 @@ def test_damaged_files_are_named_and_to_be_prepared_again(
     ("damage", "error", "message"),
     [
         (lambda p: p.write_bytes(p.read_bytes()[:900]), OSError, "write it again"),
-        (lambda p: p.write_bytes(b""), OSError, "write it again"),
-        (lambda p: p.write_bytes(b"text"), OSError, "write it again"),
-        (lambda p: p.write_bytes(b"\x93NUMPY\x01\0"), OSError, "write it again"),
         (flip, OSError, "write it again"),
         (lambda p: np.savez(p, images=np.ones(3)), ValueError, "something else"),
     ],

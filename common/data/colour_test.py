@@ -45,13 +45,6 @@ def _contrasted(image, draw):
     return mean + (image - mean) * (0.5 + draw)
 
 
-def test_draws_of_one_half_change_nothing():
-    image = _image(0, 255)
-    for contrast_first in (False, True):
-        found = _distorted(image, UNCHANGED, contrast_first)
-        np.testing.assert_allclose(found, image, atol=1e-3)
-
-
 @pytest.mark.parametrize(
     ("which", "twin"),
     [
@@ -68,20 +61,6 @@ def test_each_operation_equals_its_closed_form(which, twin):
         expected = np.clip(twin(image, draw), 0, 255)
         found = _distorted(image, np.where(which, draw, UNCHANGED))
         np.testing.assert_allclose(found, expected, atol=1e-3)
-
-
-def test_the_largest_turn_of_the_hue_is_a_fifth_of_the_circle():
-    red = np.array([[[255.0, 0.0, 0.0]]])
-    # 72 degrees from red: 12 past yellow, and 12 past magenta the other way.
-    for draw, expected in ((1.0, [204, 255, 0]), (0.0, [204, 0, 255])):
-        found = _distorted(red, np.where(HUE, draw, UNCHANGED))
-        np.testing.assert_allclose(found[0, 0], expected, atol=1e-3)
-
-
-def test_contrast_moves_each_channel_about_its_own_mean():
-    image = np.array([[[100.0, 10.0, 50.0], [140.0, 30.0, 50.0]]])
-    found = _distorted(image, np.where(CONTRAST, 0.0, UNCHANGED))
-    np.testing.assert_allclose(found, [[[110, 15, 50], [130, 25, 50]]], atol=1e-3)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -157,12 +136,6 @@ def _lit(image, draws):
     return image + np.array([red, green, blue])
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 0, 2)])
-def test_jitter_of_one_half_changes_nothing(order):
-    image = _image(0, 255)
-    np.testing.assert_allclose(_jittered(image, order=order), image, atol=1e-3)
-
-
 @pytest.mark.parametrize(
     ("which", "twin"),
     [(0, _scaled), (1, _spread), (2, _vivid)],
@@ -187,12 +160,6 @@ def test_lighting_adds_a_principal_component_in_red_green_blue(component):
         found = _jittered(image, lights=lights)
         lights[component] += 2**-24  # the middle of what a draw stands for
         np.testing.assert_allclose(found, _lit(image, lights), atol=2e-3)
-
-
-def test_the_second_component_is_red_against_blue():
-    change = _jittered(_image(), lights=[0.5, 0.8413, 0.5]) - _image()
-    # One standard deviation: 0.1 * 0.0188 * 255 of the component.
-    np.testing.assert_allclose(change[0, 0], [0.345, -0.002, -0.333], atol=1e-3)
 
 
 def test_amounts_of_lighting_are_normal_and_finite():
@@ -221,13 +188,3 @@ def test_every_order_of_the_jitter_equals_its_twin_and_none_equals_another():
         np.testing.assert_allclose(found[-1], expected, atol=5e-3)
     for one, other in itertools.combinations(found, 2):
         assert np.abs(one - other).max() > 0.5
-
-
-@pytest.mark.parametrize(
-    "image", [np.zeros((2, 2, 3)), np.full((2, 2, 3), 255.0), _image(0, 255)]
-)
-def test_jittered_values_are_in_the_range_of_pixels(image):
-    for draw in (0.0, 1 - 2**-23):
-        found = _jittered(image, factors=draw, lights=draw)
-        assert found.dtype == np.float32 and found.shape == image.shape
-        assert np.isfinite(found).all() and found.min() >= 0 and found.max() <= 255

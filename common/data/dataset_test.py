@@ -107,8 +107,3 @@ def test_train_slices_are_arrays_of_pixels(dataset):
     assert (images.shape, images.dtype) == (shape, np.float32)
     assert (labels.shape, labels.dtype) == ((6,), np.int32)
     assert 0 <= images.min() < 100 < images.max() <= 255
-
-
-def test_a_batch_that_does_not_divide_is_refused(dataset):
-    with pytest.raises(ValueError, match="batch_size=9"):
-        dataset.train_batches(batch_size=9, seed=0, replicas=2)
