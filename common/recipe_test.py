@@ -112,8 +112,6 @@ def test_a_scale_has_the_cells_whose_recipe_and_evaluation_it_has():
     ("scale", "name", "needed"),
     [
         ("paper", "natural", ("clean", "pgd_20", "pgd_100")),
-        ("paper", "deep", ("clean", "pgd_20", "pgd_100")),
-        ("small", "natural", ("clean", "ratio")),
         ("small", "again", ("clean", "ratio")),
         ("small", "free_8", ("clean", "pgd_100", "fgsm")),
         ("small", "deep", ()),
@@ -141,11 +139,6 @@ def test_an_evaluation_covers_all_recipes_or_those_it_names():
 def test_an_unknown_name_is_refused_with_the_nearest(look_up, message):
     with pytest.raises(ValueError, match=message):
         look_up()
-
-
-def test_a_known_name_is_found():
-    assert paper().at("small").recipe("natural") is PARTS
-    assert paper().table("again").title == "The same."
 
 
 def test_equal_recipes_are_one_run():

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-from common import evaluation, runs
 from common import recipe as recipes
 from common.models import norms
 from common.results import measured
@@ -102,22 +101,6 @@ def test_an_evaluation_goes_through_its_branch(open_run, mixture):
         np.testing.assert_array_equal(
             shown[f"predictions_{kind}"], np.argmax(logits, -1)
         )
-
-
-def test_a_network_is_loaded_once_and_has_judges_for_each_branch(
-    open_run, mixture, monkeypatch
-):
-    run, made = open_run(paper=mixture), []
-    run.train()
-    network, judges = runs.Run.network, evaluation.Judges
-
-    def spied(kind, act):
-        return lambda *args: made.append(kind) or act(*args)
-
-    monkeypatch.setattr(runs.Run, "network", spied("network", network))
-    monkeypatch.setattr(evaluation, "Judges", spied("judges", judges))
-    run.evaluate(("pgd_2", "clean_adversarial", "pgd_2_clean"))
-    assert sorted(made) == ["judges", "judges", "network"]
 
 
 def test_a_transfer_attacks_through_the_branch_and_shows_the_first_of_the_target(

@@ -65,21 +65,6 @@ def test_averaged_weights_are_evaluated_unless_raw_ones_are_asked_for(
     assert raw.record("clean").exists()
 
 
-def test_fields_that_came_after_a_run_are_at_their_defaults(open_run):
-    run = open_run()
-    run.train()
-    path = run.folder / "recipe.json"
-    manifest = json.loads(path.read_text())
-    del manifest["recipe"]["average"], manifest["recipe"]["method"]["num_replays"]
-    path.write_text(json.dumps(manifest))
-    run.train()
-    assert run.network()
-    manifest["recipe"]["method"]["heat"] = 0.0
-    path.write_text(json.dumps(manifest))
-    with pytest.raises(errors.RunError, match=r"heat: 0\.0 != \(no such field\)"):
-        run.network()
-
-
 def test_train_notes_what_was_asked_for(open_run):
     run = open_run("seed=4")
     run.train()
@@ -189,13 +174,6 @@ def test_an_unknown_evaluation_names_the_nearest_before_any_work(open_run):
     message = r"Unknown evaluation. Received: pgd_3. Nearest: pgd_2"
     with pytest.raises(ValueError, match=message):
         open_run().evaluate(("pgd_3",))
-
-
-def test_the_record_says_the_precision(open_run):
-    run = open_run(precision="mixed_bfloat16")
-    run.train()
-    run.evaluate(("clean",))
-    assert records(run)["clean"]["precision"] == "mixed_bfloat16"
 
 
 def test_a_record_is_not_replaced_by_one_in_another_precision(open_run, evaluated):

@@ -135,17 +135,10 @@ def whole():
 @pytest.mark.parametrize(
     ("make", "suffix", "message"),
     [
-        (
-            lambda: network(Mine()),
-            "keras",
-            "it needs .*Mine, which Keras does not have",
-        ),
         (lambda: network(Mine()), "h5", "it needs .*Mine, which Keras does not have"),
         (lambda: network(layers.Activation(own)), "keras", "it needs .*own, which"),
-        (lambda: network(layers.Activation(own)), "h5", "it needs .*own, which"),
         (whole, "keras", "it needs .*Whole, which"),
         (lambda: network(layers.Lambda(lambda x: x / 2)), "keras", "a Lambda layer"),
-        (lambda: network(layers.Lambda(lambda x: x / 2)), "h5", "a Lambda layer"),
     ],
 )
 @pytest.mark.filterwarnings("ignore")  # that HDF5 is legacy

@@ -19,10 +19,7 @@ def here(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("files", "text", "network", "file"),
     [
-        (["m.keras"], "m.keras", "", "m.keras"),
-        (["w.h5"], "MobileNet:w.h5", "MobileNet", "w.h5"),
         (["run:m.keras"], "run:m.keras?pixels=raw", "", "run:m.keras"),
-        (["run:m.keras", "m.keras"], "run:m.keras", "", "run:m.keras"),
         (["MobileNet:w.h5"], "MobileNet:w.h5", "", "MobileNet:w.h5"),
         (["MobileNet:w.h5", "w.h5"], "MobileNet:w.h5", "MobileNet", "w.h5"),
         (["run:1.h5"], "MobileNet:run:1.h5", "MobileNet", "run:1.h5"),
