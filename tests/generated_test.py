@@ -37,8 +37,3 @@ def test_a_typed_number_is_found_out(tmp_path):
     copy.write_text(text.replace("<!-- end -->", "99.9\n<!-- end -->"), "utf-8")
     assert readmes.Blocks(RECORDS).refresh(copy)
     assert "99.9" not in copy.read_text(encoding="utf-8")
-
-
-def test_an_unknown_block_names_the_nearest():
-    with pytest.raises(ValueError, match="Nearest: table"):
-        readmes.Blocks(RECORDS).text("free_at small tabel cifar10")

@@ -25,31 +25,6 @@ def test_every_record_is_read_once_for_all_answers(
     assert len(read) == len(set(read)) == 2 * (1 + 1 + 2)
 
 
-def test_equal_recipes_are_one_run(alias, results, write_run, outcomes):
-    write_run("free_4", {"clean": outcomes(800)})
-    write_run("m_4", {"clean": outcomes(1)})  # left over: not the run of a recipe
-    write_run("free_4@seed=1", {})
-    found = results(of=alias)
-    assert list(found.runs) == ["free_4", "m_4"]
-    assert found.runs["m_4"] is found.runs["free_4"]
-    assert list(found.distinct) == ["free_4"]
-    assert list(found.trained) == ["free_4", "free_4@seed=1"]
-    for table, row in (("main", 3), ("replays", 0)):
-        assert found.cells[table][row].measured.number == 80.0
-
-
-def test_an_unknown_scale_names_the_nearest(results):
-    with pytest.raises(ValueError, match="Nearest: digits"):
-        results("digit")
-
-
-def test_a_broken_record_is_named(results, write_run, outcomes):
-    path = write_run("free_4", {"clean": outcomes(5)}) / "evaluations" / "clean.json"
-    path.write_text(path.read_text()[:-3])
-    with pytest.raises(ValueError, match=r"clean\.json"):
-        _ = results().cells
-
-
 def ratios(results):
     return {name: results.time_ratio(run) for name, run in results.trained.items()}
 

@@ -137,16 +137,6 @@ def test_a_share_of_leaked_labels_is_granted_no_spread_over_seeds(
     assert "0.0 spread over seeds (leaked)" in found.evidence
 
 
-def test_a_ratio_is_shown_and_never_judged(
-    tmp_path, paper, results, write_run, outcomes
-):
-    write_run("natural", {"pgd_20": outcomes(450), "clean": outcomes(900)})
-    one = one_cell(paper, tmp_path, "ratio", 0.9, evaluation="pgd_20", other="clean")
-    (found,) = results(of=one).cells["one"]
-    assert (found.measured.number, found.reference.value) == (0.5, 0.9)
-    assert (found.verdict, found.tolerance) == ("shown only", None)
-
-
 def test_a_rate_among_no_images_is_not_judged(
     tmp_path, paper, results, write_run, outcomes
 ):
@@ -161,15 +151,6 @@ def regressed(tmp_path, paper):
     """Returns all tables beside the earlier run, and the clean cell of `plain`."""
     tables = Results(paper.at("paper"), tmp_path / "runs").against(tmp_path / "old")
     return tables, next(iter(tables.values()))[0]
-
-
-def test_the_same_records_are_within(tmp_path, paper, write_run, outcomes):
-    for workdir in ("runs", "old"):
-        write_run("natural", {"clean": outcomes(500)}, workdir=workdir)
-    tables, found = regressed(tmp_path, paper)
-    numbers = (found.reference.number, found.measured.number)
-    assert (found.verdict, *numbers) == ("within", 50, 50)
-    assert cells.exit_status(tables) == 0
 
 
 @pytest.mark.parametrize(
@@ -266,12 +247,3 @@ def test_the_same_ratio_is_within_and_one_of_other_images_shown(
     found = regress_one(tmp_path, paper, "ratio", other="clean")
     assert found.verdict == "shown only"
     assert found.evidence == "on 100 and 1000 images"
-
-
-def test_minutes_of_two_runs_are_shown(tmp_path, paper, write_run):
-    write_run("natural", {}, minutes=3.0)
-    write_run("natural", {}, minutes=2.0, workdir="old")
-    tables, _ = regressed(tmp_path, paper)
-    found = next(c for c in tables["main"] if c.metric.unit == "min")
-    numbers = (found.reference.number, found.measured.number)
-    assert (*numbers, found.verdict) == (2.0, 3.0, "shown only")

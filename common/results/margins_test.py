@@ -191,13 +191,6 @@ def test_each_kind_has_its_own_interval(runs):
         assert comparison.finding(runs).estimate == tuple(interval)
 
 
-def test_pairs_find_a_difference_that_separate_intervals_miss(runs, write_run):
-    found = np.arange(TOTAL) < 6060
-    write_run("rival", {"pgd": found})  # 0.6 points, on intervals of +-1 point each
-    rival = measured.find(runs["wide"].path.parents[2], "fake", "paper")
-    assert gain("rival", "wide", "pgd", at_least=0.3).check(rival)[0] == "holds"
-
-
 def test_ratios_to_a_perfect_network_stay_ratios(tmp_path, write_run, outcomes):
     for name, right in (("a", 900), ("b", 600)):
         write_run(name, {"pgd": outcomes(right), "clean": outcomes(1000)})

@@ -52,13 +52,6 @@ def test_half_written_json_is_an_error_that_names_the_file(
         _ = run.manifest, run.evaluation("clean")
 
 
-def test_a_log_is_read_while_a_run_writes_it(tmp_path, write_run):
-    path = write_run("free_4", {}, metrics=({"kind": "train", "step": 5},))
-    with (path / "metrics.jsonl").open("a") as file:
-        file.write('{"kind": "tra')
-    assert [line["step"] for line in find(tmp_path).lines("train")] == [5]
-
-
 def test_outcomes_without_their_record_yet_are_no_evaluation(tmp_path, write_run):
     path = write_run("free_4", {}) / "evaluations"
     path.mkdir(exist_ok=True)

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
 from matplotlib.container import ErrorbarContainer
 
 from common.recipe import Cell, Plot
@@ -182,22 +181,6 @@ def test_an_unverified_point_is_a_question_mark():
     markers = [line.get_marker() for line in figure.axes[0].lines]
     assert markers.count("$?$") == 2 and not hollow(figure)
     assert notes(figure).endswith("?: unverified")
-
-
-def test_what_is_reported_alone_has_its_entry_where_its_row_stands():
-    cells = [
-        *network("untrained"),
-        *network("plain", 90.0, 10.0),
-        *network("hard", 80.0, 50.0),
-    ]
-    for scale, names in (
-        ("paper", {"untrained": False, "plain": True, "hard": True}),
-        ("digits", {"plain": True, "hard": True}),
-    ):
-        (legend,) = plots.against_clean(cells, scale).legends
-        with_bars = [isinstance(h, LineCollection) for h in legend.legend_handles]
-        texts = [text.get_text() for text in legend.get_texts()]
-        assert list(zip(texts, with_bars, strict=True)) == list(names.items())
 
 
 def test_the_attack_is_the_last_one_with_two_points():

@@ -40,13 +40,6 @@ def test_fields_stand_below_each_other_however_long_they_are():
     ]
 
 
-def test_another_scale_says_that_nothing_is_compared(results, write_run, outcomes):
-    write_run("natural", {"clean": outcomes(9)}, scale="digits")
-    printed = text.comparison(results("digits").cells)
-    assert "claims only" in printed
-    assert printed.endswith("are context and only claims are judged.")
-
-
 def test_a_regression_prints_both_runs_and_the_test(
     tmp_path, paper, results, write_run, outcomes
 ):
