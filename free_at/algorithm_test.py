@@ -5,7 +5,6 @@ import functools
 import itertools
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from common import attacks
@@ -91,40 +90,6 @@ def test_moving_statistics_move_once_per_replay():
         _, delta = step(trained, batch, delta)
         np.testing.assert_allclose(mean, expected_mean, atol=1e-5)
         np.testing.assert_allclose(variance, expected_variance, atol=1e-5)
-
-
-@pytest.mark.parametrize("epsilon", [2.0, 8.0])
-def test_after_the_first_replay_delta_is_plus_or_minus_epsilon(epsilon):
-    trained = training.bound(FreeTraining(epsilon=epsilon))
-    delta = trained.initial_state((BATCH, *textbook.IMAGE))
-    assert delta.shape == (BATCH, *textbook.IMAGE) and delta.dtype == "float32"
-    np.testing.assert_array_equal(delta, np.zeros_like(delta))
-    _, delta = step(trained, minibatches()[0], delta)
-    np.testing.assert_array_equal(np.abs(delta), np.full(delta.shape, epsilon))
-    _, delta = step(trained, minibatches()[1], delta)
-    assert set(np.unique(delta)) <= {-epsilon, 0.0, epsilon}
-
-
-def test_delta_does_not_move_where_the_image_is_cut_to_the_range():
-    trained = training.bound(FreeTraining(epsilon=EPSILON))
-    images = np.full((BATCH, *textbook.IMAGE), 128.0, np.float32)
-    images[:, 0], images[:, 1] = 2.0, 253.0
-    delta = np.zeros_like(images)
-    delta[:, 0], delta[:, 1] = -5.0, 5.0  # -3 and 258: beyond the range
-    batch = images, minibatches()[0][1]
-    _, moved = step(trained, batch, tf.constant(delta))
-    np.testing.assert_array_equal(moved[:, :2], delta[:, :2])
-    assert (np.abs(moved[:, 2:]) == EPSILON).all()
-
-
-def test_delta_raises_the_loss_at_weights_that_stand_still():
-    trained = training.bound(FreeTraining(epsilon=EPSILON), l2=0.0)
-    trained.optimizer.learning_rate = 0.0
-    batch = minibatches()[0]
-    delta = trained.initial_state((BATCH, *textbook.IMAGE))
-    before, delta = step(trained, batch, delta)
-    after, _ = step(trained, batch, delta)
-    assert float(after["loss"]) > float(before["loss"])
 
 
 def test_pgd_training_agrees_with_numpy_from_its_random_start():

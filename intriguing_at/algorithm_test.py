@@ -79,23 +79,6 @@ def test_every_step_of_an_iterated_attack_goes_through_the_adversarial_branch(no
         assert mode == {"training": False, "branch": branch}
 
 
-@pytest.mark.parametrize("clean_share", [0.2, 0.4, 0.5, 1.0])
-def test_pairs_are_an_image_and_its_own_adversarial_one(clean_share):
-    """Where the attack changes nothing the logits of a pair are the same."""
-    method = AdversarialTraining(
-        training.Negative(away=False), clean_share, pairing_weight=3.0
-    )
-    found = {}
-    for weight in (0.0, 3.0):
-        changed = dataclasses.replace(method, pairing_weight=weight)
-        trained = oracle.bound(changed, "none", l2=0.0)
-        found[weight] = float(training.step(trained, training.minibatch())["loss"])
-    assert found[3.0] == pytest.approx(found[0.0], abs=1e-6)
-    moved = dataclasses.replace(method, attack=training.Negative())
-    trained = oracle.bound(moved, "none", l2=0.0)
-    assert float(training.step(trained, training.minibatch())["loss"]) > found[0.0] + 1
-
-
 @pytest.mark.parametrize(
     ("count", "share", "kept"),
     [(32, 0.25, range(3, 32, 4)), (8, 0.75, (1, 2, 3, 5, 6, 7)), (6, 0.5, (1, 3, 5))],
@@ -139,7 +122,6 @@ def test_consistency_counts_the_updates_that_the_optimizer_has_made():
     ("changes", "message"),
     [
         ({"clean_share": 1.1}, "clean_share=1.1"),
-        ({"clean_share": -0.2}, "clean_share=-0.2"),
         ({"clean_share": 1.0, "clean_weight": -1.0}, "clean_weight=-1.0"),
         ({"clean_share": 1.0, "pairing_weight": -0.5}, "pairing_weight=-0.5"),
         ({"consistent_from": -1}, "consistent_from=-1"),
@@ -156,11 +138,9 @@ def test_impossible_settings_are_refused_in_one_line(changes, message):
 @pytest.mark.parametrize(
     ("share", "images", "kept"),
     [
-        (0.2, 5, 1),
         (0.2, 8, 2),
         (0.2, 32, 6),
         (0.8, 32, 26),
-        (0.2, 128, 26),
         (0.0, 7, 0),
     ],
 )

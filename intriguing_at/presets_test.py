@@ -6,8 +6,6 @@ import pytest
 from common.models import norms
 from common.recipe import Recipe
 from intriguing_at import presets
-from intriguing_at.algorithm import AdversarialTraining
-from tests import parts
 
 each_scale = pytest.mark.parametrize("scale", presets.RECIPES)
 
@@ -76,14 +74,6 @@ def test_the_adversarial_branch_is_judged_where_there_is_one(scale):
         assert not through or set(evaluation.only) == mixtures, name
 
 
-def test_advprop_on_a_resnet_makes_none_of_the_studys_own_choices():
-    for recipe in (presets.PAPER["advprop_resnet_50"], presets.PAPER["resnet_50"]):
-        assert not recipe.optimizer.nesterov
-        assert recipe.method.label_smoothing == 0.0
-        assert recipe.dataset.preprocessing == "torchvision"
-        assert not (recipe.network.zero_gamma or recipe.network.classifier_stddev)
-
-
 def test_the_rate_of_efficientnets_warms_up_from_0_and_falls_in_steps():
     schedule = presets.EFFICIENTNET.schedule.build()
     updates = np.array([0, 781, 1_563, 2_252, 2_253, 109_473])
@@ -96,20 +86,6 @@ def test_the_rate_of_efficientnets_warms_up_from_0_and_falls_in_steps():
     assert presets.EFFICIENTNET.schedule.schedule.every == round(2.4 * passes)
 
 
-def test_advprop_and_its_control_differ_in_method_batch_norm_and_pixels():
-    for size in presets.SIZES:
-        clean = presets.PAPER[f"efficientnet_{size}"]
-        advprop = presets.PAPER[f"advprop_efficientnet_{size}"]
-        # The public weights of AdvProp want [-1, 1], all others mean and deviation.
-        assert parts.differences(clean, advprop) == {
-            "method": AdversarialTraining(
-                advprop.method.attack, clean_share=1.0, label_smoothing=0.1
-            ),
-            "network.norm.branches": norms.MIXTURE,
-            "network.normalization": "symmetric",
-        }, size
-
-
 def test_attackers_of_advprop_take_a_step_more_than_their_radius_or_one():
     for size in presets.SIZES:
         attack = presets.PAPER[f"advprop_efficientnet_{size}"].method.attack
@@ -117,19 +93,3 @@ def test_attackers_of_advprop_take_a_step_more_than_their_radius_or_one():
         assert reach == (1.0 if attack.epsilon == 1.0 else attack.epsilon + 1), size
         assert (attack.epsilon == 1.0) == (size in presets.WEAKLY_ATTACKED), size
         assert attack.targeted == "random"
-
-
-@pytest.mark.parametrize("name", ["resnet_50", "resnet_200", "efficientnet_b0"])
-def test_joint_training_is_advprop_with_one_batch_norm(name):
-    strong = "_strong" if name.startswith("efficientnet") else ""
-    advprop = presets.PAPER[f"advprop_{name}{strong}"]
-    assert parts.differences(advprop, presets.PAPER[f"joint_{name}"]) == {
-        "network.norm.branches": norms.DEFAULT.branches
-    }
-
-
-def test_the_strong_attacker_is_one_for_all_sizes():
-    joint = {f"joint_efficientnet_{size}" for size in presets.JOINT_SIZES}
-    strong = {f"advprop_efficientnet_{size}_strong" for size in presets.WEAKLY_ATTACKED}
-    found = {presets.PAPER[name].method.attack for name in joint | strong}
-    assert found == {presets.ADVPROP_STRONG}

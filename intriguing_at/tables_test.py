@@ -19,24 +19,6 @@ def cells_of(name):
     return {(c.row, c.column): c for c in by_name(name).cells}
 
 
-def test_as_many_numbers_are_reported_as_are_known():
-    counts = collections.Counter(r.table for r in reported.read(PAPER.reported))
-    assert counts == {
-        "clean_share": 6 + 2 + 1,
-        "iterations": 3 * 6 + 1,
-        "mixture": 6 + 1,
-        "depth": 5 * 2,
-        "normalizers": 3 * 3 + 2 * 2 + 2,
-        "ablation": 2,
-        "success": 2 * 8,
-        "alp": 2 * 3,
-        "advprop": 4 * 3,
-        "efficientnet": 6,
-        "advprop_efficientnet": 9 + 8,
-        "advprop_joint_efficientnet": 8 * 2,
-    }
-
-
 def test_every_cell_of_the_figures_and_of_the_neighbours_has_its_number():
     known = reported.by_cell(PAPER)
     for name in ("iterations", "depth", "success", "alp"):

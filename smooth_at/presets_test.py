@@ -4,11 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from common.engine import strategy
-from common.models import activations, norms, residual, resnet
-from common.training import learner
 from smooth_at import presets
 
 each_scale = pytest.mark.parametrize("scale", presets.RECIPES)
@@ -79,46 +75,3 @@ def test_scaled_recipes_keep_activation_method_optimizer_and_seed(scale):
             field: getattr(recipe.method, field) for field in ("crafting", "update")
         }
         assert dataclasses.replace(paper.method, **ours) == paper.method, name
-
-
-@pytest.mark.parametrize(
-    ("network", "places"),
-    [
-        (presets.SMALL_RELU.network, 1 + 2 * 3),  # the head, and two in each unit
-        (presets.RELU.network, 1 + 3 * 4),  # the stem, and three in each block
-    ],
-    ids=["small", "paper"],
-)
-def test_every_activation_of_table_1_takes_the_derivative(network, places, monkeypatch):
-    # One block for each stage: their number is not what this is about.
-    monkeypatch.setitem(resnet._DEPTHS, 50, (residual.bottleneck, (1, 1, 1, 1)))
-    built = network.build(10, 8)
-    taken = []
-    call = activations.Activation.call
-
-    def recorded(self, inputs, backward="own"):
-        taken.append((self.path, backward))
-        return call(self, inputs, backward)
-
-    monkeypatch.setattr(activations.Activation, "call", recorded)
-    images = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype("float32")
-    logits = [built(images, backward=backward) for backward in ("own", "smooth")]
-    np.testing.assert_array_equal(*logits)
-    for backward in ("own", "smooth"):
-        assert sum(each == backward for _, each in taken) == places
-
-
-@pytest.mark.parametrize("name", ["silu", "smooth_relu", "table1_both"])
-def test_a_recipe_builds_and_takes_an_update(name):
-    recipe = presets.DIGITS[name]
-    built = learner.build(recipe, strategy.make("one_device"), "float32")
-    before = [v.numpy() for v in built.network.variables]
-    batch = tuple(map(tf.constant, recipe.dataset.train_slice(16)))
-    metrics, state = built.method.train_step(batch, built.state, 0)
-    assert np.isfinite(float(metrics["loss"])) and state == ()
-    for variable, value in zip(built.network.variables, before, strict=True):
-        assert np.isfinite(variable.numpy()).all(), variable.path
-        assert (variable.numpy() != value).any(), variable.path
-    learned = [v for v in built.network.variables if v.name == "parameter"]
-    assert len(learned) == (1 + 2 * 3 if name == "smooth_relu" else 0)
-    assert recipe.network.norm == norms.DEFAULT

@@ -64,12 +64,6 @@ def test_a_recipe_differs_from_relu_in_what_its_name_says():
     assert found == DIFFERENCES
 
 
-def test_only_relu_takes_another_derivative():
-    for name, recipe in RECIPES.items():
-        if "smooth" in (recipe.method.crafting, recipe.method.update):
-            assert recipe.network.activation == "relu", name
-
-
 def test_a_warm_up_is_not_stretched():
     warm = schedules.Warmup(RELU.schedule, num_steps=7, start=0.01)
     found = variants.longer(dataclasses.replace(RELU, schedule=warm))
