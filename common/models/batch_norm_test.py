@@ -130,49 +130,6 @@ def test_sharing(share_statistics, share_affine, names):
     assert np.allclose(*outputs) == (share_affine and share_statistics)
 
 
-def test_parts_that_share_their_affine_parameters_have_their_own_statistics():
-    layer, other = (built(branches=BRANCHES, share_affine=True) for _ in range(2))
-    clean, adversarial = features(4, 5, 3), 9 + features(6, 5, 3, seed=1)
-    parts = (("adversarial", 6), ("clean", 4))
-    for training in (True, False):
-        whole = layer(
-            np.concatenate([adversarial, clean]), training=training, branch=parts
-        )
-        alone = [
-            other(inputs, training=training, branch=name)
-            for name, inputs in (("adversarial", adversarial), ("clean", clean))
-        ]
-        np.testing.assert_allclose(whole, np.concatenate(alone), atol=1e-5)
-    for name, value in values(layer).items():
-        np.testing.assert_allclose(value, values(other)[name], rtol=1e-6)
-
-
-def test_parts_with_shared_statistics_are_normalised_by_the_mixture():
-    layer = built(branches=BRANCHES, share_statistics=True, epsilon=0.01)
-    inputs = np.concatenate([9 + features(6, 5, 3), features(4, 5, 3)])
-    old, parts = values(layer), (("adversarial", 6), ("clean", 4))
-    outputs = layer(inputs, training=True, branch=parts)
-    mean, variance = inputs.mean((0, 1)), inputs.var((0, 1))
-    for name, piece in (("adversarial", slice(6)), ("clean", slice(6, 10))):
-        affine = (old[f"gamma_{name}"], old[f"beta_{name}"])
-        expected = numpy_batch_norm(inputs[piece], mean, variance, *affine, 0.01)
-        np.testing.assert_allclose(outputs[piece], expected, atol=1e-5)
-    np.testing.assert_allclose(
-        values(layer)["moving_mean"], 0.9 * old["moving_mean"] + 0.1 * mean, rtol=1e-6
-    )
-
-
-def test_parts_of_branches_that_share_everything_are_one_batch():
-    shared = {"share_statistics": True, "share_affine": True}
-    layer, other = (built(branches=BRANCHES, **shared) for _ in range(2))
-    inputs = features(10, 5, 3)
-    parts = (("clean", 6), ("clean", 4))
-    outputs = layer(inputs, training=True, branch=parts)
-    np.testing.assert_array_equal(outputs, other(inputs, training=True))
-    for name, value in values(layer).items():
-        np.testing.assert_array_equal(value, values(other)[name])
-
-
 def test_parts_must_be_the_whole_batch():
     layer = built(branches=BRANCHES)
     with pytest.raises(ValueError, match=r"all of its 10 images. Received: branch="):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from common import backend, models
 from common.models import activations, norms
+from tests.oracles.networks import randomised
 
 SIZE = 9  # an odd size, which no stride divides
 MIXTURE = norms.Batch(norms.MIXTURE)
@@ -43,10 +44,7 @@ def built(request):
     keras.utils.set_random_seed(0)
     network = made(request.param)
     first = network.get_weights()
-    generator = np.random.default_rng(2)
-    for variable in network.weights:
-        if variable.name != "kernel":
-            variable.assign(generator.uniform(0.5, 1.5, variable.shape))
+    randomised(network)
     return network, request.param, first
 
 
@@ -259,18 +257,13 @@ def test_mixed_precision_gives_float32_logits_of_unrounded_pixels(name):
     ("config", "published"),
     [
         (models.ResNet(depth=18), 11_689_512),  # with torchvision's weights
-        pytest.param(models.ResNet(), 25_557_032, marks=pytest.mark.slow),
         pytest.param(models.ResNet(200), 64_673_832, marks=pytest.mark.slow),
         pytest.param(models.ResNet(50, 32, 4), 25_028_904, marks=pytest.mark.slow),
-        pytest.param(models.ResNet(101, 32, 8), 88_791_336, marks=pytest.mark.slow),
         (
             models.WideResNet(),
             45_901_914 + 990 * 641,
         ),  # its 45.9 million have 10 classes
         (models.EfficientNet(), 5_288_548),
-        pytest.param(
-            models.EfficientNet.named("b7"), 66_347_960, marks=pytest.mark.slow
-        ),
         pytest.param(
             models.EfficientNet.named("l1"), 272_630_564, marks=pytest.mark.slow
         ),

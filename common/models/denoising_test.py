@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from common import engine
 from common.models import ResNet, denoising, norms
 from common.models.layers import Mode
 
@@ -141,20 +140,3 @@ def test_kinds_start_as_the_plain_network_and_then_differ(networks):
             layer.project.norm.trainable_weights[0].assign(np.ones(layer.filters))
         logits[kind] = networks[kind](images)
     assert not np.allclose(logits["gaussian"], logits["dot_product"], rtol=1e-3)
-
-
-def test_costs_count_the_products_of_a_block(networks):
-    counted = {
-        kind: engine.forward_flops(network, (1, 32, 32, 3))
-        for kind, network in networks.items()
-    }
-    expected = dict.fromkeys(KINDS, 0)
-    for positions, channels in ((1024, 64), (256, 128), (64, 256), (16, 512)):
-        embeddings = project = positions * channels**2
-        square = positions**2 * channels
-        expected["gaussian"] += embeddings + project + square // 2 + square
-        cheaper = min(square, positions * channels**2)
-        expected["dot_product"] += project + 2 * cheaper
-    for kind, products in expected.items():
-        added = counted[kind] - counted[""]
-        assert added / 2 == pytest.approx(products, rel=0.05)

@@ -4,15 +4,11 @@ import re
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from common.models import InceptionV3, InceptionV4, activations, inception_cells
+from tests.oracles.networks import pixels
 
 WHOLE = "Conv2d_2a_1x1"  # of version 3, whose auxiliary head starts smaller
-
-
-def pixels(*shape):
-    return np.random.default_rng(1).uniform(0, 255, shape).astype("float32")
 
 
 def small(version=InceptionV3, num_classes=10, **fields):
@@ -73,19 +69,6 @@ def test_grids_of_the_small_form(image_size, channels, stem_stride, sizes):
     stem, *_ = network.weights
     assert stem.path == "inception_v3/Conv2d_1a_3x3/conv/kernel"
     assert tuple(stem.shape) == (3, 3, channels, 16)
-
-
-def test_blocks_are_named_and_counted_by_grid(network):
-    assert cells(network) == [
-        "Conv2d_1a_3x3",
-        "Mixed_5b",
-        "Mixed_6a",
-        "Mixed_6b",
-        "Mixed_7a",
-        "Mixed_7b",
-        "Logits",
-        "AuxLogits",
-    ]
 
 
 def test_layers_follow_one_another_on_pixels_scaled_to_plus_minus_one(network):
@@ -163,21 +146,6 @@ def test_momentum_is_the_share_of_old_statistics_that_stays(network_v3):
     np.testing.assert_allclose(mean, (1 - 0.9997) * batch, rtol=1e-2, atol=1e-7)
 
 
-def test_the_call_spares_the_auxiliary_convolutions(network):
-    images = tf.constant(pixels(2, 8, 8, 1))
-
-    def convolutions(fn):
-        graph = tf.function(fn).get_concrete_function(images).graph
-        return sum(op.type == "Conv2D" for op in graph.get_operations())
-
-    auxiliary = sum(
-        v.name == "kernel" and v.path.split("/")[-2] == "conv"
-        for v in network.auxiliary.weights
-    )
-    assert auxiliary >= 2
-    assert convolutions(network.heads) == convolutions(network) + auxiliary
-
-
 def test_training_moves_the_statistics_of_what_ran_and_inference_none(network):
     images = pixels(4, 8, 8, 1)
 
@@ -203,11 +171,8 @@ def test_training_moves_the_statistics_of_what_ran_and_inference_none(network):
     [
         ("width", 0.0, "width must be above 0. Received: width=0.0"),
         ("blocks", (1, 1), "three numbers from 1 to 25. Received: blocks=(1, 1)"),
-        ("blocks", (1, 0, 1), "Received: blocks=(1, 0, 1)"),
-        ("blocks", (1, 26, 1), "Received: blocks=(1, 26, 1)"),
         ("activation", "relu_6", "Nearest: relu6"),
         ("dropout", 1.0, "Received: dropout=1.0"),
-        ("dropout", -0.1, "Received: dropout=-0.1"),
         ("momentum", 1.0, "Received: momentum=1.0"),
         ("stem_stride", 0, "InceptionV3.stem_stride must be at least 1"),
     ],

@@ -5,15 +5,12 @@ import numpy as np
 import pytest
 
 from common.models import InceptionV3, inception, inception_cells
+from tests.oracles.networks import pixels
 
 ODD_NAMES = {  # slim's, whose sizes are not those of the kernels, or which differ
     "Mixed_6a/Branch_0/Conv2d_1a_1x1": (3, 3),
     "Mixed_6a/Branch_1/Conv2d_1a_1x1": (3, 3),
 }
-
-
-def pixels(*shape):
-    return np.random.default_rng(1).uniform(0, 255, shape).astype("float32")
 
 
 def sizes(network):

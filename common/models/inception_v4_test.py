@@ -3,10 +3,7 @@ import pytest
 import tensorflow as tf
 
 from common.models import InceptionV4
-
-
-def pixels(*shape):
-    return np.random.default_rng(1).uniform(0, 255, shape).astype("float32")
+from tests.oracles.networks import pixels, randomised
 
 
 def sizes(network):
@@ -136,15 +133,6 @@ class Twin:
             if grid == "6":
                 auxiliary = self.auxiliary(x)
         return self.dense(tf.reduce_mean(x, (1, 2)), "Logits/Logits"), auxiliary
-
-
-def randomised(network):
-    """Gives every variable but the kernels a value of its own."""
-    generator = np.random.default_rng(2)
-    for variable in network.weights:
-        if variable.name != "kernel":
-            variable.assign(generator.uniform(0.5, 1.5, variable.shape))
-    return network
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,13 @@ import numpy as np
 import pytest
 
 from common.models import layers, mbconv, norms
+from tests.oracles.networks import randomised
 
 NORM = functools.partial(norms.DEFAULT.layer, epsilon=1e-3)
 
 
 def features(*shape):
     return np.random.default_rng(1).normal(size=shape).astype("float32")
-
-
-def randomised(layer):
-    """Gives all but the kernels values that their place in the pass decides on."""
-    generator = np.random.default_rng(2)
-    for variable in layer.weights:
-        if variable.name != "kernel":
-            variable.assign(generator.uniform(0.5, 1.5, variable.shape))
-    return layer
 
 
 def block(norm=NORM, activation="silu", **changes):

@@ -1,20 +1,11 @@
 """Normalisers as parts of a network: by themselves, and in a network."""
 
-import dataclasses
-import json
-
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from common import overrides, recipe
-from common.models import WideResNet, normalization, norms
-from tests import parts
+from common.models import WideResNet, norms
 
 MIXTURE = norms.Batch(branches=norms.MIXTURE)
-RECIPE = dataclasses.replace(
-    parts.PARTS, network=WideResNet(depth=8, width=1, norm=MIXTURE)
-)
 
 
 def pixels(*shape, seed=1):
@@ -81,44 +72,3 @@ def test_group_networks_have_no_statistics_and_take_each_image_by_itself():
     for others in (images[:1], np.concatenate([images[:1], 0 * images])):
         alone = network(others, training=True, branch=(("clean", len(others)),))
         np.testing.assert_allclose(alone[:1], whole[:1], rtol=1e-4, atol=1e-4)
-
-
-def test_branches_of_replicas_have_the_statistics_of_all_their_images(two_replicas):
-    with two_replicas.scope():
-        network = network_with(MIXTURE)
-    images = {"clean": pixels(8, 8, 8, 3), "adversarial": pixels(8, 8, 8, 3) ** 4}
-
-    def update():
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        for name, whole in images.items():
-            piece = tf.slice(whole, [replica * 4, 0, 0, 0], [4, 8, 8, 3])
-            network(piece, training=True, branch=name)
-        return [network(images["clean"], branch=name) for name in norms.MIXTURE]
-
-    for logits in tf.function(lambda: two_replicas.run(update))():
-        first, second = two_replicas.experimental_local_results(logits)
-        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-4)
-    moved = {v.path: v.numpy() for v in network.weights if "/moving_mean" in v.path}
-    for name, whole in images.items():
-        outputs = network.stem(normalization.per_image(whole)).numpy()
-        found = moved[f"wide_resnet/stage1_unit1/norm_act1/norm/moving_mean_{name}"]
-        np.testing.assert_allclose(
-            found, 0.1 * outputs.mean((0, 1, 2)), rtol=1e-3, atol=1e-6
-        )
-
-
-@pytest.mark.parametrize("norm", [norms.Batch(), norms.Group(8)], ids=str)
-def test_the_normaliser_is_part_of_the_record(norm):
-    network = dataclasses.replace(RECIPE.network, norm=norm)
-    value = dataclasses.replace(RECIPE, network=network)
-    record = json.loads(json.dumps(recipe.to_dict(value)))
-    assert overrides.first_difference(record, recipe.to_dict(value)) is None
-    assert record["network"]["norm"]["type"] == type(norm).__name__
-    difference = overrides.first_difference(record, recipe.to_dict(RECIPE))
-    assert difference.startswith("network.norm.")
-
-
-@pytest.mark.parametrize("field", ["share_affine", "share_statistics", "synchronized"])
-def test_the_normaliser_is_set_from_the_command_line(field):
-    changed = overrides.override(RECIPE, [f"network.norm.{field}=true"])
-    assert changed.network.norm == norms.Batch(norms.MIXTURE, **{field: True})

@@ -3,12 +3,8 @@
 import numpy as np
 import pytest
 
-from common import engine
-from common.models import ResNet, layers, normalization, norms, residual, resnet
-
-
-def pixels(*shape):
-    return np.random.default_rng(1).uniform(0, 255, shape).astype("float32")
+from common.models import ResNet, layers, normalization, residual, resnet
+from tests.oracles.networks import pixels, randomised
 
 
 def convolutions(config, image_size=224):
@@ -65,43 +61,6 @@ def test_stages_and_groups_give_the_published_sizes(fields, parameters, billions
 def test_multiply_adds_are_the_papers(depth, reported):
     counted = multiply_adds(ResNet(depth), of_norm=1)
     assert counted / 1e9 == pytest.approx(reported, abs=0.2)
-
-
-def test_stages_are_as_long_as_the_depth_says():
-    for depth, (path, blocks) in resnet._DEPTHS.items():
-        assert depth == 2 + len(path(64, 1)) * sum(blocks)
-    assert resnet._DEPTHS[200][1] == (3, 24, 36, 3)  # He 2016b
-    for depth in (338, 518, 638):
-        first, second, third, last = resnet._DEPTHS[depth][1]
-        assert first == last == 3
-        assert second == round((second + third) * 2 / 5)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("fields", "image_size"), [((50, 1, 64), 224), ((50, 32, 4), 299)]
-)
-def test_the_costs_count_these_multiply_adds(fields, image_size):
-    config = ResNet(*fields)
-    network = config.build(1000, image_size)
-    counted = engine.forward_flops(network, (1, image_size, image_size, 3))
-    expected = multiply_adds(config, image_size)
-    assert counted / 2 == pytest.approx(expected, rel=0.02)
-
-
-def test_blocks_are_named_by_stage_and_only_the_first_of_later_stages_reduces():
-    blocks = resnet._blocks(ResNet(depth=50))
-    names = [
-        f"stage{stage}_block{index}"
-        for stage, num_blocks in enumerate((3, 4, 6, 3), start=1)
-        for index in range(1, num_blocks + 1)
-    ]
-    assert [block.name for block in blocks] == names
-    strides = [block.residual[1].conv.strides[0] for block in blocks]
-    assert strides == [
-        2 if n[5:] in ("2_block1", "3_block1", "4_block1") else 1 for n in names
-    ]
-    assert [block.filters for block in blocks[::6]] == [256, 512, 1024]
 
 
 class NumpyResNet:
@@ -169,10 +128,7 @@ class NumpyResNet:
 )
 def test_forward_pass_agrees_with_numpy(depth, image_size, stages):
     network = ResNet(depth=depth).build(10, image_size)
-    generator = np.random.default_rng(2)
-    for variable in network.weights:
-        if variable.name != "kernel":
-            variable.assign(generator.uniform(0.5, 1.0, variable.shape))
+    randomised(network, high=1.0)
     images = pixels(2, image_size, image_size, 3)
     expected = NumpyResNet(network)(images, stages, depth >= 50)
     assert np.ptp(expected) > 0.1
@@ -220,7 +176,6 @@ def test_one_channel_needs_another_normalisation():
         ("normalization", "image_net", "Nearest: imagenet"),
         ("denoise", "gauss", "Nearest: gaussian"),
         ("groups", 0, "Received: groups=0"),
-        ("group_width", 0, "Received: groups=1, group_width=0"),
         ("classifier_stddev", -0.01, "Received: classifier_stddev=-0.01"),
     ],
 )
@@ -233,24 +188,6 @@ def test_groups_divide_the_3x3_convolution_alone():
     path = residual.bottleneck(128, 2, groups=32, group_width=4)
     sizes = [(c.filters, c.kernel_size, c.strides, c.groups) for c in path]
     assert sizes == [(256, 1, 1, 1), (256, 3, 2, 32), (512, 1, 1, 1)]
-
-
-def test_a_group_sees_its_own_channels_alone():
-    path = residual.Convolution(4, 3, groups=2)
-    layer = residual.ConvNorm(path, norms.DEFAULT, name="layer")
-    inputs = np.random.default_rng(1).normal(size=(2, 6, 6, 4)).astype("float32")
-    together = layer(inputs)
-    kernel = layer.conv.kernel.numpy()
-    assert kernel.shape == (3, 3, 2, 4)
-    for group in range(2):
-        channels = slice(2 * group, 2 * group + 2)
-        path = residual.Convolution(2, 3)
-        alone = residual.ConvNorm(path, norms.DEFAULT, name="alone")
-        alone(inputs[..., channels])
-        alone.conv.kernel.assign(kernel[..., channels])
-        np.testing.assert_allclose(
-            alone(inputs[..., channels]), together[..., channels], rtol=1e-4, atol=1e-5
-        )
 
 
 @pytest.mark.parametrize("fields", [(34, 32, 4), (18, 1, 128)])

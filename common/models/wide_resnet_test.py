@@ -4,19 +4,7 @@ import numpy as np
 import pytest
 
 from common.models import WideResNet
-
-
-def pixels(*shape):
-    return np.random.default_rng(1).uniform(0, 255, shape).astype("float32")
-
-
-def randomised(network):
-    """Gives every variable a value that its place in the forward pass decides on."""
-    generator = np.random.default_rng(2)
-    for variable in network.weights:
-        if variable.name != "kernel":
-            variable.assign(generator.uniform(0.5, 1.5, variable.shape))
-    return network
+from tests.oracles.networks import pixels, randomised
 
 
 def test_depth_34_is_the_network_of_depth_32():
