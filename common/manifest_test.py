@@ -72,18 +72,6 @@ def test_an_evaluation_checks_the_recipe_alone(tmp_path):
         manifest.check(tmp_path, recipe={**MANIFEST["recipe"], "seed": 1})
 
 
-def test_a_recipe_is_written_as_json_and_known_again(tmp_path):
-    written = changed(recipe=PARTS)
-    manifest.check_or_write(tmp_path, written)
-    found = json.loads((tmp_path / "recipe.json").read_text())
-    assert found["recipe"] == recipes.to_dict(PARTS)
-    manifest.check_or_write(tmp_path, written)
-    manifest.check(tmp_path, recipe=PARTS)
-    other = dataclasses.replace(PARTS, l2=0.1)
-    with pytest.raises(errors.RunError, match=r"recipe\.l2: 0\.0002 != 0\.1"):
-        manifest.check_or_write(tmp_path, changed(recipe=other))
-
-
 def test_fields_that_came_after_a_run_do_not_make_it_another_at_their_defaults(
     tmp_path,
 ):

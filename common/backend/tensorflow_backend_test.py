@@ -212,15 +212,6 @@ def test_draws_and_keys_are_the_same_when_compiled():
         np.testing.assert_array_equal(eager, graph)
 
 
-def test_compiled_traces_once():
-    @backend.compiled
-    def doubled(x):
-        return 2 * x
-
-    assert [float(doubled(tf.constant(x))) for x in (1.0, 2.0)] == [2.0, 4.0]
-    assert doubled.experimental_get_tracing_count() == 1
-
-
 def test_a_value_is_concrete_only_when_it_can_be_looked_at():
     seen = []
 

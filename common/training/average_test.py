@@ -103,18 +103,6 @@ def test_it_is_the_average_of_tensorflow_1(network, decay):
         np.testing.assert_allclose(shadow.numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_the_share_that_is_kept_grows_to_the_decay(network):
-    shadows = average.Average(network, 0.27)
-    kept = []
-    for update in (1, 2, 3, 1_000):
-        for variable in floats(network):
-            variable.assign(np.zeros(variable.shape))
-        shadows.variables[0].assign(np.ones((64, 8)))
-        shadows.update(tf.constant(update, tf.int64))
-        kept.append(shadows.variables[0].numpy()[0, 0])
-    np.testing.assert_allclose(kept, [2 / 11, 3 / 12, 0.27, 0.27], rtol=1e-6)
-
-
 def test_a_long_average_keeps_its_small_step(network):
     """One part in ten thousand, to more digits than 1 - 0.9999 has in float32."""
     shadows = average.Average(network, 0.9999)

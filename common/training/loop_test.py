@@ -146,12 +146,6 @@ def test_the_alarm_is_logged_where_robustness_collapses(
     assert "PGD accuracy fell to 3.0 % after 45.0 %" in alarm["message"]
 
 
-def test_an_unknown_precision_names_the_nearest(bare, tmp_path):
-    message = r"--precision. Received: bfloat16. Nearest: mixed_bfloat16"
-    with pytest.raises(ValueError, match=message):
-        train(bare, tmp_path, precision="bfloat16")
-
-
 def test_mixed_bfloat16_computes_in_bfloat16_and_keeps_float32_weights(wide, tmp_path):
     train(wide, tmp_path, precision="mixed_bfloat16")
     logged = lines(tmp_path, "train")

@@ -71,19 +71,6 @@ def test_the_penalty_is_half_the_squared_norm_of_the_kernels_alone():
     assert float(shared.l2_penalty()) == pytest.approx(L2 / 8 * (kernel**2).sum())
 
 
-def test_the_penalty_counts_every_kernel_of_a_convolutional_network():
-    inputs = keras.Input((5, 5, 2))
-    features = keras.layers.Conv2D(3, 3, name="convolution")(inputs)
-    features = keras.layers.Flatten()(features)
-    network = keras.Model(inputs, keras.layers.Dense(4)(features))
-    optimizer = optimizers.Momentum().build(0.1)
-    trained = method.Method().build(network, optimizer, l2=2.0, num_replicas=1)
-    kernels = [v.numpy() for v in network.trainable_variables if v.ndim > 1]
-    assert len(kernels) == 2
-    expected = sum((kernel**2).sum() for kernel in kernels)
-    assert float(trained.l2_penalty()) == pytest.approx(expected, rel=1e-5)
-
-
 def test_the_mean_is_a_share_of_the_global_mean():
     values = tf.constant([1.0, 2.0, 6.0])
     assert float(bound().mean(values)) == 3.0

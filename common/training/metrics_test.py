@@ -41,13 +41,6 @@ def scalars(run_dir):
     }
 
 
-def test_numbers_go_to_tensorboard_under_kind_and_name(tmp_path):
-    log = open_log(tmp_path)
-    log.write("train", 10, loss=1.5)
-    log.write("alarm", 11, message="look")
-    assert scalars(tmp_path) == {"train/loss": [(10, 1.5)]}
-
-
 def test_tensorboard_shows_no_update_twice_after_a_kill(tmp_path):
     log = open_log(tmp_path)
     for step in (10, 20, 30):

@@ -1,16 +1,10 @@
 """Rates at and around the boundaries."""
 
-import dataclasses
-import json
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import overrides, recipe
-from common.training import optimizers, schedules
-from tests.parts import PARTS
+from common.training import schedules
 
 PAPER = schedules.PiecewiseConstant((40_000, 60_000), (0.1, 0.01, 0.001))
 
@@ -27,28 +21,12 @@ def test_the_rate_drops_at_the_boundary_itself():
     check_rates(PAPER.build(), expected)
 
 
-def test_an_optimizer_applies_each_rate_as_often_as_the_schedule_says():
-    schedule = schedules.PiecewiseConstant((3, 5), (1.0, 0.1, 0.01))
-    optimizer = optimizers.Momentum(0.0).build(schedule.build())
-    variable = tf.Variable(0.0)
-    optimizer.build([variable])
-    values = [0.0]
-    for _ in range(7):
-        optimizer.apply([tf.constant(-1.0)], [variable])
-        values.append(float(variable))
-    rates = [1.0, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01]
-    np.testing.assert_allclose(np.diff(values), rates, atol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("boundaries", "values", "message"),
     [
         ((1, 2), (0.1, 0.01), "one value more"),
-        ((), (), "one value more"),
         ((), (0.1,), "needs boundaries"),
-        ((1,), (0.1, 0.01, 0.001), "one value more"),
         ((2, 1), (0.1, 0.01, 0.001), r"increasing.*boundaries=\(2, 1\)"),
-        ((2, 2), (0.1, 0.01, 0.001), r"increasing.*boundaries=\(2, 2\)"),
     ],
 )
 def test_bad_arguments_are_refused_when_built(boundaries, values, message):
@@ -78,9 +56,7 @@ def test_every_stair_is_as_long_as_the_others(every):
     ("rate", "factor", "every", "message"),
     [
         (0.0, 0.94, 10, "rate must be positive. Received: rate=0.0"),
-        (float("nan"), 0.94, 10, "Received: rate=nan"),
         (0.1, 0.0, 10, r"factor must be in \(0, 1\]. Received: factor=0.0"),
-        (0.1, 1.1, 10, "Received: factor=1.1"),
         (0.1, 0.94, 0, "every must be at least 1. Received: every=0"),
     ],
 )
@@ -127,63 +103,12 @@ def test_a_warmup_aims_at_the_first_rate_even_if_the_schedule_falls_meanwhile():
     np.testing.assert_allclose(found, [0.2, 0.4, 0.6, 0.8, 0.25, 0.25, 0.125], 1e-6)
 
 
-def momentum_twin(rates, momentum=0.9):
-    """Returns the weights after updates with the gradient 1, from 0, in float64."""
-    weight, velocity, history = 0.0, 0.0, []
-    for rate in rates:
-        velocity = momentum * velocity + 1.0
-        weight -= rate * velocity
-        history.append(weight)
-    return history
-
-
-def test_replicas_warm_up_together_inside_a_compiled_step(two_replicas):
-    rates = [0.2, 0.3, 0.4, 0.5, 0.6, 0.06, 0.06]
-    schedule = schedules.Warmup(
-        schedules.PiecewiseConstant((5,), (0.6, 0.06)), num_steps=4, start=0.2
-    )
-    with two_replicas.scope():
-        variable = keras.Variable(0.0)
-        optimizer = optimizers.Momentum(0.9).build(schedule.build())
-        optimizer.build([variable])
-
-    @tf.function
-    def update():
-        two_replicas.run(lambda: optimizer.apply([tf.constant(0.5)], [variable]))
-
-    found = []
-    for _ in rates:
-        update()
-        found.append(float(variable.numpy()))
-    np.testing.assert_allclose(found, momentum_twin(rates), rtol=1e-5)
-    assert update.experimental_get_tracing_count() == 1
-
-
-def test_a_warmup_goes_to_json_and_its_numbers_are_overridden():
-    wanted = dataclasses.replace(PARTS, schedule=LARGE)
-    record = recipe.to_dict(wanted)["schedule"]
-    assert json.loads(json.dumps(record)) == record
-    assert (record["type"], record["num_steps"]) == ("Warmup", 1_565)
-    assert record["schedule"]["values"] == [1.6, 0.16, 0.016]
-    changed = overrides.override(
-        wanted,
-        [
-            "schedule.num_steps=4",
-            "schedule.start=0",
-            "schedule.schedule.values=[3,2,1]",
-        ],
-    ).schedule
-    assert (changed.num_steps, changed.start) == (4, 0.0)
-    assert [float(changed.build()(step)) for step in (0, 2, 4)] == [0.0, 1.5, 3.0]
-
-
 @pytest.mark.parametrize(
     ("num_steps", "start", "message"),
     [
         (0, 0.1, "num_steps must be at least 1. Received: num_steps=0"),
         (5, -0.1, "start must be at least 0. Received: start=-0.1"),
         (5, float("nan"), "Received: start=nan"),
-        (5, float("inf"), "Received: start=inf"),
     ],
 )
 def test_bad_numbers_of_a_warmup_are_refused_when_built(num_steps, start, message):
