@@ -106,25 +106,16 @@ TOO_FAST = schedules.PiecewiseConstant((1,), (1e38, 1e38))
 
 REFUSALS = [  # promise, what is done in an empty folder, value, what to change
     (EPSILON, lambda _: attacks.FGSM(0.05), "epsilon=0.05", "pixels of 255"),
-    (EPSILON, lambda _: attacks.FGSM(128.5), "epsilon=128.5", "pixels of 255"),
-    (EPSILON, lambda _: attacks.FGSM(float("nan")), "epsilon=nan", "pixels of 255"),
     (EPSILON, lambda _: FreeTraining(8, 8 / 255), "epsilon=0.03", "pixels of 255"),
     (EPSILON, lambda _: PGDTraining(200.0, 2.0, 7), "epsilon=200.0", "pixels"),
     (EPSILON, lambda _: set_field("probe.epsilon=0"), "epsilon=0", "pixels of 255"),
     (STEPS, lambda _: PGD(num_steps=0), "num_steps=0", "num_steps must"),
-    (STEPS, lambda _: PGD(step_size=0), "step_size=0", "step_size must"),
-    (STEPS, lambda _: PGD(num_restarts=0), "num_restarts=0", "num_restarts must"),
     (STEPS, lambda _: attacks.IterBasic(8, 1.0, 0), "num_steps=0", "num_steps must"),
     (STEPS, lambda _: PGDTraining(8, 2, 0), "num_steps=0", "num_steps must"),
     (STEPS, lambda _: FreeTraining(0, 8.0), "num_replays=0", "num_replays must"),
     (STEPS, lambda _: set_field("num_steps=0"), "num_steps=0", "Recipe.num_steps"),
     (IMAGES, lambda _: attacked(ONE * 256), "max=256", "the network does it"),
-    (IMAGES, lambda _: attacked(-ONE), "min=-1", "the network does it"),
-    (IMAGES, lambda _: attacked(ONE * np.nan), "min=nan", "[0, 255]"),
     (IMAGES, lambda _: attacked(ONE / 255), "max=0.0039", "Multiply them by 255"),
-    (STEPS, lambda _: PGD(num_steps=5.7), "num_steps=5.7", "num_steps must"),
-    (STEPS, lambda _: PGD(num_steps="10"), "num_steps='10'", "num_steps must"),
-    (STEPS, lambda _: PGD(step_size=np.float32(-2)), "step_size=-2", "step_size must"),
     (STEPS, lambda _: FreeTraining(2.5, 8.0), "num_replays=2.5", "num_replays must"),
     (
         STEPS,
@@ -132,9 +123,6 @@ REFUSALS = [  # promise, what is done in an empty folder, value, what to change
         "num_steps=5.7",
         "a whole number",
     ),
-    (LABELS, lambda _: attacked(9 * ONE, [[0, 1]]), "shape=(1, 2)", "np.argmax"),
-    (LABELS, lambda _: attacked(9 * ONE, [1.0]), "dtype=float64", "integers"),
-    (LABELS, lambda _: attacked(9 * ONE, ["1"]), "dtype=str", "integers"),
     (LABELS, lambda _: attacked(9 * ONE, [10]), "label=10, num_classes=10", "dataset"),
     (IMAGES, lambda _: evaluate(logits_fn, Changed(1 / 255)), "max=1", "by 255"),
     (IMAGES, lambda _: evaluate(logits_fn, Changed(2.0)), "max=510", "normalisation"),
@@ -167,12 +155,6 @@ REFUSALS = [  # promise, what is done in an empty folder, value, what to change
         "batch_size=33, replicas=2",
         "--set batch_size=",
     ),
-    (
-        BATCH,
-        lambda _: data.Digits().train_batches(batch_size=33, seed=0, replicas=2),
-        "batch_size=33, workers * replicas=1 * 2 = 2",
-        "--set batch_size=",
-    ),
     (OTHER, another_recipe, "recipe.method.epsilon: 40.0 != 30.0", "--workdir"),
     (OTHER, other_weights, "(3, 3, 16, 16)", "take another --workdir"),
     (
@@ -202,19 +184,3 @@ def test_it_is_refused_in_one_line_with_the_value_and_what_to_change(
 
 def test_every_promise_has_a_row():
     assert {row[0] for row in REFUSALS} == set(PROMISES)
-
-
-def test_every_attack_refuses_epsilon_in_another_unit():
-    for name in attacks.__all__:
-        kind = getattr(attacks, name)
-        names = {field.name for field in dataclasses.fields(kind)}
-        steps = {"step_size": 1.0, "num_steps": 1}
-        for epsilon in (8 / 255, 0.0, -8.0, 255.0):
-            with pytest.raises(ValueError, match="pixels of 255"):
-                kind(epsilon, **{k: v for k, v in steps.items() if k in names})
-
-
-@pytest.mark.parametrize("epsilon", [0.0625, 1, 8.0, 64.0])
-def test_what_the_papers_use_is_taken(epsilon):
-    assert attacks.FGSM(epsilon).epsilon == epsilon
-    assert FreeTraining(4, epsilon).epsilon == epsilon

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import graphlib
-import itertools
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -134,25 +133,6 @@ def test_no_import_reaches_above_its_floor():
 
 def test_no_modules_import_each_other_in_a_circle():
     assert not circle(sources.modules())
-
-
-def test_a_circle_is_found_behind_type_checking_and_whatever_its_length():
-    later = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
-    texts = {
-        "common/a/__init__.py": "from common.a.one import Name",
-        "common/a/one.py": "from common.a import two",
-        "common/a/two.py": "import common.three",
-        "common/a/two_test.py": "from common.a import Name",
-        "common/three.py": "",
-    }
-    modules = {PurePosixPath(path): text for path, text in texts.items()}
-    assert not circle(modules)
-    modules[PurePosixPath("common/three.py")] = later + "from common.a.one import Name"
-    one, two, three = "common.a.one", "common.a.two", "common.three"
-    steps = {*itertools.pairwise(circle(modules))}
-    assert steps == {(one, two), (two, three), (three, one)}
-    modules[PurePosixPath("common/three.py")] = "from . import a\nfrom .a import Name"
-    assert "common.a" in circle(modules)
 
 
 def test_every_package_is_known_to_the_rules():

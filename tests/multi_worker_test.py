@@ -10,12 +10,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from common.training import loop
-from tests import small_paper, worker
+from tests import resume_test, small_paper, worker
 
 Start = Callable[..., list[subprocess.Popen]]
 Tasks = tuple[tuple[str, int], ...]
@@ -80,14 +79,6 @@ def free_ports() -> list[int]:
     return ports
 
 
-def check_same_bits(run_dir: pathlib.Path, expected: pathlib.Path) -> None:
-    arrays, wanted = small_paper.saved(run_dir), small_paper.saved(expected)
-    assert arrays.keys() == wanted.keys()
-    for name, array in wanted.items():
-        np.testing.assert_array_equal(arrays[name], array, err_msg=name)
-    assert small_paper.logged(run_dir) == small_paper.logged(expected)
-
-
 @pytest.mark.parametrize(
     "tasks", [CHIEF, pytest.param(WORKERS, marks=pytest.mark.slow)]
 )
@@ -97,7 +88,7 @@ def test_two_tasks_give_the_bits_of_two_replicas(cluster, mirrored, tmp_path, ta
         status, output = worker.ended(process)
         assert status == 0, output
     run_dir = worker.run_dir(tmp_path, "free")
-    check_same_bits(run_dir, mirrored)
+    resume_test.check_same_run(run_dir, mirrored)
     assert "state 0" in small_paper.saved(run_dir)
     names = {path.name for path in (run_dir / "checkpoints").iterdir()}
     assert {"00000018.npz", "00000018.state-0.npz", "00000018.state-1.npz"} <= names
@@ -119,7 +110,7 @@ def test_a_killed_worker_ends_the_other_and_a_restart_of_both_goes_on(
         status, output = worker.ended(process)
         assert status == 0, output
         assert "Going on from step 10" in output
-    check_same_bits(worker.run_dir(tmp_path, "free"), mirrored)
+    resume_test.check_same_run(worker.run_dir(tmp_path, "free"), mirrored)
 
 
 @pytest.mark.slow
@@ -148,7 +139,7 @@ def test_tasks_in_a_collective_operation_end_on_sigterm_and_go_on_when_restarted
         status, output = worker.ended(process)
         assert status == 0, output
         assert "Going on from step 10" in output
-    check_same_bits(run_dir, mirrored)
+    resume_test.check_same_run(run_dir, mirrored)
 
 
 @pytest.mark.slow

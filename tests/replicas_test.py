@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, evaluation, models
+from common import models
 from common.engine import strategy, tensorflow_engine
-from common.training import learner, loop
+from common.training import learner
 from tests import small_paper
 
 SYNCHRONIZED = models.norms.Batch(synchronized=True)
@@ -82,27 +82,6 @@ def test_the_deltas_of_two_replicas_are_the_halves_of_that_of_one(
     assert set(np.abs(np.unique(delta))) == {0.0, small_paper.EPSILON}
 
 
-def test_the_penalty_is_counted_once(tmp_path, two_replicas):
-    recipe = dataclasses.replace(
-        small_paper.RECIPES["natural"],
-        network=small_paper.Network(norm=None),
-        num_steps=2,
-        checkpoint_every=1,
-    )
-    bare = dataclasses.replace(recipe, l2=0.0)
-    heavy = dataclasses.replace(recipe, l2=1.0)
-    arrays = learner.build(recipe, two_replicas, "float32").network.trainable_variables
-    squares = sum(
-        np.square(v.numpy()).sum() for v in arrays if v.path.endswith("kernel")
-    )
-    losses = [
-        small_paper.trained(each, tmp_path / str(each.l2), two_replicas)[1][0, 1]
-        for each in (bare, heavy)
-    ]
-    assert losses[1] - losses[0] == pytest.approx(squares / 2, rel=1e-5)
-    check_two_equal_one(heavy, tmp_path, two_replicas)
-
-
 @pytest.mark.parametrize("norm", [models.norms.DEFAULT, SYNCHRONIZED], ids=str)
 def test_every_replica_holds_the_same_variables_and_averages(norm, two_replicas):
     recipe = dataclasses.replace(small_paper.MIXED, network=small_paper.Network(norm))
@@ -127,34 +106,3 @@ def test_every_replica_holds_the_same_variables_and_averages(norm, two_replicas)
     moved = [v.numpy() for v in variables]
     assert len(moved) == 4 + 12
     assert not any(map(np.array_equal, initial, moved))
-
-
-@pytest.fixture(scope="module")
-def half_trained(tmp_path_factory, two_replicas):
-    """Returns a network on two replicas that is right on some images."""
-    recipe = dataclasses.replace(small_paper.RECIPES["natural"], num_steps=60)
-    run_dir = tmp_path_factory.mktemp("run")
-    loop.train(recipe, run_dir, distribution=two_replicas)
-    built = learner.build(recipe, two_replicas, "float32")
-    built.restore(run_dir / "checkpoints")
-    return built.network
-
-
-@pytest.mark.parametrize("batch_size", [7, 64, 333])  # none divides 500
-def test_two_replicas_find_the_same_survivors_as_one(
-    batch_size, half_trained, two_replicas
-):
-    attack = attacks.PGD(epsilon=16.0, step_size=8.0, num_steps=2, num_restarts=2)
-    one, two = (
-        evaluation.evaluate(
-            lambda images: half_trained(images, training=False),
-            small_paper.FREE.dataset.test_batches(batch_size=50),
-            attack,
-            batch_size=batch_size,
-            distribution=distribution,
-        )
-        for distribution in (None, two_replicas)
-    )
-    assert one.total == two.total == 500
-    np.testing.assert_array_equal(two.survived, one.survived)
-    assert 50 < one.correct < 450

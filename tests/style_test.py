@@ -5,9 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import PurePosixPath
-from textwrap import indent
-
-import pytest
 
 from tests import sources
 
@@ -79,34 +76,3 @@ def test_every_module_keeps_to_the_sizes_and_is_finished():
 def test_every_module_of_common_has_a_test_beside_it():
     found = untested(set(sources.modules()))
     assert not found, "\n".join(found)
-
-
-def _function(lines: int, parameters: str = "") -> str:
-    return f"async def f({parameters}):\n    '''Doc.'''\n" + "    x = 0\n" * lines
-
-
-@pytest.mark.parametrize(
-    ("path", "source"),
-    [
-        ("common/a_test.py", "x = 0\n" * (MODULE_LINES + 1)),
-        ("common/a.py", "x = 0\n"),
-        ("common/a_test.py", "x = 0  # FIX" + "ME\n"),
-        ("common/a_test.py", _function(BODY_LINES + 1)),
-        ("common/a.py", "'''Doc.'''\n" + _function(1, "a, b, /, c, d, e=0, *, f")),
-    ],
-)
-def test_a_broken_rule_is_found(path, source):
-    assert len(broken_rules(PurePosixPath(path), source)) == 1
-
-
-def test_a_module_at_the_limits_passes():
-    method = indent(_function(BODY_LINES, "self, a, b, c, d, *, e"), "    ")
-    source = f"'''Doc.'''\nclass C:\n{method}"
-    source += "x = 0\n" * (MODULE_LINES - len(source.splitlines()))
-    assert not broken_rules(PurePosixPath("common/a.py"), source)
-
-
-def test_a_module_without_a_test_is_found():
-    names = ("attacks/pgd.py", "models/pgd_test.py", "files.py", "files_test.py")
-    paths = {PurePosixPath("common", name) for name in names}
-    assert untested(paths) == ["common/attacks/pgd.py: no pgd_test.py beside it"]
