@@ -225,7 +225,6 @@ def test_a_missing_peer_environment_is_no_failure(found, tmp_path, monkeypatch, 
     ("words", "reason"),
     [
         (["a", "--classifier=m.keras?pixels=raw"], "is for g, which is not run"),
-        (["g", "--norun", "--classifier=m.keras?pixels=raw"], "is for g"),
         (["g", "--classifier=m.keras?pixels=raw"], "No such file"),
     ],
 )

@@ -56,7 +56,6 @@ def test_without_tfds_and_file_one_line_says_how_to_get_it(tmp_path, monkeypatch
     [
         (["cifar1", "--to=x"], "Unknown dataset to export. Received: cifar1. Nearest"),
         (["cifar10"], "Expected NAME ... --to=FOLDER"),
-        (["--to=x"], "Expected NAME ... --to=FOLDER"),
         (["cifar10", "--form=x"], "Unknown command line flag 'form'"),
     ],
 )

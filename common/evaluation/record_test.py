@@ -109,13 +109,6 @@ def test_a_record_that_no_evaluation_made_has_no_beginning(record):
     assert "\n" not in str(caught.value)
 
 
-def test_saving_again_replaces_and_leaves_no_other_file(record, tmp_path):
-    record.save(tmp_path / "pgd_20.json")
-    Record(~SURVIVED).save(tmp_path / "pgd_20.json")
-    assert json.loads((tmp_path / "pgd_20.json").read_text())["correct"] == 2
-    assert {p.name for p in tmp_path.iterdir()} == {"pgd_20.json", "pgd_20.npz"}
-
-
 def test_a_record_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
     path = tmp_path / "clean.json"
     records.write(path, {"correct": 1}, {"survived": np.ones(1, bool)})

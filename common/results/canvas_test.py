@@ -26,16 +26,6 @@ def test_nothing_to_draw_writes_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_panels_are_as_many_as_asked_for():
-    for count in (1, 4, 5, 7):
-        figure, panels = canvas.panels(count, width=3.0, height=2.0)
-        assert len(panels) == len(figure.axes) == count
-
-
-def test_colours_come_round():
-    assert canvas.color(len(canvas.COLORS)) == canvas.color(0)
-
-
 def test_a_line_beyond_the_colours_has_another_marker():
     styles = {(canvas.color(i), canvas.marker(i)) for i in range(40)}
     assert len(styles) == 40

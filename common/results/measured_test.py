@@ -113,16 +113,6 @@ def test_every_array_adds_up_to_a_count(tmp_path, write_run, outcomes):
         find(tmp_path).outcomes("pgd_20", "fooled")
 
 
-def test_a_file_is_read_once(tmp_path, write_run, outcomes):
-    path = write_run("free_4", {"clean": outcomes(800)})
-    run = find(tmp_path)
-    first = run.survived("clean")
-    for file in (path / "evaluations").iterdir():
-        file.unlink()
-    np.testing.assert_array_equal(run.survived("clean"), first)
-    assert run.evaluation("clean").correct == 800
-
-
 @pytest.mark.parametrize(
     ("left", "right", "same"),
     [

@@ -122,7 +122,6 @@ def test_each_engine_has_a_row_of_its_records(block, write_run, outcomes):
     [
         ("fake paper tabel main", "table"),
         ("fake paper table mian", "main"),
-        ("fake papr claims", "paper"),
         ("fake study error", "errors"),
     ],
 )
