@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from collections.abc import Iterator
 
 # Before the first import of Keras and TensorFlow, which read them once.
@@ -48,15 +47,3 @@ def two_replicas() -> tf.distribute.Strategy:
     One for all tests: TensorFlow would take a second's first sum for this one's.
     """
     return tf.distribute.MirroredStrategy(list(REPLICAS))
-
-
-@pytest.fixture(scope="session")
-def cifar10_dir() -> str:
-    """Returns a TFDS folder that holds CIFAR-10, or skips the test."""
-    data_dir = os.environ.get("TFDS_DATA_DIR", "")
-    if not data_dir or not (pathlib.Path(data_dir) / "cifar10").is_dir():
-        pytest.skip(
-            "CIFAR-10 is not here: set TFDS_DATA_DIR to a TFDS folder with cifar10. "
-            f"Received: TFDS_DATA_DIR={data_dir!r}"
-        )
-    return data_dir

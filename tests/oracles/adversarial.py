@@ -37,10 +37,10 @@ BRANCHED = [name for name in NORMS if name not in ("none", "group")]
 PGD = attacks.PGD(8.0, step_size=3.0, num_steps=4, random_start=False)
 
 
-def bound(method, norm="mixture", **fields):
+def bound(method, norm="mixture"):
     """Returns the method on a network of which no two variables are alike."""
     make = functools.partial(training.Linear, NORMS[norm])
-    return training.bound(method, make, varied=True, **fields)
+    return training.bound(method, make, varied=True)
 
 
 class Twin(training.Twin):

@@ -43,10 +43,10 @@ class Heads(training.Linear):
         return (logits, self.auxiliary(flat)) if self.auxiliary else (logits,)
 
 
-def bound(method, *, norm=None, auxiliary=False, **fields):
+def bound(method, *, norm=None, auxiliary=False):
     """Returns the method on the linear model with one head or two."""
     make = functools.partial(Heads, norm, auxiliary)
-    return training.bound(method, make, **fields)
+    return training.bound(method, make)
 
 
 def mixed_batch(method, batch, seed=0, **network):

@@ -46,10 +46,10 @@ def row(name, attack=PGD, **changes):
     return SmoothTraining(attack, crafting, update, **changes)
 
 
-def bound(method, activation="relu", **fields):
+def bound(method, activation="relu"):
     """Returns the method on a network of which no two variables are alike."""
     make = functools.partial(Network, activation)
-    return training.bound(method, make, nesterov=True, varied=True, **fields)
+    return training.bound(method, make, nesterov=True, varied=True)
 
 
 def minibatch(seed=0):

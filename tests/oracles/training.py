@@ -54,12 +54,11 @@ class Recorder:
 
 @dataclasses.dataclass(frozen=True)
 class Negative:
-    """In place of an attack: the negative of the images, or the images themselves.
+    """In place of an attack: the negative of the images.
 
     It keeps what it was called with. Where it asks, it asks the network once.
     """
 
-    away: bool = True
     asks: bool = False
     num_steps: int = 1
     calls: list = dataclasses.field(default_factory=list, compare=False)
@@ -68,7 +67,7 @@ class Negative:
         self.calls.append((images, labels, seed))
         if self.asks:
             logits_fn(images)
-        return 255.0 - images if self.away else images
+        return 255.0 - images
 
 
 def bound(
@@ -77,7 +76,6 @@ def bound(
     *,
     momentum: float = 0.9,
     nesterov: bool = False,
-    l2: float = L2,
     varied: bool = False,
 ) -> Any:
     """Returns the method, bound to a network that keeps its calls.
@@ -87,7 +85,6 @@ def bound(
       make: returns the network.
       momentum: of the optimizer.
       nesterov: whether the optimizer is Nesterov's.
-      l2: factor of half the squared kernels.
       varied: no two variables are alike, nor do normalisers begin as the identity.
     """
     keras.utils.set_random_seed(0)
@@ -99,7 +96,7 @@ def bound(
             low = -1.5 if variable.name == "beta" else 0.5  # ReLU cuts some off
             variable.assign(generator.uniform(low, 1.5, variable.shape))
     optimizer = optimizers.Momentum(momentum, nesterov=nesterov).build(RATE)
-    return method.build(Recorder(network), optimizer, l2=l2, num_replicas=1)
+    return method.build(Recorder(network), optimizer, l2=L2, num_replicas=1)
 
 
 def minibatch(seed: int = 0, count: int = 10) -> tuple[np.ndarray, np.ndarray]:
@@ -121,12 +118,10 @@ def values(trained: Any, word: str = "") -> dict[str, np.ndarray]:
     return {name: v.numpy() for name, v in variables.items() if word in name}
 
 
-def changed(trained: Any, before: dict[str, np.ndarray], atol: float = 0.0) -> set[str]:
+def changed(trained: Any, before: dict[str, np.ndarray]) -> set[str]:
     """Returns the names of the variables that are no longer as they were."""
     after = values(trained)
-    return {
-        name for name, old in before.items() if np.abs(after[name] - old).max() > atol
-    }
+    return {name for name, old in before.items() if (after[name] != old).any()}
 
 
 class Twin:
