@@ -12,10 +12,10 @@ from typing import Any
 
 import jinja2
 
-from common.results import cells, reported, text
+from common.results import cells, claims, reported, text
 
 TEMPLATES = pathlib.Path(__file__).with_name("templates")
-MOST_SHOWN = 6  # comparisons of a claim in Markdown; more are folded away
+MOST_SHOWN = 6  # comparisons of a claim; more are folded away
 
 
 def table(lines: Iterable[Sequence[str]]) -> str:
@@ -45,6 +45,11 @@ def cell(compared: cells.Compared | None) -> str:
     )
 
 
+def is_folded(result: claims.ClaimResult) -> bool:
+    """Whether the comparisons of a claim are folded: many, or none was judged."""
+    return result.verdict == claims.NOT_RUN or len(result.details) > MOST_SHOWN
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     found = jinja2.Environment(
@@ -57,6 +62,6 @@ def _environment() -> jinja2.Environment:
     words = (text.measured, text.interval, text.reported, table, cell)
     found.filters.update({word.__name__: word for word in words})
     found.globals.update(layout=text.layout, MARKS=text.MARKS)
-    found.globals.update(MOST_SHOWN=MOST_SHOWN)
+    found.globals.update(is_folded=is_folded)
     found.globals.update(CONFIDENCES=reported.CONFIDENCES)
     return found
