@@ -25,7 +25,10 @@ MOMENTS = {
     "update": (metrics.Meter, "add"),  # after an update, before what is due
     "write": (np, "savez"),  # a file of a checkpoint is open and empty
     "rename": (os, "replace"),  # a file is written, and not yet in its place
-    "removal": (pathlib.Path, "unlink"),  # of a file of an old checkpoint
+    "removal": (
+        pathlib.Path,
+        "unlink",
+    ),  # of old events, or of a file of an old checkpoint
 }
 TIMEOUT = 180.0  # seconds until a process counts as hung
 
