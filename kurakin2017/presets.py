@@ -170,7 +170,7 @@ PAPER = {
 }
 
 SMALL_STEPS = 9_600  # CIFAR-10 with a network for two CPU cores; all numbers are ours
-SMALL_DROPS = 20  # of the rate, by 0.94 each; README.md says how the pilot chooses them
+SMALL_DROPS = 10  # of the rate, by 0.94 each; README.md says how the pilot chooses them
 SMALL_BASELINE = dataclasses.replace(
     BASELINE,
     dataset=data.CIFAR10(),

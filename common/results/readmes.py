@@ -127,11 +127,13 @@ def replaced(old: str, name: str, block: str, path: pathlib.Path) -> str:
 def keep(results: Results, records: pathlib.Path) -> None:
     """Copies the records of trained recipes, without weights, to `records`.
 
-    Those of JAX have a folder of their own there.
+    Those of JAX go into a folder of their own there if TensorFlow's are kept.
     """
+    kept = Results(results.at, records).runs
     for name, run in results.distinct.items():
-        source, engine = run.path, run.manifest.get("backend", "")
-        home = records / JAX if engine == JAX else records
+        source, before = run.path, kept.get(name, run)
+        beside = _engine(run) == JAX and _engine(before) != JAX
+        home = records / JAX if beside else records
         folder = home / results.at.name / results.at.scale / name
         if folder == source:
             continue
@@ -174,6 +176,10 @@ def _times(results: Results) -> str:
         lines = [line[:-1] for line in lines]
     hardware = ", ".join(dict.fromkeys(r.manifest["hardware"] for r in runs.values()))
     return pages.render("times.md", results=results, lines=lines, hardware=hardware)
+
+
+def _engine(run: measured.Run) -> str:
+    return str(run.manifest.get("backend", ""))
 
 
 def _accuracies(run: measured.Run | None, evaluations: Iterable[str]) -> list[str]:

@@ -181,7 +181,16 @@ def test_records_of_recipes_are_kept_once_and_without_weights(
     assert kept == {f"fake/paper/free_4/{name}" for name in expected}
 
 
-def test_records_of_jax_are_kept_apart(tmp_path, results, write_run):
-    write_run("free_4", {}, backend="jax")
-    readmes.keep(results(), tmp_path / "records")
-    assert [p.name for p in (tmp_path / "records").iterdir()] == ["jax"]
+def test_records_of_jax_do_not_replace_those_of_tensorflow(
+    tmp_path, results, write_run
+):
+    records = tmp_path / "records"
+
+    def keep(engine):
+        write_run("free_4", {}, backend=engine)
+        readmes.keep(results(), records)
+        return sorted(path.name for path in records.iterdir())
+
+    assert keep("jax") == keep("jax") == ["fake"]
+    assert keep("tensorflow") == ["fake"]
+    assert keep("jax") == ["fake", "jax"]
