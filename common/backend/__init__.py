@@ -6,6 +6,8 @@ another engine is one more module like these:
 
   value_and_gradients: a function's value, and its gradients in one backward pass.
   moments: mean and variance, of a replica's batch or of all replicas' together.
+  batch_normalized, normalized: by statistics of the batch itself, or by given ones.
+  leaky_relu: the activation.
   fold, select: seeds made of seeds and numbers, and one of two seeds.
   uniform, normal: seeded random tensors; a row for each seed and key.
   example_keys: the keys of images, by which each draws for itself.
@@ -30,18 +32,26 @@ if keras.backend.backend() == "tensorflow":
         example_keys,
         fold,
         is_concrete,
-        moments,
         normal,
         select,
         uniform,
         value_and_gradients,
     )
+    from common.backend.tensorflow_fused import (
+        batch_normalized,
+        leaky_relu,
+        moments,
+        normalized,
+    )
 elif keras.backend.backend() == "jax":
     from common.backend.jax_backend import (
+        batch_normalized,
         briefly,
         compiled,
         is_concrete,
+        leaky_relu,
         moments,
+        normalized,
         value_and_gradients,
     )
     from common.backend.jax_random import example_keys, fold, normal, select, uniform
@@ -54,13 +64,16 @@ else:
 __all__ = [
     "CAUSES",
     "GradientError",
+    "batch_normalized",
     "briefly",
     "compiled",
     "example_keys",
     "fold",
     "is_concrete",
+    "leaky_relu",
     "moments",
     "normal",
+    "normalized",
     "select",
     "uniform",
     "value_and_gradients",

@@ -81,6 +81,58 @@ def moments(inputs: Any, axes: tuple[int, ...], *, synchronized: bool) -> Any:
     return keras.ops.moments(inputs, axes=axes)
 
 
+def batch_normalized(inputs: Any, affine: tuple[Any, Any], epsilon: float) -> Any:
+    """Normalises by the statistics of the inputs, over all axes but the last.
+
+    Args:
+      inputs: float [..., C].
+      affine: float32 [C] each: the factor of what is normalised, or None for 1, and
+        what is added to it.
+      epsilon: added to the variance.
+
+    Returns:
+      The inputs' shape and type, and their mean and variance, float32 [C] each. The
+      variance is the biased one, which normalises.
+    """
+    axes = tuple(range(len(inputs.shape) - 1))
+    statistics = keras.ops.moments(keras.ops.cast(inputs, "float32"), axes=axes)
+    return normalized(inputs, statistics, affine, epsilon), statistics
+
+
+def normalized(
+    inputs: Any, statistics: tuple[Any, Any], affine: tuple[Any, Any], epsilon: float
+) -> Any:
+    """Normalises by statistics that are given, over all axes but the last.
+
+    XLA puts the operations together, so that they pass over the inputs once.
+
+    Args:
+      inputs: float [..., C].
+      statistics: mean and variance, float32 [C] each.
+      affine: float32 [C] each: the factor of what is normalised, or None for 1, and
+        what is added to it.
+      epsilon: added to the variance.
+
+    Returns:
+      The inputs' shape and type.
+    """
+    gamma, beta = affine
+    outputs = keras.ops.batch_normalization(
+        keras.ops.cast(inputs, "float32"),
+        *map(keras.ops.convert_to_tensor, statistics),
+        axis=-1,
+        offset=beta,
+        scale=gamma,
+        epsilon=epsilon,
+    )
+    return keras.ops.cast(outputs, inputs.dtype)
+
+
+def leaky_relu(inputs: Any, slope: float) -> Any:
+    """Returns the inputs where they are positive, else `slope` > 0 times them."""
+    return keras.ops.leaky_relu(inputs, negative_slope=slope)
+
+
 def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a function of tensors, which may read and assign Keras variables.
 

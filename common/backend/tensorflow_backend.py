@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -45,17 +44,6 @@ def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
         loss = result[0] if isinstance(result, tuple) else result
     gradients = tuple(map(_connected, sources, tape.gradient(loss, sources)))
     return result, gradients[0] if len(gradients) == 1 else gradients
-
-
-def moments(inputs: Any, axes: tuple[int, ...], *, synchronized: bool) -> Any:
-    """Returns mean and variance.
-
-    Args:
-      inputs: float [...].
-      axes: that are reduced.
-      synchronized: of the inputs of all replicas together, or of this replica's.
-    """
-    return keras.ops.moments(inputs, axes=axes, synchronized=synchronized)
 
 
 def fold(seed: Any, *data: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from common import backend
 from common.names import lookup
 
 OWN, SMOOTH = "own", "smooth"  # derivatives of a backward pass
@@ -21,7 +22,7 @@ _SHARPNESS = 10.0  # alpha of the Softplus whose derivative takes the place of R
 
 def leaky_relu(inputs: Any) -> Any:
     """Leaky ReLU with the slope 0.1 that the wide residual network was given."""
-    return ops.leaky_relu(inputs, negative_slope=0.1)
+    return backend.leaky_relu(inputs, 0.1)
 
 
 def relu_decay(inputs: Any, beta: float) -> Any:

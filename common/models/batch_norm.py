@@ -101,31 +101,15 @@ class BatchNorm(keras.layers.Layer):
           ValueError: a branch that the layer does not have, or parts that are not the
             whole batch.
         """
-        inputs = ops.cast(inputs, "float32")
         names, pieces = self._pieces(inputs, branch)
-        if self._has_one(self.share_statistics):
-            statistics = [self._mean_and_variance(inputs, names[0], training)]
-            statistics *= len(pieces)
-        else:
-            statistics = [
-                self._mean_and_variance(piece, name, training)
-                for name, piece in zip(names, pieces, strict=True)
-            ]
-        outputs = []
-        for name, piece, moments in zip(names, pieces, statistics, strict=True):
-            gamma, beta = self._affine[name]
-            outputs.append(
-                ops.batch_normalization(
-                    piece,
-                    *moments,
-                    axis=-1,
-                    offset=beta,
-                    scale=gamma,
-                    epsilon=self.epsilon,
-                )
-            )
-        whole = ops.concatenate(outputs) if len(outputs) > 1 else outputs[0]
-        return ops.cast(whole, self.compute_dtype)
+        shared = None
+        if len(pieces) > 1 and self.share_statistics:
+            shared = self._mean_and_variance(inputs, names[0], training)
+        outputs = [
+            self._normalized(piece, name, training, shared)
+            for name, piece in zip(names, pieces, strict=True)
+        ]
+        return ops.concatenate(outputs) if len(outputs) > 1 else outputs[0]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
         """Returns the input's shape."""
@@ -156,13 +140,26 @@ class BatchNorm(keras.layers.Layer):
         """Whether there is one branch, or all of them share these."""
         return len(self.branches) == 1 or all(shared)
 
+    def _normalized(
+        self, inputs: Any, branch: str, training: Any, statistics: Any
+    ) -> Any:
+        """Returns the inputs, normalised by their own statistics or by given ones."""
+        affine = self._affine[branch]
+        if training is True and not (statistics or self.synchronized):
+            outputs, batch = backend.batch_normalized(inputs, affine, self.epsilon)
+            self._move(self._statistics[branch], batch, 1.0 - self.momentum)
+            return outputs
+        statistics = statistics or self._mean_and_variance(inputs, branch, training)
+        return backend.normalized(inputs, statistics, affine, self.epsilon)
+
     def _mean_and_variance(self, inputs: Any, branch: str, training: Any) -> Any:
         """Returns what normalises the inputs; in training, moves the statistics."""
         moving = self._statistics[branch]
         if training is False:
             return moving
         axes = tuple(range(len(inputs.shape) - 1))
-        batch = backend.moments(inputs, axes, synchronized=self.synchronized)
+        exact = ops.cast(inputs, "float32")
+        batch = backend.moments(exact, axes, synchronized=self.synchronized)
         if training is True:
             self._move(moving, batch, 1.0 - self.momentum)
             return batch

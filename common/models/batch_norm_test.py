@@ -60,17 +60,70 @@ def test_inference_uses_the_moving_statistics_and_moves_nothing():
     assert not changed(layer, old)
 
 
-def test_gradients_agree_with_those_of_keras():
-    inputs, weights = tf.constant(features(4, 2, 2, 3)), features(4, 2, 2, 3, seed=1)
-    gradients = []
-    for layer in (BatchNorm(), keras.layers.BatchNormalization()):
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            loss = ops.sum(weights * layer(inputs, training=True))
-        variables = [v.value for v in layer.trainable_variables]
-        gradients.append(tape.gradient(loss, [inputs, *variables]))
-    for mine, theirs in zip(*gradients, strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=1e-4)
+def gradients(layer, inputs, **mode):
+    """Of inputs, gamma and beta."""
+    weights = features(*inputs.shape, seed=1)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = ops.sum(weights * ops.cast(layer(inputs, **mode), "float32"))
+    variables = [v.value for v in layer.trainable_variables]
+    return tape.gradient(loss, [inputs, *variables])
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("arguments", [{}, {"synchronized": True}])
+@pytest.mark.parametrize("decided", ["when traced", "when run"])
+def test_gradients_agree_with_those_of_keras(training, arguments, decided):
+    layer = built(epsilon=0.01, **arguments)
+    twin = keras.layers.BatchNormalization(epsilon=0.01)
+    twin.build((None, None, None, 3))
+    twin.set_weights(layer.get_weights())
+    inputs = tf.constant(features(4, 2, 2, 3))
+    mode = training if decided == "when traced" else tf.constant(training)
+    found = gradients(layer, inputs, training=mode)
+    expected = gradients(twin, inputs, training=training)
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_of_shared_statistics_come_from_the_whole_batch():
+    layer = built(branches=BRANCHES, share_statistics=True)
+    inputs, parts = tf.constant(features(6, 3)), (("adversarial", 2), ("clean", 4))
+    found, *_ = gradients(layer, inputs, training=True, branch=parts)
+    new = values(layer)
+    factors = np.repeat([new["gamma_adversarial"], new["gamma_clean"]], (2, 4), axis=0)
+    alone = built()
+    alone.trainable_variables[0].assign(np.ones(3))
+    weighted = features(6, 3, seed=1) * factors
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = ops.sum(weighted * alone(inputs, training=True))
+    np.testing.assert_allclose(found, tape.gradient(loss, inputs), atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_low_precision_agrees_to_its_rounding(training):
+    inputs = ops.cast(features(8, 4, 4, 3), "bfloat16")
+    low, exact = built(dtype="mixed_bfloat16"), built()
+    found = [low(inputs, training=training), *gradients(low, inputs, training=training)]
+    inputs = ops.cast(inputs, "float32")
+    expected = [
+        exact(inputs, training=training),
+        *gradients(exact, inputs, training=training),
+    ]
+    assert [v.dtype.name for v in found] == ["bfloat16"] * 2 + ["float32"] * 2
+    for mine, theirs in zip(found, expected, strict=True):
+        bound = 2.0**-7 * np.abs(theirs).max()
+        np.testing.assert_allclose(ops.cast(mine, "float32"), theirs, atol=bound)
+
+
+def test_one_value_has_no_variance():
+    layer = built()
+    old = values(layer)
+    outputs = layer(features(1, 3), training=True)
+    np.testing.assert_allclose(outputs, [old["beta"]], atol=1e-6)
+    expected = 0.9 * old["moving_variance"]
+    np.testing.assert_allclose(values(layer)["moving_variance"], expected, rtol=1e-6)
 
 
 def test_flat_inputs_and_no_factor():
