@@ -23,12 +23,28 @@ def per_image(images: Any) -> Any:
     Returns:
       float32 [B, H, W, C].
     """
-    images = ops.cast(images, "float32")
+    return _standardized(ops.cast(images, "float32"))
+
+
+@ops.custom_gradient
+def _standardized(images: Any) -> Any:
     _, height, width, channels = images.shape
+    smallest = 1.0 / (height * width * channels)
     mean, variance = ops.moments(images, axes=(1, 2, 3), keepdims=True)
-    # Bounded below the root, so that the slope at a constant image is finite.
-    variance = ops.maximum(variance, 1.0 / (height * width * channels))
-    return (images - mean) * ops.rsqrt(variance)
+    factor = ops.rsqrt(ops.maximum(variance, smallest))
+    outputs = (images - mean) * factor
+
+    # What automatic differentiation finds, in half as many passes over the images.
+    def gradient(upstream: Any) -> Any:
+        along = _mean(upstream * outputs)
+        along = ops.where(variance > smallest, along, 0.0)
+        return factor * (upstream - _mean(upstream) - along * outputs)
+
+    return outputs, gradient
+
+
+def _mean(images: Any) -> Any:
+    return ops.mean(images, axis=(1, 2, 3), keepdims=True)
 
 
 def imagenet(images: Any) -> Any:

@@ -17,13 +17,29 @@ def test_per_image_equals_tensorflow():
     )
 
 
-def test_per_image_of_a_constant_image_has_a_finite_gradient():
-    images = tf.fill((1, 4, 4, 3), 128.0)
-    weights = np.random.default_rng(0).normal(size=(1, 4, 4, 3))
+def gradient(function, images):
+    weights = np.random.default_rng(1).normal(size=images.shape)
     with tf.GradientTape() as tape:
         tape.watch(images)
-        loss = ops.sum(normalization.per_image(images) * weights)
-    assert np.isfinite(tape.gradient(loss, images)).all()
+        loss = ops.sum(function(images) * weights)
+    return tape.gradient(loss, images)
+
+
+def test_the_gradient_of_per_image_equals_tensorflow():
+    images = np.random.default_rng(0).uniform(0, 255, (3, 8, 7, 3)).astype("float32")
+    images[1] *= 0.0005  # its deviation is below the bound
+    images = tf.constant(images)
+    np.testing.assert_allclose(
+        gradient(normalization.per_image, images),
+        gradient(tf.image.per_image_standardization, images),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+def test_per_image_of_a_constant_image_has_a_finite_gradient():
+    images = tf.fill((1, 4, 4, 3), 128.0)
+    assert np.isfinite(gradient(normalization.per_image, images)).all()
 
 
 def test_imagenet_statistics_become_zero_and_one():
