@@ -19,6 +19,7 @@ from benchmarks import (
     doubtful,
     engines,
     memory,
+    peer_updates,
     peers,
     records,
     replay,
@@ -34,12 +35,14 @@ MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = 
     "d": lambda _: memory.measure(),
     "e": peers.measure,
     "f": lambda _: engines.measure(),
+    "h": lambda _: peer_updates.measure(),
 }
 COUNTS: dict[str, Callable[..., tuple[records.Counts, ...]]] = {"g": doubtful.measure}
 VERSIONS: dict[str, Callable[[], dict[str, str]]] = {  # beside this suite's own
     "e": peers.versions,
     "f": engines.versions,
     "g": functools.partial(peers.versions, peers.ON_TENSORFLOW),
+    "h": functools.partial(peers.versions, ("torch",)),
 }
 
 

@@ -117,4 +117,12 @@ QUESTIONS = {
         "cross-entropy from a softmax in float64. Torchattacks is left out: it would "
         "need a PyTorch copy of every network.",
     ),
+    "h": Question(
+        "Updates in PyTorch",
+        "The compiled updates of benchmark b beside those that one would write in "
+        "PyTorch, on a copy of the network with channels last; after a first update "
+        "of both, where nothing is drawn, the logits of the copy are checked. Ratios "
+        "above 1 are slower than this suite.",
+        row="PyTorch, channels last",
+    ),
 }

@@ -36,7 +36,8 @@ def _compared(
     recipes: dict[str, Recipe], *, updates: int, rounds: int
 ) -> records.Comparison:
     candidates = {
-        row: _updates(recipe, updates=updates) for row, recipe in recipes.items()
+        row: repeated(built(recipe), recipe, updates=updates)
+        for row, recipe in recipes.items()
     }
     samples = timing.interleaved(candidates, rounds)
     recipe = recipes[NATURAL]
@@ -50,18 +51,25 @@ def _compared(
     )
 
 
-def _updates(recipe: Recipe, *, updates: int) -> Callable[[int], Any]:
-    """Returns what does some updates of a learner of its own, on one minibatch."""
-    distribution = strategy.make("one_device")
-    built = learner.build(recipe, distribution, "float32")
-    update = tensorflow_engine.compile_update(built.method, distribution, recipe.seed)
+def built(recipe: Recipe) -> learner.Learner:
+    """Returns the recipe's learner before its first update, on one device."""
+    return learner.build(recipe, strategy.make("one_device"), "float32")
+
+
+def repeated(
+    trained: learner.Learner, recipe: Recipe, *, updates: int
+) -> Callable[[int], Any]:
+    """Returns what does some updates of a recipe's learner, on one minibatch."""
+    update = tensorflow_engine.compile_update(
+        trained.method, trained.distribution, recipe.seed
+    )
     batch = setting.random_batch(recipe, recipe.batch_size)
 
     def run(_: int) -> Any:
         for _ in range(updates):
-            step = tf.constant(built.step, tf.int64)
-            values, built.state = update(batch, built.state, step)
-            built.step += 1
+            step = tf.constant(trained.step, tf.int64)
+            values, trained.state = update(batch, trained.state, step)
+            trained.step += 1
         return values["loss"].numpy()
 
     return run

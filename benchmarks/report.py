@@ -27,8 +27,9 @@ python -m benchmarks a c       # some
 python -m benchmarks --norun   # this page and its figure again, from records/
 ```
 
-`e` and `g` run in an environment of their own, `.venv-peers`, and are left out where
-that is missing; [`requirements-peers.txt`](requirements-peers.txt) says how to make it.
+`e`, `g` and `h` run in an environment of their own, `.venv-peers`, and are left out
+where that is missing; [`requirements-peers.txt`](requirements-peers.txt) says how to
+make it.
 `f` needs JAX beside TensorFlow. `g` counts and times nothing; it also takes saved
 models of CIFAR-10's classes, with `--classifier=FILE?pixels=unit`. All on this page is
 generated from [`records/`](records), which hold every sample and every count.

@@ -11,6 +11,7 @@ from benchmarks import (
     engines,
     figure,
     memory,
+    peer_updates,
     questions,
     records,
     replay,
@@ -78,6 +79,7 @@ def found():
         ),
         "f": record("f", comparison([1.5], row="JAX"), comparison([0.8], row="JAX")),
         "g": records.Record("g", notes=NOTES, counts=(COUNTED,)),
+        "h": record("h", comparison([1.2], row="PyTorch, channels last")),
     }
 
 
@@ -254,6 +256,7 @@ def test_the_bounded_rows_are_those_that_are_measured():
     assert rows["c"] == restarts.OURS
     assert rows["d"] == f"{memory.STEPS[-1]} steps"
     assert {rows["f"], engines.REFERENCE} == set(engines.ENGINES)
+    assert rows["h"] == peer_updates.PYTORCH
 
 
 def test_a_row_that_does_not_run_has_no_samples(found):

@@ -26,10 +26,11 @@ def prepare(
       ValueError: the copy answers differently.
     """
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    network = torch_network.Network(found.network).eval().to(memory_format=layout)
+    network = torch_network.Network(found.network).eval().requires_grad_(False)
+    network = network.to(memory_format=layout)
 
     def inputs(images: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
-        tensors, classes = _inputs(images, labels)
+        tensors, classes = torch_network.inputs(images, labels)
         return tensors.contiguous(memory_format=layout), classes
 
     _check(network, found)
@@ -45,12 +46,6 @@ def prepare(
     )
 
 
-def _inputs(images: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
-    """Returns images [B, C, H, W] in [0, 1] and int64 labels."""
-    channels_first = np.ascontiguousarray(images.transpose(0, 3, 1, 2) / 255)
-    return torch.tensor(channels_first), torch.tensor(labels, dtype=torch.int64)
-
-
 def _pixels(images: Any) -> np.ndarray:
     return 255 * images.detach().numpy().transpose(0, 2, 3, 1)
 
@@ -58,7 +53,7 @@ def _pixels(images: Any) -> np.ndarray:
 def _check(network: torch_network.Network, found: trained.Trained) -> None:
     images, labels = found.images[:100], found.labels[:100]
     with torch.no_grad():
-        logits = network(_inputs(images, labels)[0]).numpy()
+        logits = network(torch_network.inputs(images, labels)[0]).numpy()
     difference = float(np.abs(logits - np.asarray(found.logits_fn(images))).max())
     if difference > TOLERANCE:
         raise ValueError(
@@ -82,6 +77,6 @@ def _count(
             logits.register_hook(lambda _: count("backward"))
 
     hook = network.register_forward_hook(went_through)
-    attack(*_inputs(found.images[:2], found.labels[:2]))
+    attack(*torch_network.inputs(found.images[:2], found.labels[:2]))
     hook.remove()
     return passes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -11,9 +12,13 @@ from common.models import wide_resnet
 
 
 class Network(torch.nn.Module):
-    """Images [B, C, H, W] in [0, 1] -> logits [B, K], in inference mode.
+    """Images [B, C, H, W] in [0, 1] -> logits [B, K], in training or inference mode.
 
     Each line stands for one of `common.models.wide_resnet`; leaky ReLU only.
+
+    Attributes:
+      weights: path of the variable, without the network's name -> parameter.
+      statistics: the same of batch norm's moving statistics, as tensors.
     """
 
     def __init__(self, network: wide_resnet.Network) -> None:
@@ -26,14 +31,9 @@ class Network(torch.nn.Module):
         self.units = network.units
         self.stem_stride = network.stem.strides[0]
         self.epsilon = network.head.norm.epsilon
-        self.weights = torch.nn.ParameterDict(
-            {
-                variable.path.partition("/")[2]: torch.nn.Parameter(
-                    _in_torch_order(variable.numpy()), requires_grad=False
-                )
-                for variable in network.variables
-            }
-        )
+        self.momentum = 1.0 - network.head.norm.momentum  # the new value's share
+        self.weights = torch.nn.ParameterDict(_tensors(network.trainable_variables))
+        self.statistics = _tensors(network.non_trainable_variables)
 
     def forward(self, images: Any) -> Any:
         """Returns the logits."""
@@ -64,20 +64,42 @@ class Network(torch.nn.Module):
         return functional.conv2d(functional.pad(inputs, padding), kernel, None, strides)
 
     def _norm_act(self, inputs: Any, name: str) -> Any:
-        mean, variance, gamma, beta = (
-            self.weights[f"{name}/norm/{part}"]
-            for part in ("moving_mean", "moving_variance", "gamma", "beta")
-        )
         outputs = functional.batch_norm(
-            inputs, mean, variance, gamma, beta, eps=self.epsilon
+            inputs,
+            self.statistics[f"{name}/norm/moving_mean"],
+            self.statistics[f"{name}/norm/moving_variance"],
+            self.weights[f"{name}/norm/gamma"],
+            self.weights[f"{name}/norm/beta"],
+            training=self.training,
+            momentum=self.momentum,
+            eps=self.epsilon,
         )
         return functional.leaky_relu(outputs, 0.1)
+
+
+def inputs(images: Any, labels: Any) -> tuple[Any, Any]:
+    """Returns images [B, C, H, W] in [0, 1] and int64 labels.
+
+    Args:
+      images: float32 [B, H, W, C] in [0, 255], an array.
+      labels: integers [B].
+    """
+    channels_first = np.ascontiguousarray(images.transpose(0, 3, 1, 2) / 255)
+    return torch.tensor(channels_first), torch.tensor(labels, dtype=torch.int64)
 
 
 def _standardised(images: Any) -> Any:
     variance, mean = torch.var_mean(images, dim=(1, 2, 3), correction=0, keepdim=True)
     smallest = 1.0 / images[0].numel()
     return (images - mean) * torch.rsqrt(variance.clamp_min(smallest))
+
+
+def _tensors(variables: Any) -> dict[str, Any]:
+    """Returns the path of each variable in its network -> a copy as a tensor."""
+    return {
+        variable.path.partition("/")[2]: _in_torch_order(variable.numpy())
+        for variable in variables
+    }
 
 
 def _in_torch_order(array: Any) -> Any:
