@@ -12,7 +12,7 @@ import functools
 import json
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -51,7 +51,7 @@ class Session:
       workdir: all runs lie below it.
       distribution: from `engine.make`.
       data_dir: of TFDS, or None for its default.
-      precision: of the computation.
+      precision: of training and of attacks; verdicts are float32.
       overrides: `field=value` assignments to the recipe; they name a run of their own.
       weights: what is evaluated: "" for the weights that the recipe says, `RAW`, or
         the path of released ones, see `common.training.imported`.
@@ -135,8 +135,8 @@ class Run:
         """The updates behind the weights; None for released ones."""
         return None if self.session.has_released_weights else self.recipe.num_steps
 
-    def network(self) -> keras.Model:
-        """Returns the network with the weights that are to be evaluated.
+    def network(self, precision: str = "float32") -> keras.Model:
+        """Returns the network, in a precision, with the weights to be evaluated.
 
         Released weights are noted in the folder of the run, which must not hold another
         training; so tables show them as what they are.
@@ -148,7 +148,7 @@ class Run:
         session, recipe = self.session, self.recipe
         place = engine.alone(session.distribution)
         if session.has_released_weights:
-            built = learner.build(recipe, place, session.precision).network
+            built = learner.build(recipe, place, precision).network
             source = imported.load(session.weights, built)
             if session.is_chief:
                 entries = {"weights": source, "precision": session.precision}
@@ -159,7 +159,7 @@ class Run:
         manifest.check(self.folder, recipe=recipe, weights=None)
         if session.weights == RAW:
             recipe = dataclasses.replace(recipe, average=0.0)
-        return learner.load(recipe, self.checkpoints, place, session.precision)
+        return learner.load(recipe, self.checkpoints, place, precision)
 
     def train(self) -> None:
         """Trains the recipe; goes on where it stopped, and does nothing when done.
@@ -211,14 +211,9 @@ class Run:
 
 def _evaluate_missing(run: Run, named: tuple[str, ...]) -> None:
     wanted, session = _wanted(run, named), run.session
-    network = functools.cache(lambda name: session.run(name).network())
-    judges = functools.cache(
-        lambda name, branch: evaluation.Judges(
-            logits.inference(network(name), branch), engine.alone(session.distribution)
-        )
-    )
+    judges = _judges(session)
     if session.has_released_weights:
-        network(run.name)  # refuses the folder of other weights, even if all is there
+        run.network()  # refuses the folder of other weights, even if all is there
     missing = {
         key: value
         for key, value in wanted.items()
@@ -250,6 +245,19 @@ def _evaluate_missing(run: Run, named: tuple[str, ...]) -> None:
             ),
             quickest.attack,
         )
+
+
+def _judges(session: Session) -> Callable[[str, str], evaluation.Judges]:
+    """Returns (recipe, branch) -> judges that attack in the session's precision."""
+    network = functools.cache(lambda name, kind: session.run(name).network(kind))
+    place = engine.alone(session.distribution)
+
+    def made(name: str, branch: str) -> evaluation.Judges:
+        kinds = "float32", session.precision
+        exact, attacked = (logits.inference(network(name, k), branch) for k in kinds)
+        return evaluation.Judges(exact, place, attacked_fn=attacked)
+
+    return functools.cache(made)
 
 
 def _wanted(run: Run, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]:
@@ -341,11 +349,9 @@ def _evaluate(run: Run, key: str, value: recipes.Evaluation, judges: Any) -> Any
 def _images(run: Run, value: recipes.Evaluation) -> Any:
     """Returns the batches of test images that an evaluation is about."""
     dataset = run.recipe.dataset
-    positions = (
-        evaluation.sample(dataset.num_test, value.num_images, value.seed)
-        if value.num_images
-        else None
-    )
+    positions = None
+    if value.num_images:
+        positions = evaluation.sample(dataset.num_test, value.num_images, value.seed)
     return dataset.test_batches(
         batch_size=run.session.eval_batch_size,
         data_dir=run.session.data_dir,

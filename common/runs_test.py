@@ -188,6 +188,25 @@ def test_a_record_is_not_replaced_by_one_in_another_precision(open_run, evaluate
     assert kept == {"clean": "float32", "pgd_2": "mixed_bfloat16"}
 
 
+def test_in_low_precision_attacks_are_judged_in_float32(open_run, monkeypatch):
+    run, seen = open_run(), []
+    run.train()
+
+    def spy(logits_fn, dataset, attack, *, judges, **_):
+        seen.append(judges)
+        raise errors.RunError("seen enough")
+
+    monkeypatch.setattr(evaluation, "evaluate", spy)
+    with pytest.raises(errors.RunError, match="seen enough"):
+        open_run(precision="mixed_bfloat16").evaluate(("pgd_2",))
+    (judges,) = seen
+    (images, _), *_ = run.recipe.dataset.test_batches(batch_size=8)
+    exact = run.network()(images, training=False)
+    np.testing.assert_array_equal(judges.logits_fn(images), exact)
+    difference = np.abs(judges.attacked_fn(images) - exact).max()
+    assert 0 < difference < 0.05 * np.abs(exact).max()
+
+
 def test_a_failure_of_the_engine_says_what_to_change(open_run, monkeypatch):
     def out_of_memory(*_, **__):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")

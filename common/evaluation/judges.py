@@ -65,6 +65,8 @@ class Judges:
         self,
         logits_fn: Callable[[Any], Any],
         distribution: Any = None,
+        *,
+        attacked_fn: Callable[[Any], Any] | None = None,
     ) -> None:
         """Compiles nothing yet.
 
@@ -72,8 +74,11 @@ class Judges:
           logits_fn: images [B, H, W, C] in [0, 255] -> logits [B, K].
           distribution: a strategy of one machine whose replicas share each batch, or
             None for one device.
+          attacked_fn: the network as attacks see it, such as in bfloat16, where that is
+            not `logits_fn`, which judges what they find.
         """
         self.logits_fn = logits_fn
+        self.attacked_fn = attacked_fn or logits_fn
         self.distribution = distribution
         self.questions = attackable.Questions(logits_fn)
         self._compiled: dict[Any, Callable[..., Any]] = {}
@@ -128,7 +133,7 @@ class Judges:
                 f"between batches. Received: attack={' '.join(repr(attack).split())}"
             ) from None
         if not is_known:
-            compiled = _compile(self.logits_fn, kind)
+            compiled = _compile(self.logits_fn, self.attacked_fn, kind)
             self._compiled[kind] = engine.shared(compiled, self.distribution)
         return self._compiled[kind]
 
@@ -158,7 +163,11 @@ def of_network(
     return judges
 
 
-def _compile(logits_fn: Callable[[Any], Any], kind: attacks.Attack) -> Any:
+def _compile(
+    logits_fn: Callable[[Any], Any],
+    attacked_fn: Callable[[Any], Any],
+    kind: attacks.Attack,
+) -> Any:
     """Returns (batch, seed, numbers, num_steps) -> state of the attack, outcomes.
 
     An outcome is int8 [B]: the bits `_TOP1`, `_TOP5`, `_HIT` and `_STILL`, or
@@ -168,7 +177,7 @@ def _compile(logits_fn: Callable[[Any], Any], kind: attacks.Attack) -> Any:
     def judge(batch: Batch, *, seed: Any, numbers: Any, num_steps: Any) -> Any:
         attack = dataclasses.replace(kind, **numbers)
         seeds = attacks.restart_seed(seed, batch.restarts)
-        problem = attacks.Problem(logits_fn, batch.images, batch.labels, seeds)
+        problem = attacks.Problem(attacked_fn, batch.images, batch.labels, seeds)
         climbed: Any = attack.ascended(problem)
         begun = _begun(attack.start(problem), batch)
         if num_steps is None:

@@ -74,6 +74,17 @@ def test_neither_number_nor_seed_is_kept_from_the_first_call():
     np.testing.assert_array_equal(seen[0], seen[3])
 
 
+def test_one_network_may_be_attacked_and_another_judge():
+    attack = attacks.PGD(8.0, 4.0, 3)
+    apart = judging.Judges(linear, attacked_fn=lambda x: -linear(x))
+    found = apart(attack, BATCH, 0)
+    attacked = judging.Judges(lambda x: -linear(x))(attack, BATCH, 0)
+    np.testing.assert_array_equal(found.fetch(), attacked.fetch())
+    judged = judging.Judges(linear)(None, BATCH._replace(images=found.fetch()), 0)
+    np.testing.assert_array_equal(found.top1, judged.top1)
+    assert (found.top1 != attacked.top1).any()
+
+
 def test_replicas_judge_parts_of_the_batch_in_order(two_replicas):
     judges = judging.Judges(linear, two_replicas)
     assert judges.num_devices == 2
