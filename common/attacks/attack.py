@@ -219,8 +219,7 @@ class InBall(Attack):
 
     def project(self, images: Any) -> Callable[[Any], Any]:
         """Returns the projection onto the valid images in the balls around `images`."""
-        epsilon = checks.per_image(self.epsilon)
-        return projections.ball(images, epsilon, projections.linf)
+        return projections.ball(images, checks.per_image(self.epsilon))
 
 
 def restart_seed(seed: Any, index: Any) -> Any:

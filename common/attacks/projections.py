@@ -1,7 +1,4 @@
-"""Projections: onto balls of perturbations, in pixels of 255, and onto valid images.
-
-A norm is one function here. `ball` joins it with the range of pixels.
-"""
+"""Projections: onto balls of perturbations, in pixels of 255, and onto valid images."""
 
 from __future__ import annotations
 
@@ -36,13 +33,12 @@ def pixels(images: Any) -> Any:
     return clipped, gradient
 
 
-def ball(images: Any, epsilon: Any, norm: Callable[..., Any]) -> Callable[[Any], Any]:
-    """Returns the projection onto valid images within epsilon of `images`.
+def ball(images: Any, epsilon: Any) -> Callable[[Any], Any]:
+    """Returns the projection onto valid images with every pixel within epsilon.
 
     Args:
-      images: float32 [B, H, W, C] in [0, 255].
-      epsilon: as for the norm.
-      norm: such as `linf`. Clipping to pixels afterwards moves every entry towards
-        `images`, so the result stays in the ball of any norm that we use.
+      images: float32 [B, H, W, C] in [0, 255], the centres.
+      epsilon: as for `linf`.
     """
-    return lambda adv_images: pixels(images + norm(adv_images - images, epsilon))
+    lowest, highest = pixels(images - epsilon), pixels(images + epsilon)
+    return lambda adv_images: ops.clip(adv_images, lowest, highest)

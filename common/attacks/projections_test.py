@@ -44,7 +44,7 @@ def test_pixels_are_clipped_to_0_and_255(images):
 @given(images=PIXELS, moved=MOVED, epsilon=RADII)
 def test_the_ball_holds_its_projections_and_projects_once(images, moved, epsilon):
     images, moved = array(images), array(moved)
-    project = projections.ball(images, epsilon, projections.linf)
+    project = projections.ball(images, epsilon)
     projected = project(moved).numpy()
     assert np.abs(projected - images).max() <= epsilon + 1e-4
     assert projected.min() >= 0 and projected.max() <= 255
@@ -58,7 +58,7 @@ def test_the_ball_holds_its_projections_and_projects_once(images, moved, epsilon
 def test_one_radius_per_image():
     images = np.full(SHAPE, 100.0, np.float32)
     radii = tf.constant([1.0, 8.0], shape=(2, 1, 1, 1))
-    project = projections.ball(images, radii, projections.linf)
+    project = projections.ball(images, radii)
     projected = project(images + 50.0).numpy()
     np.testing.assert_array_equal(projected[0], np.full(SHAPE[1:], 101.0))
     np.testing.assert_array_equal(projected[1], np.full(SHAPE[1:], 108.0))
