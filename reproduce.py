@@ -108,11 +108,8 @@ def _run(name: str, argv: Sequence[str]) -> bool:
 
 def _compare(results: Results, values: flags.FlagValues) -> int:
     """Compares and judges one paper."""
-    scale = results.at.scale
     print(text.comparison(results.cells), text.claims(results), sep="\n")
-    status = max(
-        cells.exit_status(results.cells), claims.exit_status(results.claims, scale)
-    )
+    status = max(cells.exit_status(results.cells), claims.exit_status(results.claims))
     if values.baseline:
         changed = results.against(pathlib.Path(values.baseline))
         print(text.regression(changed))

@@ -235,7 +235,7 @@ def _table(session: runs.Session, name: str) -> int:
 def _claims(session: runs.Session) -> int:
     results = Results(session.at, session.workdir)
     print(text.claims(results))
-    return claims.exit_status(results.claims, session.at.scale)
+    return claims.exit_status(results.claims)
 
 
 def _study(session: runs.Session, images: str, *specs: str) -> int:

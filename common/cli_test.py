@@ -113,7 +113,7 @@ def test_claims_are_judged_by_what_was_measured(run):
 
 
 def test_a_claim_that_fails_where_it_is_expected_is_outside(run, monkeypatch):
-    monkeypatch.setattr(claims, "exit_status", lambda judged, scale: 1)
+    monkeypatch.setattr(claims, "exit_status", lambda judged: 1)
     monkeypatch.setattr(text, "claims", lambda results: "")
     assert run("claims")[0] == cli.OUTSIDE
 

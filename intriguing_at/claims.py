@@ -2,8 +2,7 @@
 
 Accuracies are compared in points of percent, on the same test images. What the paper
 reports stands beside each margin, as accuracy under so many steps. A claim says at
-which scales the paper's effect is expected, and why; elsewhere it is judged all the
-same, and does not count as outside.
+which scales the paper's effect is expected, and why; elsewhere it is not judged.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Accuracies are compared in points of percent, on the same test images. What the paper
 reports stands beside each margin; its tables are remembered, not read (see
 `reported.csv`). A claim says at which scales the paper's effect is expected, and why;
-elsewhere it is judged all the same, and does not count as outside. Here are the
-statements about adversarial training; those about attacks on a network without it are
-in `attack_claims`, those about the network itself in `network_claims`.
+elsewhere it is not judged. Here are the statements about adversarial training; those
+about attacks on a network without it are in `attack_claims`, those about the network
+itself in `network_claims`.
 """
 
 from __future__ import annotations

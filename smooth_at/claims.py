@@ -4,7 +4,7 @@ Accuracies are compared in points of percent, on the same test images. What the 
 reports stands beside each margin; mostly the direction is the claim. A lead that is
 smaller than what seeds differ by (`SEED_SPREAD`, which the tables are compared with) is
 no direction: it may turn by as much. A claim says at which scales the paper's effect is
-expected, and why; elsewhere it is judged all the same, and does not count as outside.
+expected, and why; elsewhere it is not judged.
 """
 
 from __future__ import annotations

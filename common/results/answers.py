@@ -61,7 +61,8 @@ class Results:
     @functools.cached_property
     def claims(self) -> list[ClaimResult]:
         """The answers to all claims of the paper, in their order."""
-        return [claims.check(claim, self.runs) for claim in self.at.paper.claims]
+        at, runs = self.at, self.runs
+        return [claims.check(claim, runs, at.scale) for claim in at.paper.claims]
 
     @functools.cached_property
     def findings(self) -> list[Finding]:

@@ -28,6 +28,8 @@ from common.results.margins import (
     Runs,
 )
 
+NOT_JUDGED = "not judged at this scale"
+
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
@@ -38,8 +40,8 @@ class Claim:
       statement: the claim in a sentence.
       source: where the paper makes it.
       comparisons: all must hold.
-      expected_at: scales at which the paper's effect is expected to show. Elsewhere
-        the claim is checked and shown all the same, but does not count as outside.
+      expected_at: scales at which the paper's effect is expected to show, and which
+        therefore judge the claim. Other scales show its numbers without a verdict.
       note: why it is expected where it is, shown with the answer.
     """
 
@@ -69,7 +71,7 @@ class ClaimResult:
 
     Attributes:
       claim: what was checked.
-      verdict: `holds`, `fails`, `inconclusive` or `not run`.
+      verdict: `holds`, `fails`, `inconclusive`, `not run` or `NOT_JUDGED`.
       details: one line per comparison, with its numbers.
     """
 
@@ -77,25 +79,33 @@ class ClaimResult:
     verdict: str
     details: tuple[str, ...]
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether the scale can judge the claim."""
+        return self.verdict != NOT_JUDGED
 
-def check(claim: Claim, runs: Runs) -> ClaimResult:
+
+def check(claim: Claim, runs: Runs, scale: str) -> ClaimResult:
     """Returns the answer of the records to a claim.
 
     It fails if any comparison fails; else it is not run if a record is missing; else it
-    holds if every comparison holds.
+    holds if every comparison holds. Where the effect is not expected to show, there is
+    no verdict, whatever the numbers are.
 
     Args:
       claim: what to check.
       runs: recipe name to run, as `Results.runs` gives them.
+      scale: of the runs.
     """
+    if scale not in claim.expected_at:
+        lines = tuple(comparison.line(runs) for comparison in claim.comparisons)
+        return ClaimResult(claim, NOT_JUDGED, lines)
     answers = [comparison.check(runs) for comparison in claim.comparisons]
     verdicts = {verdict for verdict, _ in answers}
     verdict = next((v for v in (FAILS, NOT_RUN, INCONCLUSIVE) if v in verdicts), HOLDS)
     return ClaimResult(claim, verdict, tuple(line for _, line in answers))
 
 
-def exit_status(results: Iterable[ClaimResult], scale: str) -> int:
-    """Returns 1 if a claim fails at a scale where it is expected to hold, else 0."""
-    return int(
-        any(r.verdict == FAILS and scale in r.claim.expected_at for r in results)
-    )
+def exit_status(results: Iterable[ClaimResult]) -> int:
+    """Returns 1 if a claim fails, else 0."""
+    return int(any(result.verdict == FAILS for result in results))

@@ -11,7 +11,9 @@ from common.results.margins import gain
 
 def check(tmp_path, *comparisons):
     claim = Claim("name", "A statement.", "Section 9", comparisons)
-    return claims.check(claim, measured.find(tmp_path / "runs", "fake", "paper"))
+    return claims.check(
+        claim, measured.find(tmp_path / "runs", "fake", "paper"), "paper"
+    )
 
 
 def harder(at_least):
@@ -61,14 +63,27 @@ def test_needs_lists_each_evaluation_once_and_no_times(paper):
     )
 
 
-def test_a_failure_counts_only_where_the_claim_is_expected(results, pair):
+def test_a_failure_is_told_by_the_exit_status(results, pair):
     pair(3000, 5000)
     found = results().claims
     assert [result.verdict for result in found] == ["fails"]
-    assert claims.exit_status(found, "paper") == 1
-    assert claims.exit_status(found, "digits") == 0
+    assert claims.exit_status(found) == 1
     good = [dataclasses.replace(found[0], verdict="inconclusive")]
-    assert claims.exit_status(good, "paper") == 0
+    assert claims.exit_status(good) == 0
+
+
+def test_a_scale_gives_numbers_and_no_verdict_on_what_it_cannot_judge(
+    tmp_path, paper, pair
+):
+    pair(3000, 5000)
+    runs = measured.find(tmp_path / "runs", "fake", "paper")
+    (claim,) = paper.claims
+    judged, shown = (claims.check(claim, runs, scale) for scale in ("paper", "digits"))
+    assert judged.is_judged and judged.verdict == "fails"
+    assert not shown.is_judged and shown.verdict == "not judged at this scale"
+    assert claims.exit_status([shown]) == 0
+    pairs = zip(judged.details, shown.details, strict=True)
+    assert [line.rpartition(": ")[0] for line, _ in pairs] == list(shown.details)
 
 
 def test_a_claim_without_comparison_is_refused():

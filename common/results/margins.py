@@ -172,17 +172,29 @@ class Comparison:
         """The same without training times, which every training leaves behind."""
         return tuple(pair for pair in self.quoted if pair[1] != TRAINING_TIME)
 
+    @property
+    def bound(self) -> str:
+        """What is claimed of the number, such as `at least +2 points`."""
+        sign = "+" if len(self.terms) > 1 else ""
+        if self.at_least is not None:
+            return f"at least {self.at_least:{sign}g}{self.unit}"
+        return f"at most {self.at_most:{sign}g}{self.unit}"
+
     def check(self, runs: Runs) -> Answer:
         """Returns the verdict and a line with the numbers behind it.
 
         Args:
           runs: recipe name to run, as `Results.runs` gives them.
         """
-        estimate, words, obstacle = self.finding(runs)
-        if estimate is None or obstacle:
-            return obstacle, f"{self.title}: {words}"
-        verdict = self.verdict(estimate.low, estimate.high)
-        return verdict, f"{self.title} = {words}; claimed {self._bound}: {verdict}"
+        found = self.finding(runs)
+        if found.estimate is None or found.obstacle:
+            return found.obstacle, self._line(found)
+        verdict = self.verdict(found.estimate.low, found.estimate.high)
+        return verdict, f"{self._line(found)}: {verdict}"
+
+    def line(self, runs: Runs) -> str:
+        """Returns the line of `check` without its verdict."""
+        return self._line(self.finding(runs))
 
     def number(self, runs: Runs) -> float | None:
         """Returns what is held against the bound, or None if it was not measured."""
@@ -220,12 +232,10 @@ class Comparison:
     def _signs(self) -> tuple[int, ...]:
         return tuple(term.sign for term in self.terms)
 
-    @property
-    def _bound(self) -> str:
-        sign = "+" if len(self.terms) > 1 else ""
-        if self.at_least is not None:
-            return f"at least {self.at_least:{sign}g}{self.unit}"
-        return f"at most {self.at_most:{sign}g}{self.unit}"
+    def _line(self, found: Finding) -> str:
+        if found.estimate is None or found.obstacle:
+            return f"{self.title}: {found.words}"
+        return f"{self.title} = {found.words}; claimed {self.bound}"
 
 
 def level(*side: str, metric: str = "accuracy", **bound: float) -> Comparison:

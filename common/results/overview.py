@@ -23,7 +23,7 @@ _VERDICTS = (claims.HOLDS, claims.FAILS, claims.INCONCLUSIVE, claims.NOT_RUN)
 
 
 def markdown(papers: Iterable[tuple[Results, Results]]) -> str:
-    """Returns two tables: counts by paper, and the claims expected at a scale.
+    """Returns two tables: counts by paper, and the claims that a scale judges.
 
     Args:
       papers: of each paper the results whose claims are shown, all at one scale, and
@@ -32,15 +32,15 @@ def markdown(papers: Iterable[tuple[Results, Results]]) -> str:
     papers = list(papers)
     scale = papers[0][0].at.scale
     kinds = [" / ".join(names) for names in (_CELLS, _VERDICTS)]
-    head = ["paper", "reported cells", kinds[0], "claims", f"expected at `{scale}`"]
+    head = ["paper", "reported cells", kinds[0], "claims", f"judged at `{scale}`"]
     counts = [[*head, kinds[1]]]
     answers = [["paper", "claim", "reported", "measured", "verdict"]]
     for results, full in papers:
         name = results.at.name
         link = f"[`{name}`]({name}/README.md)"
-        expected = [r for r in results.claims if scale in r.claim.expected_at]
-        counts.append([link, *_counts(full, expected)])
-        answers += [[link, *row] for row in _rows(results, expected)]
+        judged = [r for r in results.claims if r.is_judged]
+        counts.append([link, *_counts(full, judged)])
+        answers += [[link, *row] for row in _rows(results, judged)]
     return pages.render("overview.md", scale=scale, counts=counts, answers=answers)
 
 
@@ -61,24 +61,24 @@ def reported_pairs(paper: recipe.Paper) -> list[dict[Pair, reported.Reported]]:
     ]
 
 
-def _counts(full: Results, expected: Sequence[claims.ClaimResult]) -> list[str]:
+def _counts(full: Results, judged: Sequence[claims.ClaimResult]) -> list[str]:
     tables = full.cells.values()
     verdicts = [c.verdict for table in tables for c in table if c.reference is not None]
-    found, judged = Counter(verdicts), Counter(result.verdict for result in expected)
+    found, answers = Counter(verdicts), Counter(result.verdict for result in judged)
     return [
         str(len(verdicts)),
         " / ".join(str(sum(found[v] for v in kinds)) for kinds in _CELLS.values()),
         str(len(full.at.paper.claims)),
-        str(len(expected)),
-        " / ".join(str(judged[verdict]) for verdict in _VERDICTS),
+        str(len(judged)),
+        " / ".join(str(answers[verdict]) for verdict in _VERDICTS),
     ]
 
 
 def _rows(
-    results: Results, expected: Sequence[claims.ClaimResult]
+    results: Results, judged: Sequence[claims.ClaimResult]
 ) -> Iterable[list[str]]:
     by_table = reported_pairs(results.at.paper)
-    for result in expected:
+    for result in judged:
         comparisons = result.claim.comparisons
         yield [
             result.claim.statement,

@@ -29,7 +29,7 @@ def test_cells_and_claims_are_counted_by_verdict(results, runs):
         # 90.0 and 0.5 of natural training, 70.0 against 50.0; minutes are not judged.
         "within / outside / not run": "2 / 1 / 3",
         "claims": "1",
-        "expected at `paper`": "1",
+        "judged at `paper`": "1",
         "holds / fails / inconclusive / not run": "1 / 0 / 0 / 0",
     }
 
@@ -57,7 +57,7 @@ def test_a_number_is_as_sure_as_what_it_is_made_of(paper, results):
     assert answer[2] == "+10.00 (code)"  # of one read in the paper and one in the code
 
 
-def test_what_is_not_expected_at_a_scale_is_not_shown(results, runs):
+def test_what_a_scale_does_not_judge_is_not_shown(results, runs):
     found = rows(results("digits"), full=results())
     assert found[-2][0] == "paper"  # the head of the second table; no row
     assert found[2][4] == "0"

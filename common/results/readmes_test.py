@@ -66,18 +66,32 @@ def test_a_cell_without_images_and_a_table_without_a_cell_say_so(
 
 
 def test_claims_hold_their_numbers_note_and_the_command(block, paper, runs):
-    claim = dataclasses.replace(paper.claims[0], note="Few updates hide it.")
+    claim = dataclasses.replace(
+        paper.claims[0], note="Few updates hide it.", expected_at=("digits",)
+    )
     lines = block(
         "fake digits claims", dataclasses.replace(paper, claims=(claim,))
     ).splitlines()
-    assert lines[0].startswith("- **holds**, not expected at this scale: Hard training")
+    assert lines[0].startswith("- **holds**: Hard training")
     assert lines[1] == "  - Few updates hide it."
     assert "= +69.50 points [" in lines[2]
     assert lines[4:] == ["", "Made by `python -m fake claims --scale=digits`."]
 
 
+def test_claims_that_are_not_judged_are_folded_with_their_numbers(block, paper, runs):
+    lines = block("fake digits claims", paper).splitlines()
+    assert lines[:4] == [
+        "",
+        "<details><summary>1 claim not judged at this scale</summary>",
+        "",
+        "- Hard training is more robust & as fast. (Section 9)",
+    ]
+    assert "= +69.50 points [" in lines[4] and "holds" not in lines[4]
+    assert lines[6:8] == ["", "</details>"]
+
+
 def test_claims_are_chosen_by_name_and_long_ones_folded(block, paper, runs):
-    claim = paper.claims[0]
+    claim = dataclasses.replace(paper.claims[0], expected_at=("digits",))
     many = dataclasses.replace(claim, name="many", comparisons=claim.comparisons * 7)
     both = dataclasses.replace(paper, claims=(claim, many))
     assert block("fake digits claims", both).count("**holds**") == 2

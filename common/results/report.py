@@ -155,8 +155,7 @@ def write(papers: Sequence[Results], out_dir: pathlib.Path) -> pathlib.Path:
 def counts(papers: Sequence[Results]) -> dict[str, dict[str, str]]:
     """Returns how many cells and claims got each verdict, and how many warnings.
 
-    Claims that are not expected to show at the scale are counted by themselves, and of
-    cells those alone that are shares and have a reported number: others are not judged.
+    Of cells those alone count that are shares and have a reported number.
 
     Returns:
       What is counted -> verdict -> how many, in words.
@@ -168,16 +167,10 @@ def counts(papers: Sequence[Results]) -> dict[str, dict[str, str]]:
             for c in cells
             if c.metric.judged and c.reference is not None
         ),
-        "Claims expected here": collections.Counter(),
-        "Other claims": collections.Counter(),
+        "Claims": collections.Counter(
+            result.verdict for results in papers for result in results.claims
+        ),
     }
-    for results in papers:
-        for result in results.claims:
-            is_expected = results.at.scale in result.claim.expected_at
-            kind = "Claims expected here" if is_expected else "Other claims"
-            found[kind][result.verdict] += 1
-    if not found["Other claims"]:
-        del found["Other claims"]
     num_warnings = sum(len(results.findings) for results in papers)
     return {
         **{

@@ -136,18 +136,20 @@ def test_only_the_papers_scale_is_judged(page, runs):
     assert "Tolerances" not in digits.text
     assert "are not compared" in digits.text
     assert "Measured at scale digits, with another network" in digits.text
-    assert "not expected to show at this scale" in digits.text
-    assert "not expected to show at this scale" not in full.text
+    assert "1 claim not judged at this scale" in digits.text
+    assert "not judged at this scale" not in full.text
 
 
-def test_counts_are_of_judged_cells_and_of_claims_by_expectation(paper, results, runs):
+def test_counts_are_of_cells_and_claims_by_verdict(paper, results, runs):
     (claim,) = paper.claims
     claims = (claim, dataclasses.replace(claim, expected_at=("digits",)))
     found = results(of=dataclasses.replace(paper, claims=claims))
     assert report.counts([found]) == {
         "Cells": {"within": "5 within", "not run": "1 not run"},
-        "Claims expected here": {"holds": "1 holds"},
-        "Other claims": {"holds": "1 holds"},
+        "Claims": {
+            "holds": "1 holds",
+            "not judged at this scale": "1 not judged at this scale",
+        },
         "Warnings": {"warning": f"{len(found.findings)}"},
     }
 

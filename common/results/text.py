@@ -105,12 +105,13 @@ def regression(tables: Tables) -> str:
 
 
 def claims(results: Results) -> str:
-    """Returns the answers to claims for a terminal, each with its numbers."""
+    """Returns the answers to claims for a terminal, each with its numbers.
+
+    Those that the scale does not judge come last.
+    """
     blocks = []
-    for result in results.claims:
-        is_expected = results.at.scale in result.claim.expected_at
-        expected = "" if is_expected else " (not expected here)"
-        lines = [f"{result.verdict.upper()}{expected}  {result.claim.name}"]
+    for result in sorted(results.claims, key=lambda found: not found.is_judged):
+        lines = [f"{result.verdict.upper()}  {result.claim.name}"]
         lines += [f"  {result.claim.statement} ({result.claim.source})"]
         lines += [f"  {line}" for line in result.details]
         lines += [f"  {result.claim.note}"] if result.claim.note else []

@@ -64,8 +64,17 @@ def test_claims_print_verdict_statement_numbers_and_note(
     claim = dataclasses.replace(paper.claims[0], note="Few updates hide it.")
     noted = dataclasses.replace(paper, claims=(claim,))
     printed = text.claims(results("digits", of=noted))
-    assert printed.startswith("NOT RUN (not expected here)  harder\n")
+    assert printed.startswith("NOT JUDGED AT THIS SCALE  harder\n")
     assert printed.endswith("\n  Few updates hide it.")
+
+
+def test_claims_that_are_not_judged_come_last(paper, results):
+    claim = paper.claims[0]
+    other = dataclasses.replace(claim, name="other", expected_at=())
+    both = dataclasses.replace(paper, claims=(other, claim))
+    first, second = text.claims(results(of=both)).split("\n\n")
+    assert first.startswith("NOT RUN  harder")
+    assert second.startswith("NOT JUDGED AT THIS SCALE  other")
 
 
 def test_headings_keep_the_order_of_the_table_when_cells_are_missing(paper, results):
