@@ -2,30 +2,41 @@
 
     python reproduce.py --scale=digits
 
-trains and evaluates every recipe of every paper, prints the comparison with the
-reported numbers and the claims, and writes `report/index.html`. The same command again
-goes on where it stopped. With --jobs=2 two papers run at a time, which tells on the
-times of training. Exit status as for the papers' own commands.
+trains and evaluates every recipe of every paper, writes `report/index.html`, and prints
+the claims that the scale judges, with their numbers and verdicts. Every number, beside
+the reported one, is printed with --full. The same command again goes on where it
+stopped. With --jobs=2 two papers run at a time, which tells on the times of training.
+Exit status as for the papers' own commands.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pathlib
 import sys
-import time
 from collections.abc import Sequence
 
-from absl import flags
+from absl import flags, logging
 
 from common import cli, processes
 from common.engine import cluster
 from common.foreign import tables
 from common.names import lookup
-from common.results import cells, claims, packages, readmes, report, text
+from common.results import (
+    cells,
+    claims,
+    packages,
+    progress,
+    readmes,
+    report,
+    summary,
+    text,
+)
 from common.results.answers import Results
 
 ROOT = pathlib.Path(__file__).parent
+RECORDS = ROOT / "records"
 PAPERS = ("kurakin2017", "free_at", "intriguing_at", "smooth_at")
 
 
@@ -49,16 +60,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         ]
         if argv is None:
             processes.end_on_signals()
+        workdir = pathlib.Path(values.workdir).expanduser()
+        found, kept = (
+            [Results(paper.at(values.scale), folder) for paper in papers]
+            for folder in (workdir, RECORDS)
+        )
+        closing = []
         if values.run:
             _check_jobs(values.jobs)
             run = functools.partial(_run, argv=words)
-            if not all(processes.each(run, [p.name for p in papers], values.jobs)):
+            with progress.Line(progress.plan(found, kept), values.jobs) as line:
+                ended = processes.each(run, [p.name for p in papers], values.jobs)
+            if not all(ended):
                 return cli.GOOD  # the chief compares and reports
-        workdir = pathlib.Path(values.workdir).expanduser()
-        found = [Results(paper.at(values.scale), workdir) for paper in papers]
-        return max(
-            [_compare(results, values) for results in found] + [_report(found, values)]
-        )
+            closing.append(f"This run took {line.minutes:.1f} minutes.")
+        status = max(_compare(results, values) for results in found)
+        closing.append(f"Report: {_report(found, values)}")
+        print(summary.screen(found, *closing))
+        return status
     except cli.USAGE_ERRORS as error:
         return cli.fail(cli.USAGE, error)
     except cli.RUN_ERRORS as error:
@@ -73,6 +92,7 @@ def _define_flags(values: flags.FlagValues) -> None:
         "jobs", 1, "papers that run at a time", lower_bound=1, flag_values=values
     )
     flags.DEFINE_string("report", "report", "folder of the report", flag_values=values)
+    flags.DEFINE_boolean("full", False, "print all tables too", flag_values=values)
     flags.DEFINE_string(
         "baseline", None, "compare with the runs in this folder", flag_values=values
     )
@@ -98,17 +118,19 @@ def _run(name: str, argv: Sequence[str]) -> bool:
     values = cli.define_flags()
     _define_flags(values)
     values(list(argv))
-    begin = time.perf_counter()
     session = cli.open_session(packages.find(name), values)
-    cli.run_all(session, session.at.run_names)
-    minutes = (time.perf_counter() - begin) / 60
-    print(f"{name}: done in {minutes:.1f} minutes", flush=True)
+    folder = session.workdir / name / session.at.scale
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "log.txt").open("a") as log, contextlib.redirect_stdout(log):
+        logging.get_absl_handler().python_handler.stream = log
+        cli.run_all(session, session.at.run_names)
     return session.is_chief
 
 
 def _compare(results: Results, values: flags.FlagValues) -> int:
     """Compares and judges one paper."""
-    print(text.comparison(results.cells), text.claims(results), sep="\n")
+    if values.full:
+        print(text.comparison(results.cells), text.claims(results), "", sep="\n")
     status = max(cells.exit_status(results.cells), claims.exit_status(results.claims))
     if values.baseline:
         changed = results.against(pathlib.Path(values.baseline))
@@ -117,7 +139,7 @@ def _compare(results: Results, values: flags.FlagValues) -> int:
     return status
 
 
-def _report(found: Sequence[Results], values: flags.FlagValues) -> int:
+def _report(found: Sequence[Results], values: flags.FlagValues) -> pathlib.Path:
     """Writes the report, and the records and README tables if asked to."""
     if values.keep:
         records = pathlib.Path(values.keep)
@@ -127,9 +149,7 @@ def _report(found: Sequence[Results], values: flags.FlagValues) -> int:
         blocks = readmes.Blocks(records)
         for path in readmes.paths(ROOT, PAPERS):
             blocks.refresh(path)
-    index = report.write(found, pathlib.Path(values.report))
-    print(f"Report: {index}")
-    return cli.GOOD
+    return report.write(found, pathlib.Path(values.report))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from common import intervals
@@ -159,8 +159,11 @@ class Comparison:
         term = self.terms[0]
         if len(self.terms) == 1 and term.metric == "leaked":
             return f"{term.recipe} right under {term.evaluation}, not {term.other}"
-        words = _SUMS[self._signs].format(*self.terms)
-        return f"{_PREFIXES.get(term.metric, '')}{words}"
+        return f"{_PREFIXES.get(term.metric, '')}{self.written(self.terms)}"
+
+    def written(self, parts: Iterable[object]) -> str:
+        """Returns the sum in words or numbers, one for each term."""
+        return _SUMS[self._signs].format(*parts)
 
     @property
     def quoted(self) -> tuple[Pair, ...]:

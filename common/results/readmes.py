@@ -6,8 +6,8 @@ A README marks where generated text goes, so that nobody types a measured number
     <!-- end -->
 
 WHAT is `table NAME`, `claims [NAME ...]`, `times` or `engines RECIPE`. In place of a
-scale, `study` has `errors` and `transfers`. `overview` takes several papers, joined by
-commas.
+scale, `study` has `errors` and `transfers`. `overview` and `summary` take several
+papers, joined by commas.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from common import recipe
 from common.foreign import tables
 from common.names import lookup
-from common.results import cells, measured, overview, packages, pages
+from common.results import cells, measured, overview, packages, pages, summary
 from common.results.answers import Results
 
 JAX = "jax"  # folder of that engine's records, beside those of the papers
@@ -62,14 +62,16 @@ class Blocks:
           ValueError: unknown paper, scale, kind or table, or a broken record.
         """
         paper, scale, what, *rest = name.split()
-        if what == "overview":
-            papers = paper.split(",")
-            return overview.markdown(
-                (self._of(name, scale), self._of(name, cells.FULL)) for name in papers
-            )
         if scale == tables.STUDY:
             template = lookup(_STUDIED, what, "generated block")
             return pages.render(template, study=tables.Study(self._workdir, paper))
+        papers = [self._of(name, scale) for name in paper.split(",")]
+        if what == "overview":
+            full = [self._of(found.at.name, cells.FULL) for found in papers]
+            return overview.markdown(zip(papers, full, strict=True))
+        if what == "summary":
+            screen = summary.screen(papers)
+            return pages.render("summary.md", screen=screen, scale=scale)
         kinds = {
             "table": _table,
             "claims": _claims,

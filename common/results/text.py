@@ -33,7 +33,7 @@ WIDE = 8  # columns; a table of more is turned if it has fewer rows
 def measured(compared: Compared) -> str:
     """Returns such as `46.12`, `12.5 min`, `0.947`, or `-` where nothing is known."""
     value = compared.measured
-    return "-" if value is None else _number(value.number, compared.metric, value.total)
+    return "-" if value is None else number(value.number, compared.metric, value.total)
 
 
 def interval(compared: Compared, counted: bool = True) -> str:
@@ -46,7 +46,7 @@ def interval(compared: Compared, counted: bool = True) -> str:
     value = compared.measured
     if value is None or value.interval is None:
         return ""
-    low, high = (_number(v, compared.metric, value.total) for v in value.interval)
+    low, high = (number(v, compared.metric, value.total) for v in value.interval)
     return f"[{low}, {high}]" + (f" of {value.total}" if counted else "")
 
 
@@ -119,6 +119,26 @@ def claims(results: Results) -> str:
     return "\n\n".join(blocks)
 
 
+def number(value: float, metric: Metric, total: int | None, sign: str = "") -> str:
+    """Returns a number with as many decimals as its kind and its count support.
+
+    Args:
+      value: in the unit of the metric.
+      metric: what is counted.
+      total: images among which it was counted, or None.
+      sign: `+` for a difference, which shows it.
+    """
+    if not math.isfinite(value):
+        return "-"
+    few = total is not None and 0 < total < 1000
+    decimals = {
+        "%": 1 if few else 2,
+        "min": 1 if value >= 1 else 2,
+        "": 2 if few else 3,
+    }[metric.unit]
+    return f"{value:{sign}.{decimals}f}{_unit(metric)}"
+
+
 def aligned(lines: Iterable[Sequence[str]]) -> str:
     """Returns lines of fields as columns, each as wide as its longest field."""
     grid = Grid.grid(padding=(0, 2))
@@ -145,24 +165,11 @@ def _compared(compared: Compared) -> tuple[str, ...]:
 
 def _regressed(compared: Compared) -> tuple[str, ...]:
     numbers = (
-        "-" if value is None else _number(value.number, compared.metric, None)
+        "-" if value is None else number(value.number, compared.metric, None)
         for value in (compared.reference, compared.measured)
     )
     cell = compared.cell
     return (cell.row, cell.column, *numbers, compared.verdict, compared.evidence)
-
-
-def _number(value: float, metric: Metric, total: int | None) -> str:
-    """Returns a number with as many decimals as its kind and its count support."""
-    if not math.isfinite(value):
-        return "-"
-    few = total is not None and 0 < total < 1000
-    decimals = {
-        "%": 1 if few else 2,
-        "min": 1 if value >= 1 else 2,
-        "": 2 if few else 3,
-    }[metric.unit]
-    return f"{value:.{decimals}f}{_unit(metric)}"
 
 
 def _unit(metric: Metric) -> str:

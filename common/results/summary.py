@@ -1,0 +1,140 @@
+"""The one screen on which a reproduction ends: what was judged, and what it cost.
+
+Of each paper it has the claims that the scale judges, each with its verdict and its
+numbers. The report opens on the same.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from common.results import claims, measured, metrics, text
+from common.results.answers import Results
+from common.results.margins import Comparison, Runs, Term
+
+WIDTH = 80  # columns of a terminal
+MOST_SHOWN = 4  # comparisons of a claim
+_SPACE = "\N{NO-BREAK SPACE}"  # inside what stays on one line
+
+
+class Answer(NamedTuple):
+    """A claim as it stands on the screen."""
+
+    verdict: str
+    statement: str
+    numbers: str
+
+
+def answers(results: Results) -> list[Answer]:
+    """Returns the claims that the records answer, in their order.
+
+    Those that were not run are left out, and those that the scale does not judge.
+    """
+    return [
+        Answer(result.verdict, result.claim.statement, _numbers(result, results.runs))
+        for result in results.claims
+        if result.is_judged and result.verdict != claims.NOT_RUN
+    ]
+
+
+def others(papers: Sequence[Results]) -> str:
+    """Returns in words how many claims have no answer, and why."""
+    found = [result.verdict for results in papers for result in results.claims]
+    kinds = (claims.NOT_RUN, claims.NOT_JUDGED)
+    counted = [f"{found.count(v)} {v}" for v in kinds if v in found]
+    return f"Further claims: {', '.join(counted)}." if counted else ""
+
+
+def cost(papers: Sequence[Results]) -> str:
+    """Returns in words what the networks of the records cost, and on which machine."""
+    runs = [run for results in papers for run in results.distinct.values()]
+    minutes = sum(run.training_minutes or 0.0 for run in runs)
+    records = [record for run in runs for record in _evaluations(run)]
+    seconds = sum(record.record.get("seconds", 0.0) for record in records)
+    machines = dict.fromkeys(str(run.manifest.get("hardware", "")) for run in runs)
+    places = ", ".join(filter(None, machines))
+    return (
+        f"Cost: {len(runs)} networks, {minutes:.1f} minutes of updates; "
+        f"{len(records)} evaluations, {seconds / 60:.1f} minutes"
+        f"{f'; {places}' if places else ''}."
+    )
+
+
+def screen(papers: Sequence[Results], *closing: str) -> str:
+    """Returns the screen as plain text.
+
+    Args:
+      papers: of each paper its results, all at the same scale.
+      *closing: lines below it, such as where the report is.
+    """
+    blocks = []
+    for results in papers:
+        title = results.at.paper.title.partition(". ")[0]  # without the authors
+        lines = [line for answer in answers(results) for line in _claim(answer)]
+        blocks.append([f"{results.at.name}: {title}", *(lines or ["  no answer"])])
+    below = filter(None, (others(papers), cost(papers), *closing))
+    blocks.append([textwrap.fill(line, WIDTH) for line in below])
+    return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def _claim(answer: Answer) -> list[str]:
+    """Returns a claim in lines: verdict and statement, then the numbers."""
+    indent = " " * (len(max(claims.INCONCLUSIVE, claims.HOLDS, key=len)) + 4)
+    first = f"  {answer.verdict}".ljust(len(indent))
+    wrapped = [
+        *textwrap.wrap(
+            answer.statement, WIDTH, initial_indent=first, subsequent_indent=indent
+        ),
+        *textwrap.wrap(
+            answer.numbers, WIDTH, initial_indent=indent, subsequent_indent=indent
+        ),
+    ]
+    return [line.replace(_SPACE, " ") for line in wrapped]
+
+
+def _numbers(result: claims.ClaimResult, runs: Runs) -> str:
+    """Returns the comparisons of a claim in numbers, with what is claimed of them."""
+    comparisons = result.claim.comparisons
+    shown = comparisons[:MOST_SHOWN]
+    bounds = {comparison.bound for comparison in comparisons}
+    parts = [
+        _equation(comparison, runs)
+        + (f", claimed {comparison.bound}" if len(bounds) > 1 else "")
+        for comparison in shown
+    ]
+    if more := len(comparisons) - len(shown):
+        parts.append(f"and {more} more")
+    if len(bounds) == 1:
+        parts.append(f"claimed {comparisons[0].bound}")
+    return "; ".join(part.replace(" ", _SPACE) for part in parts)
+
+
+def _equation(comparison: Comparison, runs: Runs) -> str:
+    """Returns such as `54.2 - 41.0 = +13.2 [+9.8, +16.6]`, or why there is none."""
+    estimate, words, obstacle = comparison.finding(runs)
+    if estimate is None or obstacle or not comparison.needs:
+        return words
+    total = _value(comparison.terms[0], runs).total
+    sign = "+" if len(comparison.terms) > 1 else ""
+    number, low, high = (
+        text.number(part, comparison.metric, total, sign) for part in estimate
+    )
+    terms = [
+        text.number(_value(term, runs).number, comparison.metric, total)
+        for term in comparison.terms
+    ]
+    left = f"{comparison.written(terms)} = " if sign else ""
+    return f"{left}{number} [{low}, {high}]"
+
+
+def _value(term: Term, runs: Runs) -> metrics.Value:
+    found = metrics.of(term.cell).measure(runs[term.recipe], term.cell)
+    return found or metrics.Value(float("nan"))
+
+
+def _evaluations(run: measured.Run) -> list[measured.Measured]:
+    """Returns the records, but for those that were read off a longer attack's."""
+    found = (run.evaluation(name) for name in run.evaluations)
+    return [each for each in found if each and "beginning_of" not in each.record]
