@@ -2,10 +2,10 @@
 
 At scale `paper` a measured number lies *within* a tolerance of the reported one,
 *above* or *below*; the evidence says what the tolerance is made of. At every other
-scale another network learned from other data, so the reported number is context and
-only claims are judged. Against an earlier run of the suite itself every scale is
-judged: the same recipe and seed should give the same network, so there the spread over
-seeds is no excuse.
+scale another network learned from other data, so the reported number is context, or is
+left out where the images are of another kind, and only claims are judged. Against an
+earlier run of the suite itself every scale is judged: the same recipe and seed should
+give the same network, so there the spread over seeds is no excuse.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ NOT_REPORTED = "not reported"  # measured, and the paper gives no number
 SHOWN = "shown only"  # minutes depend on the machine, ratios are of two accuracies
 NO_IMAGES = "no images"  # none to count among, as in transfer if nothing was fooled
 FULL = "paper"  # the scale at which measured numbers are compared with reported ones
+BESIDE = (FULL, "small")  # scales that show reported numbers; digits are other images
 
 # Half-widths in points of the spread between trainings that differ in their seed only.
 # Public reruns of one recipe lie 2 to 3 points apart in robust accuracy, mostly for
@@ -74,7 +75,7 @@ def compare(at: recipe.PaperAtScale, runs: Runs) -> Tables:
     Raises:
       ValueError: a broken record or list of reported numbers; names the file.
     """
-    known = reported.by_cell(at.paper)
+    known = reported.by_cell(at.paper) if at.scale in BESIDE else {}
     return {
         table.name: [
             _compared(
@@ -149,7 +150,7 @@ def _compared(
         verdict = NO_IMAGES
     elif not metric.judged:
         verdict = SHOWN
-    elif reference is None:
+    elif reference is None and at.scale in BESIDE:
         verdict = NOT_REPORTED
     elif at.scale != FULL:
         verdict = CLAIMS_ONLY

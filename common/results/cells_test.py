@@ -63,12 +63,14 @@ def test_nothing_run_is_all_not_run_and_no_failure(results):
     assert cells.exit_status(tables) == 0
 
 
-def test_another_scale_is_never_judged(results, write_run, outcomes):
-    write_run("natural", {"clean": outcomes(10)}, scale="digits")
-    found = cell(results("digits"))
-    assert (found.verdict, found.reference.value) == ("claims only", 90.0)
-    assert found.tolerance is None
-    assert cells.exit_status(results("digits").cells) == 0
+@pytest.mark.parametrize(("scale", "is_beside"), [("small", True), ("digits", False)])
+def test_another_scale_is_never_judged(results, write_run, outcomes, scale, is_beside):
+    """Beside other images there is not even a reported number."""
+    write_run("natural", {"clean": outcomes(10)}, scale=scale)
+    found = cell(results(scale))
+    assert (found.verdict, found.tolerance) == ("claims only", None)
+    assert (found.reference is not None) == is_beside
+    assert cells.exit_status(results(scale).cells) == 0
 
 
 def test_minutes_are_shown_and_never_judged(results, write_run):

@@ -29,6 +29,7 @@ sweep,hard <m=4>,PGD-20 eps=4,accuracy,50.0,Figure 9,figure
 """
 
 
+SCALES = ("paper", "small", "digits")
 PGD = attacks.PGD(epsilon=4.0, step_size=1.0, num_steps=20)
 ATTACKS = {
     "clean": None,
@@ -79,8 +80,8 @@ def paper(tmp_path: pathlib.Path) -> Paper:
     return Paper(
         name="fake",
         title="A paper <that> nobody wrote",
-        recipes={"paper": recipes, "digits": recipes},
-        evaluations={"paper": evaluations, "digits": evaluations},
+        recipes=dict.fromkeys(SCALES, recipes),
+        evaluations=dict.fromkeys(SCALES, evaluations),
         tables=(
             Table("main", "Main table", grid(ROWS, COLUMNS)),
             Table(

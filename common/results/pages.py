@@ -30,8 +30,13 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
-def cell(compared: cells.Compared | None) -> str:
-    """Returns a cell of a Markdown table: measured / reported, and the verdict."""
+def cell(compared: cells.Compared | None, scale: str = cells.FULL) -> str:
+    """Returns a cell of a Markdown table: measured / reported, and the verdict.
+
+    Args:
+      compared: a cell beside the paper's number, or None.
+      scale: of what was measured; it decides whether a reported number belongs there.
+    """
     if compared is None:
         return ""
     if compared.verdict in (cells.NOT_RUN, cells.NO_IMAGES):
@@ -39,6 +44,8 @@ def cell(compared: cells.Compared | None) -> str:
     else:
         bounds = text.interval(compared, counted=False)
         left = f"{text.measured(compared)} {bounds}".rstrip()
+    if scale not in cells.BESIDE:
+        return left
     judged = compared.tolerance is not None
     return f"{left} / {text.reported(compared) or 'no number'}" + (
         f", **{compared.verdict}**" if judged else ""
@@ -61,7 +68,7 @@ def _environment() -> jinja2.Environment:
     )
     words = (text.measured, text.interval, text.reported, table, cell)
     found.filters.update({word.__name__: word for word in words})
-    found.globals.update(layout=text.layout, MARKS=text.MARKS)
+    found.globals.update(layout=text.layout, MARKS=text.MARKS, BESIDE=cells.BESIDE)
     found.globals.update(is_folded=is_folded)
     found.globals.update(CONFIDENCES=reported.CONFIDENCES)
     return found

@@ -170,7 +170,7 @@ def examples(arrays: Mapping[str, np.ndarray], count: int = 8) -> Figure:
         [""] * len(clean),
         _classes(arrays, "predictions_adversarial", len(clean)),
     )
-    sides = ("clean", f"difference\nx {factor:.0f}", "adversarial")
+    sides = ("clean image", f"perturbation\nx {factor:.0f}", "adversarial image")
     figure = Figure(figsize=(1.1 * len(clean) + 0.9, 4.1), layout="constrained")
     panels = figure.subplots(3, len(clean), squeeze=False)
     for line, images, texts, side in zip(panels, grids, captions, sides, strict=True):
@@ -178,7 +178,8 @@ def examples(arrays: Mapping[str, np.ndarray], count: int = 8) -> Figure:
             image = np.clip(image, 0, 255).astype(np.uint8)
             image = np.repeat(image, 3, -1) if image.shape[-1] == 1 else image
             panel.imshow(image, interpolation="nearest")
-            panel.set_xlabel(caption)
+            wrong = {"color": canvas.COLORS[1]} if "not" in caption else {}
+            panel.set_xlabel(caption, **wrong)
             panel.set(xticks=[], yticks=[])
             panel.grid(visible=False)
         line[0].set_ylabel(side)

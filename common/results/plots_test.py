@@ -114,7 +114,7 @@ def test_the_difference_is_magnified_to_the_full_range_around_grey():
     figure = plots.examples(found)
     shown = figure.axes[2].images[0].get_array()
     assert (shown[0, 0, 0], shown[1, 1, 0], shown[2, 2, 0]) == (254, 0, 127)
-    assert figure.axes[2].get_ylabel() == "difference\nx 32"
+    assert figure.axes[2].get_ylabel() == "perturbation\nx 32"
     assert [panel.get_xlabel() for panel in figure.axes[:2]] == ["cat", "cat, not dog"]
 
 

@@ -26,7 +26,7 @@ def block(tmp_path, paper, monkeypatch):
 @pytest.fixture
 def runs(write_run, outcomes):
     counts = {"clean": outcomes(900), "pgd_20": outcomes(5)}
-    for scale in ("paper", "digits"):
+    for scale in ("paper", "small", "digits"):
         write_run("natural", counts, scale=scale, hardware="CPU")
         write_run("free_4", {"pgd_20": outcomes(700)}, scale=scale, hardware="CPU")
 
@@ -46,9 +46,17 @@ def test_a_table_holds_every_row_and_the_command(block, runs):
 
 
 def test_another_scale_is_context_without_verdicts(block, runs):
-    text = block("fake digits table main")
-    assert "**" not in text
+    text = block("fake small table main")
+    assert "**" not in text and " / 90.0 |" in text
     assert "the two are not compared. Made by" in text
+
+
+def test_digits_have_no_reported_number_beside_them(block, runs):
+    text = block("fake digits table main")
+    _, _, plain, hard = rows(text)
+    assert plain[:2] == ["plain", "90.00 [87.98, 91.71]"]
+    assert hard[:2] == ["hard <m=4>", "not run"]
+    assert "[95 % interval]. Made by" in text
 
 
 def test_a_cell_without_images_and_a_table_without_a_cell_say_so(

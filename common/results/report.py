@@ -1,7 +1,8 @@
 """Writes the report: one HTML page with its figures, and the same in Markdown.
 
-Everything on it comes from records of the work folder and from `reported.csv`. The page
-opens from disk, without a network and without scripts.
+It opens on the screen on which a reproduction ends; then come, paper by paper, images,
+curves, claims and tables. Everything on it comes from records of the work folder and
+from `reported.csv`. The page opens from disk, without a network and without scripts.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from collections.abc import Callable, Sequence
 from matplotlib.figure import Figure
 
 from common import files, recipe
-from common.results import canvas, measured, pages, plots
+from common.results import canvas, measured, pages, plots, summary
 from common.results.answers import Results
-from common.results.cells import CLAIMS_ONLY, FULL, Compared
+from common.results.cells import FULL, Compared
 
 SCALES = {  # what a scale is, what may be concluded from it, and what may not
     FULL: (
@@ -36,8 +37,8 @@ SCALES = {  # what a scale is, what may be concluded from it, and what may not
     "digits": (
         "The papers' methods on handwritten digits of 8 x 8 pixels, in seconds.",
         "Whether the whole path works, and which of the papers' claims show even here.",
-        "Whether a reported number is right: data and network are others. Reported "
-        "numbers stand here as context and are not compared.",
+        "Whether a reported number is right: data and network are others, so reported "
+        "numbers are left out.",
     ),
 }
 OTHER_SCALE = (
@@ -45,8 +46,9 @@ OTHER_SCALE = (
     "Which of the papers' claims show in it.",
     "Whether a reported number is right: numbers are compared at scale paper only.",
 )
-MANY_CELLS = 60  # a table beyond this opens on demand, below its figure
+MANY_CELLS = 60  # a table beyond this opens on demand
 SHOWN_FINDINGS = 8  # the rest opens on demand
+SHOWN_IMAGES = 2  # networks: the first is undefended, the second defended
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +58,10 @@ class Drawn:
     Attributes:
       stem: of its light and its dark file, without folder.
       caption: plain text, also read to those who do not see the picture.
-      title: of what opens on demand to show the figure; "" if it always shows.
     """
 
     stem: str
     caption: str
-    title: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,17 +70,22 @@ class Section:
 
     Attributes:
       results: what its records say.
-      figures: those of each table that has cells, by name of the table.
-      training: those of the runs.
+      images: clean and attacked ones, of each network that kept some.
+      curves: of the tables, then of the trainings.
     """
 
     results: Results
-    figures: dict[str, list[Drawn]]
-    training: list[Drawn]
+    images: list[Drawn]
+    curves: list[Drawn]
 
     @property
-    def counts(self) -> dict[str, dict[str, str]]:
-        """How many cells and claims got each verdict, and how many warnings."""
+    def answers(self) -> list[summary.Answer]:
+        """The claims that the records answer."""
+        return summary.answers(self.results)
+
+    @property
+    def counts(self) -> dict[str, str]:
+        """How many cells got each verdict."""
         return counts([self.results])
 
     @property
@@ -140,11 +145,14 @@ def write(papers: Sequence[Results], out_dir: pathlib.Path) -> pathlib.Path:
         "what": what,
         "may": may,
         "may_not": may_not,
-        "counts": counts(papers),
+        "others": summary.others(papers),
+        "cost": summary.cost(papers),
+        "screen": summary.screen(papers),
         "sections": [_section(results, out_dir) for results in papers],
         "density": f"{canvas.DPI / 96:g}x",  # shown at the size it was drawn for
         "MANY_CELLS": MANY_CELLS,
         "SHOWN_FINDINGS": SHOWN_FINDINGS,
+        "SHOWN_IMAGES": SHOWN_IMAGES,
     }
     index = out_dir / "index.html"
     for name, path in (("report.html", index), ("report.md", out_dir / "report.md")):
@@ -152,39 +160,31 @@ def write(papers: Sequence[Results], out_dir: pathlib.Path) -> pathlib.Path:
     return index
 
 
-def counts(papers: Sequence[Results]) -> dict[str, dict[str, str]]:
-    """Returns how many cells and claims got each verdict, and how many warnings.
+def counts(papers: Sequence[Results]) -> dict[str, str]:
+    """Returns how many cells got each verdict; none where cells are not judged.
 
     Of cells those alone count that are shares and have a reported number.
 
     Returns:
-      What is counted -> verdict -> how many, in words.
+      Verdict -> how many, in words.
     """
-    cells = [c for results in papers for table in results.cells.values() for c in table]
-    found: dict[str, collections.Counter[str]] = {
-        "Cells": collections.Counter(
-            "measured" if c.verdict == CLAIMS_ONLY else c.verdict
-            for c in cells
-            if c.metric.judged and c.reference is not None
-        ),
-        "Claims": collections.Counter(
-            result.verdict for results in papers for result in results.claims
-        ),
-    }
-    num_warnings = sum(len(results.findings) for results in papers)
-    return {
-        **{
-            label: {verdict: f"{n} {verdict}" for verdict, n in counted.items()}
-            for label, counted in found.items()
-        },
-        "Warnings": {"warning": str(num_warnings)} if num_warnings else {},
-    }
+    found = collections.Counter(
+        compared.verdict
+        for results in papers
+        for table in results.cells.values()
+        for compared in table
+        if compared.metric.judged
+        and compared.reference is not None
+        and results.at.scale == FULL
+    )
+    return {verdict: f"{count} {verdict}" for verdict, count in found.items()}
 
 
 def _section(results: Results, out_dir: pathlib.Path) -> Section:
     tables = [t for t in results.at.paper.tables if t.name in results.cells]
-    figures = {table.name: _figures(results, table, out_dir) for table in tables}
-    return Section(results, figures, _training(results, out_dir))
+    drawn = [figure for t in tables for figure in _figures(results, t, out_dir)]
+    curves = drawn + _training(results, out_dir)
+    return Section(results, _images(results, out_dir), curves)
 
 
 def _figures(
@@ -214,7 +214,7 @@ def _figures(
 
 
 def _training(results: Results, out_dir: pathlib.Path) -> list[Drawn]:
-    """Returns the curves of all runs, and the images of those that kept some."""
+    """Returns the curves of all runs."""
     runs, stem = results.trained, out_dir / results.at.name
     curves = canvas.save(
         lambda: plots.training_curves(runs), stem.with_name(f"{stem.name}-training")
@@ -226,11 +226,16 @@ def _training(results: Results, out_dir: pathlib.Path) -> list[Drawn]:
         curves: "Loss and accuracy on training minibatches.",
         probes: "Accuracy on a fixed slice of training images, clean and under attack.",
     }
-    found = [Drawn(drawn, caption) for drawn, caption in captions.items() if drawn]
-    for name, run in runs.items():
+    return [Drawn(drawn, caption) for drawn, caption in captions.items() if drawn]
+
+
+def _images(results: Results, out_dir: pathlib.Path) -> list[Drawn]:
+    """Returns images before and after an attack, of each network that kept some."""
+    found = []
+    for name, run in results.trained.items():
         path = run.path / "examples.npz"
         if path.exists():
-            home = stem.with_name(f"{stem.name}-examples-{name}")
+            home = out_dir / f"{results.at.name}-examples-{name}"
             found.append(_examples(name, path, home))
     return found
 
@@ -240,10 +245,10 @@ def _examples(name: str, path: pathlib.Path, home: pathlib.Path) -> Drawn:
     arrays = files.load_arrays(path, "clean", "adversarial", "labels", *predicted)
     drawn = canvas.save(lambda: plots.examples(arrays), home)
     caption = (
-        f"{name}: test images, the perturbation magnified around grey, and the "
-        "adversarial images, with the predicted class."
+        f"{name}: test images, the perturbation enlarged around grey, and the "
+        "adversarial images. Below an image stands what the network says it is."
     )
-    return Drawn(drawn or "", caption, f"Images: {name}")
+    return Drawn(drawn or "", caption)
 
 
 def _numbers(run: measured.Run, ratio: float | None) -> list[str]:

@@ -69,7 +69,7 @@ def runs(tmp_path, write_run, outcomes):
         line("probe", 5, clean_accuracy=50, fgsm_accuracy=30, pgd_accuracy=20),
         line("probe", 10, clean_accuracy=10, fgsm_accuracy=30, pgd_accuracy=20),
     )
-    for scale in ("paper", "digits"):
+    for scale in ("paper", "small", "digits"):
         counts = {"clean": outcomes(900), "pgd_20": outcomes(0)}
         place = {"hardware": "one <GPU>", "scale": scale}
         write_run("natural", counts, metrics=metrics, **place)
@@ -95,7 +95,7 @@ def runs(tmp_path, write_run, outcomes):
     return tmp_path / "runs"
 
 
-@pytest.mark.parametrize("scale", ["paper", "digits"])
+@pytest.mark.parametrize("scale", ["paper", "small"])
 def test_the_page_is_sound_complete_and_self_contained(tmp_path, page, runs, scale):
     found = page(scale)
     for words in (
@@ -129,29 +129,45 @@ def test_a_verdict_has_a_sign_beside_its_word(page, runs):
 
 
 def test_only_the_papers_scale_is_judged(page, runs):
-    full, digits = (page(scale, drawn=False) for scale in ("paper", "digits"))
+    full, small, digits = (
+        page(scale, drawn=False) for scale in ("paper", "small", "digits")
+    )
     assert "within, \N{PLUS-MINUS SIGN}" in full.text
     assert "Tolerances" in full.text
-    assert not {"within", "above", "below"} & set(digits.chips)
-    assert "Tolerances" not in digits.text
-    assert "are not compared" in digits.text
-    assert "Measured at scale digits, with another network" in digits.text
-    assert "1 claim not judged at this scale" in digits.text
     assert "not judged at this scale" not in full.text
+    for other in (small, digits):
+        assert not {"within", "above", "below"} & set(other.chips)
+        assert "Tolerances" not in other.text
+        assert "1 claim not judged at this scale" in other.text
+    assert "are not compared" in small.text and "paper 90.0" in small.text
+    assert "Measured at scale digits, with another network" in digits.text
+    assert "paper 90.0" not in digits.text and "Sources" not in digits.text
 
 
-def test_counts_are_of_cells_and_claims_by_verdict(paper, results, runs):
-    (claim,) = paper.claims
-    claims = (claim, dataclasses.replace(claim, expected_at=("digits",)))
-    found = results(of=dataclasses.replace(paper, claims=claims))
-    assert report.counts([found]) == {
-        "Cells": {"within": "5 within", "not run": "1 not run"},
-        "Claims": {
-            "holds": "1 holds",
-            "not judged at this scale": "1 not judged at this scale",
-        },
-        "Warnings": {"warning": f"{len(found.findings)}"},
-    }
+def test_the_page_opens_on_the_screen_and_images_come_before_tables(
+    tmp_path, page, runs
+):
+    found = page()
+    order = (
+        *("+50.00 [", "Cost: 2 networks", "What may be concluded"),
+        *(f"<h3>{name}</h3>" for name in ("Images", "Curves", "Claims", "Main table")),
+    )
+    places = [found.source.index(words) for words in order]
+    assert places == sorted(places)
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "\n```text\nfake: A paper <that> nobody wrote\n  holds" in text
+
+
+def test_counts_are_of_judged_cells_by_verdict(results, runs):
+    assert report.counts([results()]) == {"within": "5 within", "not run": "1 not run"}
+    assert report.counts([results("small")]) == {}
+
+
+def test_images_of_many_networks_open_on_demand(monkeypatch, page, runs):
+    monkeypatch.setattr(report, "SHOWN_IMAGES", 0)
+    monkeypatch.setattr(canvas, "save", lambda draw, stem: stem.name)
+    source = page().source
+    assert "<summary>Images of 1 more network</summary>" in source
 
 
 @pytest.mark.parametrize(
@@ -185,7 +201,7 @@ def test_a_large_table_and_many_warnings_open_on_demand(monkeypatch, page, runs)
     monkeypatch.setattr(report, "SHOWN_FINDINGS", 0)
     monkeypatch.setattr(canvas, "save", lambda draw, stem: stem.name)
     source = page().source
-    assert re.search(r"</figure>\s*<details><summary>All 4 cells</summary>", source)
+    assert re.search(r"<details><summary>All 4 cells</summary>", source)
     assert re.search(r"<summary>\d+ more warnings</summary>", source)
 
 

@@ -20,11 +20,17 @@ _SPACE = "\N{NO-BREAK SPACE}"  # inside what stays on one line
 
 
 class Answer(NamedTuple):
-    """A claim as it stands on the screen."""
+    """A claim as it stands on the screen.
+
+    Attributes:
+      verdict: such as `holds`.
+      statement: a sentence.
+      numbers: a line of each comparison, and what is claimed of all.
+    """
 
     verdict: str
     statement: str
-    numbers: str
+    numbers: list[str]
 
 
 def answers(results: Results) -> list[Answer]:
@@ -88,13 +94,16 @@ def _claim(answer: Answer) -> list[str]:
             answer.statement, WIDTH, initial_indent=first, subsequent_indent=indent
         ),
         *textwrap.wrap(
-            answer.numbers, WIDTH, initial_indent=indent, subsequent_indent=indent
+            "; ".join(part.replace(" ", _SPACE) for part in answer.numbers),
+            WIDTH,
+            initial_indent=indent,
+            subsequent_indent=indent,
         ),
     ]
     return [line.replace(_SPACE, " ") for line in wrapped]
 
 
-def _numbers(result: claims.ClaimResult, runs: Runs) -> str:
+def _numbers(result: claims.ClaimResult, runs: Runs) -> list[str]:
     """Returns the comparisons of a claim in numbers, with what is claimed of them."""
     comparisons = result.claim.comparisons
     shown = comparisons[:MOST_SHOWN]
@@ -108,7 +117,7 @@ def _numbers(result: claims.ClaimResult, runs: Runs) -> str:
         parts.append(f"and {more} more")
     if len(bounds) == 1:
         parts.append(f"claimed {comparisons[0].bound}")
-    return "; ".join(part.replace(" ", _SPACE) for part in parts)
+    return parts
 
 
 def _equation(comparison: Comparison, runs: Runs) -> str:

@@ -89,9 +89,7 @@ def comparison(tables: Tables) -> str:
         for name, cells in tables.items()
     ]
     if any(c.verdict == CLAIMS_ONLY for cells in tables.values() for c in cells):
-        blocks.append(
-            "Not the paper's scale: its numbers are context and only claims are judged."
-        )
+        blocks.append("Not the paper's scale: only claims are judged.")
     return "\n\n".join(blocks)
 
 
