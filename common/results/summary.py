@@ -73,21 +73,21 @@ def screen(papers: Sequence[Results], *closing: str) -> str:
 
     Args:
       papers: of each paper its results, all at the same scale.
-      *closing: lines below it, such as where the report is.
+      *closing: lines below it, left as they are, such as where the report is.
     """
     blocks = []
     for results in papers:
         title = results.at.paper.title.partition(". ")[0]  # without the authors
         lines = [line for answer in answers(results) for line in _claim(answer)]
         blocks.append([f"{results.at.name}: {title}", *(lines or ["  no answer"])])
-    below = filter(None, (others(papers), cost(papers), *closing))
-    blocks.append([textwrap.fill(line, WIDTH) for line in below])
+    below = filter(None, (others(papers), cost(papers)))
+    blocks.append([*(textwrap.fill(line, WIDTH) for line in below), *closing])
     return "\n\n".join("\n".join(lines) for lines in blocks)
 
 
 def _claim(answer: Answer) -> list[str]:
     """Returns a claim in lines: verdict and statement, then the numbers."""
-    indent = " " * (len(max(claims.INCONCLUSIVE, claims.HOLDS, key=len)) + 4)
+    indent = " " * (len(claims.INCONCLUSIVE) + 4)  # the longest verdict
     first = f"  {answer.verdict}".ljust(len(indent))
     wrapped = [
         *textwrap.wrap(

@@ -1,0 +1,37 @@
+"""The command that rebuilds the tables: what it prints, and its exit status."""
+
+import pytest
+
+import reproduce
+from common import cli
+from common.results import canvas
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Returns a function: exit status and output of the kept records of a paper."""
+    monkeypatch.setattr(canvas, "save", lambda draw, stem: None)  # takes the time
+
+    def main(*words):
+        place = (f"--workdir={reproduce.RECORDS}", f"--report={tmp_path}", "--norun")
+        status = reproduce.main(["reproduce.py", *words, *place])
+        return status, capsys.readouterr().out
+
+    return main
+
+
+def test_it_ends_on_one_screen_and_prints_all_with_full(run, tmp_path):
+    status, out = run("free_at", "--scale=small")
+    assert status == cli.GOOD
+    assert out.startswith("free_at: Adversarial Training for Free!")
+    assert out.endswith(f"Report: {tmp_path / 'index.html'}\n")
+    assert len(out.splitlines()) < 24
+    _, full = run("free_at", "--scale=small", "--full")
+    assert full.endswith(out) and len(full.splitlines()) > 60
+    assert "NOT JUDGED AT THIS SCALE  free_matches_pgd_7" in full
+
+
+def test_a_claim_that_fails_is_told_by_the_exit_status(run):
+    status, out = run("smooth_at", "--scale=small")
+    assert status == cli.OUTSIDE
+    assert "  fails         The gain costs no extra computation." in out
