@@ -19,21 +19,14 @@ from collections.abc import Sequence
 
 from absl import flags, logging
 
-from common import cli, processes
+from common import cli, lazy, processes
 from common.engine import cluster
 from common.foreign import tables
 from common.names import lookup
-from common.results import (
-    cells,
-    claims,
-    packages,
-    progress,
-    readmes,
-    report,
-    summary,
-    text,
-)
+from common.results import cells, claims, packages, progress, readmes, summary, text
 from common.results.answers import Results
+
+report = lazy.module("common.results.report")  # Matplotlib is slow to import
 
 ROOT = pathlib.Path(__file__).parent
 RECORDS = ROOT / "records"
@@ -59,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for name in names
         ]
         if argv is None:
-            processes.end_on_signals()
+            processes.end_on_signals(in_cluster=values.run)
         workdir = pathlib.Path(values.workdir).expanduser()
         found, kept = (
             [Results(paper.at(values.scale), folder) for paper in papers]

@@ -15,7 +15,6 @@ from benchmarks import setting
 from common import manifest, runs
 from common import recipe as recipes
 from common.attacks import PGD
-from common.engine import strategy
 from common.foreign import saved, specs
 from common.training import checkpoint, learner
 
@@ -122,8 +121,8 @@ def said(spec: str) -> specs.Spec:
 
 
 def _run(scale: str, workdir: pathlib.Path) -> runs.Run:
-    paper, distribution = free_at.PAPER.at(scale), strategy.make("one_device")
-    return runs.Session(paper, workdir, distribution).run(RECIPE)
+    session = runs.Session(free_at.PAPER.at(scale), workdir, strategy="one_device")
+    return session.run(RECIPE)
 
 
 def _attack(run: runs.Run) -> PGD:

@@ -14,16 +14,20 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 from absl import flags, logging
 
-from common import engine, errors, processes, runs
+from common import engine, errors, lazy, processes, runs
 from common import recipe as recipes
-from common.foreign import classifiers, folders, study
 from common.names import lookup
 from common.results import cells, claims, text
 from common.results.answers import Results
 from common.training import cost, learner
+
+# These look at Keras's own networks when they are imported.
+classifiers, folders, study = (
+    lazy.module(f"common.foreign.{name}")
+    for name in ("classifiers", "folders", "study")
+)
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
 BATCH_SIZE = 250
@@ -55,6 +59,7 @@ Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run fa
 """
 
 
+_STRATEGY = "auto or one_device; of TensorFlow also mirrored, multi_worker and tpu"
 _WEIGHTS = (
     "to evaluate: a file of released ones, or raw for those of the last update where "
     "the recipe averages"
@@ -68,7 +73,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
     (flags.DEFINE_string, "scale", "digits", "paper, small or digits"),
     (flags.DEFINE_string, "workdir", "runs", "folder of all runs"),
     (flags.DEFINE_string, "data_dir", None, "TFDS folder; default TFDS_DATA_DIR"),
-    (flags.DEFINE_string, "strategy", "auto", ", ".join(engine.STRATEGIES)),
+    (flags.DEFINE_string, "strategy", "auto", _STRATEGY),
     (flags.DEFINE_string, "precision", "float32", ", ".join(learner.PRECISIONS)),
     (flags.DEFINE_integer, "seed", None, "short for --set seed=; 0 in a study"),
     (flags.DEFINE_multi_string, "set", [], "override a field: --set method.epsilon=4"),
@@ -115,7 +120,7 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
         _check_flags(command, words[0], values)
         values.eval_batch_size = values.eval_batch_size or command.batch_size
         if argv is None:
-            processes.end_on_signals()
+            processes.end_on_signals(in_cluster=command.computes)
         return command.run(open_session(paper, values), *words[1:])
     except USAGE_ERRORS as error:
         return fail(USAGE, error)
@@ -132,20 +137,15 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     logging.set_verbosity(logging.INFO)
     # Every evaluation compiles its own attack, which TensorFlow takes for retracing.
     python_logging.getLogger("tensorflow").setLevel("ERROR")
-    # Whatever keras.json says: the suite's images and layers are these.
-    keras.config.set_image_data_format("channels_last")
-    keras.config.set_floatx("float32")
-    at_scale = paper.at(values.scale)
     if values.deterministic:
         engine.make_deterministic()
-    distribution = engine.make(values.strategy)
     overrides = list(values["set"].value or ())
     if values.seed is not None:
         overrides.append(f"seed={values.seed}")
     return runs.Session(
-        at_scale,
+        paper.at(values.scale),
         pathlib.Path(values.workdir).expanduser(),
-        distribution,
+        strategy=values.strategy,
         data_dir=values.data_dir,
         precision=values.precision,
         overrides=tuple(overrides),
@@ -203,7 +203,9 @@ def _columns(names: Sequence[str], width: int = 78) -> list[str]:
 
 
 def _cost(session: runs.Session, name: str) -> int:
-    print(cost.describe(session.run(name).recipe))
+    recipe = session.run(name).recipe
+    engine.prepare()
+    print(cost.describe(recipe))
     return GOOD
 
 
@@ -252,7 +254,7 @@ def _study(session: runs.Session, images: str, *specs: str) -> int:
     }
     transfers = [name for name, attack in attacks.items() if attack in shown]
     distribution = engine.alone(session.distribution)
-    with runs.explained_failures():
+    with engine.explained_failures():
         with engine.scope(distribution):
             found = [classifiers.classifier(spec) for spec in specs]
         folder, options = folders.options(images)
@@ -334,19 +336,24 @@ class Command:
     flags: tuple[str, ...]
     batch_size: int = BATCH_SIZE
 
+    @property
+    def computes(self) -> bool:
+        """Whether it computes where `--strategy` says, such as in a cluster."""
+        return "strategy" in self.flags
 
-# Where and how the process runs.
-OF_ALL = ("workdir", "strategy", "deterministic")
+
+OF_ALL = ("workdir",)
+_PLACE = ("strategy", "deterministic")
 _RECIPE = ("scale", "set", "seed")
-_RUN = ("scale", "data_dir", "precision")
+_RUN = ("scale", "data_dir", "precision", *_PLACE)
 COMMANDS = {
     "list": Command(_list, ("scale",)),
-    "cost": Command(_cost, _RECIPE),
+    "cost": Command(_cost, (*_RECIPE, "deterministic")),
     "train": Command(_train, (*_RUN, "set", "seed")),
     "evaluate": Command(
         _evaluate, (*_RUN, "set", "seed", "weights", "branch", "eval_batch_size")
     ),
     "table": Command(_table, (*_RUN, "eval_batch_size")),
     "claims": Command(_claims, ("scale",)),
-    "study": Command(_study, ("seed", "eval_batch_size"), batch_size=50),
+    "study": Command(_study, ("seed", "eval_batch_size", *_PLACE), batch_size=50),
 }

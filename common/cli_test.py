@@ -126,6 +126,7 @@ def test_help_shows_commands_and_flags(run):
     for flag in ("scale", "workdir", "data_dir", "strategy", "precision", "seed"):
         assert f"--{flag}:" in out
     assert "--set:" in out
+    assert all(name in out for name in cli.engine.STRATEGIES)
     assert "--branch: of batch norm" in out
     assert "--[no]deterministic:" in out
 
@@ -171,6 +172,8 @@ VALUES = {
     "weights": "raw",
     "branch": "clean",
     "eval_batch_size": "9",
+    "strategy": "one_device",
+    "deterministic": "True",
 }
 NAMES = {
     "cost": ["plain"],
@@ -198,7 +201,7 @@ def test_a_flag_that_a_command_would_ignore_is_refused(run, run_dir, word):
 def test_what_keras_json_says_is_set_aside(run):
     keras.config.set_image_data_format("channels_first")
     keras.config.set_floatx("float16")
-    assert run("list")[0] == cli.GOOD
+    assert run("cost", "plain")[0] == cli.GOOD
     assert keras.config.image_data_format() == "channels_last"
     assert keras.config.floatx() == "float32"
 
@@ -285,10 +288,23 @@ def test_a_folder_that_cannot_be_written_fails_in_one_line(run, tmp_path):
 def test_deterministic_is_asked_for_when_the_flag_says_so(run, monkeypatch):
     asked = []
     monkeypatch.setattr(cli.engine, "make_deterministic", lambda: asked.append("asked"))
-    run("list")
+    run("cost", "plane")
     assert asked == []
-    run("list", "--deterministic")
+    run("cost", "plane", "--deterministic")
     assert asked == ["asked"]
+
+
+@pytest.mark.parametrize("words", [["list"], ["claims"], ["cost", "plain"]])
+def test_what_needs_no_cluster_joins_none(run, monkeypatch, words):
+    def joined(*args):
+        raise AssertionError("a cluster")
+
+    tasks = {"worker": ["localhost:1", "localhost:2"]}
+    config = {"cluster": tasks, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    monkeypatch.setattr(cli.engine, "make", joined)
+    assert not cli.COMMANDS[words[0]].computes
+    assert run(*words)[::2] == (cli.GOOD, [])
 
 
 def test_the_flags_of_the_process_are_the_default(tiny_paper, monkeypatch, capsys):

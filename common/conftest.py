@@ -13,7 +13,6 @@ from keras import ops
 
 from common import attacks, data, runs
 from common import recipe as recipes
-from common.engine import strategy
 from common.results.claims import Claim
 from common.results.margins import difference
 from common.training import Method, optimizers, schedules
@@ -119,7 +118,7 @@ def open_run(tiny_paper, tmp_path):
         session = runs.Session(
             paper.at("digits"),
             tmp_path / "runs",
-            strategy.make("one_device"),
+            strategy="one_device",
             overrides=("num_steps=3", *overrides),
             **fields,
         )

@@ -15,7 +15,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+
+from common import lazy
+
+special = lazy.module("scipy.special")
 
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 

@@ -9,10 +9,9 @@ import platform
 import subprocess
 from typing import Any
 
-import keras
-
 from common import engine, errors, overrides
 from common import recipe as recipes
+from common.lazy import keras
 
 _NAME = "recipe.json"
 

@@ -20,18 +20,21 @@ from common.engine import cluster
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
-def end_on_signals() -> None:
+def end_on_signals(*, in_cluster: bool = True) -> None:
     """Lets SIGTERM and Ctrl-C end the command at once, whatever it waits for.
 
     Only the main thread of a command's own process may call this. In a cluster the
     command goes on in a child, which ends with this process: TensorFlow takes SIGTERM
     for itself there, and lets no other handler run while it waits for the others.
 
+    Args:
+      in_cluster: whether the command joins the cluster of `TF_CONFIG` if there is one.
+
     Raises:
       ValueError: `TF_CONFIG` is malformed.
     """
     _take_defaults()
-    if cluster.described() and sys.platform == "linux":
+    if in_cluster and cluster.described() and sys.platform == "linux":
         _go_on_in_child()
 
 

@@ -6,40 +6,25 @@ as one value: its folder and its records, with `train` and `evaluate`.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import json
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
-import keras
 
 from common import engine, errors, evaluation, manifest, overrides
 from common import recipe as recipes
 from common.attacks import adapted
 from common.evaluation import examples
+from common.lazy import keras
 from common.models import logits
 from common.names import lookup
 from common.training import imported, learner, loop
 
 NUM_EXAMPLES = 8  # images shown in the report
 RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
-
-
-@contextlib.contextmanager
-def explained_failures() -> Iterator[None]:
-    """Raises a `RunError` of one line where the engine fails inside."""
-    try:
-        yield
-    except engine.FAILURES as error:
-        raise errors.RunError(
-            f"{engine.NAME} failed; what was finished is kept. Where memory ran out, "
-            "give the same command a smaller --eval_batch_size. "
-            f"Received: {type(error).__name__}: {engine.reason(error)}"
-        ) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +34,7 @@ class Session:
     Attributes:
       at: the paper at a scale, whose recipes are run.
       workdir: all runs lie below it.
-      distribution: from `engine.make`.
+      strategy: where it is computed, a name that `engine.make` takes.
       data_dir: of TFDS, or None for its default.
       precision: of training and of attacks; verdicts are float32.
       overrides: `field=value` assignments to the recipe; they name a run of their own.
@@ -62,7 +47,7 @@ class Session:
 
     at: recipes.PaperAtScale
     workdir: pathlib.Path
-    distribution: Any
+    strategy: str = "auto"
     data_dir: str | None = None
     precision: str = "float32"
     overrides: tuple[str, ...] = ()
@@ -70,6 +55,12 @@ class Session:
     branch: str = ""
     eval_batch_size: int = 250
     seed: int = 0
+
+    @functools.cached_property
+    def distribution(self) -> Any:
+        """The devices; the engine is loaded, and a cluster joined, when it is asked."""
+        engine.prepare()
+        return engine.make(self.strategy)
 
     @property
     def is_chief(self) -> bool:
@@ -205,19 +196,20 @@ class Run:
           RunError: the recipe or the target of a transfer is not trained to its end,
             the folder is of another, or the engine failed, as where memory runs out.
         """
-        with explained_failures():
-            _evaluate_missing(self, tuple(evaluations))
+        wanted = _wanted(self, tuple(evaluations))
+        with engine.explained_failures():
+            _evaluate_missing(self, wanted, named=bool(evaluations))
 
 
-def _evaluate_missing(run: Run, named: tuple[str, ...]) -> None:
-    wanted, session = _wanted(run, named), run.session
+def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> None:
+    session = run.session
     judges = _judges(session)
     if session.has_released_weights:
         run.network()  # refuses the folder of other weights, even if all is there
     missing = {
         key: value
         for key, value in wanted.items()
-        if not _is_done(run, key, value, named=bool(named))
+        if not _is_done(run, key, value, named=named)
     }
     if not missing or not session.is_chief:
         return

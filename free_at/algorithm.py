@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from keras import ops
-
 from common import backend
 from common.attacks import PGD, checks, losses, projections, steps
+from common.lazy import ops
 from common.training.method import Method
 
 

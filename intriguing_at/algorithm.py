@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from common import backend
 from common.attacks import losses
+from common.lazy import ops
 from common.training import subsets
 from common.training.method import Method
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from common import attacks, data, models
-from common.models import efficientnet, norms
+from common.models import architectures, norms
 from common.recipe import Evaluation, Recipe
 from common.training import optimizers, schedules
 from common.training.natural import NaturalTraining
@@ -123,8 +123,8 @@ EFFICIENTNET = Recipe(
     checkpoint_every=MINIBATCHES,  # not stated; ours
 )
 SIZES = {
-    **{f"b{n}": efficientnet.SIZES[f"b{n}"] for n in range(8)},  # EFF
-    "b8": efficientnet.Size(2.2, 3.6, image_size=672, dropout=0.5),  # EFF
+    **{f"b{n}": architectures.SIZES[f"b{n}"] for n in range(8)},  # EFF
+    "b8": architectures.Size(2.2, 3.6, image_size=672, dropout=0.5),  # EFF
 }
 EFFICIENTNETS = {
     name: variants.at_size(EFFICIENTNET, size) for name, size in SIZES.items()

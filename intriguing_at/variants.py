@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from common.models import efficientnet, norms
+from common.models import architectures, norms
 from common.recipe import Recipe
 from common.training.natural import NaturalTraining
 from intriguing_at.algorithm import AdversarialTraining
@@ -70,7 +70,7 @@ def at_depth(recipe: Recipe, depth: int) -> Recipe:
     return dataclasses.replace(recipe, network=network)
 
 
-def at_size(recipe: Recipe, size: efficientnet.Size) -> Recipe:
+def at_size(recipe: Recipe, size: architectures.Size) -> Recipe:
     """Returns the recipe on an EfficientNet of another size, at its image size."""
     dataset = dataclasses.replace(
         recipe.dataset, image_size=size.image_size, resize=size.image_size + MARGIN

@@ -3,7 +3,7 @@
 import dataclasses
 
 from common import attacks, data, models
-from common.models import efficientnet, norms
+from common.models import architectures, norms
 from common.training.natural import NaturalTraining
 from intriguing_at import variants
 from intriguing_at.algorithm import AdversarialTraining
@@ -87,7 +87,7 @@ def test_a_size_is_of_the_network_and_of_the_images():
     recipe = dataclasses.replace(
         BASE, dataset=data.ImageNet(), network=models.EfficientNet()
     )
-    size = efficientnet.Size(1.5, 2.5, image_size=300, dropout=0.4)
+    size = architectures.Size(1.5, 2.5, image_size=300, dropout=0.4)
     assert differences(recipe, variants.at_size(recipe, size)) == {
         "dataset.image_size": 300,
         "dataset.resize": 332,

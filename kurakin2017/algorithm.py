@@ -7,11 +7,11 @@ import math
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from common import backend
 from common.attacks import adapted
 from common.attacks import cost as costs
+from common.lazy import ops
 from common.models import logits
 from common.training import subsets
 from common.training.method import Method

@@ -21,7 +21,7 @@ from __future__ import annotations
 import dataclasses
 
 from common import attacks, data, models
-from common.models import efficientnet
+from common.models import architectures
 from common.recipe import Evaluation, Recipe
 from common.training import optimizers, schedules
 from smooth_at import variants
@@ -93,7 +93,7 @@ def on_efficientnet(name: str) -> Recipe:
         momentum=0.9,  # SAT
         epsilon=1e-5,  # SAT
     )
-    return variants.sized(SILU, network, efficientnet.SIZES[name].image_size)
+    return variants.sized(SILU, network, architectures.SIZES[name].image_size)
 
 
 PAPER = {
@@ -104,7 +104,7 @@ PAPER = {
         )
         for name, (changes, image_size) in SCALING.items()
     },
-    **{f"efficientnet_{name}": on_efficientnet(name) for name in efficientnet.SIZES},
+    **{f"efficientnet_{name}": on_efficientnet(name) for name in architectures.SIZES},
     "efficientnet_l1_enhanced": dataclasses.replace(
         on_efficientnet("l1"),
         average=0.9999,  # README

@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from keras import ops
-
 from common import backend
 from common.attacks import attack, checks, steps
+from common.lazy import ops
 
 
 def ascend(

@@ -18,10 +18,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from keras import ops
-
 from common import backend
 from common.attacks import checks, projections
+from common.lazy import ops
 
 CHUNK = 100  # steps of a chunk, where a restart can be cut into several
 # Fields that may be tensors, with their types: a compiled function takes them so, and

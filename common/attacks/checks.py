@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from common import backend
 from common.attacks import cost as costs
 from common.data import checks as data_checks
+from common.lazy import ops
 
 MIN_EPSILON, MAX_EPSILON = 0.05, 128.0  # pixels of 255; half of the range at most
 _MANY = 2**31  # counts are int32 where they are compiled

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keras import ops
-
 from common.attacks import ascent, attack, losses, steps
 from common.attacks.one_step import OneStep
+from common.lazy import ops
 
 
 class FastEntropy(ascent.Ascent):

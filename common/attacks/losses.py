@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import ops
+from common.lazy import ops
 
 
 def cross_entropy(labels: Any, logits: Any) -> Any:

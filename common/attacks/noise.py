@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from keras import ops
-
 from common.attacks import attack, checks, starts
+from common.lazy import ops
 
 
 class Noise(attack.InBall):

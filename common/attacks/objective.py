@@ -10,17 +10,16 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from keras import ops
-
 from common import backend
 from common.attacks import attack, losses
 from common.attacks import cost as costs
+from common.lazy import ops
 from common.names import lookup
 
 LOSSES = ("cross_entropy", "margin")
 # Where the class comes from, and the sign of the loss there: -1 makes it a target.
 SOURCES = {"true": 1.0, "predicted": 1.0, "least_likely": -1.0, "random": -1.0}
-_DECIDED = {"predicted": ops.argmax, "least_likely": ops.argmin}
+_DECIDED = {"predicted": "argmax", "least_likely": "argmin"}  # of the logits
 _TARGET_STREAM = -1  # of the seed; restarts count up from 0
 
 
@@ -81,7 +80,8 @@ def objective(
     """
     sign = lookup(SOURCES, source, "class of an attack's loss")
     if source in _DECIDED:
-        choose = _decided(_DECIDED[source], problem, one_step=one_step)
+        pick = getattr(ops, _DECIDED[source])
+        choose = _decided(pick, problem, one_step=one_step)
     else:
         choose = _given(source, problem)
     return Objective(problem.logits_fn, choose, sign, loss, cost)

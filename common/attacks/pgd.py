@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from keras import ops
-
 from common import backend
 from common.attacks import ascent, attack, checks, objective, starts
+from common.lazy import ops
 from common.names import lookup
 
 # The value of `targeted` -> where the class of the loss comes from.

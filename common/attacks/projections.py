@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keras import ops
+from common.lazy import custom_gradient, ops
 
 MAX_PIXEL = 255.0
 
@@ -20,7 +20,7 @@ def linf(delta: Any, epsilon: Any) -> Any:
     return ops.clip(delta, -epsilon, epsilon)
 
 
-@ops.custom_gradient
+@custom_gradient
 def pixels(images: Any) -> Any:
     """Returns the nearest valid images: every pixel in [0, 255]."""
     clipped = ops.clip(images, 0.0, MAX_PIXEL)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from keras import ops
-
 from common import backend
+from common.lazy import ops
 
 _SIGN_STREAM, _NORMAL_STREAM = -2, -3  # -1 is the stream of random targets
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import ops
+from common.lazy import ops
 
 
 def sign(gradient: Any, step_size: Any) -> Any:

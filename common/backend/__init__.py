@@ -17,64 +17,43 @@ another engine is one more module like these:
 
 A seed is opaque: what `fold` returned, or an int. The same seed gives the same numbers
 on every backend (normal ones to rounding), so that they are compared draw by draw.
+
+`engine_name` says which backend it is.
 """
 
 from __future__ import annotations
 
-import keras
+import functools
+import importlib
+from typing import Any
 
 from common.backend.gradient_error import CAUSES, GradientError
+from common.lazy import keras
 
-if keras.backend.backend() == "tensorflow":
-    from common.backend.tensorflow_backend import (
-        briefly,
-        compiled,
-        example_keys,
-        fold,
-        is_concrete,
-        normal,
-        select,
-        uniform,
-        value_and_gradients,
-    )
-    from common.backend.tensorflow_fused import (
-        batch_normalized,
-        leaky_relu,
-        moments,
-        normalized,
-    )
-elif keras.backend.backend() == "jax":
-    from common.backend.jax_backend import (
-        batch_normalized,
-        briefly,
-        compiled,
-        is_concrete,
-        leaky_relu,
-        moments,
-        normalized,
-        value_and_gradients,
-    )
-    from common.backend.jax_random import example_keys, fold, normal, select, uniform
-else:
-    raise ImportError(
-        "The suite runs on TensorFlow and on JAX: set KERAS_BACKEND to one of them. "
-        f"Received: KERAS_BACKEND={keras.backend.backend()}"
-    )
+__all__ = ["CAUSES", "GradientError", "engine_name"]
+_BACKENDS = ("tensorflow", "jax")
 
-__all__ = [
-    "CAUSES",
-    "GradientError",
-    "batch_normalized",
-    "briefly",
-    "compiled",
-    "example_keys",
-    "fold",
-    "is_concrete",
-    "leaky_relu",
-    "moments",
-    "normal",
-    "normalized",
-    "select",
-    "uniform",
-    "value_and_gradients",
-]
+
+def __getattr__(name: str) -> Any:
+    """Returns what the module of Keras's backend has under that name."""
+    return getattr(_backend(), name)
+
+
+def engine_name() -> str:
+    """Returns the backend that Keras runs on: tensorflow or jax.
+
+    Raises:
+      ValueError: it is another one.
+    """
+    name = keras.backend.backend()
+    if name not in _BACKENDS:
+        raise ValueError(
+            "The suite runs on TensorFlow and on JAX: set KERAS_BACKEND to one of "
+            f"them. Received: KERAS_BACKEND={name}"
+        )
+    return name
+
+
+@functools.cache
+def _backend() -> Any:
+    return importlib.import_module(f"{__name__}.{engine_name()}_backend")

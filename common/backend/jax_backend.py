@@ -14,7 +14,10 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from common.backend import gradient_error, jax_convolution
+from common.backend import gradient_error, jax_convolution, jax_random
+
+example_keys, fold, select = jax_random.example_keys, jax_random.fold, jax_random.select
+uniform, normal = jax_random.uniform, jax_random.normal
 
 # Attacks are loops, and so are updates.
 jax_convolution.put_channels_last()

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from common.backend import gradient_error
+from common.backend import gradient_error, tensorflow_fused
+
+moments, normalized = tensorflow_fused.moments, tensorflow_fused.normalized
+batch_normalized = tensorflow_fused.batch_normalized
+leaky_relu = tensorflow_fused.leaky_relu
 
 # Knuth's multiplier and increment of MMIX: steps of the generator fold in a number.
 _MULTIPLIER = 6364136223846793005

@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from keras import ops
-
 from common.data import tfds_files
+from common.lazy import ops
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import importlib
 import types
 from typing import TYPE_CHECKING, Any
 
-import keras
+from common.lazy import keras
 
 
 @functools.cache

@@ -12,12 +12,11 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from common.data import dataset, pipeline
 from common.data.lazy import tf
+from common.lazy import keras, ops
 
 Arrays = tuple[np.ndarray, np.ndarray]
 

@@ -20,18 +20,51 @@ is one more module with these. A distribution is what `make` returned.
   Updates: the compiled updates of a learner, with their minibatches.
   shared: a function of a batch, each device at its part of it.
   forward_flops: floating-point operations of a network.
+
+`prepare`, `explained_failures` and `cluster` are the same for every engine; a cluster
+is read without one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
+from collections.abc import Iterator
 from typing import Any
 
-import keras
+from common import backend, errors
+from common.engine import cluster
+from common.lazy import keras
 
-_engine = importlib.import_module(f"{__name__}.{keras.backend.backend()}_engine")
+__all__ = ["cluster", "explained_failures", "prepare"]
 
 
 def __getattr__(name: str) -> Any:
     """Returns what the engine of Keras's backend has under that name."""
-    return getattr(_engine, name)
+    return getattr(_engine(), name)
+
+
+@functools.cache
+def _engine() -> Any:
+    return importlib.import_module(f"{__name__}.{backend.engine_name()}_engine")
+
+
+def prepare() -> None:
+    """Loads the engine; sets Keras to the suite's images, whatever keras.json says."""
+    _engine()
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+
+
+@contextlib.contextmanager
+def explained_failures() -> Iterator[None]:
+    """Raises a `RunError` of one line where the engine fails inside."""
+    try:
+        yield
+    except _engine().FAILURES as error:
+        raise errors.RunError(
+            f"{_engine().NAME} failed; what was finished is kept. Where memory ran "
+            "out, give the same command a smaller --eval_batch_size. "
+            f"Received: {type(error).__name__}: {_engine().reason(error)}"
+        ) from error

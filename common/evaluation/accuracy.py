@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import keras
-
 from common import recipe as recipes
 from common.attacks import checks
 from common.evaluation import attackable, record, stream, tally
 from common.evaluation import judges as judging
 from common.evaluation import progress as on_disk
+from common.lazy import keras
 
 
 def evaluate(

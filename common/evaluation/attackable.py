@@ -19,13 +19,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from common import backend, intervals
 from common.attacks import adapted, checks, losses
 from common.attacks import attack as attacks
+from common.lazy import keras, ops
 
 ASKED = 32  # images asked at a time
 FIRST = 256  # images at most of which a gradient is asked before an attack

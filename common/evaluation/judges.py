@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops, tree
 
 from common import backend, engine
 from common.attacks import adapted
 from common.attacks import attack as attacks
 from common.evaluation import attackable
+from common.lazy import ops, tree
 
 _TOP1, _TOP5, _HIT, _STILL = 1, 2, 4, 8  # bits of an outcome
 _NOT_FINITE = -1

@@ -14,10 +14,10 @@ import time
 from typing import Any
 
 import numpy as np
-from keras import tree
 
 from common import files
 from common.evaluation import record, stream, tally
+from common.lazy import tree
 
 EVERY = 60.0  # seconds between two writings at least
 _FORM = 3  # of the file: another is passed over

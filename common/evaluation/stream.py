@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from keras import tree
 
 from common.attacks import attack as attacks
 from common.data import checks, unreadable
 from common.evaluation import attackable, judges, record
+from common.lazy import tree
 
 _WANTED = (
     "dataset must give batches (images, labels), such as "

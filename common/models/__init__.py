@@ -12,12 +12,14 @@ auxiliary logits too where there are some.
 """
 
 from common.models import norms
-from common.models.efficientnet import EfficientNet
-from common.models.inception_v3 import InceptionV3
-from common.models.inception_v4 import InceptionV4
-from common.models.maxout import Maxout
-from common.models.resnet import ResNet
-from common.models.wide_resnet import WideResNet
+from common.models.architectures import (
+    EfficientNet,
+    InceptionV3,
+    InceptionV4,
+    Maxout,
+    ResNet,
+    WideResNet,
+)
 
 MODELS = (EfficientNet, InceptionV3, InceptionV4, Maxout, ResNet, WideResNet)
 

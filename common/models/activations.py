@@ -6,15 +6,14 @@ parameter is learned, each layer has one of its own.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
-import keras
-from keras import ops
-
-from common import backend
+from common import backend, lazy
+from common.lazy import custom_gradient, keras, ops
 from common.names import lookup
+
+_layers = lazy.module("common.models.layers")
 
 OWN, SMOOTH = "own", "smooth"  # derivatives of a backward pass
 _SHARPNESS = 10.0  # alpha of the Softplus whose derivative takes the place of ReLU's
@@ -59,8 +58,8 @@ def smooth_relu(inputs: Any, beta: Any) -> Any:
     return ops.cast(ops.relu(reduced), inputs.dtype)
 
 
-@ops.custom_gradient
-def _relu_with_smooth_gradient(inputs: Any) -> Any:
+@custom_gradient
+def relu_with_smooth_gradient(inputs: Any) -> Any:
     """ReLU whose derivative is that of Parametric Softplus."""
 
     def gradient(upstream: Any) -> Any:
@@ -69,23 +68,28 @@ def _relu_with_smooth_gradient(inputs: Any) -> Any:
     return ops.relu(inputs), gradient
 
 
+def _of_keras(name: str, **settings: Any) -> Callable[..., Any]:
+    """Returns the operation of `keras.ops`, which is looked up when it is called."""
+    return lambda *inputs: getattr(ops, name)(*inputs, **settings)
+
+
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "celu": ops.celu,
-    "elu": ops.elu,
-    "gelu": functools.partial(ops.gelu, approximate=True),
-    "gelu_exact": functools.partial(ops.gelu, approximate=False),
+    "celu": _of_keras("celu"),
+    "elu": _of_keras("elu"),
+    "gelu": _of_keras("gelu", approximate=True),
+    "gelu_exact": _of_keras("gelu", approximate=False),
     "leaky_relu": leaky_relu,
-    "mish": keras.activations.mish,
+    "mish": lambda inputs: keras.activations.mish(inputs),
     "parametric_softplus": parametric_softplus,
-    "relu": ops.relu,
-    "relu6": ops.relu6,
-    "silu": ops.silu,
-    "softplus": ops.softplus,
-    "tanh": ops.tanh,
+    "relu": _of_keras("relu"),
+    "relu6": _of_keras("relu6"),
+    "silu": _of_keras("silu"),
+    "softplus": _of_keras("softplus"),
+    "tanh": _of_keras("tanh"),
 }
 NUMBERED: dict[str, Callable[..., Any]] = {
-    "celu": ops.celu,
-    "elu": ops.elu,
+    "celu": ACTIVATIONS["celu"],
+    "elu": ACTIVATIONS["elu"],
     "parametric_softplus": parametric_softplus,
     "relu_decay": relu_decay,
 }
@@ -127,62 +131,11 @@ def check_backward(backward: str) -> None:
     lookup(dict.fromkeys((OWN, SMOOTH)), backward, "derivative of activations")
 
 
-def layer(activation: str, *, name: str) -> Activation:
+def layer(activation: str, *, name: str) -> keras.layers.Layer:
     """Returns a new layer of an activation, with a parameter of its own if it learns.
 
     Args:
       activation: its name.
       name: of the layer, unique in its parent.
     """
-    return Activation(activation, name=name)
-
-
-class Activation(keras.layers.Layer):
-    """An activation whose derivative may be another function's, pass by pass."""
-
-    def __init__(self, activation: str, *, name: str) -> None:
-        """Declares the layer; see `layer`."""
-        super().__init__(name=name)
-        check(activation)
-        self.activation = activation
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the parameter if it is learned: a float32 scalar, without decay."""
-        if self.activation in LEARNED:
-            _, start = LEARNED[self.activation]
-            self.parameter = self.add_weight(
-                shape=(),
-                name="parameter",
-                initializer=keras.initializers.Constant(start),
-                dtype="float32",
-                autocast=False,
-            )
-
-    def call(self, inputs: Any, backward: str = OWN) -> Any:
-        """Returns the activations.
-
-        Args:
-          inputs: float [...].
-          backward: fixed when a step is traced. `own`, or `smooth`: the derivative in
-            this pass is that of Parametric Softplus at alpha = 10, which only ReLU has.
-
-        Raises:
-          ValueError: a derivative that there is not.
-        """
-        check_backward(backward)
-        if backward == SMOOTH:
-            if self.activation != "relu":
-                raise ValueError(
-                    "Only activation=relu has a smooth derivative in its place. "
-                    f"Received: activation={self.activation}"
-                )
-            return _relu_with_smooth_gradient(inputs)
-        if self.activation in LEARNED:
-            function, _ = LEARNED[self.activation]
-            parameter = ops.cast(self.parameter, inputs.dtype)
-            return function(inputs, parameter)
-        return get(self.activation)(inputs)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        """Returns the input's shape."""
-        return input_shape
+    return _layers.Activation(activation, name=name)

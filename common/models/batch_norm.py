@@ -18,6 +18,7 @@ import numpy as np
 from keras import ops
 
 from common import backend
+from common.models import norms
 
 Branch = str | tuple[tuple[str, int], ...]
 """A branch, or the parts of a batch: name and number of images, in their order."""
@@ -62,11 +63,7 @@ class BatchNorm(keras.layers.Layer):
           ValueError: no branch, or one named twice.
         """
         super().__init__(**kwargs)
-        if not branches or len(set(branches)) != len(branches):
-            raise ValueError(
-                "BatchNorm needs one or more branches, each named once. "
-                f"Received: branches={branches}"
-            )
+        norms.check_branches(branches)
         self.momentum, self.epsilon = momentum, epsilon
         self.scale = scale
         self.gamma_initializer = gamma_initializer

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from common import backend, models
-from common.models import activations, norms
+from common.models import layers, norms
 from tests.oracles.networks import randomised
 
 SIZE = 9  # an odd size, which no stride divides
@@ -227,10 +227,13 @@ def test_every_activation_hears_of_the_backward_pass(network, images, monkeypatc
         heard[self.path] = backward
         return inputs
 
-    monkeypatch.setattr(activations.Activation, "call", recorded)
+    monkeypatch.setattr(layers.Activation, "call", recorded)
     ask(network, images, backward="smooth")
-    layers = network._flatten_layers()
-    there = [v.path for v in layers if isinstance(v, activations.Activation)]
+    there = [
+        layer.path
+        for layer in network._flatten_layers()
+        if isinstance(layer, layers.Activation)
+    ]
     assert heard == dict.fromkeys(there, "smooth") and len(there) > 6
 
 

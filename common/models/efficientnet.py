@@ -14,52 +14,21 @@ adversarial training).
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import math
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from common import backend
-from common.models import (
-    activations,
-    batch_norm,
-    layers,
-    mbconv,
-    normalization,
-    norms,
-)
-from common.names import lookup
+from common.models import activations, batch_norm, layers, mbconv, normalization
+from common.models.architectures import EfficientNet
 
 STEM_WIDTH, HEAD_WIDTH = 32, 1280
 LARGE_IMAGE = 64  # above this size the stem reduces twice, as for ImageNet
-_DIVISOR = 8  # of all numbers of filters
 _BUILD_SIZE = 32  # no weight depends on the image size, and small images are quick
 
-
-class Size(NamedTuple):
-    """A published size; `image_size` is what its network is meant for, in pixels."""
-
-    width: float
-    depth: float
-    image_size: int
-    dropout: float
-
-
-SIZES = {
-    "b0": Size(1.0, 1.0, 224, 0.2),
-    "b1": Size(1.0, 1.1, 240, 0.2),
-    "b2": Size(1.1, 1.2, 260, 0.3),
-    "b3": Size(1.2, 1.4, 300, 0.3),
-    "b4": Size(1.4, 1.8, 380, 0.4),
-    "b5": Size(1.6, 2.2, 456, 0.4),
-    "b6": Size(1.8, 2.6, 528, 0.5),
-    "b7": Size(2.0, 3.1, 600, 0.5),
-    "l1": Size(3.9, 3.7, 600, 0.5),
-}
 
 _STAGES = (  # blocks, kernel size, strides of the first block, expansion, filters
     (1, 3, 1, 1, 16),
@@ -72,96 +41,21 @@ _STAGES = (  # blocks, kernel size, strides of the first block, expansion, filte
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class EfficientNet:
-    """An EfficientNet of any size; as it stands, B0.
+def build(
+    config: EfficientNet, num_classes: int, image_size: int, channels: int
+) -> keras.Model:
+    """Returns the network with its weights created; see `Architecture.build`.
 
-    Attributes:
-      width: factor of the filters of every convolution.
-      depth: factor of the number of blocks of every stage.
-      activation: a name in `common.models.activations`.
-      dropout: share of the pooled features that training sets to 0.
-      survival: in training, block b of n, counted from 0, keeps its residual path with
-        probability 1 - (1 - survival) * b / n.
-      normalization: of the images, a name in `common.models.normalization.INPUTS`.
-      momentum: share of the old moving statistics that an update of batch norm keeps.
-      epsilon: of batch norm, added to the variance.
-      norm: its normaliser, a part of `common.models.norms`.
+    Raises:
+      ValueError: `imagenet` normalisation of images without 3 channels.
     """
-
-    width: float = 1.0
-    depth: float = 1.0
-    activation: str = "silu"
-    dropout: float = 0.2
-    survival: float = 0.8
-    normalization: str = "symmetric"
-    momentum: float = 0.99
-    epsilon: float = 1e-3
-    norm: Any = norms.DEFAULT
-
-    def __post_init__(self) -> None:
-        """Checks the fields.
-
-        Raises:
-          ValueError: a field out of its range, or an activation or normalisation that
-            does not exist.
-        """
-        layers.check_fields(
-            self,
-            ("width", self.width > 0, "above 0"),
-            ("depth", self.depth > 0, "above 0"),
-            ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
-            ("survival", 0 < self.survival <= 1, "above 0 and at most 1"),
-            ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
-            ("epsilon", self.epsilon > 0, "above 0"),
+    if config.normalization == "imagenet" and channels != 3:
+        raise ValueError(
+            "EfficientNet.normalization='imagenet' needs 3 channels; the others "
+            f"take any. Received: channels={channels}"
         )
-        activations.check(self.activation)
-        lookup(normalization.INPUTS, self.normalization, "normalization")
-
-    @classmethod
-    def named(cls, name: str, **changes: Any) -> Self:
-        """Returns a published size, `b0` to `b7` or `l1`, with fields changed.
-
-        Raises:
-          ValueError: unknown name, or what the fields refuse.
-        """
-        width, depth, _, dropout = lookup(SIZES, name, "EfficientNet")
-        return cls(**{"width": width, "depth": depth, "dropout": dropout, **changes})
-
-    def build(
-        self, num_classes: int, image_size: int, channels: int = 3
-    ) -> keras.Model:
-        """Returns the network with its weights created.
-
-        Args:
-          num_classes: number of logits.
-          image_size: height and width of the images; above 64 the stem has stride 2,
-            else 1.
-          channels: channels of the images.
-
-        Raises:
-          ValueError: `imagenet` normalisation of images without 3 channels.
-        """
-        if self.normalization == "imagenet" and channels != 3:
-            raise ValueError(
-                "EfficientNet.normalization='imagenet' needs 3 channels; the others "
-                f"take any. Received: channels={channels}"
-            )
-        network = Network(self, num_classes, large=image_size > LARGE_IMAGE)
-        return layers.built(network, _BUILD_SIZE, channels)
-
-    def filters(self, base: int) -> int:
-        """Returns the filters of a convolution that has `base` of them at width 1.
-
-        They are a multiple of 8, the nearest unless that takes more than 10 % away.
-        """
-        exact = base * self.width
-        rounded = max(_DIVISOR, int(exact + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
-        return rounded if rounded >= 0.9 * exact else rounded + _DIVISOR
-
-    def repeats(self, base: int) -> int:
-        """Returns the blocks of a stage that has `base` of them at depth 1."""
-        return math.ceil(base * self.depth)
+    network = Network(config, num_classes, large=image_size > LARGE_IMAGE)
+    return layers.built(network, _BUILD_SIZE, channels)
 
 
 class Network(keras.Model):

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.models import EfficientNet, batch_norm, efficientnet, layers, norms
+from common.models import (
+    EfficientNet,
+    architectures,
+    batch_norm,
+    efficientnet,
+    layers,
+    norms,
+)
 from tests.oracles.networks import pixels, randomised
 
 SMALL = EfficientNet(width=0.25, depth=0.5)  # ten blocks, four of them with a shortcut
@@ -60,7 +67,7 @@ def blocks(config):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_blocks_give_the_published_weights_and_multiplications(name):
-    config, size = EfficientNet.named(name), efficientnet.SIZES[name].image_size
+    config, size = EfficientNet.named(name), architectures.SIZES[name].image_size
     weights, billions = PUBLISHED[name]
     found = sizes(config, size)
     assert found[0] == weights

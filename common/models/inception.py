@@ -1,7 +1,8 @@
 """The Inception networks, whatever their version: settings, and the network itself.
 
-An `Inception` is the value that recipes hold. Versions 3 and 4 derive from it; they say
-of which layers, made of `common.models.inception_cells`, the `Network` consists.
+An `architectures.Inception` is the value that recipes hold. The modules of versions 3
+and 4 say of which layers, made of `common.models.inception_cells`, the `Network`
+consists.
 
 Images under 75 pixels, which ImageNet's stem and reductions would shrink to nothing,
 get the small form of a network: its stem is one convolution, its reductions pad, and
@@ -12,10 +13,8 @@ Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (vers
 
 from __future__ import annotations
 
-import abc
 import dataclasses
 import functools
-import string
 from collections.abc import Callable
 from typing import Any
 
@@ -23,95 +22,10 @@ import keras
 from keras import ops
 
 from common import backend
-from common.models import activations, inception_cells, layers
+from common.models import inception_cells, layers
+from common.models.architectures import LETTERS, Inception
 
 LARGE_IMAGE = 75  # from this size on, ImageNet's form leaves a last grid of 1x1 or more
-_LETTERS = string.ascii_lowercase[1:]  # of the blocks on a grid; "a" is the reduction
-
-
-@dataclasses.dataclass(frozen=True)
-class Inception(abc.ABC):
-    """An Inception network of any version.
-
-    Attributes:
-      width: factor of the filters of every convolution but those of the logits; none
-        gets fewer than 16.
-      blocks: number of blocks on each of the three grids. Fewer than slim's are its
-        first ones; those beyond repeat its last one.
-      activation: a name in `common.models.activations`.
-      dropout: share of the pooled features that training sets to 0.
-      auxiliary: whether there is an auxiliary head, on the middle grid's last block.
-      momentum: of the moving statistics of batch norm.
-      stem_stride: of the small form's stem.
-      synchronized: batch norm uses the statistics of all replicas together.
-    """
-
-    width: float = 1.0
-    blocks: tuple[int, int, int] = (1, 1, 1)
-    activation: str = "relu"
-    dropout: float = 0.2
-    auxiliary: bool = True
-    momentum: float = 0.9997
-    stem_stride: int = 1
-    synchronized: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks the fields.
-
-        Raises:
-          ValueError: a field out of its range, or an unknown activation.
-        """
-        most = len(_LETTERS)
-        counted = len(self.blocks) == 3 and all(1 <= n <= most for n in self.blocks)
-        layers.check_fields(
-            self,
-            ("width", self.width > 0, "above 0"),
-            ("blocks", counted, f"three numbers from 1 to {most}"),
-            ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
-            ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
-            ("stem_stride", self.stem_stride >= 1, "at least 1"),
-        )
-        activations.get(self.activation)
-
-    def build(
-        self, num_classes: int, image_size: int, channels: int = 3
-    ) -> keras.Model:
-        """Returns the network, a `Network`, with its weights created.
-
-        Args:
-          num_classes: number of logits.
-          image_size: height and width of the images; below 75 the small form.
-          channels: channels of the images.
-
-        Raises:
-          ValueError: a stride of the small form's stem for large images.
-        """
-        large = image_size >= LARGE_IMAGE
-        if large and self.stem_stride > 1:
-            raise ValueError(
-                f"{type(self).__name__}.stem_stride must be 1 for images of "
-                f"{LARGE_IMAGE} pixels or more, whose stem has strides of its own. "
-                f"Received: stem_stride={self.stem_stride}"
-            )
-        layers.check_layout()
-        network = Network(self, self.parts(num_classes, large=large))
-        network.build((1, image_size, image_size, channels))
-        return network
-
-    @property
-    def conv(self) -> inception_cells.Conv:
-        """Makes the convolutions of this network."""
-        return functools.partial(
-            inception_cells.ConvNorm,
-            width=self.width,
-            activation=self.activation,
-            momentum=self.momentum,
-            synchronized=self.synchronized,
-        )
-
-    @abc.abstractmethod
-    def parts(self, num_classes: int, *, large: bool) -> Parts:
-        """Returns new layers for a network of `num_classes` logits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,9 +138,46 @@ class Network(keras.Model):
         return (self.logits(pooled), *outputs)
 
 
+def is_large(config: Inception, image_size: int) -> bool:
+    """Returns whether images get ImageNet's form of the network.
+
+    Raises:
+      ValueError: a stride of the small form's stem for large images.
+    """
+    large = image_size >= LARGE_IMAGE
+    if large and config.stem_stride > 1:
+        raise ValueError(
+            f"{type(config).__name__}.stem_stride must be 1 for images of "
+            f"{LARGE_IMAGE} pixels or more, whose stem has strides of its own. "
+            f"Received: stem_stride={config.stem_stride}"
+        )
+    return large
+
+
+def built(
+    config: Inception, parts: Parts, image_size: int, channels: int
+) -> keras.Model:
+    """Returns the network that has these layers, with its weights created."""
+    layers.check_layout()
+    network = Network(config, parts)
+    network.build((1, image_size, image_size, channels))
+    return network
+
+
+def conv(config: Inception) -> inception_cells.Conv:
+    """Returns what makes the convolutions of a network."""
+    return functools.partial(
+        inception_cells.ConvNorm,
+        width=config.width,
+        activation=config.activation,
+        momentum=config.momentum,
+        synchronized=config.synchronized,
+    )
+
+
 def small_stem(config: Inception) -> list[Any]:
     """Returns the stem of the small form: one convolution."""
-    return [config.conv("Conv2d_1a_3x3", 64, 3, strides=config.stem_stride)]
+    return [conv(config)("Conv2d_1a_3x3", 64, 3, strides=config.stem_stride)]
 
 
 def grids(
@@ -241,7 +192,7 @@ def grids(
     return [
         [
             grid_forms[min(index, len(grid_forms) - 1)](
-                config.conv, f"Mixed_{grid}{_LETTERS[index]}"
+                conv(config), f"Mixed_{grid}{LETTERS[index]}"
             )
             for index in range(num_blocks)
         ]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from common.models import InceptionV3, inception_cells, layers
+from common.models import InceptionV3, inception, inception_cells, layers
 
 MODE = layers.Mode(training=True, branch="adversarial")
 
@@ -15,7 +15,9 @@ def numbers(*shape, seed=1):
 
 def test_filters_are_scaled_but_never_fewer_than_16():
     made = {
-        (filters, width): InceptionV3(width=width).conv("conv", filters).conv.filters
+        (filters, width): inception.conv(InceptionV3(width=width))(
+            "conv", filters
+        ).conv.filters
         for filters in (48, 192)
         for width in (0.25, 0.7, 2.0)
     }
@@ -30,7 +32,7 @@ def test_filters_are_scaled_but_never_fewer_than_16():
 
 
 def test_a_convolution_is_normalised_without_factor_then_activated():
-    layer = InceptionV3(activation="tanh").conv("layer", 16)
+    layer = inception.conv(InceptionV3(activation="tanh"))("layer", 16)
     inputs = numbers(2, 3, 3, 4)
     layer(inputs)
     kernel, beta, mean, variance = layer.weights
@@ -48,7 +50,7 @@ def test_a_convolution_is_normalised_without_factor_then_activated():
 
 def test_settings_reach_batch_norm():
     config = InceptionV3(momentum=0.9, synchronized=True)
-    norm = config.conv("layer", 16).norm
+    norm = inception.conv(config)("layer", 16).norm
     assert (norm.momentum, norm.synchronized, norm.scale) == (0.9, True, False)
 
 
@@ -107,7 +109,7 @@ def test_logits_are_float32_whatever_the_policy(dense):
     ("grid", "whole"), [(17, 5), (16, 4), (8, 2), (7, 1), (5, 1), (4, 1)]
 )
 def test_the_auxiliary_head_is_cut_to_its_grid(grid, whole):
-    conv = InceptionV3(width=0.25).conv
+    conv = inception.conv(InceptionV3(width=0.25))
     classifier = inception_cells.Classifier(
         "last", 10, dense=False, initializer=keras.initializers.HeNormal()
     )

@@ -11,48 +11,57 @@ Source: Szegedy 2015; the code of TF-Slim.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import Any
 
+import keras
 from keras.initializers import HeNormal, TruncatedNormal
 
 from common.models import inception, inception_cells
+from common.models.architectures import InceptionV3
 from common.models.inception_cells import AveragePool, Conv, MaxPool, Mixed
 
 
-@dataclasses.dataclass(frozen=True)
-class InceptionV3(inception.Inception):
-    """Inception v3; the fields are those of `Inception`."""
+def build(
+    config: InceptionV3, num_classes: int, image_size: int, channels: int
+) -> keras.Model:
+    """Returns the network with its weights created; see `Architecture.build`.
 
-    blocks: tuple[int, int, int] = (3, 4, 2)
+    Raises:
+      ValueError: as `inception.is_large`.
+    """
+    large = inception.is_large(config, image_size)
+    made = parts(config, num_classes, large=large)
+    return inception.built(config, made, image_size, channels)
 
-    def parts(self, num_classes: int, *, large: bool) -> inception.Parts:
-        """Returns new layers for a network of `num_classes` logits."""
-        padding = "valid" if large else "same"
-        grids = inception.grids(self, (_GRID_5, _GRID_6, _GRID_7))
-        classifier = functools.partial(
-            inception_cells.Classifier, num_classes=num_classes, dense=False
-        )
-        return inception.Parts(
-            name="inception_v3",
-            trunk=[
-                *(_stem(self.conv) if large else inception.small_stem(self)),
-                *grids[0],
-                _reduction_6(self.conv, padding),
-                *grids[1],
-            ],
-            top=[_reduction_7(self.conv, padding), *grids[2]],
-            logits=inception_cells.Chain(
-                "Logits", classifier("Conv2d_1c_1x1", initializer=HeNormal())
-            ),
-            auxiliary=inception_cells.AuxiliaryLogits(
-                self.conv,
-                classifier("Conv2d_2b_1x1", initializer=TruncatedNormal(stddev=0.001)),
-                whole="Conv2d_2a_{}",
-                initializer=TruncatedNormal(stddev=0.01),
-            ),
-        )
+
+def parts(config: InceptionV3, num_classes: int, *, large: bool) -> inception.Parts:
+    """Returns new layers for a network of `num_classes` logits."""
+    padding = "valid" if large else "same"
+    new_conv = inception.conv(config)
+    grids = inception.grids(config, (_GRID_5, _GRID_6, _GRID_7))
+    classifier = functools.partial(
+        inception_cells.Classifier, num_classes=num_classes, dense=False
+    )
+    return inception.Parts(
+        name="inception_v3",
+        trunk=[
+            *(_stem(new_conv) if large else inception.small_stem(config)),
+            *grids[0],
+            _reduction_6(new_conv, padding),
+            *grids[1],
+        ],
+        top=[_reduction_7(new_conv, padding), *grids[2]],
+        logits=inception_cells.Chain(
+            "Logits", classifier("Conv2d_1c_1x1", initializer=HeNormal())
+        ),
+        auxiliary=inception_cells.AuxiliaryLogits(
+            new_conv,
+            classifier("Conv2d_2b_1x1", initializer=TruncatedNormal(stddev=0.001)),
+            whole="Conv2d_2a_{}",
+            initializer=TruncatedNormal(stddev=0.01),
+        ),
+    )
 
 
 def _stem(conv: Conv) -> list[Any]:

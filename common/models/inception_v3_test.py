@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from common.models import InceptionV3, inception, inception_cells
+from common.models import InceptionV3, inception, inception_cells, inception_v3
 from tests.oracles.networks import pixels
 
 ODD_NAMES = {  # slim's, whose sizes are not those of the kernels, or which differ
@@ -144,7 +144,7 @@ def test_the_deeper_network_has_two_more_of_the_widest_middle_blocks():
             for layer in (*parts.trunk, *parts.top)
         }
         for parts in (
-            InceptionV3(blocks=blocks).parts(10, large=True)
+            inception_v3.parts(InceptionV3(blocks=blocks), 10, large=True)
             for blocks in ((3, 4, 2), (3, 6, 2))
         )
     )
@@ -156,7 +156,7 @@ def test_the_deeper_network_has_two_more_of_the_widest_middle_blocks():
 
 def test_width_is_a_factor_of_all_filters_but_those_of_logits():
     thin, wide = (
-        inception.Network(config, config.parts(7, large=True))
+        inception.Network(config, inception_v3.parts(config, 7, large=True))
         for config in (InceptionV3(width=0.5), InceptionV3())
     )
     pairs = list(

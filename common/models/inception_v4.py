@@ -10,46 +10,55 @@ Source: Szegedy 2016; the code of TF-Slim.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
+import keras
 from keras.initializers import GlorotUniform
 
 from common.models import inception, inception_cells
+from common.models.architectures import InceptionV4
 from common.models.inception_cells import AveragePool, Conv, MaxPool, Mixed
 
 
-@dataclasses.dataclass(frozen=True)
-class InceptionV4(inception.Inception):
-    """Inception v4; the fields are those of `Inception`."""
+def build(
+    config: InceptionV4, num_classes: int, image_size: int, channels: int
+) -> keras.Model:
+    """Returns the network with its weights created; see `Architecture.build`.
 
-    blocks: tuple[int, int, int] = (4, 7, 3)
+    Raises:
+      ValueError: as `inception.is_large`.
+    """
+    large = inception.is_large(config, image_size)
+    made = parts(config, num_classes, large=large)
+    return inception.built(config, made, image_size, channels)
 
-    def parts(self, num_classes: int, *, large: bool) -> inception.Parts:
-        """Returns new layers for a network of `num_classes` logits."""
-        padding = "valid" if large else "same"
-        grids = inception.grids(self, ((_block_a,), (_block_b,), (_block_c,)))
 
-        def classifier(name: str) -> inception_cells.Classifier:
-            # Slim's default for what is fully connected; only convolutions get another.
-            return inception_cells.Classifier(
-                name, num_classes, dense=True, initializer=GlorotUniform()
-            )
+def parts(config: InceptionV4, num_classes: int, *, large: bool) -> inception.Parts:
+    """Returns new layers for a network of `num_classes` logits."""
+    padding = "valid" if large else "same"
+    new_conv = inception.conv(config)
+    grids = inception.grids(config, ((_block_a,), (_block_b,), (_block_c,)))
 
-        return inception.Parts(
-            name="inception_v4",
-            trunk=[
-                *(_stem(self.conv) if large else inception.small_stem(self)),
-                *grids[0],
-                _reduction_a(self.conv, padding),
-                *grids[1],
-            ],
-            top=[_reduction_b(self.conv, padding), *grids[2]],
-            logits=inception_cells.Chain("Logits", classifier("Logits")),
-            auxiliary=inception_cells.AuxiliaryLogits(
-                self.conv, classifier("Aux_logits"), whole="Conv2d_2a"
-            ),
+    def classifier(name: str) -> inception_cells.Classifier:
+        # Slim's default for what is fully connected; only convolutions get another.
+        return inception_cells.Classifier(
+            name, num_classes, dense=True, initializer=GlorotUniform()
         )
+
+    return inception.Parts(
+        name="inception_v4",
+        trunk=[
+            *(_stem(new_conv) if large else inception.small_stem(config)),
+            *grids[0],
+            _reduction_a(new_conv, padding),
+            *grids[1],
+        ],
+        top=[_reduction_b(new_conv, padding), *grids[2]],
+        logits=inception_cells.Chain("Logits", classifier("Logits")),
+        auxiliary=inception_cells.AuxiliaryLogits(
+            new_conv, classifier("Aux_logits"), whole="Conv2d_2a"
+        ),
+    )
 
 
 def _stem(conv: Conv) -> list[Any]:

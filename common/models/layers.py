@@ -46,6 +46,57 @@ class Composite(keras.layers.Layer):
         """Creates nothing; Keras's would trace all layers inside, at every depth."""
 
 
+class Activation(keras.layers.Layer):
+    """An activation whose derivative may be another function's, pass by pass."""
+
+    def __init__(self, activation: str, *, name: str) -> None:
+        """Declares the layer; see `activations.layer`."""
+        super().__init__(name=name)
+        activations.check(activation)
+        self.activation = activation
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the parameter if it is learned: a float32 scalar, without decay."""
+        if self.activation in activations.LEARNED:
+            _, start = activations.LEARNED[self.activation]
+            self.parameter = self.add_weight(
+                shape=(),
+                name="parameter",
+                initializer=keras.initializers.Constant(start),
+                dtype="float32",
+                autocast=False,
+            )
+
+    def call(self, inputs: Any, backward: str = activations.OWN) -> Any:
+        """Returns the activations.
+
+        Args:
+          inputs: float [...].
+          backward: fixed when a step is traced. `own`, or `smooth`: the derivative in
+            this pass is that of Parametric Softplus at alpha = 10, which only ReLU has.
+
+        Raises:
+          ValueError: a derivative that there is not.
+        """
+        activations.check_backward(backward)
+        if backward == activations.SMOOTH:
+            if self.activation != "relu":
+                raise ValueError(
+                    "Only activation=relu has a smooth derivative in its place. "
+                    f"Received: activation={self.activation}"
+                )
+            return activations.relu_with_smooth_gradient(inputs)
+        if self.activation in activations.LEARNED:
+            function, _ = activations.LEARNED[self.activation]
+            parameter = ops.cast(self.parameter, inputs.dtype)
+            return function(inputs, parameter)
+        return activations.get(self.activation)(inputs)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """Returns the input's shape."""
+        return input_shape
+
+
 def convolution(
     filters: int,
     kernel_size: int,
@@ -90,24 +141,6 @@ def normal_classifier(num_classes: int, *, stddev: float) -> keras.layers.Dense:
     """Returns a `classifier` with kernels normal around 0, and biases of 0."""
     kernel_initializer = keras.initializers.RandomNormal(stddev=stddev)
     return _classifier(num_classes, kernel_initializer, keras.initializers.Zeros())
-
-
-def check_fields(config: Any, *rules: tuple[str, bool, str]) -> None:
-    """Refuses the configuration of a network of which a field breaks its rule.
-
-    Args:
-      config: the configuration.
-      *rules: the name of a field, whether it keeps its rule, and the rule in words.
-
-    Raises:
-      ValueError: names the first field that does not, its rule and its value.
-    """
-    for field, kept, rule in rules:
-        if not kept:
-            raise ValueError(
-                f"{type(config).__name__}.{field} must be {rule}. "
-                f"Received: {field}={getattr(config, field)}"
-            )
 
 
 def check_layout() -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
-
 from common.attacks import cost
+from common.lazy import keras
 
 
 def inference(network: keras.Model, branch: str = "") -> Callable[[Any], Any]:

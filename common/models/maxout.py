@@ -11,7 +11,6 @@ Source: Goodfellow 2013 (maxout networks), and its code for MNIST.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
@@ -20,55 +19,16 @@ from keras import ops
 
 from common import backend
 from common.models import layers
+from common.models.architectures import Maxout
 
 _FIRST_WEIGHTS = 0.005  # uniform within it: Goodfellow 2013, its code
 
 
-@dataclasses.dataclass(frozen=True)
-class Maxout:
-    """A maxout network with two hidden layers.
-
-    Attributes:
-      units: of each hidden layer.
-      pieces: linear functions of which a unit is the largest.
-      input_dropout: share of the pixels that training sets to 0.
-      dropout: the same share of the hidden units.
-      max_norm: bound of the norm of the weights that come into a piece or a logit.
-    """
-
-    units: int = 240
-    pieces: int = 5
-    input_dropout: float = 0.2
-    dropout: float = 0.5
-    max_norm: float = 1.9365
-
-    def __post_init__(self) -> None:
-        """Checks the fields.
-
-        Raises:
-          ValueError: a field out of its range.
-        """
-        share = "at least 0 and below 1"
-        layers.check_fields(
-            self,
-            ("units", self.units >= 1, "at least 1"),
-            ("pieces", self.pieces >= 1, "at least 1"),
-            ("input_dropout", 0 <= self.input_dropout < 1, share),
-            ("dropout", 0 <= self.dropout < 1, share),
-            ("max_norm", self.max_norm > 0, "above 0"),
-        )
-
-    def build(
-        self, num_classes: int, image_size: int, channels: int = 3
-    ) -> keras.Model:
-        """Returns the network, a `Network`, with its weights created.
-
-        Args:
-          num_classes: number of logits.
-          image_size: height and width of the images.
-          channels: channels of the images.
-        """
-        return layers.built(Network(self, num_classes), image_size, channels)
+def build(
+    config: Maxout, num_classes: int, image_size: int, channels: int
+) -> keras.Model:
+    """Returns the network with its weights created; see `Architecture.build`."""
+    return layers.built(Network(config, num_classes), image_size, channels)
 
 
 class Network(keras.Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keras import ops
+from common.lazy import custom_gradient, ops
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in [0, 1], red green blue
 IMAGENET_STDDEV = (0.229, 0.224, 0.225)
@@ -26,7 +26,7 @@ def per_image(images: Any) -> Any:
     return _standardized(ops.cast(images, "float32"))
 
 
-@ops.custom_gradient
+@custom_gradient
 def _standardized(images: Any) -> Any:
     _, height, width, channels = images.shape
     smallest = 1.0 / (height * width * channels)

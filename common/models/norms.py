@@ -5,11 +5,23 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
+from common import lazy
+from common.lazy import keras
 
-from common.models.batch_norm import BatchNorm
+# The layers derive from those of Keras.
+_batch_norm = lazy.module("common.models.batch_norm")
+_group_norm = lazy.module("common.models.group_norm")
 
 MIXTURE = ("clean", "adversarial")  # the branches of mixture batch norm
+
+
+def check_branches(branches: tuple[str, ...]) -> None:
+    """Refuses no branch, or one that is named twice, with a ValueError."""
+    if not branches or len(set(branches)) != len(branches):
+        raise ValueError(
+            "BatchNorm needs one or more branches, each named once. "
+            f"Received: branches={branches}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +41,7 @@ class Batch:
     synchronized: bool = False
 
     def __post_init__(self) -> None:
-        self.layer(epsilon=1e-3, name="norm")  # refuses bad branches
+        check_branches(self.branches)
 
     def layer(
         self,
@@ -38,7 +50,7 @@ class Batch:
         momentum: float = 0.9,
         gamma_initializer: Any = "ones",
         name: str,
-    ) -> BatchNorm:
+    ) -> keras.layers.Layer:
         """Returns a new layer, called as `layer(inputs, training=, branch=)`.
 
         Args:
@@ -47,7 +59,7 @@ class Batch:
           gamma_initializer: a Keras initializer.
           name: unique in its parent.
         """
-        return BatchNorm(
+        return _batch_norm.BatchNorm(
             momentum=momentum,
             epsilon=epsilon,
             gamma_initializer=gamma_initializer,
@@ -87,10 +99,10 @@ class Group:
         momentum: float = 0.9,
         gamma_initializer: Any = "ones",
         name: str,
-    ) -> GroupNorm:
+    ) -> keras.layers.Layer:
         """Returns a new layer, as `Batch.layer`; it has no statistics to move."""
         del momentum
-        return GroupNorm(
+        return _group_norm.GroupNorm(
             groups=self.groups,
             epsilon=epsilon,
             gamma_initializer=gamma_initializer,
@@ -99,39 +111,3 @@ class Group:
 
 
 Norm = Batch | Group
-
-
-class GroupNorm(keras.layers.GroupNormalization):
-    """Group norm that is called as batch norm is; it computes in float32."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        """Declares the layer; arguments as of Keras' layer, but for `dtype`."""
-        super().__init__(**kwargs, dtype="float32")
-        self.output_dtype = keras.config.dtype_policy().compute_dtype
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates gamma and beta.
-
-        Raises:
-          ValueError: the channels do not divide by the groups.
-        """
-        if input_shape[-1] % self.groups:
-            raise ValueError(
-                f"{self.path} has {input_shape[-1]} channels, which must divide by "
-                f"norm.groups. Received: groups={self.groups}"
-            )
-        super().build(input_shape)
-
-    def call(self, inputs: Any, training: Any = False, branch: Any = "clean") -> Any:
-        """Normalises each image by itself.
-
-        Args:
-          inputs: float [B, ..., C].
-          training: makes no difference.
-          branch: makes no difference.
-
-        Returns:
-          [B, ..., C] in the compute dtype of the policy.
-        """
-        del training, branch
-        return keras.ops.cast(super().call(inputs), self.output_dtype)

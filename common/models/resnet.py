@@ -2,7 +2,8 @@
 
 A `ResNet` is a value that builds a `Network`: normalisation of the images, a stem, four
 stages of residual blocks and a classifier on the spatial mean. What the blocks are made
-of is in `common.models.residual`; another depth is another row of `_DEPTHS`.
+of is in `common.models.residual`; another depth is another row of
+`architectures.DEPTHS`.
 
 The stages of depths 18 to 152 are published in Table 1 of He 2016, those of 200 in the
 sequel, He 2016b. For 338, 518 and 638 Xie 2020 gives the depth alone, that is (depth -
@@ -15,7 +16,6 @@ Source: He 2016, with the stride in the 3x3 convolution ("version 1.5").
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import keras
@@ -27,97 +27,28 @@ from common.models import (
     denoising,
     layers,
     normalization,
-    norms,
     residual,
 )
-from common.names import lookup
+from common.models.architectures import ResNet
 
 LARGE_IMAGE = 64  # from this size on the stem reduces four times, as for ImageNet
 
 
-@dataclasses.dataclass(frozen=True)
-class ResNet:
-    """A residual network, version 1.5.
+def build(
+    config: ResNet, num_classes: int, image_size: int, channels: int
+) -> keras.Model:
+    """Returns the network with its weights created; see `Architecture.build`.
 
-    Attributes:
-      depth: 18, 34, 50, 101, 152, 200, 338, 518 or 638.
-      groups: of the 3x3 convolution of a bottleneck block; 32 in ResNeXt.
-      group_width: channels of a group in the first stage: 64 in ResNet, 4 in
-        ResNeXt-32x4d, 8 in ResNeXt-32x8d.
-      activation: a name in `common.models.activations`.
-      normalization: of the images, a name in `common.models.normalization.INPUTS`.
-      zero_gamma: start the last factor of every block at 0, so that blocks start as
-        identities.
-      classifier_stddev: standard deviation of the classifier's initial weights, which
-        are normal around biases of 0; at 0, all are uniform as in PyTorch.
-      denoise: a name in `common.models.denoising.MEANS` puts a block of feature
-        denoising after the last block of every stage.
-      norm: its normaliser, a part of `common.models.norms`.
+    Raises:
+      ValueError: `imagenet` normalisation of images without 3 channels.
     """
-
-    depth: int = 50
-    groups: int = 1
-    group_width: int = 64
-    activation: str = "relu"
-    normalization: str = "imagenet"
-    zero_gamma: bool = False
-    classifier_stddev: float = 0.0
-    denoise: str = ""
-    norm: Any = norms.DEFAULT
-
-    def __post_init__(self) -> None:
-        """Checks the fields.
-
-        Raises:
-          ValueError: a depth, activation, normalisation or kind of denoising that does
-            not exist, groups that are not positive or at a depth without bottleneck
-            blocks, or a negative deviation.
-        """
-        if self.depth not in _DEPTHS:
-            raise ValueError(
-                f"ResNet.depth must be one of {', '.join(map(str, _DEPTHS))}. "
-                f"Received: depth={self.depth}"
-            )
-        self._check_groups()
-        activations.check(self.activation)
-        lookup(normalization.INPUTS, self.normalization, "normalization")
-        if self.denoise:
-            lookup(denoising.MEANS, self.denoise, "denoise")
-        stddev = self.classifier_stddev
-        layers.check_fields(self, ("classifier_stddev", stddev >= 0, "at least 0"))
-
-    def _check_groups(self) -> None:
-        size = (self.groups, self.group_width)
-        bottleneck = _DEPTHS[self.depth][0] is residual.bottleneck
-        if min(size) < 1 or (size != (1, 64) and not bottleneck):
-            raise ValueError(
-                "ResNet.groups and group_width must be positive, and 1 and 64 below "
-                f"depth 50. Received: groups={self.groups}, "
-                f"group_width={self.group_width}, depth={self.depth}"
-            )
-
-    def build(
-        self, num_classes: int, image_size: int, channels: int = 3
-    ) -> keras.Model:
-        """Returns the network with its weights created.
-
-        Args:
-          num_classes: number of logits.
-          image_size: height and width of the images; from 64 on the stem is a 7x7
-            convolution of stride 2 and a max pool of stride 2, else a 3x3
-            convolution of stride 1.
-          channels: channels of the images.
-
-        Raises:
-          ValueError: `imagenet` normalisation of images without 3 channels.
-        """
-        if self.normalization == "imagenet" and channels != 3:
-            raise ValueError(
-                "ResNet.normalization='imagenet' needs 3 channels; 'per_image' takes "
-                f"any. Received: channels={channels}"
-            )
-        network = Network(self, num_classes, large=image_size >= LARGE_IMAGE)
-        return layers.built(network, image_size, channels)
+    if config.normalization == "imagenet" and channels != 3:
+        raise ValueError(
+            "ResNet.normalization='imagenet' needs 3 channels; 'per_image' takes "
+            f"any. Received: channels={channels}"
+        )
+    network = Network(config, num_classes, large=image_size >= LARGE_IMAGE)
+    return layers.built(network, image_size, channels)
 
 
 class Network(keras.Model):
@@ -178,25 +109,12 @@ class Network(keras.Model):
         return self.classifier(self.pool(features))
 
 
-_DEPTHS = {  # the path of a block, and the number of blocks in each stage
-    18: (residual.basic, (2, 2, 2, 2)),
-    34: (residual.basic, (3, 4, 6, 3)),
-    50: (residual.bottleneck, (3, 4, 6, 3)),
-    101: (residual.bottleneck, (3, 4, 23, 3)),
-    152: (residual.bottleneck, (3, 8, 36, 3)),
-    200: (residual.bottleneck, (3, 24, 36, 3)),
-    338: (residual.bottleneck, (3, 42, 64, 3)),  # not stated; ours, like those below
-    518: (residual.bottleneck, (3, 66, 100, 3)),
-    638: (residual.bottleneck, (3, 82, 124, 3)),
-}
-
-
 def _blocks(config: ResNet) -> list[Any]:
     """Returns the layers between stem and classifier, in order."""
-    path, blocks_per_stage = _DEPTHS[config.depth]
+    path = residual.bottleneck if config.has_bottlenecks else residual.basic
     blocks: list[Any] = []
     filters = residual.STAGE_WIDTHS[0]  # of the stem
-    stages = zip(residual.STAGE_WIDTHS, blocks_per_stage, strict=True)
+    stages = zip(residual.STAGE_WIDTHS, config.blocks, strict=True)
     for stage, (width, num_blocks) in enumerate(stages, start=1):
         for index in range(1, num_blocks + 1):
             strides = 2 if stage > 1 and index == 1 else 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.models import ResNet, layers, normalization, residual, resnet
+from common.models import ResNet, layers, normalization, residual
 from tests.oracles.networks import pixels, randomised
 
 
@@ -11,7 +11,7 @@ def convolutions(config, image_size=224):
     """Yields (kernel size, inputs, outputs, groups, height of the outputs)."""
     yield 7, 3, 64, 1, -(-image_size // 2)  # rounded up, as at every stride
     filters, size = 64, -(-image_size // 4)
-    for stage, num_blocks in enumerate(resnet._DEPTHS[config.depth][1]):
+    for stage, num_blocks in enumerate(config.blocks):
         inner = config.groups * config.group_width * 2**stage
         outputs = 256 * 2**stage
         for index in range(num_blocks):

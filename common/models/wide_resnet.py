@@ -9,68 +9,24 @@ Source: the code of Shafahi 2019, whose network is that of Madry 2018.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import keras
 from keras import ops
 
-from common.models import activations, batch_norm, layers, normalization, norms
+from common.models import activations, batch_norm, layers, normalization
+from common.models.architectures import WideResNet
 from common.models.layers import INFERENCE, Mode
 
 STEM_WIDTH = 16
 STAGE_WIDTHS = (16, 32, 64)  # times the width factor
 
 
-@dataclasses.dataclass(frozen=True)
-class WideResNet:
-    """A wide residual network with leaky ReLU, as the Free paper's code has it.
-
-    Attributes:
-      depth: 6n + 2 for n units per stage, or 6n + 4, the same network in the
-        counting that includes the shortcuts' convolutions, which it does not have:
-        32-10 here is 34-10 in RobustBench.
-      width: factor of the stages' widths 16, 32 and 64.
-      activation: a name in `common.models.activations`.
-      stem_stride: 1 as in the paper; 2 halves the images for small scales.
-      norm: its normaliser, a part of `common.models.norms`.
-    """
-
-    depth: int = 32
-    width: int = 10
-    activation: str = "leaky_relu"
-    stem_stride: int = 1
-    norm: Any = norms.DEFAULT
-
-    def __post_init__(self) -> None:
-        """Checks the fields.
-
-        Raises:
-          ValueError: a depth, width, stride or activation that does not exist.
-        """
-        if self.depth < 8 or self.depth % 6 not in (2, 4):
-            raise ValueError(
-                "WideResNet.depth must be 6n + 2 or 6n + 4 for n >= 1 units per "
-                f"stage. Received: depth={self.depth}"
-            )
-        layers.check_fields(
-            self,
-            ("width", self.width >= 1, "at least 1"),
-            ("stem_stride", self.stem_stride >= 1, "at least 1"),
-        )
-        activations.check(self.activation)
-
-    def build(
-        self, num_classes: int, image_size: int, channels: int = 3
-    ) -> keras.Model:
-        """Returns the network with its weights created.
-
-        Args:
-          num_classes: number of logits.
-          image_size: height and width of the images.
-          channels: channels of the images.
-        """
-        return layers.built(Network(self, num_classes), image_size, channels)
+def build(
+    config: WideResNet, num_classes: int, image_size: int, channels: int
+) -> keras.Model:
+    """Returns the network with its weights created; see `Architecture.build`."""
+    return layers.built(Network(config, num_classes), image_size, channels)
 
 
 class Network(keras.Model):

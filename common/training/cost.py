@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from common import backend, engine, errors, manifest
 from common import recipe as recipes
 from common.attacks import losses
+from common.lazy import keras, ops
 
 # In forward passes: an update differentiates weights and images, an attack pass only
 # images; each gradient costs about one forward pass.

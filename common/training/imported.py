@@ -15,10 +15,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
 
 from common.data.lazy import tf
+from common.lazy import keras
 
 SLIM, KERAS = "TF-Slim", "keras.applications"  # the kinds of file
 

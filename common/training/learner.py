@@ -6,12 +6,12 @@ import dataclasses
 import pathlib
 from typing import Any
 
-import keras
 import numpy as np
 from absl import logging
 
 from common import engine, errors
 from common import recipe as recipes
+from common.lazy import keras
 from common.names import lookup
 from common.training import average as averages
 from common.training import checkpoint

@@ -6,11 +6,9 @@ import copy
 import dataclasses
 from typing import Any, ClassVar, Self
 
-import keras
-from keras import ops
-
 from common import backend
 from common.attacks import losses
+from common.lazy import keras, ops
 
 _NETWORK_STREAM = 2  # of the update's seed; attacks draw from the seed itself
 

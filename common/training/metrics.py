@@ -9,11 +9,12 @@ import statistics
 import time
 from typing import Any
 
-import keras
 import numpy as np
 
-from common import errors, files
-from common.training import board
+from common import errors, files, lazy
+from common.lazy import keras
+
+board = lazy.module("common.training.board")  # TensorBoard is slow to import
 
 
 class Log:

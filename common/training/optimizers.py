@@ -6,8 +6,10 @@ import dataclasses
 import math
 from typing import Any
 
-import keras
-from keras import ops
+from common import lazy
+from common.lazy import keras
+
+_rules = lazy.module("common.training.rules")  # they derive from Keras's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Momentum:
 
     def build(self, schedule: Any) -> keras.optimizers.Optimizer:
         """Returns the Keras optimizer; `schedule` is a rate or a Keras schedule."""
-        return _Momentum(schedule, self.momentum, self.nesterov)
+        return _rules.Momentum(schedule, **dataclasses.asdict(self))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,58 +64,9 @@ class RMSProp:
 
     def build(self, schedule: Any) -> keras.optimizers.Optimizer:
         """Returns the Keras optimizer; `schedule` is a rate or a Keras schedule."""
-        return _RMSProp(schedule, self)
+        return _rules.RMSProp(schedule, **dataclasses.asdict(self))
 
 
 def _check_share(name: str, value: float) -> None:
     if not 0.0 <= value < 1.0:
         raise ValueError(f"{name} must be in [0, 1). Received: {name}={value}")
-
-
-class _Momentum(keras.optimizers.Optimizer):
-    def __init__(self, learning_rate: Any, momentum: float, nesterov: bool) -> None:
-        super().__init__(learning_rate=learning_rate, name="momentum")
-        self.momentum = momentum
-        self.nesterov = nesterov
-
-    def build(self, variables: list[Any]) -> None:
-        if self.built:
-            return
-        super().build(variables)
-        self.velocities = self.add_optimizer_variables(variables, "velocity")
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        velocity = self.velocities[self._get_variable_index(variable)]
-        gradient = ops.cast(gradient, variable.dtype)
-        moved = self.momentum * velocity + gradient
-        self.assign(velocity, moved)
-        if self.nesterov:
-            moved = gradient + self.momentum * moved
-        rate = ops.cast(learning_rate, variable.dtype)
-        self.assign_sub(variable, rate * moved)
-
-
-class _RMSProp(keras.optimizers.Optimizer):
-    def __init__(self, learning_rate: Any, numbers: RMSProp) -> None:
-        super().__init__(learning_rate=learning_rate, name="rmsprop")
-        self.numbers = numbers
-
-    def build(self, variables: list[Any]) -> None:
-        if self.built:
-            return
-        super().build(variables)
-        self.squares, self.moves = self.add_optimizer_variables(
-            variables, ["mean_square", "move"], ["ones", "zeros"]
-        )
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        index, numbers = self._get_variable_index(variable), self.numbers
-        square, move = self.squares[index], self.moves[index]
-        gradient = ops.cast(gradient, variable.dtype)
-        rate = ops.cast(learning_rate, variable.dtype)
-        mean = numbers.decay * square + (1.0 - numbers.decay) * ops.square(gradient)
-        step = rate * gradient * ops.rsqrt(mean + numbers.epsilon)
-        moved = numbers.momentum * move + step
-        self.assign(square, mean)
-        self.assign(move, moved)
-        self.assign_sub(variable, moved)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from common import attacks, backend
 from common import recipe as recipes
 from common.evaluation import alarms
+from common.lazy import keras, ops
 from common.models import logits
 
 NUM_IMAGES = 256

@@ -6,8 +6,10 @@ import dataclasses
 import math
 from typing import Any, ClassVar
 
-import keras
-from keras import ops
+from common import lazy
+from common.lazy import keras
+
+_rules = lazy.module("common.training.rules")  # they derive from Keras's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,16 +112,6 @@ class Warmup:
 
     def build(self) -> keras.optimizers.schedules.LearningRateSchedule:
         """Returns the Keras schedule."""
-        return _Warmup(self)
-
-
-class _Warmup(keras.optimizers.schedules.LearningRateSchedule):
-    def __init__(self, numbers: Warmup) -> None:
-        self.numbers = numbers
-        self.schedule = numbers.schedule.build()
-
-    def __call__(self, step: Any) -> Any:
-        start, num_steps = self.numbers.start, self.numbers.num_steps
-        share = ops.cast(step, "float32") / num_steps
-        warming = start + (self.schedule(0) - start) * share
-        return ops.where(share < 1.0, warming, self.schedule(step))
+        return _rules.Warmup(
+            self.schedule.build(), num_steps=self.num_steps, start=self.start
+        )
