@@ -10,7 +10,6 @@ RUN := $(VENV)/bin/python
 PYTHON ?=
 GPU ?=
 JOBS ?= $(if $(GPU),1,2)
-export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 # What `make free` trains and judges; the paper's own with
 #   make free JAX=1 GPU=1 SCALE=paper PRECISION=mixed_bfloat16 FLAGS=--data_dir=DIR

@@ -17,9 +17,9 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from absl import flags, logging
+from absl import flags
 
-from common import cli, lazy, processes
+from common import cli, lazy, logs, processes
 from common.engine import cluster
 from common.foreign import tables
 from common.names import lookup
@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if values.help:
             print(__doc__, values.get_help().split("\n", 1)[1], sep="\n")
             return cli.GOOD
+        logs.show(values.verbosity)
         papers = [
             packages.find(lookup({p: p for p in PAPERS}, name, "paper"))
             for name in names
@@ -114,8 +115,11 @@ def _run(name: str, argv: Sequence[str]) -> bool:
     session = cli.open_session(packages.find(name), values)
     folder = session.workdir / name / session.at.scale
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "log.txt").open("a") as log, contextlib.redirect_stdout(log):
-        logging.get_absl_handler().python_handler.stream = log
+    with (
+        (folder / "log.txt").open("a") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
         cli.run_all(session, session.at.run_names)
     return session.is_chief
 

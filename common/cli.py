@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import logging as python_logging
 import math
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from absl import flags, logging
+from absl import flags
 
-from common import engine, errors, lazy, processes, runs
+from common import engine, errors, lazy, logs, processes, runs
 from common import recipe as recipes
 from common.names import lookup
 from common.results import cells, claims, text
@@ -93,6 +92,7 @@ def define_flags() -> flags.FlagValues:
     values = flags.FlagValues()
     for define, *definition in _FLAGS:
         define(*definition, flag_values=values)
+    logs.define_flag(values)
     return values
 
 
@@ -134,9 +134,7 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     Raises:
       ValueError: a flag names something unknown.
     """
-    logging.set_verbosity(logging.INFO)
-    # Every evaluation compiles its own attack, which TensorFlow takes for retracing.
-    python_logging.getLogger("tensorflow").setLevel("ERROR")
+    logs.show(values.verbosity)
     if values.deterministic:
         engine.make_deterministic()
     overrides = list(values["set"].value or ())
@@ -342,7 +340,7 @@ class Command:
         return "strategy" in self.flags
 
 
-OF_ALL = ("workdir",)
+OF_ALL = ("workdir", "verbosity")
 _PLACE = ("strategy", "deterministic")
 _RECIPE = ("scale", "set", "seed")
 _RUN = ("scale", "data_dir", "precision", *_PLACE)

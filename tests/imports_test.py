@@ -16,7 +16,7 @@ from tests import sources
 # From the ground up: a module imports what stands on its own floor or on a lower one.
 # A name is a package of `common`, or a module of it; papers and commands stand on top.
 FLOORS = (
-    ("errors", "files", "intervals", "lazy", "names"),
+    ("errors", "files", "intervals", "lazy", "logs", "names"),
     ("backend",),
     ("data",),
     ("attacks",),

@@ -85,8 +85,7 @@ def free_ports() -> list[int]:
 def test_two_tasks_give_the_bits_of_two_replicas(cluster, mirrored, tmp_path, tasks):
     """With local batch norm, whose moving statistics both average over replicas."""
     for process in cluster(tasks):
-        status, output = worker.ended(process)
-        assert status == 0, output
+        assert worker.ended(process) == (0, "")  # no library says anything
     run_dir = worker.run_dir(tmp_path, "free")
     resume_test.check_same_run(run_dir, mirrored)
     assert "state 0" in small_paper.saved(run_dir)

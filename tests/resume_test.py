@@ -10,7 +10,6 @@ import signal
 
 import numpy as np
 import pytest
-from absl import logging
 
 from common.engine import strategy
 from common.training import checkpoint, loop, metrics
@@ -43,16 +42,6 @@ def finished(workdir: pathlib.Path, name: str, *flags: str) -> None:
     """Trains to the end."""
     status, output = worker.ended(worker.start(workdir, name, *flags))
     assert status == 0, output
-
-
-@pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Returns the warnings that are logged from now on."""
-    seen: list[str] = []
-    monkeypatch.setattr(
-        logging, "warning", lambda text, *args: seen.append(text % args)
-    )
-    return seen
 
 
 def test_a_run_killed_amid_the_replays_of_a_minibatch_goes_on_to_the_same_bits(
@@ -92,14 +81,14 @@ def test_a_run_killed_at_moment_after_moment_ends_with_the_same_bits(name, tmp_p
 
 @pytest.mark.parametrize("damaged", ["00000018.npz", "00000018.state-0.npz"])
 def test_a_checkpoint_cut_short_is_passed_over_with_a_warning(
-    damaged, tmp_path, warnings
+    damaged, tmp_path, capsys
 ):
     train(small_paper.FREE, tmp_path)
     wanted = small_paper.saved(tmp_path)
     path = tmp_path / "checkpoints" / damaged
     path.write_bytes(path.read_bytes()[:-100])
     train(small_paper.FREE, tmp_path)
-    (warning,) = warnings
+    warning = capsys.readouterr().err.splitlines()[0]
     assert warning.startswith("Checkpoint 18 does not read back")
     assert warning.endswith("taking the one before.")
     arrays = small_paper.saved(tmp_path)

@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from common import cli
+from common import cli, lazy, logs
 from common.training import metrics
-from tests import small_paper, sources
+from tests import sources
+
+small_paper = lazy.module("tests.small_paper")  # its network derives from Keras's
 
 MOMENTS = {
     "update": (metrics.Meter, "add"),  # after an update, before what is due
@@ -83,4 +85,7 @@ if __name__ == "__main__":
     for variable, act in acts.items():
         if os.environ.get(variable):
             at(os.environ[variable], act)
-    sys.exit(cli.main(small_paper.PAPER))
+    logs.show(None)
+    with logs.held_back():
+        paper = small_paper.PAPER
+    sys.exit(cli.main(paper))

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from common import files
+from common import files, logs
 from common.data import CIFAR10, CIFAR100, MNIST, tfds_files
 from common.names import lookup
 
@@ -54,6 +54,7 @@ def main(argv: Sequence[str]) -> int:
     flags.DEFINE_string("to", None, "folder of the files", flag_values=values)
     flags.DEFINE_string("data_dir", None, "TFDS folder", flag_values=values)
     flags.DEFINE_boolean("help", False, "show this", flag_values=values)
+    logs.define_flag(values)
     try:
         _, *names = values(list(argv))
         if values.help:
@@ -61,6 +62,7 @@ def main(argv: Sequence[str]) -> int:
             return WRITTEN
         if not names or not values.to:
             raise ValueError("Expected NAME ... --to=FOLDER. Received: too few words")
+        logs.show(values.verbosity)
         to = pathlib.Path(values.to).expanduser()
         for name in names:
             print(export(name, to, values.data_dir))

@@ -10,6 +10,7 @@ import importlib
 import types
 from typing import TYPE_CHECKING, Any
 
+from common import logs
 from common.lazy import keras
 
 
@@ -20,7 +21,8 @@ def load() -> Any:
     Raises:
       ImportError: it is not installed.
     """
-    module = importlib.import_module("tensorflow")
+    with logs.held_back():
+        module = importlib.import_module("tensorflow")
     if keras.backend.backend() != "tensorflow":
         # Or it would take the memory that the other engine has left.
         module.config.set_visible_devices([], "GPU")

@@ -33,7 +33,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from common import backend, errors
+from common import backend, errors, logs
 from common.engine import cluster
 from common.lazy import keras
 
@@ -47,7 +47,9 @@ def __getattr__(name: str) -> Any:
 
 @functools.cache
 def _engine() -> Any:
-    return importlib.import_module(f"{__name__}.{backend.engine_name()}_engine")
+    with logs.held_back():
+        name = backend.engine_name()
+        return importlib.import_module(f"{__name__}.{name}_engine")
 
 
 def prepare() -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from absl import logging
 
 from common import errors
 
@@ -101,10 +101,10 @@ def restore(
                 _read(directory / f"{step:08d}.state-{i}.npz") for i in range(worker[1])
             ]
         except _BROKEN as error:
-            logging.warning(
-                "Checkpoint %d does not read back (%s); taking the one before.",
-                step,
-                error,
+            print(
+                f"Checkpoint {step} does not read back ({error}); taking the one "
+                "before.",
+                file=sys.stderr,
             )
             continue
         assign(variables, arrays)

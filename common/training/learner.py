@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import sys
 from typing import Any
 
 import numpy as np
-from absl import logging
 
-from common import engine, errors
+from common import engine, errors, logs
 from common import recipe as recipes
 from common.lazy import keras
 from common.names import lookup
@@ -80,7 +80,7 @@ class Learner:
         restored = engine.joined(self.distribution, parts)
         self.state = keras.tree.pack_sequence_as(self.state, restored)
         self.step = step
-        logging.info("Going on from step %d of %s.", step, directory)
+        print(f"Going on from step {step} of {directory}.", file=sys.stderr)
 
     def local(self, value: Any) -> tuple[Any, ...]:
         """Returns this worker's parts of a distributed value."""
@@ -90,7 +90,8 @@ class Learner:
 def build(recipe: recipes.Recipe, distribution: Any, precision: str) -> Learner:
     """Returns the network at its seeded initial weights, and what trains it."""
     lookup(dict.fromkeys(PRECISIONS), precision, "--precision")
-    keras.utils.set_random_seed(recipe.seed)
+    with logs.held_back():  # beside JAX Keras imports TensorFlow for this if it can
+        keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(precision)
     data = recipe.dataset
     replicas = engine.num_replicas(distribution)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from typing import Any
 
 import numpy as np
-from absl import logging
 
 from common import engine, errors, manifest
 from common import recipe as recipes
@@ -180,7 +180,7 @@ class _Run:
         found = prober()
         self.log.write("probe", self.learner.step, **found)
         for message in prober.alarms(self.learner.step, found):
-            logging.warning("Alarm at step %d: %s", self.learner.step, message)
+            print(f"Alarm at step {self.learner.step}: {message}", file=sys.stderr)
             self.log.write("alarm", self.learner.step, message=message)
 
     def _make_probe(self) -> probe.Probe | None:
