@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from common import cli, lazy, logs, processes
+from common import cli, files, lazy, logs, processes
 from common.engine import cluster
 from common.foreign import tables
 from common.names import lookup
@@ -116,6 +116,7 @@ def _run(name: str, argv: Sequence[str]) -> bool:
     folder = session.workdir / name / session.at.scale
     folder.mkdir(parents=True, exist_ok=True)
     with (
+        files.room(folder),
         (folder / "log.txt").open("a") as log,
         contextlib.redirect_stdout(log),
         contextlib.redirect_stderr(log),
@@ -140,13 +141,16 @@ def _report(found: Sequence[Results], values: flags.FlagValues) -> pathlib.Path:
     """Writes the report, and the records and README tables if asked to."""
     if values.keep:
         records = pathlib.Path(values.keep)
-        for results in found:
-            readmes.keep(results, records)
-            tables.Study(results.workdir, results.at.name).keep(records)
+        with files.room(records):
+            for results in found:
+                readmes.keep(results, records)
+                tables.Study(results.workdir, results.at.name).keep(records)
         blocks = readmes.Blocks(records)
         for path in readmes.paths(ROOT, PAPERS):
             blocks.refresh(path)
-    return report.write(found, pathlib.Path(values.report))
+    folder = pathlib.Path(values.report)
+    with files.room(folder):
+        return report.write(found, folder)
 
 
 if __name__ == "__main__":

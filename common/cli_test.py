@@ -1,6 +1,7 @@
 """The commands, run in this process on a tiny paper."""
 
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -283,6 +284,30 @@ def test_a_folder_that_cannot_be_written_fails_in_one_line(run, tmp_path):
     assert status == cli.FAILED
     (line,) = errors
     assert str(tmp_path / "runs") in line
+
+
+@pytest.mark.parametrize(
+    ("words", "writer", "folder"),
+    [
+        (["train", "plain"], "savez", "checkpoints"),
+        (["evaluate", "plain", "clean"], "savez_compressed", "evaluations"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_the_command_goes_on_once_there_is_room(
+    run, run_dir, monkeypatch, words, writer, folder
+):
+    def fail(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if words[0] == "evaluate":
+        run("train", "plain", *TINY)
+    with monkeypatch.context() as full:
+        full.setattr(np, writer, fail)
+        status, _, (line,) = run(*words, *TINY)
+    place = run_dir / "plain@num_steps=3" / folder
+    assert status == cli.FAILED
+    assert line.startswith(f"error: No space is left in {place}; what was finished")
+    assert run(*words, *TINY)[::2] == (cli.GOOD, [])
 
 
 def test_deterministic_is_asked_for_when_the_flag_says_so(run, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -11,6 +12,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from common import errors
+
 
 @contextlib.contextmanager
 def whole(path: pathlib.Path) -> Iterator[IO[bytes]]:
@@ -18,12 +21,40 @@ def whole(path: pathlib.Path) -> Iterator[IO[bytes]]:
 
     Args:
       path: of the file; its folder is made. What was there stays if writing fails.
+
+    Raises:
+      RunError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    with open(partial, "wb") as file:
-        yield file
-    os.replace(partial, path)
+    with room(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial(path), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial(path), path)
+
+
+def partial(path: pathlib.Path) -> pathlib.Path:
+    """Returns the file that is written before it takes the place of `path`."""
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextlib.contextmanager
+def room(folder: pathlib.Path) -> Iterator[None]:
+    """Raises a `RunError` of one line where the disk is full.
+
+    Args:
+      folder: to which is written inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise errors.RunError(
+            f"No space is left in {folder}; what was finished is kept. Make room, and "
+            f"the same command goes on. Received: {error.strerror}"
+        ) from error
 
 
 def json_lines(path: pathlib.Path) -> list[dict[str, Any]]:

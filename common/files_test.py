@@ -1,10 +1,12 @@
 """Files that are whole or not there, and lines that are being written."""
 
 import json
+import sys
 
+import numpy as np
 import pytest
 
-from common import files
+from common import errors, files
 
 
 def test_a_file_takes_the_place_of_another_when_it_is_written(tmp_path):
@@ -42,3 +44,29 @@ def test_a_broken_line_before_the_last_is_named(tmp_path, line):
     path.write_bytes(b"\n".join([b"{}", b"", line, b"{}", b""]))
     with pytest.raises(ValueError, match=r"metrics\.jsonl is damaged.*line 3"):
         files.json_lines(path)
+
+
+@pytest.fixture
+def full(tmp_path):
+    """Returns a path whose disk is full for what is written before it."""
+    path = tmp_path / "folder" / "record.json"
+    path.parent.mkdir()
+    files.partial(path).symlink_to("/dev/full")
+    return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/full")
+def test_a_full_disk_is_said_in_one_line_that_names_the_folder(full):
+    full.write_bytes(b"one")
+    with pytest.raises(errors.RunError) as found, files.whole(full) as file:
+        np.savez(file, weights=np.zeros(100_000))
+    (line,) = str(found.value).splitlines()
+    assert line.startswith(f"No space is left in {full.parent};")
+    assert "the same command goes on" in line
+    assert full.read_bytes() == b"one"
+
+
+def test_other_failures_of_a_disk_say_what_they_are(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError), files.whole(tmp_path / "file" / "record.json"):
+        pass

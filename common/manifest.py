@@ -9,7 +9,7 @@ import platform
 import subprocess
 from typing import Any
 
-from common import engine, errors, overrides
+from common import engine, errors, files, overrides
 from common import recipe as recipes
 from common.lazy import keras
 
@@ -44,7 +44,6 @@ def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
     check_run(run_dir, manifest)
     path = run_dir / _NAME
     if not path.exists():
-        run_dir.mkdir(parents=True, exist_ok=True)
         _write(path, manifest)
 
 
@@ -70,10 +69,9 @@ def note_continuation(run_dir: pathlib.Path, step: int, place: dict[str, Any]) -
 
 
 def _write(path: pathlib.Path, manifest: dict[str, Any]) -> None:
-    partial = path.with_suffix(".partial")
     text = json.dumps(manifest, indent=2, default=recipes.to_dict)
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with files.whole(path) as file:
+        file.write(f"{text}\n".encode())
 
 
 def check(run_dir: pathlib.Path, **expected: Any) -> None:

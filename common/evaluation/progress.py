@@ -8,7 +8,6 @@ from the dataset again.
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import time
 from typing import Any
@@ -35,7 +34,6 @@ class File:
           begin: of the evaluation, by `time.perf_counter`.
         """
         self._path = path
-        self._partial = path and path.with_name(f"{path.name}.partial")
         self._key = json.dumps([_FORM, key], sort_keys=True, default=repr)
         self._earlier = 0.0
         self._begin = self._written = begin
@@ -90,7 +88,7 @@ class File:
           found: so far.
         """
         now = time.perf_counter()
-        if not (self._path and self._partial) or now - self._written < EVERY:
+        if self._path is None or now - self._written < EVERY:
             return
         self._written = now
         done = [(index, *outcome) for index, outcome in found.outcomes.items()]
@@ -98,8 +96,7 @@ class File:
         states = [tree.flatten(slot.state) for slot in pool if slot.chunk]
         leaves = enumerate(map(np.stack, zip(*states, strict=True)))
         arrays: dict[str, Any] = {f"state_{n}": leaf for n, leaf in leaves}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._partial.open("wb") as file:
+        with files.whole(self._path) as file:
             np.savez(
                 file,
                 key=self._key,
@@ -110,9 +107,9 @@ class File:
                 pool=np.array(waiting, np.int64).reshape(-1, 6),
                 **arrays,
             )
-        os.replace(self._partial, self._path)
 
     def remove(self) -> None:
         """Removes the file, and what a kill while it was written has left."""
-        for path in filter(None, (self._path, self._partial)):
-            path.unlink(missing_ok=True)
+        if self._path is not None:
+            for path in (self._path, files.partial(self._path)):
+                path.unlink(missing_ok=True)

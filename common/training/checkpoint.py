@@ -7,7 +7,6 @@ appear whole or not at all, and one that does not read back is passed over.
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
 import sys
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from common import errors
+from common import errors, files
 
 _BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
@@ -43,7 +42,7 @@ def save(
       keep: how many checkpoints stay.
 
     Raises:
-      RunError: a variable is not finite; nothing is written.
+      RunError: a variable is not finite, and nothing is written; or the disk is full.
     """
     index = worker[0]
     arrays = named(variables)  # which are the same on every worker, as the check
@@ -54,13 +53,11 @@ def save(
             "learning rate. The last good checkpoint is kept. Received: "
             f"{len(broken)} of {len(arrays)} variables, {broken[0]} the first"
         )
-    directory.mkdir(parents=True, exist_ok=True)
-    _write(
-        directory / f"{step:08d}.state-{index}.npz",
-        {str(i): part for i, part in enumerate(state)},
-    )
+    with files.whole(directory / f"{step:08d}.state-{index}.npz") as file:
+        np.savez(file, **{str(i): part for i, part in enumerate(state)})
     if index == 0:
-        _write(directory / f"{step:08d}.npz", arrays)
+        with files.whole(directory / f"{step:08d}.npz") as file:
+            np.savez(file, **arrays)
     found = steps(directory)
     if index == 0:
         for old in found[:-keep]:
@@ -197,15 +194,6 @@ def _check_workers(directory: pathlib.Path, step: int, workers: int) -> None:
             f"Checkpoint {step} was written by {len(files)} workers. Received: "
             f"{workers} workers; restart with as many."
         )
-
-
-def _write(path: pathlib.Path, arrays: dict[str, Any]) -> None:
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file:
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:

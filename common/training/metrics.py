@@ -37,9 +37,10 @@ class Log:
         kept = [line for line in kept if line["kind"] != "end"]
         with files.whole(self.path) as file:
             file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
-        self._board = board.Board(run_dir / "tensorboard")
-        for line in kept:
-            self._board.write(line["step"], _numbers(**line))
+        with files.room(run_dir):
+            self._board = board.Board(run_dir / "tensorboard")
+            for line in kept:
+                self._board.write(line["step"], _numbers(**line))
         self._bar = keras.utils.Progbar(
             num_steps, stateful_metrics=["loss", "accuracy", "images/s"], interval=1.0
         )
@@ -48,9 +49,10 @@ class Log:
         """Adds a line of JSON, and its numbers to TensorBoard."""
         if not self._chief:
             return
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
-        self._board.write(step, _numbers(kind, **values))
+        with files.room(self.path.parent):
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+            self._board.write(step, _numbers(kind, **values))
 
     def progress(self, step: int, **values: float) -> None:
         """Moves the bar."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -90,6 +91,18 @@ def test_a_broken_line_in_the_middle_names_file_and_line(tmp_path):
     path.write_text('{"kind": "train", "step": 10}\nbroken\n{"kind": "end"}\n')
     with pytest.raises(errors.RunError, match=r"metrics\.jsonl is damaged.*line 2"):
         metrics.read(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/full")
+@pytest.mark.parametrize("name", ["metrics.jsonl", "tensorboard"])
+def test_a_line_for_which_there_is_no_room_names_the_folder(tmp_path, name):
+    log = open_log(tmp_path)
+    place = tmp_path / name
+    (place,) = place.iterdir() if place.is_dir() else (place,)
+    place.unlink()
+    place.symlink_to("/dev/full")
+    with pytest.raises(errors.RunError, match=f"No space is left in {tmp_path};"):
+        log.write("train", 10, loss=1.0)
 
 
 def test_another_worker_writes_nothing(tmp_path):
