@@ -76,7 +76,7 @@ lint: $(DEV)
 clean:
 	@echo '== clean: remove .venv, .venv-jax and caches'
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
-	@rm -rf .venv .venv-jax .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-jax build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.installed: requirements.txt
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt requirements-jax.txt

@@ -125,13 +125,21 @@ def _processor() -> str:
 
 
 def _commit() -> str | None:
+    """Returns the commit of the code, or None where it is no checkout of its own.
+
+    An installed copy may lie in the repository of somebody else.
+    """
+    here = pathlib.Path(__file__)
+    if _git("ls-files", "--error-unmatch", here.name, cwd=here.parent) is None:
+        return None
+    return _git("describe", "--always", "--dirty", "--abbrev=12", cwd=here.parent)
+
+
+def _git(*words: str, cwd: pathlib.Path) -> str | None:
+    """Returns what git answers; None if it fails."""
     try:
         done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=pathlib.Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
+            ["git", *words], cwd=cwd, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -113,3 +113,21 @@ def test_hardware_is_known_without_linux(monkeypatch):
     monkeypatch.delattr(manifest.os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(manifest.os, "cpu_count", lambda: 6)
     assert len(manifest._usable_cores()) == 6
+
+
+def test_the_commit_of_a_repository_that_holds_a_copy_is_not_ours(
+    tmp_path, monkeypatch
+):
+    def git(*words):
+        name = ("-c", "user.name=n", "-c", "user.email=e")
+        subprocess.run(["git", *name, *words], cwd=tmp_path, check=True)
+
+    (tmp_path / "manifest.py").touch()
+    (tmp_path / "theirs.py").touch()
+    git("init", "-q")
+    git("add", "theirs.py")
+    git("commit", "-q", "-m", "Theirs")
+    monkeypatch.setattr(manifest, "__file__", str(tmp_path / "manifest.py"))
+    assert manifest.environment()["commit"] is None
+    git("add", "manifest.py")
+    assert manifest.environment()["commit"].endswith("-dirty")

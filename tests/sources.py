@@ -9,7 +9,7 @@ import reproduce
 
 ROOT = reproduce.ROOT
 PAPERS = tuple(sorted(reproduce.PAPERS))
-_SKIPPED = ("runs", "__pycache__")
+_SKIPPED = ("build", "runs", "__pycache__")
 
 
 def modules() -> dict[pathlib.PurePosixPath, str]:

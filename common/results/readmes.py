@@ -148,8 +148,9 @@ def keep(results: Results, records: pathlib.Path) -> None:
 
 
 def paths(root: pathlib.Path, papers: Iterable[str]) -> list[pathlib.Path]:
-    """Returns the README files that hold generated blocks."""
-    return [root / "README.md", *(root / paper / "README.md" for paper in papers)]
+    """Returns the README files with generated blocks; an installed copy has none."""
+    folders = (root, *(root / paper for paper in papers))
+    return [path for folder in folders if (path := folder / "README.md").exists()]
 
 
 def _table(results: Results, name: str) -> str:
