@@ -16,6 +16,7 @@ import functools
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -23,7 +24,16 @@ from common import cli, files, lazy, logs, processes
 from common.engine import cluster
 from common.foreign import tables
 from common.names import lookup
-from common.results import cells, claims, packages, progress, readmes, summary, text
+from common.results import (
+    cells,
+    claims,
+    exchange,
+    packages,
+    progress,
+    readmes,
+    summary,
+    text,
+)
 from common.results.answers import Results
 
 report = lazy.module("common.results.report")  # Matplotlib is slow to import
@@ -138,7 +148,12 @@ def _compare(results: Results, values: flags.FlagValues) -> int:
 
 
 def _report(found: Sequence[Results], values: flags.FlagValues) -> pathlib.Path:
-    """Writes the report, and the records and README tables if asked to."""
+    """Writes the report, and the answers, records and README tables if asked to."""
+    if values.json:
+        exchange.write(
+            pathlib.Path(values.json).expanduser(),
+            [_answers(results, values.baseline) for results in found],
+        )
     if values.keep:
         records = pathlib.Path(values.keep)
         with files.room(records):
@@ -151,6 +166,16 @@ def _report(found: Sequence[Results], values: flags.FlagValues) -> pathlib.Path:
     folder = pathlib.Path(values.report)
     with files.room(folder):
         return report.write(found, folder)
+
+
+def _answers(results: Results, baseline: str | None) -> dict[str, Any]:
+    """Returns all that is said of a paper, as JSON values."""
+    return exchange.paper(
+        results,
+        tables=results.cells,
+        claims=results.claims,
+        changes=results.against(pathlib.Path(baseline)) if baseline else None,
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from absl import flags
 from common import engine, errors, lazy, logs, processes, runs
 from common import recipe as recipes
 from common.names import lookup
-from common.results import cells, claims, text
+from common.results import cells, claims, exchange, text
 from common.results.answers import Results
 from common.training import cost, learner
 
@@ -83,6 +83,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
         *("images evaluated at a time; default 250, in a study 50", 1),
     ),
     (flags.DEFINE_boolean, "deterministic", False, _DETERMINISTIC),
+    (flags.DEFINE_string, "json", None, "write what is said to this file as well"),
     (flags.DEFINE_boolean, "help", False, "show this"),
 )
 
@@ -121,7 +122,8 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
         values.eval_batch_size = values.eval_batch_size or command.batch_size
         if argv is None:
             processes.end_on_signals(in_cluster=command.computes)
-        return command.run(open_session(paper, values), *words[1:])
+        options = {"json": values.json} if "json" in command.flags else {}
+        return command.run(open_session(paper, values), *words[1:], **options)
     except USAGE_ERRORS as error:
         return fail(USAGE, error)
     except RUN_ERRORS as error:
@@ -217,7 +219,7 @@ def _evaluate(session: runs.Session, name: str, *evaluations: str) -> int:
     return GOOD
 
 
-def _table(session: runs.Session, name: str) -> int:
+def _table(session: runs.Session, name: str, *, json: str | None = None) -> int:
     shown = session.at.cells(session.at.paper.table(name))
     if not shown:
         raise ValueError(
@@ -227,14 +229,21 @@ def _table(session: runs.Session, name: str) -> int:
     run_all(session, list(dict.fromkeys(cell.recipe for cell in shown)))
     if not session.is_chief:
         return GOOD
-    compared = {name: Results(session.at, session.workdir).cells[name]}
+    results = Results(session.at, session.workdir)
+    compared = {name: results.cells[name]}
     print(text.comparison(compared))
+    if json:
+        answers = exchange.paper(results, tables=compared)
+        exchange.write(pathlib.Path(json).expanduser(), [answers])
     return cells.exit_status(compared)
 
 
-def _claims(session: runs.Session) -> int:
+def _claims(session: runs.Session, *, json: str | None = None) -> int:
     results = Results(session.at, session.workdir)
     print(text.claims(results))
+    if json:
+        answers = exchange.paper(results, claims=results.claims)
+        exchange.write(pathlib.Path(json).expanduser(), [answers])
     return claims.exit_status(results.claims)
 
 
@@ -351,7 +360,7 @@ COMMANDS = {
     "evaluate": Command(
         _evaluate, (*_RUN, "set", "seed", "weights", "branch", "eval_batch_size")
     ),
-    "table": Command(_table, (*_RUN, "eval_batch_size")),
-    "claims": Command(_claims, ("scale",)),
+    "table": Command(_table, (*_RUN, "eval_batch_size", "json")),
+    "claims": Command(_claims, ("scale", "json")),
     "study": Command(_study, ("seed", "eval_batch_size", *_PLACE), batch_size=50),
 }

@@ -175,6 +175,7 @@ VALUES = {
     "eval_batch_size": "9",
     "strategy": "one_device",
     "deterministic": "True",
+    "json": "answers.json",
 }
 NAMES = {
     "cost": ["plain"],
@@ -330,6 +331,17 @@ def test_what_needs_no_cluster_joins_none(run, monkeypatch, words):
     monkeypatch.setattr(cli.engine, "make", joined)
     assert not cli.COMMANDS[words[0]].computes
     assert run(*words)[::2] == (cli.GOOD, [])
+
+
+@pytest.mark.parametrize("words", [["claims"], ["table", "main", TINY[1]]])
+def test_what_is_said_is_written_for_scripts_as_well(run, tmp_path, words):
+    path = tmp_path / "folder" / "answers.json"
+    assert run(*words, f"--json={path}")[::2] == (cli.GOOD, [])
+    (paper,) = json.loads(path.read_text("utf-8"))["papers"]
+    assert (paper["paper"], paper["scale"]) == ("tiny", "digits")
+    is_table = words[0] == "table"
+    assert [t["table"] for t in paper["tables"]] == ["main"] * is_table
+    assert bool(paper["claims"]) != is_table
 
 
 def test_the_flags_of_the_process_are_the_default(tiny_paper, monkeypatch, capsys):
