@@ -60,7 +60,7 @@ def cost(papers: Sequence[Results]) -> str:
     records = [record for run in runs for record in _evaluations(run)]
     seconds = sum(record.record.get("seconds", 0.0) for record in records)
     machines = dict.fromkeys(str(run.manifest.get("hardware", "")) for run in runs)
-    places = ", ".join(filter(None, machines))
+    places = " and ".join(filter(None, machines))
     return (
         f"Cost: {len(runs)} networks, {minutes:.1f} minutes of updates; "
         f"{len(records)} evaluations, {seconds / 60:.1f} minutes"
