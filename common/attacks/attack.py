@@ -35,28 +35,36 @@ class Problem(NamedTuple):
       logits_fn: images -> logits [B, K]; states the batch norm mode and branch.
       images: float32 [B, H, W, C] in [0, 255], before the attack.
       labels: int32 [B].
-      seed: int, or int64 [B] with one for each image.
+      seed: int, or int64 [B] with one for each image; of the restart.
+      restart: integer, or int64 [B]: the number of the restart, from 0.
     """
 
     logits_fn: Callable[[Any], Any]
     images: Any
     labels: Any
     seed: Any = 0
+    restart: Any = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Rounds:
-    """How often an attack begins, and how it goes on.
+    """How often an attack begins, how it goes on, and what that costs.
 
     Attributes:
-      num_steps: of a restart: forward and backward passes of each image.
+      num_steps: of a restart.
       chunks: parts of equal length into which the steps of a restart can be cut.
       restarts: of the attack.
+      gradients: forward and backward passes of each image in a step.
+      forwards: forward passes of each image in a step, beside those with a gradient.
+      asked: forward passes of each image in `start`.
     """
 
     num_steps: Any = 1
     chunks: int = 1
     restarts: int = 1
+    gradients: int = 1
+    forwards: int = 0
+    asked: int = 0
 
     @property
     def chunk(self) -> int:
@@ -109,7 +117,8 @@ class Attack(abc.ABC):
 
         def body(index: Any, adv_images: Any) -> Any:
             fooled = ops.argmax(asked(adv_images), axis=-1) != labels
-            other = self._restart(problem._replace(seed=restart_seed(seed, index)))
+            again = problem._replace(seed=restart_seed(seed, index), restart=index)
+            other = self._restart(again)
             return ops.where(fooled[:, None, None, None], adv_images, other)
 
         return ops.fori_loop(1, self.rounds.restarts, body, adv_images)
@@ -122,6 +131,18 @@ class Attack(abc.ABC):
     @property
     def beginning(self) -> Attack:
         """The attack up to its first chunk: the same for attacks that begin alike."""
+        return self
+
+    @property
+    def parts(self) -> tuple[Attack, ...]:
+        """The attacks of which it is made: each meets what the earlier ones left."""
+        return (self,)
+
+    def fitted(self, num_classes: int) -> Attack:
+        """Returns the attack for a network of K classes: by default, as it is.
+
+        An attack whose restarts go through targets has K - 1 of them at most.
+        """
         return self
 
     @property
@@ -156,7 +177,7 @@ class Attack(abc.ABC):
         """Returns the state in which a restart begins: by default, the images.
 
         A state is a tensor or a structure of tensors, each with an entry [B, ...] for
-        each image. The network is not asked for it.
+        each image. An evaluation calls this only for a batch in which a restart begins.
         """
         return problem.images
 
@@ -219,6 +240,22 @@ class InBall(Attack):
     def project(self, images: Any) -> Callable[[Any], Any]:
         """Returns the projection onto the valid images in the balls around `images`."""
         return projections.ball(images, checks.per_image(self.epsilon))
+
+
+def wrong_class(problem: Problem) -> Any:
+    """Returns int32 [B]: the target of each image's restart.
+
+    They are the classes other than the label by the logits of the image before the
+    attack, the largest first; of equal ones the lower class. After the last, the first
+    follows again. The network is asked once.
+    """
+    logits = ops.cast(problem.logits_fn(problem.images), "float32")
+    is_label = ops.one_hot(problem.labels, logits.shape[-1], dtype="bool")
+    ranked = ops.argsort(ops.where(is_label, float("inf"), -logits), axis=-1)
+    place = ops.cast(ops.mod(problem.restart, logits.shape[-1] - 1), "int32")
+    place = ops.broadcast_to(place, ops.shape(problem.labels))
+    chosen = ops.take_along_axis(ranked, place[:, None], axis=-1)[:, 0]
+    return ops.cast(chosen, "int32")
 
 
 def restart_seed(seed: Any, index: Any) -> Any:

@@ -177,9 +177,11 @@ def _compile(
     def judge(batch: Batch, *, seed: Any, numbers: Any, num_steps: Any) -> Any:
         attack = dataclasses.replace(kind, **numbers)
         seeds = attacks.restart_seed(seed, batch.restarts)
-        problem = attacks.Problem(attacked_fn, batch.images, batch.labels, seeds)
+        problem = attacks.Problem(
+            attacked_fn, batch.images, batch.labels, seeds, batch.restarts
+        )
         climbed: Any = attack.ascended(problem)
-        begun = _begun(attack.start(problem), batch)
+        begun = _begun(lambda: attack.start(problem), batch)
         if num_steps is None:
             num_steps = attack.rounds.num_steps
         state = attack.proceed(problem, begun, climbed, num_steps)
@@ -199,14 +201,18 @@ def _compile(
     return backend.compiled(judge)
 
 
-def _begun(start: Any, batch: Batch) -> Any:
+def _begun(start: Callable[[], Any], batch: Batch) -> Any:
     """Returns the state that each image is in: the start, or that of the batch."""
 
     def select(start: Any, later: Any) -> Any:
         is_first = ops.reshape(batch.chunks == 0, (-1,) + (1,) * (start.ndim - 1))
         return ops.where(is_first, start, later)
 
-    return tree.map_structure(select, start, batch.state)
+    return ops.cond(
+        ops.any(batch.chunks == 0),
+        lambda: tree.map_structure(select, start(), batch.state),
+        lambda: batch.state,
+    )
 
 
 def _among_largest(count: int, labels: Any, logits: Any) -> Any:
