@@ -51,6 +51,7 @@ that it needs, and says the rest:
 NoisyMargin(epsilon=8.0, step_size=2.0, num_steps=10)
 """
 
+from common.attacks.apgd import APGD
 from common.attacks.fast_gradient import FastEntropy, FastGradL2, FastGradLinf
 from common.attacks.gradient_sign import FGSM, FGSMPredicted, StepLL, StepRandom
 from common.attacks.iterated import IterBasic, IterLL
@@ -58,6 +59,7 @@ from common.attacks.noise import RandomSign, RandomTruncatedNormal
 from common.attacks.pgd import PGD
 
 __all__ = [
+    "APGD",
     "FGSM",
     "PGD",
     "FGSMPredicted",

@@ -116,10 +116,10 @@ class Attack(abc.ABC):
             return adv_images
 
         def body(index: Any, adv_images: Any) -> Any:
-            fooled = ops.argmax(asked(adv_images), axis=-1) != labels
+            fooled = is_fooled(labels, asked(adv_images))
             again = problem._replace(seed=restart_seed(seed, index), restart=index)
             other = self._restart(again)
-            return ops.where(fooled[:, None, None, None], adv_images, other)
+            return select(fooled, adv_images, other)
 
         return ops.fori_loop(1, self.rounds.restarts, body, adv_images)
 
@@ -159,6 +159,14 @@ class Attack(abc.ABC):
             for name, dtype in NUMBERS.items()
             if isinstance(fields.get(name), int | float)
         }
+
+    @property
+    def per_image(self) -> dict[str, Any]:
+        """Fields of which images in one batch may have their own, as NumPy scalars.
+
+        In an evaluation they are tensors [B], not `numbers`; by default there are none.
+        """
+        return {}
 
     @property
     def kind(self) -> Attack:
@@ -240,6 +248,21 @@ class InBall(Attack):
     def project(self, images: Any) -> Callable[[Any], Any]:
         """Returns the projection onto the valid images in the balls around `images`."""
         return projections.ball(images, checks.per_image(self.epsilon))
+
+
+def is_fooled(labels: Any, logits: Any) -> Any:
+    """Returns bool [B]: another class than the label has the largest logit.
+
+    It is also so where a logit is not finite. An evaluation refuses what it is shown of
+    that, so an attack that remembers such images does not hide them.
+    """
+    is_known = ops.all(ops.isfinite(logits), axis=-1)
+    return ~(is_known & (ops.cast(ops.argmax(logits, axis=-1), "int32") == labels))
+
+
+def select(condition: Any, images: Any, others: Any) -> Any:
+    """Returns images [B, H, W, C] where the condition [B] holds, others elsewhere."""
+    return ops.where(condition[:, None, None, None], images, others)
 
 
 def wrong_class(problem: Problem) -> Any:

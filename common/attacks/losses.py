@@ -10,6 +10,8 @@ from typing import Any
 
 from common.lazy import ops
 
+_TINY = 1e-12  # keeps ratios finite where all logits are equal
+
 
 def cross_entropy(labels: Any, logits: Any) -> Any:
     """Returns -log softmax(logits)[label]."""
@@ -49,10 +51,60 @@ def margin(labels: Any, logits: Any) -> Any:
     return best_other - ops.max(ops.where(is_label, logits, -float("inf")), axis=-1)
 
 
+def targeted_margin(labels: Any, targets: Any, logits: Any) -> Any:
+    """Returns z_target - z_label (MultiTargeted, Gowal 2019)."""
+    is_label, logits = _split(labels, logits)
+    is_target, _ = _split(targets, logits)
+    signs = ops.cast(is_target, "float32") - ops.cast(is_label, "float32")
+    return ops.sum(signs * logits, axis=-1)
+
+
+def dlr(labels: Any, logits: Any) -> Any:
+    """Returns the margin by the distance of the largest from the third largest logit.
+
+    It is the difference of logits ratio of Croce and Hein (2020), section 4, which does
+    not change with the scale of the logits. With two classes it is the margin.
+    """
+    if logits.shape[-1] < 3:
+        return margin(labels, logits)
+    first, _, third = _largest(3, logits)
+    return margin(labels, logits) / (first - third + _TINY)
+
+
+def targeted_dlr(labels: Any, targets: Any, logits: Any) -> Any:
+    """Returns z_target - z_label by z_1 - (z_3 + z_4) / 2, z_i the i-th largest.
+
+    With fewer than four classes it is z_target - z_label.
+    """
+    if logits.shape[-1] < 4:
+        return targeted_margin(labels, targets, logits)
+    first, _, third, fourth = _largest(4, logits)
+    scale = first - (third + fourth) / 2 + _TINY
+    return targeted_margin(labels, targets, logits) / scale
+
+
+def gap_scaled(labels: Any, logits: Any) -> Any:
+    """Returns the log odds against the label of logits whose two largest differ by 1.
+
+    The logits are divided by their own gap, which counts as a constant. So the
+    probabilities of the other classes keep a part, however sure the network is; after
+    Yu and Xu (2023), who divide by a tenth of the gap.
+    """
+    first, second = _largest(2, logits)
+    gap = ops.stop_gradient(ops.maximum(first - second, _TINY))
+    return log_odds_against(labels, ops.cast(logits, "float32") / gap[:, None])
+
+
 def entropy(logits: Any) -> Any:
     """Returns the entropy of softmax(logits) in nats; it has no label."""
     log_probabilities = ops.log_softmax(ops.cast(logits, "float32"))
     return -ops.sum(ops.exp(log_probabilities) * log_probabilities, axis=-1)
+
+
+def _largest(count: int, logits: Any) -> list[Any]:
+    """Returns the largest logits in order, each float32 [B]."""
+    values, _ = ops.top_k(ops.cast(logits, "float32"), count)
+    return [values[:, place] for place in range(count)]
 
 
 def _split(labels: Any, logits: Any) -> tuple[Any, Any]:

@@ -1,0 +1,209 @@
+"""Auto-PGD: momentum, and step sizes that each image halves for itself.
+
+Source: Croce 2020, "Reliable evaluation of adversarial robustness with an ensemble of
+diverse parameter-free attacks", section 3 and algorithm 1.
+
+Differs: cross-entropy is climbed by the log odds against the label, see `objective`.
+As in the authors' code, and not in the paper, a start has an entry at the bound.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops, tree
+
+from common import backend
+from common.attacks import attack, checks, halving, losses, starts, steps
+from common.names import lookup
+
+CHUNK = 20  # steps of a chunk, where a restart can be cut into several
+MOMENTUM = 0.25  # share of the last change in the next
+# Name -> (labels, targets, logits) -> losses [B].
+LOSSES: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "cross_entropy": lambda labels, _, z: losses.log_odds_against(labels, z),
+    "margin": lambda labels, _, z: losses.margin(labels, z),
+    "dlr": lambda labels, _, z: losses.dlr(labels, z),
+    "gap_scaled": lambda labels, _, z: losses.gap_scaled(labels, z),
+    "targeted_dlr": losses.targeted_dlr,
+}
+TARGETED = ("targeted_dlr",)
+
+
+class State(NamedTuple):
+    """How far each image has come.
+
+    Attributes:
+      images: float32 [B, H, W, C], where it stands.
+      previous: likewise, one step before.
+      best: likewise, where its loss was largest.
+      best_sign: likewise, of the gradient there.
+      found: likewise, the last point that fools the network; read where `fooled`.
+      fooled: bool [B], whether there was one.
+      target: int32 [B], a class.
+      progress: of its step size.
+    """
+
+    images: Any
+    previous: Any
+    best: Any
+    best_sign: Any
+    found: Any
+    fooled: Any
+    target: Any
+    progress: halving.Progress
+
+
+@dataclasses.dataclass(frozen=True)
+class APGD(attack.InBall):
+    """Auto-PGD in the L-infinity ball, which looks at every iterate.
+
+    Images go their way alone, so a batch may hold any radii, losses, targets and
+    numbers of steps. A call returns of each image the last iterate that fools the
+    network or, if none does, the last one.
+
+    Attributes:
+      epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
+      num_steps: of each restart: int, or int32 [B].
+      loss: a name in `LOSSES`, or int32 [B] of their places there.
+      num_restarts: starts tried. Of a targeted loss each leads to another class, the
+        likeliest wrong one first; whichever wrong class it meets, it has succeeded.
+
+    Raises:
+      ValueError: a value out of range, when the attack is built.
+    """
+
+    num_steps: Any = 100
+    loss: Any = "cross_entropy"
+    num_restarts: int = 1
+
+    def _check(self) -> None:
+        super()._check()
+        if isinstance(self.num_steps, int):
+            checks.check_count("num_steps", self.num_steps)
+        checks.check_count("num_restarts", self.num_restarts)
+        if isinstance(self.loss, str):
+            lookup(LOSSES, self.loss, "attack loss")
+
+    @property
+    def rounds(self) -> attack.Rounds:
+        """Restarts, cut where they are a multiple of `CHUNK` steps."""
+        chunks = 1 if self.num_steps % CHUNK else self.num_steps // CHUNK
+        return attack.Rounds(self.num_steps, chunks, self.num_restarts, asked=1)
+
+    def fitted(self, num_classes: int) -> APGD:
+        """Returns the attack with no more targets than there are wrong classes."""
+        most = num_classes - 1 if self.loss in TARGETED else self.num_restarts
+        return dataclasses.replace(self, num_restarts=min(self.num_restarts, most))
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """None: they are said for each image."""
+        return {}
+
+    @property
+    def per_image(self) -> dict[str, Any]:
+        """Radius, steps and loss, of which images of one batch may have their own."""
+        return {
+            "epsilon": np.float32(self.epsilon),
+            "num_steps": np.int32(self.num_steps),
+            "loss": np.int32(list(LOSSES).index(self.loss)),
+        }
+
+    @property
+    def kind(self) -> APGD:
+        """One for all that the attack may be."""
+        return APGD(1.0)
+
+    def start(self, problem: attack.Problem) -> State:
+        """Returns random points of the ball, each with an entry at its bound."""
+        images, epsilon = problem.images, checks.per_image(self.epsilon)
+        noise = starts.uniform_linf(images, 1.0, problem.seed)
+        begun = self.project(images)(images + steps.along_linf(noise, epsilon))
+        none = ops.zeros_like(images[:, 0, 0, 0])
+        radius = ops.reshape(ops.cast(epsilon, "float32"), (-1,))
+        return State(
+            images=begun,
+            previous=begun,
+            best=begun,
+            best_sign=ops.zeros_like(begun),
+            found=begun,
+            fooled=ops.cast(none, "bool"),
+            target=attack.wrong_class(problem),
+            progress=halving.begin(none + 2.0 * radius, self.num_steps),
+        )
+
+    def blank(self, images: Any) -> State:
+        """Returns arrays of the form of a state of these images; none is read."""
+        count = len(images)
+        flags, targets = np.zeros(count, bool), np.zeros(count, np.int32)
+        return State(*[images] * 5, flags, targets, halving.blank(count))
+
+    def proceed(
+        self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
+    ) -> State:
+        """Returns the state some steps further on; `climbed` has no use."""
+
+        def body(_: Any, state: State) -> State:
+            return self._step(problem, state)
+
+        reached = ops.fori_loop(0, num_steps, body, state)
+        return tree.map_structure(ops.stop_gradient, reached)
+
+    def judged(self, state: State) -> Any:
+        """Returns the last iterate that fools the network, or else the last one."""
+        return attack.select(state.fooled, state.found, state.images)
+
+    def ascended(self, problem: attack.Problem) -> Callable[[Any], Any]:
+        """Returns adversarial images -> the sum of their losses."""
+
+        def climbed(adv_images: Any) -> Any:
+            targets, logits = attack.wrong_class(problem), problem.logits_fn(adv_images)
+            return ops.sum(self._losses(problem.labels, targets, logits))
+
+        return climbed
+
+    def _step(self, problem: attack.Problem, state: State) -> State:
+        """Returns the state after one pass through the network, and a step."""
+
+        def climbed(adv_images: Any) -> Any:
+            logits = problem.logits_fn(adv_images)
+            losses = self._losses(problem.labels, state.target, logits)
+            return ops.sum(losses), losses, logits
+
+        here = state.images
+        (_, losses, logits), gradient = backend.value_and_gradients(climbed, here)
+        sign = ops.sign(checks.finite(gradient))
+        fools = attack.is_fooled(problem.labels, logits)
+        progress, is_best, goes_back = halving.after(
+            state.progress, losses, self.num_steps
+        )
+        best = attack.select(is_best, here, state.best)
+        best_sign = attack.select(is_best, sign, state.best_sign)
+        begin = attack.select(goes_back, best, here)
+        change = attack.select(goes_back, best_sign, sign)
+        project = self.project(problem.images)
+        length = ops.reshape(progress.size, (-1, 1, 1, 1))
+        stepped = project(begin + length * change)
+        onward = stepped + MOMENTUM * (begin - state.previous - (stepped - begin))
+        return State(
+            images=attack.select(state.progress.taken == 0, stepped, project(onward)),
+            previous=begin,
+            best=best,
+            best_sign=best_sign,
+            found=attack.select(fools, here, state.found),
+            fooled=state.fooled | fools,
+            target=state.target,
+            progress=progress,
+        )
+
+    def _losses(self, labels: Any, targets: Any, logits: Any) -> Any:
+        """Returns float32 [B], what each image climbs."""
+        if isinstance(self.loss, str):
+            return LOSSES[self.loss](labels, targets, logits)
+        every = [loss(labels, targets, logits) for loss in LOSSES.values()]
+        chosen = ops.stack(every, axis=-1), self.loss[:, None]
+        return ops.take_along_axis(*chosen, axis=-1)[:, 0]
