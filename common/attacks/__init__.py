@@ -57,6 +57,7 @@ from common.attacks.gradient_sign import FGSM, FGSMPredicted, StepLL, StepRandom
 from common.attacks.iterated import IterBasic, IterLL
 from common.attacks.noise import RandomSign, RandomTruncatedNormal
 from common.attacks.pgd import PGD
+from common.attacks.worst import Worst
 
 __all__ = [
     "APGD",
@@ -72,4 +73,5 @@ __all__ = [
     "RandomTruncatedNormal",
     "StepLL",
     "StepRandom",
+    "Worst",
 ]

@@ -28,6 +28,9 @@ class Clean(attack.Attack):
         """Has nothing to check."""
 
 
+CLEAN = Clean()
+
+
 @dataclasses.dataclass(frozen=True)
 class Foreign(Clean):
     """A function that is called as an attack of the suite is, once for each image.
@@ -62,5 +65,5 @@ def adapted(given: Any) -> attack.Attack:
       given: an attack, None for clean images, or a function as of `Foreign`.
     """
     if given is None:
-        return Clean()
+        return CLEAN
     return given if isinstance(given, attack.Attack) else Foreign(given)

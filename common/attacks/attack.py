@@ -71,6 +71,16 @@ class Rounds:
         """Steps of a chunk."""
         return self.num_steps // self.chunks
 
+    @property
+    def cut(self) -> int | None:
+        """Steps of a chunk, or None where that is all steps of a restart."""
+        return self.chunk if self.chunks > 1 else None
+
+    @property
+    def climbs(self) -> bool:
+        """Whether it follows a gradient."""
+        return self.num_steps > 0 and self.gradients > 0
+
 
 @dataclasses.dataclass(frozen=True)
 class Attack(abc.ABC):
@@ -110,18 +120,7 @@ class Attack(abc.ABC):
         for field in dataclasses.fields(self):
             checks.check_per_image(field.name, getattr(self, field.name), images)
         asked = checks.answering(logits_fn, labels)
-        problem = Problem(asked, images, labels, seed)
-        adv_images = self._restart(problem)
-        if self.rounds.restarts == 1:
-            return adv_images
-
-        def body(index: Any, adv_images: Any) -> Any:
-            fooled = is_fooled(labels, asked(adv_images))
-            again = problem._replace(seed=restart_seed(seed, index), restart=index)
-            other = self._restart(again)
-            return select(fooled, adv_images, other)
-
-        return ops.fori_loop(1, self.rounds.restarts, body, adv_images)
+        return self.solve(Problem(asked, images, labels, seed))
 
     @property
     def rounds(self) -> Rounds:
@@ -216,6 +215,20 @@ class Attack(abc.ABC):
         None where it needs no gradient.
         """
         return None
+
+    def solve(self, problem: Problem) -> Any:
+        """Returns the adversarial images of all restarts."""
+        adv_images = self._restart(problem)
+        if self.rounds.restarts == 1:
+            return adv_images
+
+        def body(index: Any, adv_images: Any) -> Any:
+            fooled = is_fooled(problem.labels, problem.logits_fn(adv_images))
+            seed = restart_seed(problem.seed, index)
+            other = self._restart(problem._replace(seed=seed, restart=index))
+            return select(fooled, adv_images, other)
+
+        return ops.fori_loop(1, self.rounds.restarts, body, adv_images)
 
     def _restart(self, problem: Problem) -> Any:
         """Returns the adversarial images of one restart."""

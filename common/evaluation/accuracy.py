@@ -11,7 +11,7 @@ from typing import Any
 
 from common import recipe as recipes
 from common.attacks import checks
-from common.evaluation import attackable, record, stream, tally
+from common.evaluation import attackable, record, stream, tally, turns
 from common.evaluation import judges as judging
 from common.evaluation import progress as on_disk
 from common.lazy import keras
@@ -29,6 +29,7 @@ def evaluate(
     judges: judging.Judges | None = None,
     progress_file: pathlib.Path | None = None,
     progress_key: Any = None,
+    keep_images: bool = False,
 ) -> record.Record:
     """Counts the examples that a network classifies correctly under an attack.
 
@@ -64,6 +65,8 @@ def evaluate(
         (the seconds add up). Any other file is replaced.
       progress_key: JSON values that tell network and images from others, such as recipe
         and step: the file of other weights is not to be taken for these.
+      keep_images: keep the image that broke each example, as `adv_images` of the
+        record.
 
     Raises:
       ValueError: no example or no end of them, images outside [0, 255], labels outside
@@ -77,28 +80,25 @@ def evaluate(
     examples = stream.Examples(dataset, judges.questions)
     size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
     watch = attackable.Watch(judges.questions, attack, seed=seed)
-    found = tally.Tally(attack)
-    chunk = found.rounds.chunk if found.rounds.chunks > 1 else None
+    found = tally.Tally(attack, examples.num_classes, keep=keep_images)
     found.no_gradient.update(watch.first(*examples.first))
     key = [recipes.to_dict(attack), seed, size, progress_key]
     file = on_disk.File(progress_file and pathlib.Path(progress_file), key, begin=begin)
     show = progress_bar() if progress else lambda *_: None
-    pool = file.load(examples, found)
-    while True:
-        pool += examples.take(size - len(pool))
-        if not pool:
-            break
-        batch = stream.batch(found.attack, pool, size, judges.num_devices)
-        verdict = judges(attack, batch, seed, num_steps=chunk)
-        stuck = watch.stuck(batch, verdict, len(pool))
-        found.no_gradient.update(pool[place].index for place in stuck)
-        pool = found.add(pool, batch, verdict)  # without those that are done
+    pool = turns.Pool(found.parts, examples, size, file.load(examples, found))
+    while slots := pool.next():
+        part = found.parts[slots[0].part]
+        batch = stream.batch(found.parts, slots, size, judges.num_devices)
+        verdict = judges(part, batch, seed, num_steps=part.rounds.cut)
+        stuck = watch.stuck(part, batch, verdict, len(slots))
+        found.no_gradient.update(slots[place].index for place in stuck)
+        found.add(slots, batch, verdict)
+        pool.drop(found.outcomes)
         show(found.right, len(found.outcomes))
-        file.save(pool, found)
+        file.save(pool.slots, found)
     file.remove()
     return found.record(
         attack,
-        num_classes=examples.num_classes,
         seed=seed,
         seconds=file.seconds,
         notes=attackable.precision(logits_fn),

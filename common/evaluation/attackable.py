@@ -193,8 +193,7 @@ class Watch:
           seed: of the attack.
         """
         self._questions, self._seed = questions, seed
-        self._attack = adapted.adapted(attack)
-        self._climbs = self._attack.rounds.num_steps > 0
+        self._parts = adapted.adapted(attack).parts
 
     def first(self, images: np.ndarray, labels: np.ndarray) -> list[int]:
         """Returns which of the first images are right and have no gradient.
@@ -208,7 +207,10 @@ class Watch:
         Raises:
           GradientError: none of those that are right has one.
         """
-        if not self._climbs or isinstance(self._attack, adapted.Foreign):
+        if not any(
+            part.rounds.climbs and not isinstance(part, adapted.Foreign)
+            for part in self._parts
+        ):
             return []
         right, stuck = self._questions.right_and_stuck(images[:FIRST], labels[:FIRST])
         found = np.flatnonzero(right & stuck).tolist()
@@ -220,35 +222,41 @@ class Watch:
             )
         return found
 
-    def stuck(self, batch: Any, verdict: Any, count: int) -> list[int]:
+    def stuck(
+        self, part: attacks.Attack, batch: Any, verdict: Any, count: int
+    ) -> list[int]:
         """Returns the places in a batch of images that stood still for no gradient.
 
         Args:
+          part: of the attack, that the batch is in.
           batch: that was judged.
           verdict: of the batch.
           count: of its images that are looked at, the first ones.
         """
         still = np.flatnonzero((verdict.still & verdict.top1)[:count])
-        if not (self._climbs and still.size):
+        if not (part.rounds.climbs and still.size):
             return []
-        images = np.asarray(self._attack.judged(verdict.fetch()))[still]
-        return still[self.unmoved(images, batch.labels[still])].tolist()
+        images = np.asarray(part.judged(verdict.fetch()))[still]
+        return still[self.unmoved(part, images, batch.labels[still])].tolist()
 
-    def unmoved(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def unmoved(
+        self, part: attacks.Attack, images: np.ndarray, labels: np.ndarray
+    ) -> np.ndarray:
         """Returns bool [B]: images that an attack left where it began, for no gradient.
 
         An image may also stand at the bounds of its pixels, with a gradient that points
         beyond them: that is no fault.
 
         Args:
-          images: where the attack began and ended.
+          part: of the attack.
+          images: where it began and ended.
           labels: of the images, which the network has right.
         """
         logits_fn, seed = self._questions.logits_fn, backend.fold(self._seed)
 
         def ask(images: Any, labels: Any) -> Any:
             problem = attacks.Problem(logits_fn, images, labels, seed)
-            loss: Any = self._attack.ascended(problem)
+            loss: Any = part.ascended(problem)
             return (_is_none(backend.value_and_gradients(loss, images)[1]),)
 
         return _in_slices(backend.briefly(ask), images, labels)[0]

@@ -27,6 +27,7 @@ class Batch(NamedTuple):
       restarts: int64 [B], the restart of the attack that each image is in.
       chunks: int64 [B], the chunks of that restart behind it.
       state: of the attack after these chunks; not read where there were none.
+      numbers: name -> [B], fields of the attack that each image has its own of.
     """
 
     images: Any
@@ -34,6 +35,7 @@ class Batch(NamedTuple):
     restarts: Any
     chunks: Any
     state: Any
+    numbers: dict[str, Any] = {}  # noqa: RUF012
 
 
 class Verdict(NamedTuple):
@@ -94,7 +96,8 @@ class Judges:
         """Attacks the batch, one restart of each image or a chunk, and judges it.
 
         Args:
-          attack: from `common.attacks`, or None to judge the images as they are.
+          attack: from `common.attacks`, or None to judge the images as they are; where
+            the batch has numbers, any of its kind.
           batch: NumPy arrays or tensors; B divides by the devices.
           seed: of the attack.
           num_steps: of the chunk; all of a restart by default.
@@ -106,6 +109,8 @@ class Judges:
         attack = adapted.adapted(attack)
         numbers = attack.numbers
         chunk = numbers.get("num_steps")  # a tensor, or else a part of the kind
+        if attack.per_image:
+            num_steps = num_steps or attack.rounds.num_steps
         if num_steps is not None:
             chunk = ops.convert_to_tensor(num_steps, "int32")
         state, outcomes = self._judge(attack)(
@@ -175,7 +180,7 @@ def _compile(
     """
 
     def judge(batch: Batch, *, seed: Any, numbers: Any, num_steps: Any) -> Any:
-        attack = dataclasses.replace(kind, **numbers)
+        attack = dataclasses.replace(kind, **numbers, **batch.numbers)
         seeds = attacks.restart_seed(seed, batch.restarts)
         problem = attacks.Problem(
             attacked_fn, batch.images, batch.labels, seeds, batch.restarts

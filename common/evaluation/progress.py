@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import pathlib
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from common.evaluation import record, stream, tally
 from common.lazy import tree
 
 EVERY = 60.0  # seconds between two writings at least
-_FORM = 3  # of the file: another is passed over
+_FORM = 4  # of the file: another is passed over
 
 
 class File:
@@ -62,21 +63,24 @@ class File:
             return []
         self._earlier = float(arrays["seconds"])
         found.passes += arrays["passes"]
+        found.asked += arrays["asked"]
+        kept = zip(arrays["kept"].tolist(), arrays["images"], strict=True)
+        found.images.update(kept)
         found.no_gradient.update(arrays["no_gradient"].tolist())
         for index, *outcome in arrays["done"].tolist():
             found.outcomes[index] = record.Outcome(*outcome)
         waiting = {row[0]: row[1:] for row in arrays["pool"].tolist()}
-        leaves = [array for name, array in arrays.items() if name.startswith("state_")]
-        reached = zip(*leaves, strict=True)
+        reached = [_states(arrays, place) for place in range(len(found.parts))]
         pool = []
         for _ in range(len(found.outcomes) + len(waiting)):
             for slot in examples.take(1):  # all at once would not fit into memory
                 if slot.index in waiting:
-                    slot.restart, slot.chunk, *outcome = waiting[slot.index]
+                    slot.part, slot.restart, slot.chunk, *outcome = waiting[slot.index]
                     slot.outcome = record.Outcome(*outcome)
                     if slot.chunk:
-                        form = found.attack.blank(slot.image[None])
-                        slot.state = tree.pack_sequence_as(form, next(reached))
+                        form = found.parts[slot.part].blank(slot.image[None])
+                        leaves = next(reached[slot.part])
+                        slot.state = tree.pack_sequence_as(form, leaves)
                     pool.append(slot)
         return pool
 
@@ -92,19 +96,25 @@ class File:
             return
         self._written = now
         done = [(index, *outcome) for index, outcome in found.outcomes.items()]
-        waiting = [(s.index, s.restart, s.chunk, *s.outcome) for s in pool]
-        states = [tree.flatten(slot.state) for slot in pool if slot.chunk]
-        leaves = enumerate(map(np.stack, zip(*states, strict=True)))
-        arrays: dict[str, Any] = {f"state_{n}": leaf for n, leaf in leaves}
+        waiting = [(s.index, s.part, s.restart, s.chunk, *s.outcome) for s in pool]
+        arrays: dict[str, Any] = {}
+        for place in range(len(found.parts)):
+            reached = [slot for slot in pool if slot.chunk and slot.part == place]
+            states = [tree.flatten(slot.state) for slot in reached]
+            for n, leaf in enumerate(zip(*states, strict=True)):
+                arrays[f"state_{place}_{n}"] = np.stack(leaf)
         with files.whole(self._path) as file:
             np.savez(
                 file,
                 key=self._key,
                 seconds=self.seconds,
                 passes=found.passes,
+                asked=found.asked,
+                kept=np.array(list(found.images), np.int64),
+                images=np.array(list(found.images.values()), np.float32),
                 no_gradient=np.array(sorted(found.no_gradient), np.int64),
-                done=np.array(done, np.int64).reshape(-1, 4),
-                pool=np.array(waiting, np.int64).reshape(-1, 6),
+                done=np.array(done, np.int64).reshape(-1, 5),
+                pool=np.array(waiting, np.int64).reshape(-1, 8),
                 **arrays,
             )
 
@@ -113,3 +123,10 @@ class File:
         if self._path is not None:
             for path in (self._path, files.partial(self._path)):
                 path.unlink(missing_ok=True)
+
+
+def _states(arrays: Mapping[str, np.ndarray], place: int) -> Iterator[Any]:
+    """Returns the leaves of each state in a part of the attack."""
+    prefix = f"state_{place}_"
+    leaves = [array for name, array in arrays.items() if name.startswith(prefix)]
+    return zip(*leaves, strict=True)

@@ -47,6 +47,25 @@ class Counted:
 
 
 @dataclasses.dataclass(frozen=True)
+class Part:
+    """What one attack of several has found, and what that took.
+
+    Attributes:
+      attack: as JSON values, or None for the images before all attacks.
+      right: images that are classified correctly after it.
+      broken: images that it has broken, all of which the earlier ones had left.
+      gradients: images that went through a forward and a backward pass.
+      forwards: images that went through a forward pass alone.
+    """
+
+    attack: Any
+    right: int
+    broken: int
+    gradients: int
+    forwards: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Record(Counted):
     """How many examples a network classifies correctly, at every judgement.
 
@@ -64,6 +83,11 @@ class Record(Counted):
       no_gradient: bool [total]: right before the attack, and without a gradient to
         leave by; None for clean images. See `common.evaluation.attackable`.
       num_classes: K, where it is known.
+      parts: what each part of an attack of several has found, in their order.
+      broken_by: int8 [total]: the place of the part that broke the image, or -1; None
+        where the attack has one part.
+      adv_images: float32 [total, H, W, C]: what broke each image, and the image itself
+        where nothing did; None unless the evaluation kept them.
     """
 
     attack: Any = None
@@ -76,6 +100,9 @@ class Record(Counted):
     tally: Any = None
     no_gradient: np.ndarray | None = None
     num_classes: int = 0
+    parts: tuple[Part, ...] = ()
+    broken_by: np.ndarray | None = None
+    adv_images: np.ndarray | None = None
 
     @property
     def success(self) -> float | None:
@@ -120,7 +147,6 @@ class Record(Counted):
             seed=self.seed,
             seconds=self.seconds,
             notes=dict(self.notes),
-            num_classes=self.num_classes,
         )
 
     def save(self, path: pathlib.Path) -> None:
@@ -138,6 +164,10 @@ class Record(Counted):
             "accuracy": self.accuracy,
             "interval": list(self.interval),
         }
+        if self.broken_by is not None:
+            arrays["broken_by"] = self.broken_by
+        if self.adv_images is not None:
+            arrays["adv_images"] = self.adv_images
         if self.hit is not None:
             arrays["hit"] = self.hit
             counts["hit"] = int(self.hit.sum())
@@ -150,10 +180,17 @@ class Record(Counted):
             **counts,
             **rates,
             "passes": self.passes,
+            **self._told_parts(),
             "seconds": self.seconds,
             **({"warnings": self.warnings} if self.warnings else {}),
         }
         write(path, content, arrays)
+
+    def _told_parts(self) -> dict[str, Any]:
+        if not self.parts:
+            return {}
+        told = [dataclasses.asdict(part) for part in self.parts]
+        return {"forwards": sum(part.forwards for part in self.parts), "parts": told}
 
 
 class Outcome(NamedTuple):
@@ -163,18 +200,23 @@ class Outcome(NamedTuple):
       lost: the first chunk of a restart that ended with a wrong class; NEVER if none.
       hit: likewise, with the attack's target.
       top5: whether the label was among the five largest logits after the first chunk.
+      part: of the attack, the last that was judged.
     """
 
     lost: int = NEVER
     hit: int = NEVER
     top5: bool = False
+    part: int = 0
 
-    def after(self, chunk: int, top1: bool, top5: bool, hit: bool) -> Outcome:
-        """Returns what is known after one more chunk, of that number."""
+    def after(
+        self, part: int, chunk: int, top1: bool, top5: bool, hit: bool
+    ) -> Outcome:
+        """Returns what is known after one more chunk, of that number, of a part."""
         return Outcome(
             min(self.lost, NEVER if top1 else chunk),
             min(self.hit, chunk if hit else NEVER),
             top5 if chunk == 1 else self.top5,
+            part,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ class Slot:
       index: in the dataset.
       image: float32 [H, W, C] in [0, 255].
       label: of the image.
-      restart: of the attack, that it is in.
+      part: of the attack, that it is in.
+      restart: of the part, that it is in.
       chunk: chunks of the restart behind it.
       state: of the attack at their end; None at the beginning of a restart.
       outcome: what all its chunks have found.
@@ -39,6 +40,7 @@ class Slot:
     index: int
     image: np.ndarray
     label: int
+    part: int = 0
     restart: int = 0
     chunk: int = 0
     state: Any = None
@@ -161,12 +163,12 @@ def _checked(element: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batch(
-    attack: attacks.Attack, pool: list[Slot], size: int, replicas: int = 1
+    parts: Sequence[attacks.Attack], pool: list[Slot], size: int, replicas: int = 1
 ) -> judges.Batch:
     """Returns the pool as a batch, filled up with its first slot.
 
     Args:
-      attack: that the slots are in.
+      parts: of the attack; those that the slots are in are of one kind.
       pool: at least one slot and at most `size`.
       size: of a full batch. The result is the smallest of size, size / 2, size / 4,
         size / 8 that holds the pool, so that few sizes are compiled.
@@ -176,7 +178,7 @@ def batch(
     filled = next((s for s in fitting if s % replicas == 0), size)
     slots = pool + pool[:1] * (filled - len(pool))
     images = np.stack([slot.image for slot in slots]).astype(np.float32)
-    blank = rows(attack.blank(images), len(slots))
+    blank = rows(parts[pool[0].part].blank(images), len(slots))
     states = [
         begin if slot.state is None else slot.state
         for slot, begin in zip(slots, blank, strict=True)
@@ -186,8 +188,13 @@ def batch(
         np.array([slot.label for slot in slots], np.int32),
         np.array([slot.restart for slot in slots], np.int64),
         np.array([slot.chunk for slot in slots], np.int64),
-        tree.map_structure(lambda *row: np.stack(row), *states),
+        _stacked(states),
+        _stacked([parts[slot.part].per_image for slot in slots]),
     )
+
+
+def _stacked(structures: list[Any]) -> Any:
+    return tree.map_structure(lambda *row: np.stack(row), *structures)
 
 
 def rows(state: Any, count: int) -> list[Any]:

@@ -16,23 +16,35 @@ class Tally:
 
     Attributes:
       attack: whose verdicts they are; clean images and functions as attacks.
-      rounds: of the attack.
+      parts: of the attack, as they fit the network.
+      rounds: of each part.
       outcomes: of the examples that are done, by their index.
       no_gradient: indices of the examples that were right and had no gradient.
-      passes: int64 [chunks], images that went through each chunk, over all restarts.
+      passes: int64 [parts, chunks], images that went through each chunk, over all
+        restarts.
+      asked: int64 [parts], images that went through a start.
+      images: of examples, by their index, where they are kept: what broke an example,
+        and an example that is done as it was where nothing did.
     """
 
-    def __init__(self, attack: Any) -> None:
+    def __init__(self, attack: Any, num_classes: int, *, keep: bool = False) -> None:
         """Has found nothing yet.
 
         Args:
           attack: from `common.attacks`, any callable, or None.
+          num_classes: K of the network.
+          keep: whether images are kept.
         """
         self.attack = adapted.adapted(attack)
-        self.rounds = self.attack.rounds
+        self.parts = tuple(part.fitted(num_classes) for part in self.attack.parts)
+        self.rounds = [part.rounds for part in self.parts]
         self.outcomes: dict[int, record.Outcome] = {}
         self.no_gradient: set[int] = set()
-        self.passes = np.zeros(self.rounds.chunks, np.int64)
+        chunks = max(rounds.chunks for rounds in self.rounds)
+        self.passes = np.zeros((len(self.parts), chunks), np.int64)
+        self.asked = np.zeros(len(self.parts), np.int64)
+        self.images: dict[int, np.ndarray] = {}
+        self._num_classes, self._keep = num_classes, keep
 
     @property
     def right(self) -> int:
@@ -40,58 +52,111 @@ class Tally:
         return sum(found.lost == record.NEVER for found in self.outcomes.values())
 
     def add(
-        self, pool: list[stream.Slot], batch: judges.Batch, verdict: judges.Verdict
-    ) -> list[stream.Slot]:
-        """Notes what a chunk has found, and returns the slots that go on.
+        self, slots: list[stream.Slot], batch: judges.Batch, verdict: judges.Verdict
+    ) -> None:
+        """Notes what a chunk has found; of what is done the outcome is known then.
 
         Args:
-          pool: the slots of the batch; they are moved on by a chunk.
-          batch: that was judged: the pool, filled up.
+          slots: of the batch; they are moved on by a chunk.
+          batch: that was judged: the slots, filled up.
           verdict: of the batch.
         """
-        np.add.at(self.passes, batch.chunks, 1)
-        states = [None] * len(pool)
-        if self.rounds.chunks > 1:
-            states = stream.rows(verdict.fetch(), len(pool))
+        self._count(slots + slots[:1] * (len(batch.labels) - len(slots)))
+        states = [None] * len(slots)
+        if self.rounds[slots[0].part].chunks > 1:
+            states = stream.rows(verdict.fetch(), len(slots))
+        if self._keep and not verdict.top1.all():
+            self._keep_broken(slots, verdict)
         judged = zip(verdict.top1, verdict.top5, verdict.hit, strict=True)
-        for slot, state, found in zip(pool, states, judged, strict=False):
-            slot.chunk += 1
-            slot.state = state
-            slot.outcome = slot.outcome.after(slot.chunk, *map(bool, found))
-            if slot.chunk == self.rounds.chunks:
-                slot.restart, slot.chunk, slot.state = slot.restart + 1, 0, None
-            if self._is_done(slot):
-                self.outcomes[slot.index] = slot.outcome
-        return [slot for slot in pool if slot.index not in self.outcomes]
+        for slot, state, found in zip(slots, states, judged, strict=False):
+            self._move(slot, state, *map(bool, found))
 
-    def record(self, attack: Any, *, num_classes: int, **entries: Any) -> record.Record:
+    def record(self, attack: Any, **entries: Any) -> record.Record:
         """Returns the record of the attack, or of one that begins like it.
 
         Args:
           attack: as it was evaluated, or with fewer chunks of a single restart.
-          num_classes: K; of five or fewer there is no top-5.
           **entries: further ones of the record.
         """
         rounds = adapted.adapted(attack).rounds
         outcomes = [self.outcomes[index] for index in range(len(self.outcomes))]
-        lost, hit, top5 = map(np.array, zip(*outcomes, strict=True))
+        lost, hit, top5, last = map(np.array, zip(*outcomes, strict=True))
         top5 = top5.astype(bool)  # outcomes that were read from a file are integers
         stuck = np.isin(np.arange(len(outcomes)), list(self.no_gradient))
         is_judged_once = rounds.chunks * rounds.restarts == 1
+        has_parts = len(self.parts) > 1
+        broken_by = np.where(lost < record.NEVER, last, -1).astype(np.int8)
+        passes = self.passes[:, : rounds.chunks].sum(axis=-1)
+        costs = [each.gradients * each.chunk for each in self.rounds]
         return record.Record(
             lost > rounds.chunks,
             attack=recipes.to_dict(attack),
-            top5=top5 if is_judged_once and num_classes > 5 else None,
+            top5=top5 if is_judged_once and self._num_classes > 5 else None,
             hit=hit <= rounds.chunks if self.attack.is_targeted else None,
-            passes=int(self.passes[: rounds.chunks].sum()) * rounds.chunk,
+            passes=int(passes @ costs),
             tally=self,
             no_gradient=None if attack is None else stuck,
-            num_classes=num_classes,
+            num_classes=self._num_classes,
+            parts=self._told(broken_by) if has_parts else (),
+            broken_by=broken_by if has_parts else None,
+            adv_images=self._adv_images() if self._keep else None,
             **entries,
         )
 
-    def _is_done(self, slot: stream.Slot) -> bool:
-        """Whether the attack has reached its goal, or all its restarts are over."""
-        found = slot.outcome
-        goal = found.hit if self.attack.is_targeted else found.lost
-        return goal < record.NEVER or slot.restart == self.rounds.restarts
+    def _adv_images(self) -> np.ndarray:
+        images = [self.images[index] for index in range(len(self.images))]
+        return np.stack(images).astype(np.float32)
+
+    def _count(self, slots: list[stream.Slot]) -> None:
+        """Counts what goes through a chunk, and through the start of a restart."""
+        begins = any(slot.chunk == 0 for slot in slots)
+        for slot in slots:
+            self.passes[slot.part, slot.chunk] += 1
+            self.asked[slot.part] += begins * self.rounds[slot.part].asked
+
+    def _keep_broken(self, slots: list[stream.Slot], verdict: judges.Verdict) -> None:
+        images = np.asarray(self.parts[slots[0].part].judged(verdict.fetch()))
+        for slot, image, is_right in zip(slots, images, verdict.top1, strict=False):
+            if not is_right and slot.outcome.lost == record.NEVER:
+                self.images[slot.index] = image
+
+    def _move(self, slot: stream.Slot, state: Any, *found: bool) -> None:
+        """Moves an example on by a chunk, and notes its outcome where it is done."""
+        rounds = self.rounds[slot.part]
+        slot.chunk += 1
+        slot.state = state
+        slot.outcome = slot.outcome.after(slot.part, slot.chunk, *found)
+        if slot.chunk == rounds.chunks:
+            slot.restart, slot.chunk, slot.state = slot.restart + 1, 0, None
+        goal = slot.outcome.hit if self.attack.is_targeted else slot.outcome.lost
+        if goal == record.NEVER and slot.restart == rounds.restarts:
+            slot.part, slot.restart = slot.part + 1, 0
+        if goal < record.NEVER or slot.part == len(self.parts):
+            self.outcomes[slot.index] = slot.outcome
+            if self._keep:
+                self.images.setdefault(slot.index, slot.image)
+
+    def _told(self, broken_by: np.ndarray) -> tuple[record.Part, ...]:
+        """Returns what each part has found.
+
+        Args:
+          broken_by: int8 [total], the part that broke each image, or -1.
+        """
+        broken = [int((broken_by == place).sum()) for place in range(len(self.parts))]
+        told, right = [], len(broken_by)
+        for place, (part, rounds) in enumerate(
+            zip(self.parts, self.rounds, strict=True)
+        ):
+            judged = int(self.passes[place].sum())
+            right -= broken[place]
+            told.append(
+                record.Part(
+                    None if part == adapted.CLEAN else recipes.to_dict(part),
+                    right=right,
+                    broken=broken[place],
+                    gradients=judged * rounds.chunk * rounds.gradients,
+                    forwards=judged * (1 + rounds.chunk * rounds.forwards)
+                    + int(self.asked[place]),
+                )
+            )
+        return tuple(told)

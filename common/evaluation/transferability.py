@@ -172,11 +172,11 @@ def transfer(
     found: list[np.ndarray] = []
     passes = right = 0
     while pool := examples.take(size):
-        batch = stream.batch(climber, pool, size, replicas)
+        batch = stream.batch((climber,), pool, size, replicas)
         passes += len(batch.labels)
         outcomes, attacked = _shown(source, target, climber, batch=batch, seed=seed)
         found.append(outcomes[..., : len(pool)])
-        stuck = watch.stuck(batch, attacked, len(pool))
+        stuck = watch.stuck(climber, batch, attacked, len(pool))
         no_gradient.update(pool[place].index for place in stuck)
         right += int(found[-1][0, 0].sum())
         show(right, examples.count)

@@ -1,0 +1,67 @@
+"""The worst of several attacks: an image must survive each of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from common.attacks import adapted, attack
+
+
+@dataclasses.dataclass(frozen=True)
+class Worst(attack.Attack):
+    """Attacks one after the other, each on the images that are still right.
+
+    Every attack begins at the image itself, and takes the seed that it would take
+    alone. In an evaluation an image that is broken leaves at once, and the record says
+    what each attack has found. A call returns of each image the first result that fools
+    the network, the image itself if that does, or else the last result.
+
+    Attributes:
+      attacks: of the suite, in their order.
+
+    Raises:
+      ValueError: no attack, or something else among them, when it is built.
+    """
+
+    attacks: tuple[attack.Attack, ...]
+
+    def _check(self) -> None:
+        object.__setattr__(self, "attacks", tuple(self.attacks))
+        for found in self.attacks or (None,):
+            if not isinstance(found, attack.Attack):
+                raise ValueError(
+                    "Worst takes attacks, such as Worst((APGD(8.0), Square(8.0))). "
+                    f"Received: {found!r}"
+                )
+
+    @property
+    def parts(self) -> tuple[attack.Attack, ...]:
+        """The clean images, so that wrong ones are not attacked, and the attacks."""
+        parts = (part for found in self.attacks for part in found.parts)
+        return (adapted.CLEAN, *(part for part in parts if part != adapted.CLEAN))
+
+    @property
+    def rounds(self) -> attack.Rounds:
+        """As many restarts as it has parts, which differ in all else."""
+        rounds = [part.rounds for part in self.parts]
+        return attack.Rounds(
+            num_steps=sum(found.num_steps * found.restarts for found in rounds),
+            chunks=max(found.chunks for found in rounds),
+            restarts=len(rounds),
+        )
+
+    def solve(self, problem: attack.Problem) -> Any:
+        """Returns the adversarial images of all parts."""
+        adv_images = problem.images
+        for part in self.parts[1:]:
+            logits = problem.logits_fn(adv_images)
+            fooled = attack.is_fooled(problem.labels, logits)
+            adv_images = attack.select(fooled, adv_images, part.solve(problem))
+        return adv_images
+
+    def proceed(
+        self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
+    ) -> Any:
+        """Returns the adversarial images of all parts."""
+        return self.solve(problem)

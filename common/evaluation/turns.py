@@ -1,0 +1,62 @@
+"""Which of the examples under attack are judged next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from common.attacks import attack as attacks
+from common.evaluation import stream
+
+
+class Pool:
+    """Examples under attack, in the order of the dataset.
+
+    Those whose parts of the attack are of one kind can share a batch. As soon as there
+    is a full batch of them, they are judged: those first that are furthest on, so that
+    few wait. Only where no batch is full are further examples read.
+
+    Attributes:
+      slots: of all examples that wait.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[attacks.Attack],
+        examples: stream.Examples,
+        size: int,
+        slots: list[stream.Slot],
+    ) -> None:
+        """Begins with the slots of an earlier session.
+
+        Args:
+          parts: of the attack.
+          examples: from which the pool is filled up.
+          size: of a full batch.
+          slots: with which to begin.
+        """
+        self.slots = slots
+        self._examples, self._size = examples, size
+        kinds = [_company(part) for part in parts]
+        self._groups = [kinds.index(kind) for kind in kinds]
+
+    def next(self) -> list[stream.Slot]:
+        """Returns the slots of the next batch, from 1 to its size; none at the end."""
+        waiting: dict[int, list[stream.Slot]] = {}
+        for slot in self.slots:
+            waiting.setdefault(self._groups[slot.part], []).append(slot)
+        full = [group for group in waiting if len(waiting[group]) >= self._size]
+        if full:
+            return waiting[max(full)][: self._size]
+        first = waiting.pop(0, [])
+        fresh = self._examples.take(self._size - len(first))
+        self.slots += fresh
+        return first + fresh or (waiting[min(waiting)] if waiting else [])
+
+    def drop(self, done: Collection[int]) -> None:
+        """Lets examples go whose indices are in `done`."""
+        self.slots = [slot for slot in self.slots if slot.index not in done]
+
+
+def _company(part: attacks.Attack) -> tuple[attacks.Attack, int]:
+    """Returns what parts have in common that can share a batch."""
+    return part.kind if part.per_image else part, part.rounds.chunk
