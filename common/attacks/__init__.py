@@ -55,6 +55,7 @@ from common.attacks.apgd import APGD
 from common.attacks.fast_gradient import FastEntropy, FastGradL2, FastGradLinf
 from common.attacks.gradient_sign import FGSM, FGSMPredicted, StepLL, StepRandom
 from common.attacks.iterated import IterBasic, IterLL
+from common.attacks.multi_targeted import MultiTargeted
 from common.attacks.noise import RandomSign, RandomTruncatedNormal
 from common.attacks.pgd import PGD
 from common.attacks.worst import Worst
@@ -69,6 +70,7 @@ __all__ = [
     "FastGradLinf",
     "IterBasic",
     "IterLL",
+    "MultiTargeted",
     "RandomSign",
     "RandomTruncatedNormal",
     "StepLL",

@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops, tree
 
 from common import backend
-from common.attacks import attack, checks, halving, losses, starts, steps
+from common.attacks import attack, checks, halving, losses, memory, starts, steps
 from common.names import lookup
 
 CHUNK = 20  # steps of a chunk, where a restart can be cut into several
@@ -41,8 +41,7 @@ class State(NamedTuple):
       previous: likewise, one step before.
       best: likewise, where its loss was largest.
       best_sign: likewise, of the gradient there.
-      found: likewise, the last point that fools the network; read where `fooled`.
-      fooled: bool [B], whether there was one.
+      memory: of the points that fool the network.
       target: int32 [B], a class.
       progress: of its step size.
     """
@@ -51,8 +50,7 @@ class State(NamedTuple):
     previous: Any
     best: Any
     best_sign: Any
-    found: Any
-    fooled: Any
+    memory: memory.Memory
     target: Any
     progress: halving.Progress
 
@@ -91,7 +89,8 @@ class APGD(attack.InBall):
     @property
     def rounds(self) -> attack.Rounds:
         """Restarts, cut where they are a multiple of `CHUNK` steps."""
-        chunks = 1 if self.num_steps % CHUNK else self.num_steps // CHUNK
+        is_cut = isinstance(self.num_steps, int) and self.num_steps % CHUNK == 0
+        chunks = self.num_steps // CHUNK if is_cut else 1
         return attack.Rounds(self.num_steps, chunks, self.num_restarts, asked=1)
 
     def fitted(self, num_classes: int) -> APGD:
@@ -130,17 +129,15 @@ class APGD(attack.InBall):
             previous=begun,
             best=begun,
             best_sign=ops.zeros_like(begun),
-            found=begun,
-            fooled=ops.cast(none, "bool"),
+            memory=memory.begin(begun),
             target=attack.wrong_class(problem),
             progress=halving.begin(none + 2.0 * radius, self.num_steps),
         )
 
     def blank(self, images: Any) -> State:
         """Returns arrays of the form of a state of these images; none is read."""
-        count = len(images)
-        flags, targets = np.zeros(count, bool), np.zeros(count, np.int32)
-        return State(*[images] * 5, flags, targets, halving.blank(count))
+        targets, progress = np.zeros(len(images), np.int32), halving.blank(len(images))
+        return State(*[images] * 4, memory.blank(images), targets, progress)
 
     def proceed(
         self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
@@ -155,7 +152,7 @@ class APGD(attack.InBall):
 
     def judged(self, state: State) -> Any:
         """Returns the last iterate that fools the network, or else the last one."""
-        return attack.select(state.fooled, state.found, state.images)
+        return state.memory.or_else(state.images)
 
     def ascended(self, problem: attack.Problem) -> Callable[[Any], Any]:
         """Returns adversarial images -> the sum of their losses."""
@@ -177,7 +174,6 @@ class APGD(attack.InBall):
         here = state.images
         (_, losses, logits), gradient = backend.value_and_gradients(climbed, here)
         sign = ops.sign(checks.finite(gradient))
-        fools = attack.is_fooled(problem.labels, logits)
         progress, is_best, goes_back = halving.after(
             state.progress, losses, self.num_steps
         )
@@ -194,8 +190,7 @@ class APGD(attack.InBall):
             previous=begin,
             best=best,
             best_sign=best_sign,
-            found=attack.select(fools, here, state.found),
-            fooled=state.fooled | fools,
+            memory=state.memory.after(here, problem.labels, logits),
             target=state.target,
             progress=progress,
         )

@@ -58,6 +58,25 @@ ROWS = {
     "PGD least likely": Row(
         lambda e: attacks.PGD(e, 2.0, 3, targeted="least_likely"), 4, 3, seed=True
     ),
+    "PGD every iterate": Row(
+        lambda e: attacks.PGD(e, 2.0, 3, every_iterate=True), *(3, 3), True, True
+    ),
+    "APGD": Row(lambda e: attacks.APGD(e, 3), 4, 3, labels=True, seed=True),
+    "APGD targets": Row(
+        lambda e: attacks.APGD(e, 3, loss="targeted_dlr", num_restarts=2),
+        *(9, 6),
+        labels=True,
+        seed=True,
+    ),
+    "MultiTargeted": Row(
+        lambda e: attacks.MultiTargeted(e, 3, 1), 4, 3, labels=True, seed=True
+    ),
+    "Worst": Row(
+        lambda e: attacks.Worst((attacks.FGSM(e), attacks.APGD(e, 3))),
+        *(7, 4),
+        labels=True,
+        seed=True,
+    ),
     "PGD restarts": Row(
         lambda e: attacks.PGD(e, 2.0, 3, targeted="random", num_restarts=2),
         *(7, 6),

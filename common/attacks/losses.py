@@ -83,6 +83,16 @@ def targeted_dlr(labels: Any, targets: Any, logits: Any) -> Any:
     return targeted_margin(labels, targets, logits) / scale
 
 
+def nearness(labels: Any, logits: Any) -> Any:
+    """Returns the margin by z_1 - (z_3 + z_4) / 2, z_i the i-th largest logit.
+
+    It is the largest `targeted_dlr` of a wrong class.
+    """
+    is_label, logits = _split(labels, logits)
+    best_other = ops.argmax(ops.where(is_label, -float("inf"), logits), axis=-1)
+    return targeted_dlr(labels, best_other, logits)
+
+
 def gap_scaled(labels: Any, logits: Any) -> Any:
     """Returns the log odds against the label of logits whose two largest differ by 1.
 

@@ -46,12 +46,16 @@ class Objective:
 
     def __call__(self, adv_images: Any) -> Any:
         """Returns the sum of the losses of images [B, H, W, C]."""
+        return self.with_logits(adv_images)[0]
+
+    def with_logits(self, adv_images: Any) -> tuple[Any, Any]:
+        """Returns the sum of the losses of images [B, H, W, C], and the logits."""
         heads = self.cost.heads(self.logits_fn, adv_images)
         classes = self.choose(heads[0])
         if self.loss == "margin":
             margins = self.sign * losses.margin(classes, heads[0])
-            return ops.sum(ops.minimum(margins, 0.0))
-        return ops.sum(self.sign * self.cost.ascended(classes, heads))
+            return ops.sum(ops.minimum(margins, 0.0)), heads[0]
+        return ops.sum(self.sign * self.cost.ascended(classes, heads)), heads[0]
 
 
 def objective(

@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 from common import backend
-from common.attacks import ascent, attack, checks, objective, starts
-from common.lazy import ops
+from common.attacks import ascent, attack, checks, memory, objective, starts
+from common.lazy import ops, tree
 from common.names import lookup
 
 # The value of `targeted` -> where the class of the loss comes from.
@@ -31,6 +31,8 @@ class PGD(ascent.Ascent):
         for the whole call, which the seed tosses; so a call takes one seed.
       reaching: take steps of at least epsilon / num_steps, so that they reach the
         boundary of the ball.
+      every_iterate: look at the class of every iterate, of which the gradient's pass
+        tells. An image is lost if one of them fools the network; that is the result.
 
     Raises:
       ValueError: a value out of range, when the attack is built; images outside
@@ -45,6 +47,7 @@ class PGD(ascent.Ascent):
     num_restarts: int = 1
     clean_start: float = 0.0
     reaching: bool = False
+    every_iterate: bool = False
 
     def _check(self) -> None:
         super()._check()
@@ -54,6 +57,7 @@ class PGD(ascent.Ascent):
         checks.check_count("num_restarts", self.num_restarts)
         checks.check_flag("random_start", self.random_start)
         checks.check_flag("reaching", self.reaching)
+        checks.check_flag("every_iterate", self.every_iterate)
         if self.num_restarts > 1 and not self.random_start:
             raise ValueError(
                 "Restarts from one fixed start repeat each other: set "
@@ -114,6 +118,47 @@ class PGD(ascent.Ascent):
         Raises:
           ValueError: a seed for each image, but one coin for all.
         """
+        begun = self._begun(problem)
+        return (begun, memory.begin(begun)) if self.every_iterate else begun
+
+    def proceed(
+        self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
+    ) -> Any:
+        """Returns the state some steps further on."""
+        if not self.every_iterate:
+            return super().proceed(problem, state, climbed, num_steps)
+        length, project = self.length, self.project(problem.images)
+
+        def body(_: Any, state: Any) -> Any:
+            here, seen = state
+            (_, logits), gradient = backend.value_and_gradients(
+                climbed.with_logits, here
+            )
+            change = self.step(checks.finite(gradient), length)
+            return project(here + change), seen.after(here, problem.labels, logits)
+
+        reached = ops.fori_loop(0, num_steps, body, state)
+        return tree.map_structure(ops.stop_gradient, reached)
+
+    def judged(self, state: Any) -> Any:
+        """Returns the last images, or those that have fooled the network before."""
+        if not self.every_iterate:
+            return state
+        images, seen = state
+        return seen.or_else(images)
+
+    def blank(self, images: Any) -> Any:
+        """Returns arrays of the form of a state of these images; none is read."""
+        return (images, memory.blank(images)) if self.every_iterate else images
+
+    def ascended(self, problem: attack.Problem) -> objective.Objective:
+        """Returns the loss at the label, or minus the loss at the target."""
+        return objective.objective(
+            problem, source=TARGETED[self.targeted], loss=self.loss
+        )
+
+    def _begun(self, problem: attack.Problem) -> Any:
+        """Returns the images where a restart begins."""
         images, seed = problem.images, problem.seed
         if not self.random_start:
             return images
@@ -129,12 +174,6 @@ class PGD(ascent.Ascent):
                 f"Received: clean_start={self.clean_start}"
             )
         return ops.where(backend.uniform((), seed) < self.clean_start, images, noisy)
-
-    def ascended(self, problem: attack.Problem) -> objective.Objective:
-        """Returns the loss at the label, or minus the loss at the target."""
-        return objective.objective(
-            problem, source=TARGETED[self.targeted], loss=self.loss
-        )
 
     @property
     def _is_cut(self) -> bool:

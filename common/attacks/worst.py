@@ -9,6 +9,31 @@ from common.attacks import adapted, attack
 
 
 @dataclasses.dataclass(frozen=True)
+class Nearest(adapted.Clean):
+    """Among the parts of `Worst`: of the images left, those nearest to a wrong class.
+
+    In an evaluation only these meet the attacks that follow; the others count as
+    robust. How near an image has come is the largest margin of a wrong class at any
+    judgement, by z_1 - (z_3 + z_4) / 2 as in `losses.targeted_dlr`. Calls let all pass.
+
+    Attributes:
+      share: of the images that are left, in (0, 1); rounded up.
+
+    Raises:
+      ValueError: a share out of range, when it is built.
+    """
+
+    share: float
+
+    def _check(self) -> None:
+        if not (isinstance(self.share, float) and 0 < self.share < 1):
+            raise ValueError(
+                "share is that of the images which go on, between 0 and 1. "
+                f"Received: share={self.share}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
 class Worst(attack.Attack):
     """Attacks one after the other, each on the images that are still right.
 
@@ -54,7 +79,8 @@ class Worst(attack.Attack):
     def solve(self, problem: attack.Problem) -> Any:
         """Returns the adversarial images of all parts."""
         adv_images = problem.images
-        for part in self.parts[1:]:
+        attacks = [part for part in self.parts if not isinstance(part, Nearest)]
+        for part in attacks[1:]:
             logits = problem.logits_fn(adv_images)
             fooled = attack.is_fooled(problem.labels, logits)
             adv_images = attack.select(fooled, adv_images, part.solve(problem))

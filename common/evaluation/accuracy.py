@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from common import recipe as recipes
-from common.attacks import checks
+from common.attacks import checks, worst
 from common.evaluation import attackable, record, stream, tally, turns
 from common.evaluation import judges as judging
 from common.evaluation import progress as on_disk
@@ -88,6 +88,10 @@ def evaluate(
     pool = turns.Pool(found.parts, examples, size, file.load(examples, found))
     while slots := pool.next():
         part = found.parts[slots[0].part]
+        if isinstance(part, worst.Nearest):
+            found.sift(slots)
+            pool.drop(found.outcomes)
+            continue
         batch = stream.batch(found.parts, slots, size, judges.num_devices)
         verdict = judges(part, batch, seed, num_steps=part.rounds.cut)
         stuck = watch.stuck(part, batch, verdict, len(slots))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common import backend, engine
-from common.attacks import adapted
+from common.attacks import adapted, losses
 from common.attacks import attack as attacks
 from common.evaluation import attackable
 from common.lazy import ops, tree
@@ -46,6 +46,7 @@ class Verdict(NamedTuple):
       top5: bool [B], it is among the five largest; False with five classes or fewer.
       hit: bool [B], the attack's target has the largest logit; False without one.
       still: bool [B], the first chunk of a restart ended where it began.
+      near: float32 [B], how near the label is to losing, see `losses.nearness`.
       fetch: () -> the state of the attack by which it was judged, as arrays.
     """
 
@@ -53,6 +54,7 @@ class Verdict(NamedTuple):
     top5: np.ndarray
     hit: np.ndarray
     still: np.ndarray
+    near: np.ndarray
     fetch: Callable[[], Any]
 
 
@@ -113,7 +115,7 @@ class Judges:
             num_steps = num_steps or attack.rounds.num_steps
         if num_steps is not None:
             chunk = ops.convert_to_tensor(num_steps, "int32")
-        state, outcomes = self._judge(attack)(
+        state, outcomes, near = self._judge(attack)(
             tree.map_structure(ops.convert_to_tensor, batch),
             seed=backend.fold(seed),
             numbers=numbers,
@@ -124,7 +126,9 @@ class Judges:
         bits = (_TOP1, _TOP5, _HIT, _STILL)
         top1, top5, hit, still = (outcomes & bit > 0 for bit in bits)
         return Verdict(
-            *(top1, top5, hit, still), lambda: tree.map_structure(self._whole, state)
+            *(top1, top5, hit, still),
+            self._whole(near),
+            lambda: tree.map_structure(self._whole, state),
         )
 
     def _judge(self, attack: attacks.Attack) -> Callable[..., Any]:
@@ -173,10 +177,10 @@ def _compile(
     attacked_fn: Callable[[Any], Any],
     kind: attacks.Attack,
 ) -> Any:
-    """Returns (batch, seed, numbers, num_steps) -> state of the attack, outcomes.
+    """Returns (batch, seed, numbers, num_steps) -> state, outcomes, nearness.
 
-    An outcome is int8 [B]: the bits `_TOP1`, `_TOP5`, `_HIT` and `_STILL`, or
-    `_NOT_FINITE` where the network has no answer.
+    The state is the attack's. An outcome is int8 [B]: the bits `_TOP1`, `_TOP5`, `_HIT`
+    and `_STILL`, or `_NOT_FINITE` where the network has no answer.
     """
 
     def judge(batch: Batch, *, seed: Any, numbers: Any, num_steps: Any) -> Any:
@@ -201,7 +205,8 @@ def _compile(
         outcomes += _STILL * ops.cast(stayed & (batch.chunks == 0), "int8")
         finite = ops.all(ops.isfinite(logits), axis=-1)
         broken = ops.full_like(outcomes, _NOT_FINITE)
-        return state, ops.where(finite, outcomes, broken)
+        near = losses.nearness(batch.labels, logits)
+        return state, ops.where(finite, outcomes, broken), near
 
     return backend.compiled(judge)
 

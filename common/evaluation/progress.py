@@ -70,6 +70,7 @@ class File:
         for index, *outcome in arrays["done"].tolist():
             found.outcomes[index] = record.Outcome(*outcome)
         waiting = {row[0]: row[1:] for row in arrays["pool"].tolist()}
+        near = iter(arrays["near"])
         reached = [_states(arrays, place) for place in range(len(found.parts))]
         pool = []
         for _ in range(len(found.outcomes) + len(waiting)):
@@ -77,6 +78,7 @@ class File:
                 if slot.index in waiting:
                     slot.part, slot.restart, slot.chunk, *outcome = waiting[slot.index]
                     slot.outcome = record.Outcome(*outcome)
+                    slot.near = float(next(near))
                     if slot.chunk:
                         form = found.parts[slot.part].blank(slot.image[None])
                         leaves = next(reached[slot.part])
@@ -114,6 +116,7 @@ class File:
                 images=np.array(list(found.images.values()), np.float32),
                 no_gradient=np.array(sorted(found.no_gradient), np.int64),
                 done=np.array(done, np.int64).reshape(-1, 5),
+                near=np.array([slot.near for slot in pool], np.float32),
                 pool=np.array(waiting, np.int64).reshape(-1, 8),
                 **arrays,
             )

@@ -150,7 +150,7 @@ def test_a_kill_while_it_is_written_leaves_what_was_there(path, monkeypatch):
 
 def test_it_is_written_once_in_a_while(path, monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 60.0)
-    found = tally.Tally(None)
+    found = tally.Tally(None, 10)
     now = time.perf_counter()
     progress.File(path, "key", begin=now).save([], found)
     assert not path.exists()
@@ -164,12 +164,12 @@ def test_it_is_written_once_in_a_while(path, monkeypatch):
 
 
 def test_what_is_done_is_read_and_dropped(path):
-    found = tally.Tally(None)
+    found = tally.Tally(None, 10)
     found.outcomes = {index: stream.record.UNKNOWN for index in range(50)}
     progress.File(path, "key", begin=0.0).save([], found)
     examples = stream.Examples(
         rounds_test.DATASET, attackable.Questions(rounds_test.logits_fn)
     )
-    pool = progress.File(path, "key", begin=0.0).load(examples, tally.Tally(None))
+    pool = progress.File(path, "key", begin=0.0).load(examples, tally.Tally(None, 10))
     assert pool == []
     assert [slot.index for slot in examples.take(2)] == [50, 51]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ class Slot:
       chunk: chunks of the restart behind it.
       state: of the attack at their end; None at the beginning of a restart.
       outcome: what all its chunks have found.
+      near: how near it has come to a wrong class, see `losses.nearness`.
     """
 
     index: int
@@ -45,6 +47,7 @@ class Slot:
     chunk: int = 0
     state: Any = None
     outcome: record.Outcome = record.UNKNOWN
+    near: float = -math.inf
 
 
 class Examples:

@@ -70,14 +70,14 @@ def test_every_network_is_checked():
 )
 def test_a_batch_is_filled_to_the_smallest_bucket(count, size, replicas, bucket):
     pool = [stream.Slot(0, IMAGES[0], 0)] * count
-    batch = stream.batch(attacks.FGSM(8.0), pool, size, replicas)
-    assert [len(part) for part in batch] == [bucket] * 5
+    batch = stream.batch((attacks.FGSM(8.0),), pool, size, replicas)
+    assert [len(part) for part in batch[:5]] == [bucket] * 5
 
 
 def test_a_batch_is_filled_with_its_first_example():
     pool = [stream.Slot(i, IMAGES[i], int(LABELS[i]), restart=i) for i in range(3)]
     pool[2].chunk, pool[2].state = 4, IMAGES[6]
-    found = stream.batch(attacks.FGSM(8.0), pool, 5)
+    found = stream.batch((attacks.FGSM(8.0),), pool, 5)
     np.testing.assert_array_equal(found.images, IMAGES[[0, 1, 2, 0, 0]])
     np.testing.assert_array_equal(found.labels, LABELS[[0, 1, 2, 0, 0]])
     np.testing.assert_array_equal(found.restarts, [0, 1, 2, 0, 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,22 @@ class Tally:
         judged = zip(verdict.top1, verdict.top5, verdict.hit, strict=True)
         for slot, state, found in zip(slots, states, judged, strict=False):
             self._move(slot, state, *map(bool, found))
+        for slot, near in zip(slots, verdict.near.tolist(), strict=False):
+            slot.near = max(slot.near, near)
+
+    def sift(self, slots: list[stream.Slot]) -> None:
+        """Moves the nearest of all examples that are left on; the others are done.
+
+        Args:
+          slots: that are in a part `Nearest`.
+        """
+        share = self.parts[slots[0].part].share
+        nearest = sorted(slots, key=lambda slot: (-slot.near, slot.index))
+        count = math.ceil(share * len(slots))
+        for slot in nearest[:count]:
+            slot.part += 1
+        for slot in nearest[count:]:
+            self._end(slot)
 
     def record(self, attack: Any, **entries: Any) -> record.Record:
         """Returns the record of the attack, or of one that begins like it.
@@ -132,9 +149,13 @@ class Tally:
         if goal == record.NEVER and slot.restart == rounds.restarts:
             slot.part, slot.restart = slot.part + 1, 0
         if goal < record.NEVER or slot.part == len(self.parts):
-            self.outcomes[slot.index] = slot.outcome
-            if self._keep:
-                self.images.setdefault(slot.index, slot.image)
+            self._end(slot)
+
+    def _end(self, slot: stream.Slot) -> None:
+        """Notes the outcome of an example that is done."""
+        self.outcomes[slot.index] = slot.outcome
+        if self._keep:
+            self.images.setdefault(slot.index, slot.image)
 
     def _told(self, broken_by: np.ndarray) -> tuple[record.Part, ...]:
         """Returns what each part has found.

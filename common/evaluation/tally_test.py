@@ -16,8 +16,8 @@ def verdict(*examples):
     """What was found of each: right, and hit; its image says its place."""
     top1, hit = (np.array(part, bool) for part in zip(*examples, strict=True))
     images = np.arange(len(examples), dtype=np.float32).reshape(-1, 1, 1, 1)
-    still = np.zeros(len(hit), bool)
-    return judges.Verdict(top1, ~hit, hit, still, lambda: images)
+    still, near = np.zeros(len(hit), bool), np.zeros(len(hit), np.float32)
+    return judges.Verdict(top1, ~hit, hit, still, near, lambda: images)
 
 
 def slots(count):
@@ -25,8 +25,9 @@ def slots(count):
 
 
 def add(found, pool, *examples):
-    batch = stream.batch(found.attack, pool, len(pool))
-    return found.add(pool, batch, verdict(*examples))
+    batch = stream.batch(found.parts, pool, len(pool))
+    found.add(pool, batch, verdict(*examples))
+    return [slot for slot in pool if slot.index not in found.outcomes]
 
 
 RIGHT, WRONG, HIT = (True, False), (False, False), (False, True)
@@ -43,14 +44,14 @@ RIGHT, WRONG, HIT = (True, False), (False, False), (False, True)
     ],
 )
 def test_an_example_leaves_at_the_goal_of_its_attack(attack, left):
-    found = tally.Tally(attack)
+    found = tally.Tally(attack, 10)
     pool = add(found, slots(3), RIGHT, WRONG, HIT)
     assert [slot.index for slot in pool] == left
     assert set(found.outcomes) == {0, 1, 2} - set(left)
 
 
 def test_a_slot_goes_from_chunk_to_chunk_with_its_images():
-    found = tally.Tally(LONG)
+    found = tally.Tally(LONG, 10)
     first = add(found, slots(3), WRONG, RIGHT, RIGHT)
     assert [(s.restart, s.chunk, int(s.state.item())) for s in first] == [
         (0, 1, 1),
@@ -61,28 +62,28 @@ def test_a_slot_goes_from_chunk_to_chunk_with_its_images():
     assert pool == []
     lost = [found.outcomes[index].lost for index in range(3)]
     assert lost == [1, record.NEVER, 3]
-    assert found.passes.tolist() == [3, 2, 2]
+    assert found.passes.tolist() == [[3, 2, 2]]
     assert found.right == 1
 
 
 def test_a_restart_begins_anew():
     attack = attacks.PGD(8.0, 1.0, 200, num_restarts=2)
-    found = tally.Tally(attack)
+    found = tally.Tally(attack, 10)
     pool = slots(1)
     seen = []
     while pool:
         seen.append((pool[0].restart, pool[0].chunk, pool[0].state is None))
         pool = add(found, pool, RIGHT)
     assert seen == [(0, 0, True), (0, 1, False), (1, 0, True), (1, 1, False)]
-    assert found.passes.tolist() == [2, 2]
+    assert found.passes.tolist() == [[2, 2]]
 
 
 def test_the_record_is_in_the_order_of_the_dataset():
-    found = tally.Tally(TARGETED)
+    found = tally.Tally(TARGETED, 10)
     pool = add(found, slots(3), WRONG, HIT, RIGHT)
     pool = add(found, pool, HIT, RIGHT)
     add(found, pool, RIGHT)
-    result = found.record(TARGETED, num_classes=10, seed=4, seconds=1.0)
+    result = found.record(TARGETED, seed=4, seconds=1.0)
     assert result.survived.tolist() == [False, False, True]
     assert result.hit.tolist() == [True, True, False]
     assert (result.top5, result.passes, result.seed) == (None, 600, 4)

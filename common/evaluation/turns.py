@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from common.attacks import attack as attacks
+from common.attacks import worst
 from common.evaluation import stream
 
 
@@ -13,7 +14,8 @@ class Pool:
 
     Those whose parts of the attack are of one kind can share a batch. As soon as there
     is a full batch of them, they are judged: those first that are furthest on, so that
-    few wait. Only where no batch is full are further examples read.
+    few wait. Only where no batch is full are further examples read. Those that are in a
+    part `Nearest` wait for all others.
 
     Attributes:
       slots: of all examples that wait.
@@ -38,13 +40,19 @@ class Pool:
         self._examples, self._size = examples, size
         kinds = [_company(part) for part in parts]
         self._groups = [kinds.index(kind) for kind in kinds]
+        gates = [isinstance(part, worst.Nearest) for part in parts]
+        self._gates = [place for place, is_gate in enumerate(gates) if is_gate]
 
     def next(self) -> list[stream.Slot]:
         """Returns the slots of the next batch, from 1 to its size; none at the end."""
         waiting: dict[int, list[stream.Slot]] = {}
         for slot in self.slots:
             waiting.setdefault(self._groups[slot.part], []).append(slot)
-        full = [group for group in waiting if len(waiting[group]) >= self._size]
+        full = [
+            group
+            for group, slots in waiting.items()
+            if len(slots) >= self._size and group not in self._gates
+        ]
         if full:
             return waiting[max(full)][: self._size]
         first = waiting.pop(0, [])

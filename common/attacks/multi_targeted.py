@@ -1,0 +1,118 @@
+"""A few large steps towards each wrong class: what breaks most images for little.
+
+Source: Gowal 2019, "An alternative surrogate loss for PGD-based adversarial testing":
+z_target - z_label for one target after the other.
+
+Differs: steps shorten along half a cosine, from 2 epsilon to almost 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from common import backend
+from common.attacks import attack, checks, losses, memory, starts, steps
+
+
+class State(NamedTuple):
+    """How far each image has come.
+
+    Attributes:
+      images: float32 [B, H, W, C], where it stands.
+      memory: of the points that fool the network.
+      target: int32 [B], a class.
+    """
+
+    images: Any
+    memory: memory.Memory
+    target: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiTargeted(attack.InBall):
+    """Sign steps up z_target - z_label in the L-infinity ball, from random starts.
+
+    A call returns of each image the last iterate that fools the network, whichever
+    wrong class it has, or else the last one.
+
+    Attributes:
+      epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
+      num_steps: of each restart: int, or an integer tensor.
+      num_restarts: each leads to another class, the likeliest wrong one first.
+
+    Raises:
+      ValueError: a value out of range, when the attack is built.
+    """
+
+    num_steps: Any = 10
+    num_restarts: int = 9
+
+    def _check(self) -> None:
+        super()._check()
+        checks.check_steps(1.0, self.num_steps)
+        checks.check_count("num_restarts", self.num_restarts)
+
+    @property
+    def rounds(self) -> attack.Rounds:
+        """A restart for each target."""
+        return attack.Rounds(self.num_steps, restarts=self.num_restarts, asked=1)
+
+    def fitted(self, num_classes: int) -> MultiTargeted:
+        """Returns the attack with no more targets than there are wrong classes."""
+        restarts = min(self.num_restarts, num_classes - 1)
+        return dataclasses.replace(self, num_restarts=restarts)
+
+    def start(self, problem: attack.Problem) -> State:
+        """Returns points uniform in the ball, and the class that each is to reach."""
+        images, epsilon = problem.images, checks.per_image(self.epsilon)
+        noise = starts.uniform_linf(images, epsilon, problem.seed)
+        begun = self.project(images)(images + noise)
+        return State(begun, memory.begin(begun), attack.wrong_class(problem))
+
+    def blank(self, images: Any) -> State:
+        """Returns arrays of the form of a state of these images; none is read."""
+        targets = np.zeros(len(images), np.int32)
+        return State(images, memory.blank(images), targets)
+
+    def proceed(
+        self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
+    ) -> State:
+        """Returns the state after a restart; `climbed` has no use."""
+        epsilon, project = checks.per_image(self.epsilon), self.project(problem.images)
+        labels, target = problem.labels, state.target
+
+        def towards(adv_images: Any) -> Any:
+            logits = problem.logits_fn(adv_images)
+            return ops.sum(losses.targeted_margin(labels, target, logits)), logits
+
+        def body(step: Any, reached: Any) -> Any:
+            here, seen = reached
+            (_, logits), gradient = backend.value_and_gradients(towards, here)
+            share = ops.cast(step, "float32") / ops.cast(num_steps, "float32")
+            length = epsilon * (1.0 + ops.cos(math.pi * share))
+            change = steps.sign(checks.finite(gradient), length)
+            return project(here + change), seen.after(here, labels, logits)
+
+        reached = ops.fori_loop(0, num_steps, body, (state.images, state.memory))
+        images, (found, fooled) = reached
+        images, found = ops.stop_gradient(images), ops.stop_gradient(found)
+        return State(images, memory.Memory(found, fooled), target)
+
+    def judged(self, state: State) -> Any:
+        """Returns the last iterate that fools the network, or else the last one."""
+        return state.memory.or_else(state.images)
+
+    def ascended(self, problem: attack.Problem) -> Callable[[Any], Any]:
+        """Returns adversarial images -> the sum of z_target - z_label."""
+
+        def climbed(adv_images: Any) -> Any:
+            target, logits = attack.wrong_class(problem), problem.logits_fn(adv_images)
+            return ops.sum(losses.targeted_margin(problem.labels, target, logits))
+
+        return climbed
