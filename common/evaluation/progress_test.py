@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from common import evaluation, files
+from common import attacks, evaluation, files
 from common.attacks import attack as contract
+from common.attacks import worst
 from common.evaluation import attackable, progress, rounds_test, stream, tally
 
 ATTACKS = {"clean": None}
@@ -15,6 +16,14 @@ ATTACKS |= {
     for name in ("untargeted", "random", "restarts")
 }
 ATTACKS["waning"] = rounds_test.WANING
+ATTACKS["worst"] = attacks.Worst(
+    (
+        attacks.APGD(20.0, 40),
+        attacks.APGD(30.0, 40, loss="targeted_dlr", num_restarts=2),
+        worst.Nearest(0.5),
+        rounds_test.WANING,
+    )
+)
 TARGETED = ATTACKS["random"]
 SIZE = 13
 
@@ -57,6 +66,7 @@ def evaluate(attack, path, judges=None, *, seed=5, batch_size=SIZE, key="step 3"
         judges=judges or Mortal(),
         progress_file=path,
         progress_key=key,
+        keep_images=isinstance(attack, attacks.Worst),
     )
 
 
@@ -66,10 +76,11 @@ def kill(attack, path, life):
 
 
 def assert_same(record, expected):
-    for name in ("survived", "hit", "top5"):
+    for name in ("survived", "hit", "top5", "broken_by", "adv_images"):
         found, wanted = getattr(record, name), getattr(expected, name)
         np.testing.assert_array_equal(found, wanted, strict=wanted is not None)
     assert (record.passes, record.attack) == (expected.passes, expected.attack)
+    assert record.parts == expected.parts
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -1,0 +1,173 @@
+"""The worst of several attacks, against each of them evaluated alone."""
+
+import dataclasses
+import functools
+import json
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import attacks, evaluation
+from common.attacks import losses, worst
+from common.evaluation.rounds_test import COUNT, IMAGES, LABELS, evaluate, logits_fn
+
+EPSILON = 45.0
+PARTS = (
+    attacks.APGD(EPSILON, 20),
+    attacks.FGSM(EPSILON + 15),
+    attacks.APGD(EPSILON, 40, loss="targeted_dlr", num_restarts=3),
+    attacks.PGD(EPSILON, 10.0, 10, num_restarts=2),
+    attacks.RandomSign(EPSILON + 40),
+)
+WORST = attacks.Worst(PARTS)
+
+
+@functools.cache
+def alone():
+    """Whether each image is right, clean and after each part alone: [parts, total]."""
+    return np.array([evaluate(part, seed=2).survived for part in (None, *PARTS)])
+
+
+def first_broken():
+    return np.where(alone().all(0), -1, (~alone()).argmax(0))
+
+
+@pytest.mark.parametrize("batch_size", [7, 60])
+def test_an_image_is_robust_only_if_it_survives_each_alone(batch_size):
+    record = evaluate(WORST, seed=2, batch_size=batch_size)
+    np.testing.assert_array_equal(record.survived, alone().all(0))
+    np.testing.assert_array_equal(record.broken_by, first_broken())
+    right = np.logical_and.accumulate(alone()).sum(1)
+    assert [part.right for part in record.parts] == right.tolist()
+    broken = np.bincount(first_broken() + 1, minlength=len(PARTS) + 2)[1:]
+    assert [part.broken for part in record.parts] == broken.tolist()
+    # Not a test of nothing: several parts break images, and some are left.
+    assert (broken > 0).sum() >= 3 and right[-1] > 0
+
+
+def test_the_order_of_the_images_and_replicas_change_nothing(two_replicas):
+    order = np.random.default_rng(0).permutation(COUNT)
+    dataset = [(IMAGES[order], LABELS[order])]
+    judges = evaluation.Judges(logits_fn, two_replicas)
+    record = evaluation.evaluate(
+        *(logits_fn, dataset, WORST),
+        seed=2,
+        batch_size=16,
+        distribution=two_replicas,
+        judges=judges,
+    )
+    np.testing.assert_array_equal(record.broken_by, first_broken()[order])
+
+
+def test_parts_count_what_they_pass_through_the_network():
+    """In batches of one nothing is filled up, and starts are asked for when needed."""
+    record = evaluate(WORST, seed=2, batch_size=1)
+    clean, apgd, fgsm, targeted, pgd, noise = record.parts
+    assert (clean.gradients, clean.forwards) == (0, COUNT)
+    assert (apgd.gradients, apgd.forwards) == (20 * clean.right, 2 * clean.right)
+    assert (fgsm.gradients, fgsm.forwards) == (apgd.right, apgd.right)
+    chunks = targeted.gradients // 20
+    restarts = targeted.forwards - chunks  # each start asks the network once
+    assert fgsm.right + 2 * targeted.right <= restarts <= 3 * fgsm.right
+    assert 2 * restarts >= chunks > restarts
+    assert pgd.gradients == 10 * pgd.forwards
+    assert (noise.gradients, noise.forwards) == (0, pgd.right)
+    assert record.passes == sum(part.gradients for part in record.parts)
+
+
+def test_images_are_kept_that_broke_examples():
+    record = evaluate(WORST, seed=2, batch_size=13, keep_images=True)
+    adv_images = record.adv_images
+    is_right = logits_fn(adv_images).numpy().argmax(-1) == LABELS
+    np.testing.assert_array_equal(is_right, record.survived)
+    whole = record.survived | (record.broken_by == 0)
+    np.testing.assert_array_equal(adv_images[whole], IMAGES[whole])
+    radii = np.array([0.0, *(part.epsilon for part in PARTS), 0.0])
+    reached = np.abs(adv_images - IMAGES).max(axis=(1, 2, 3))
+    assert (reached <= radii[record.broken_by] + 1e-4).all()
+    assert evaluate(WORST, seed=2).adv_images is None
+
+
+def test_the_record_tells_the_parts(tmp_path):
+    record = evaluate(attacks.Worst(PARTS[:2]), seed=2, batch_size=20)
+    record.save(tmp_path / "worst.json")
+    found = json.loads((tmp_path / "worst.json").read_text(encoding="utf-8"))
+    assert [part["attack"] and part["attack"]["type"] for part in found["parts"]] == [
+        *(None, "APGD", "FGSM")
+    ]
+    assert found["parts"][-1]["right"] == found["correct"] == record.correct
+    assert found["forwards"] == sum(part["forwards"] for part in found["parts"])
+    arrays = np.load(tmp_path / "worst.npz")
+    np.testing.assert_array_equal(arrays["broken_by"], record.broken_by)
+
+
+@pytest.mark.parametrize("batch_size", [7, 60])
+def test_the_nearest_go_on(batch_size):
+    """How near images come is seen when they are judged: clean, and after FGSM."""
+    weak, strong = attacks.FGSM(5.0), attacks.APGD(EPSILON, 20)
+    gate = worst.Nearest(0.3)
+    record = evaluate(attacks.Worst((weak, gate, strong)), batch_size=batch_size)
+    shown = np.array([IMAGES, weak(logits_fn, tf.constant(IMAGES), LABELS)])
+    logits = [logits_fn(images) for images in shown]
+    near = np.max([losses.nearness(LABELS, z) for z in logits], axis=0)
+    left = np.all([z.numpy().argmax(-1) == LABELS for z in logits], axis=0)
+    order = np.argsort(-np.where(left, near, -np.inf), kind="stable")
+    goes_on = np.zeros(COUNT, bool)
+    goes_on[order[: math.ceil(0.3 * left.sum())]] = True
+    survives = evaluate(strong).survived
+    np.testing.assert_array_equal(record.survived, left & (survives | ~goes_on))
+    assert record.parts[-1].gradients <= 20 * (goes_on.sum() + batch_size)
+    assert (goes_on & ~survives).any() and (left & ~goes_on & ~survives).any()
+
+
+def test_pgd_may_look_at_every_iterate():
+    last = attacks.PGD(EPSILON, 30.0, 5)
+    every = dataclasses.replace(last, every_iterate=True)
+    right = np.array(
+        [
+            evaluate(dataclasses.replace(last, num_steps=n), seed=1).survived
+            for n in range(1, 6)
+        ]
+    )
+    begin = dataclasses.replace(last, step_size=0.06, num_steps=1)  # almost the start
+    right = np.concatenate([[evaluate(begin, seed=1).survived], right])
+    record = evaluate(every, seed=1)
+    np.testing.assert_array_equal(record.survived, right.all(0))
+    assert record.passes == evaluate(last, seed=1).passes  # at no further pass
+    assert right.all(0).sum() < right[-1].sum()
+
+
+def test_few_classes_have_few_targets():
+    def two(images):
+        logits = logits_fn(images)
+        return tf.stack([logits[:, 0], tf.reduce_max(logits[:, 1:], axis=1)], axis=1)
+
+    dataset = [(IMAGES[:20], np.minimum(LABELS[:20], 1))]
+    attack = attacks.Worst((attacks.APGD(EPSILON, 5, "targeted_dlr", num_restarts=9),))
+    record = evaluation.evaluate(two, dataset, attack)
+    assert record.parts[-1].attack["num_restarts"] == 1
+    assert 0 < record.correct < record.parts[0].right
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: attacks.Worst(()), "Worst takes attacks"),
+        (lambda: attacks.Worst((attacks.FGSM(8.0), "PGD")), "Worst takes attacks"),
+        (lambda: attacks.Worst((attacks.FGSM,)), "Worst takes attacks"),
+        (lambda: worst.Nearest(20.0), "share"),
+    ],
+)
+def test_what_is_no_attack_is_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_a_call_returns_the_first_result_that_fools():
+    adv_images = WORST(logits_fn, tf.constant(IMAGES), LABELS, seed=2)
+    right = logits_fn(adv_images).numpy().argmax(-1) == LABELS
+    np.testing.assert_array_equal(right, alone().all(0))
+    whole = first_broken() == 0
+    np.testing.assert_array_equal(adv_images[whole], IMAGES[whole])
