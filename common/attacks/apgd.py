@@ -22,6 +22,7 @@ from common.names import lookup
 
 CHUNK = 20  # steps of a chunk, where a restart can be cut into several
 MOMENTUM = 0.25  # share of the last change in the next
+UNFINISHED = 0.05  # of the best loss, by which it must not rise at the last look
 # Name -> (labels, targets, logits) -> losses [B].
 LOSSES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "cross_entropy": lambda labels, _, z: losses.log_odds_against(labels, z),
@@ -153,6 +154,11 @@ class APGD(attack.InBall):
     def judged(self, state: State) -> Any:
         """Returns the last iterate that fools the network, or else the last one."""
         return state.memory.or_else(state.images)
+
+    def is_unfinished(self, state: State) -> Any:
+        """Returns bool [B]: the best loss still rose by a share of it at the end."""
+        progress = state.progress
+        return progress.gained > UNFINISHED * abs(progress.best)
 
     def ascended(self, problem: attack.Problem) -> Callable[[Any], Any]:
         """Returns adversarial images -> the sum of their losses."""

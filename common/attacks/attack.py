@@ -205,6 +205,14 @@ class Attack(abc.ABC):
         """Returns the adversarial images [B, H, W, C] of a state."""
         return state
 
+    def is_unfinished(self, state: Any) -> Any:
+        """Returns bool [B]: whether further steps would get images much further.
+
+        Args:
+          state: of a restart that is over, of tensors or arrays.
+        """
+        return False
+
     def blank(self, images: Any) -> Any:
         """Returns arrays of the form of a state of these images; none is read."""
         return images

@@ -33,6 +33,7 @@ class Progress(NamedTuple):
       last: float32, the loss at the last point.
       best: float32, the largest loss so far.
       checked: float32, what that was at the last look.
+      gained: float32, by how much it had risen there since the look before.
       halved: bool, whether the step size was halved at the last look.
     """
 
@@ -44,6 +45,7 @@ class Progress(NamedTuple):
     last: Any
     best: Any
     checked: Any
+    gained: Any
     halved: Any
 
 
@@ -66,6 +68,7 @@ def begin(size: Any, num_steps: Any) -> Progress:
         last=none,
         best=none,
         checked=none,
+        gained=ops.zeros_like(size),
         halved=ops.ones_like(zeros, "bool"),  # so that the first look asks for rises
     )
 
@@ -73,7 +76,7 @@ def begin(size: Any, num_steps: Any) -> Progress:
 def blank(count: int) -> Progress:
     """Returns arrays of the form of the progress of some images."""
     whole, real = np.zeros(count, np.int32), np.zeros(count, np.float32)
-    return Progress(*[whole] * 4, *[real] * 4, np.zeros(count, bool))
+    return Progress(*[whole] * 4, *[real] * 5, np.zeros(count, bool))
 
 
 def after(before: Progress, loss: Any, num_steps: Any) -> tuple[Progress, Any, Any]:
@@ -108,6 +111,7 @@ def after(before: Progress, loss: Any, num_steps: Any) -> tuple[Progress, Any, A
         last=loss,
         best=best,
         checked=ops.where(is_due | is_start, best, before.checked),
+        gained=ops.where(is_due, best - before.checked, before.gained),
         halved=ops.where(is_due, halves, before.halved),
     )
     return progress, is_best, halves

@@ -11,7 +11,7 @@ from typing import Any
 
 from common import recipe as recipes
 from common.attacks import checks, worst
-from common.evaluation import attackable, record, stream, tally, turns
+from common.evaluation import attackable, estimate, record, stream, tally, turns
 from common.evaluation import judges as judging
 from common.evaluation import progress as on_disk
 from common.lazy import keras
@@ -56,7 +56,7 @@ def evaluate(
       batch_size: images attacked at a time, over all replicas; the size of the first
         batch by default.
       distribution: a strategy of one machine whose replicas share each batch.
-      progress: show a bar.
+      progress: show a bar, with the minutes that are left at most.
       judges: `Judges(logits_fn, distribution)` that earlier evaluations have used, so
         that what they compiled is used again; the record is the same without.
       progress_file: where what is found is kept, about once a minute and after whole
@@ -86,6 +86,7 @@ def evaluate(
     file = on_disk.File(progress_file and pathlib.Path(progress_file), key, begin=begin)
     show = progress_bar() if progress else lambda *_: None
     pool = turns.Pool(found.parts, examples, size, file.load(examples, found))
+    left = estimate.Estimate(found, examples.total)
     while slots := pool.next():
         part = found.parts[slots[0].part]
         if isinstance(part, worst.Nearest):
@@ -98,7 +99,7 @@ def evaluate(
         found.no_gradient.update(slots[place].index for place in stuck)
         found.add(slots, batch, verdict)
         pool.drop(found.outcomes)
-        show(found.right, len(found.outcomes))
+        show(found.right, len(found.outcomes), left(pool.slots, examples.count))
         file.save(pool.slots, found)
     file.remove()
     return found.record(
@@ -135,12 +136,18 @@ def check_settings(attack: Any, seed: Any, batch_size: Any) -> int:
     return int(seed)
 
 
-def progress_bar() -> Callable[[int, int], None]:
-    """Returns what shows how many are right of how many; the bar counts batches."""
-    bar = keras.utils.Progbar(None, stateful_metrics=["done", "accuracy"], interval=1)
+def progress_bar() -> Callable[..., None]:
+    """Returns what shows how many are right of how many, and the seconds left.
 
-    def show(right: int, done: int) -> None:
+    The bar counts batches.
+    """
+    shown = ["done", "accuracy", "minutes left"]
+    bar = keras.utils.Progbar(None, stateful_metrics=shown, interval=1)
+
+    def show(right: int, done: int, left: float | None = None) -> None:
+        values = [("minutes left", left / 60)] if left is not None else []
         if done:
-            bar.add(1, [("done", done), ("accuracy", 100.0 * right / done)])
+            values = [("done", done), ("accuracy", 100.0 * right / done), *values]
+        bar.add(1, values)
 
     return show

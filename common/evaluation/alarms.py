@@ -1,4 +1,4 @@
-"""Accuracies that contradict each other: one rule, for training's probe and the report.
+"""Accuracies that contradict each other: one rule for training, records and the report.
 
 That PGD leaves fewer images right than FGSM is no contradiction: it is the stronger
 attack. These are: robustness that was there and is gone, a network on which one step
@@ -15,6 +15,8 @@ from typing import Any
 FALL = 20.0  # of PGD accuracy below its best: public code stops training at as much
 CONTRADICTION = 10.0  # by which what must not be larger is larger
 MOST, FEW = 0.75, 0.25  # of the clean accuracy
+BLIND = 0.2  # points more that are found without gradients: as of the authors' code
+MANY = 0.1  # of the restarts that leave an image right
 
 
 def of_probe(
@@ -33,6 +35,32 @@ def of_probe(
         best = max(best, line["pgd_accuracy"])
         for kind, message in _seen(line, best, outdoes_fgsm(attack)):
             yield line["step"], kind, message
+
+
+def of_parts(parts: Iterable[Any], total: int) -> Iterator[str]:
+    """Yields what parts of an attack say against each other.
+
+    Args:
+      parts: `record.Part` values in their order.
+      total: images evaluated.
+    """
+    climbed = False
+    for part in parts:
+        name = (part.attack or {}).get("type")
+        if climbed and not part.gradients and part.broken > BLIND / 100 * total:
+            yield (
+                f"{name} breaks {part.broken} of {total} images that attacks by the "
+                "gradient have left: the gradients mislead. Take the standard version "
+                "of AutoAttack if this was the quick one, and attacks that are made "
+                "for this network"
+            )
+        if (part.unfinished or 0.0) > MANY:
+            yield (
+                f"{name} was not finished in {100 * part.unfinished:.0f} % of the "
+                "restarts that left an image right: their losses still rose at the "
+                "end, so more steps would find more"
+            )
+        climbed |= part.gradients > 0
 
 
 def outdoes_fgsm(attack: Mapping[str, Any]) -> bool:

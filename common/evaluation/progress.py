@@ -64,6 +64,7 @@ class File:
         self._earlier = float(arrays["seconds"])
         found.passes += arrays["passes"]
         found.asked += arrays["asked"]
+        found.ended += arrays["ended"]
         kept = zip(arrays["kept"].tolist(), arrays["images"], strict=True)
         found.images.update(kept)
         found.no_gradient.update(arrays["no_gradient"].tolist())
@@ -112,6 +113,7 @@ class File:
                 seconds=self.seconds,
                 passes=found.passes,
                 asked=found.asked,
+                ended=found.ended,
                 kept=np.array(list(found.images), np.int64),
                 images=np.array(list(found.images.values()), np.float32),
                 no_gradient=np.array(sorted(found.no_gradient), np.int64),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common import files, intervals
-from common.evaluation import attackable
+from common.evaluation import alarms, attackable
 
 NEVER = np.iinfo(np.int64).max  # for a chunk that did not come
 
@@ -56,6 +56,8 @@ class Part:
       broken: images that it has broken, all of which the earlier ones had left.
       gradients: images that went through a forward and a backward pass.
       forwards: images that went through a forward pass alone.
+      unfinished: share of the restarts which left an image right that still got
+        further at their end; None where that is not known.
     """
 
     attack: Any
@@ -63,6 +65,7 @@ class Part:
     broken: int
     gradients: int
     forwards: int
+    unfinished: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +123,11 @@ class Record(Counted):
     def warnings(self) -> list[str]:
         """What to know before the accuracy is believed, a line each."""
         if self.no_gradient is not None:
-            return attackable.without_gradient(int(self.no_gradient.sum()), self.total)
+            stuck = int(self.no_gradient.sum())
+            return [
+                *attackable.without_gradient(stuck, self.total),
+                *alarms.of_parts(self.parts, self.total),
+            ]
         if self.attack is None and self.num_classes:
             return attackable.near_chance(self.correct, self.total, self.num_classes)
         return []

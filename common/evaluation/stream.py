@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,7 @@ class Examples:
       first: images and labels of the first batches, as many as are shown to networks.
       first_size: images of the first batch.
       count: examples read so far.
+      total: about as many as there are; None where the dataset does not tell.
     """
 
     def __init__(self, dataset: Iterable[Any], *networks: attackable.Questions) -> None:
@@ -85,6 +86,8 @@ class Examples:
         if not self._begun:
             raise ValueError("The dataset has no example. Received: 0 images")
         self.first_size = len(self._begun[0][1])
+        batches = _count(dataset)
+        self.total = None if batches is None else batches * self.first_size
         for images, _ in self._begun:
             self._check_size(images)
         images, labels = (
@@ -122,6 +125,14 @@ class Examples:
                 "Images must have one size; resize them. "
                 f"Received: {size} and {images.shape[1:]}"
             )
+
+
+def _count(dataset: Iterable[Any]) -> int | None:
+    """Returns the number of batches, where the dataset tells."""
+    if hasattr(dataset, "cardinality"):
+        count = int(dataset.cardinality())
+        return count if count >= 0 else None
+    return len(dataset) if isinstance(dataset, Sized) else None
 
 
 def _batches(dataset: Iterable[Any]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -24,6 +24,8 @@ class Tally:
       passes: int64 [parts, chunks], images that went through each chunk, over all
         restarts.
       asked: int64 [parts], images that went through a start.
+      ended: int64 [parts, 2], restarts that ended with an image right, and those of
+        them that were not finished, see `Attack.is_unfinished`.
       images: of examples, by their index, where they are kept: what broke an example,
         and an example that is done as it was where nothing did.
     """
@@ -44,6 +46,7 @@ class Tally:
         chunks = max(rounds.chunks for rounds in self.rounds)
         self.passes = np.zeros((len(self.parts), chunks), np.int64)
         self.asked = np.zeros(len(self.parts), np.int64)
+        self.ended = np.zeros((len(self.parts), 2), np.int64)
         self.images: dict[int, np.ndarray] = {}
         self._num_classes, self._keep = num_classes, keep
 
@@ -144,6 +147,8 @@ class Tally:
         slot.state = state
         slot.outcome = slot.outcome.after(slot.part, slot.chunk, *found)
         if slot.chunk == rounds.chunks:
+            if slot.outcome.lost == record.NEVER and state is not None:
+                self.ended[slot.part] += 1, self.parts[slot.part].is_unfinished(state)
             slot.restart, slot.chunk, slot.state = slot.restart + 1, 0, None
         goal = slot.outcome.hit if self.attack.is_targeted else slot.outcome.lost
         if goal == record.NEVER and slot.restart == rounds.restarts:
@@ -178,6 +183,11 @@ class Tally:
                     gradients=judged * rounds.chunk * rounds.gradients,
                     forwards=judged * (1 + rounds.chunk * rounds.forwards)
                     + int(self.asked[place]),
+                    unfinished=_share(*self.ended[place].tolist()),
                 )
             )
         return tuple(told)
+
+
+def _share(total: int, counted: int) -> float | None:
+    return counted / total if total else None
