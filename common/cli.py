@@ -48,6 +48,10 @@ Commands:
                        already, and what they transfer, on a folder of photographs
                        (FOLDER, or FOLDER?split=FOLDER_IN_IT)
 
+  AutoAttack, what is published as robust accuracy, is an evaluation of every paper:
+  evaluate R autoattack (or autoattack_quick, autoattack_plus), and in a study
+  --attack=autoattack
+
   A classifier C is model.keras?pixels=tf (or unit, raw), or a network of
   keras.applications with a file of its weights: MobileNetV2:weights.h5?image_size=224
   Further: name=, image_size=, output= of several, background=first (or last) to drop
@@ -67,6 +71,10 @@ _BRANCH = (
     "of batch norm, to evaluate: in place of the one that each evaluation says, with "
     "records in a folder of their own"
 )
+_ATTACK = (
+    "of a study, the name of an evaluation; may come several times. Default: those of "
+    "the paper that run on every recipe, without AutoAttack"
+)
 _DETERMINISTIC = "bit-identical repetition on GPUs, at some speed; CPUs repeat anyway"
 _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, help
     (flags.DEFINE_string, "scale", "digits", "paper, small or digits"),
@@ -82,6 +90,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
         *(flags.DEFINE_integer, "eval_batch_size", None),
         *("images evaluated at a time; default 250, in a study 50", 1),
     ),
+    (flags.DEFINE_multi_string, "attack", [], _ATTACK),
     (flags.DEFINE_boolean, "deterministic", False, _DETERMINISTIC),
     (flags.DEFINE_string, "json", None, "write what is said to this file as well"),
     (flags.DEFINE_boolean, "help", False, "show this"),
@@ -153,6 +162,7 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
         branch=values.branch,
         eval_batch_size=values.eval_batch_size or BATCH_SIZE,
         seed=values.seed or 0,
+        attacks=tuple(values.attack),
     )
 
 
@@ -254,11 +264,14 @@ def _study(session: runs.Session, images: str, *specs: str) -> int:
         return GOOD
     evaluations = session.at.paper.at("paper").evaluations
     shown = [e.attack for e in evaluations.values() if e.target]
-    attacks = {
+    known = {
         name: e.attack
         for name, e in evaluations.items()
         if e.attack and not (e.target or e.only)
     }
+    usual = [name for name, attack in known.items() if len(attack.parts) == 1]
+    named = session.attacks or usual
+    attacks = {name: lookup(known, name, "attack of a study") for name in named}
     transfers = [name for name, attack in attacks.items() if attack in shown]
     distribution = engine.alone(session.distribution)
     with engine.explained_failures():
@@ -362,5 +375,7 @@ COMMANDS = {
     ),
     "table": Command(_table, (*_RUN, "eval_batch_size", "json")),
     "claims": Command(_claims, ("scale", "json")),
-    "study": Command(_study, ("seed", "eval_batch_size", *_PLACE), batch_size=50),
+    "study": Command(
+        _study, ("seed", "eval_batch_size", "attack", *_PLACE), batch_size=50
+    ),
 }

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from common.attacks import ensembles
 from common.names import lookup
 
 TRAINING_TIME = "training_time"  # the evaluation name of cells that report minutes
@@ -98,6 +99,21 @@ class Evaluation:
     def covers(self, recipe: str) -> bool:
         """Whether it is run on the recipe of that name."""
         return not self.only or recipe in self.only
+
+
+def autoattacks(epsilon: float, *, num_images: int = 0) -> dict[str, Evaluation]:
+    """Returns the versions of AutoAttack by name; the standard one is `autoattack`.
+
+    Args:
+      epsilon: radius in pixels of 255.
+      num_images: test images; all if 0.
+    """
+    return {
+        f"autoattack_{version}".removesuffix("_standard"): Evaluation(
+            ensembles.autoattack(epsilon, version), num_images=num_images
+        )
+        for version in ensembles.VERSIONS
+    }
 
 
 @dataclasses.dataclass(frozen=True)

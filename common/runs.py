@@ -43,6 +43,7 @@ class Session:
       branch: of batch norm, for every evaluation; "" for the one that it says.
       eval_batch_size: images evaluated at a time, on which no outcome depends.
       seed: of the attacks of a study; recipes have theirs, which overrides change.
+      attacks: names of the evaluations of a study; the usual ones if empty.
     """
 
     at: recipes.PaperAtScale
@@ -55,6 +56,7 @@ class Session:
     branch: str = ""
     eval_batch_size: int = 250
     seed: int = 0
+    attacks: tuple[str, ...] = ()
 
     @functools.cached_property
     def distribution(self) -> Any:
@@ -226,16 +228,15 @@ def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> No
             print(f"{key}: {_told(part, missing[key])}", flush=True)
             part.notes.update(evaluation=key, beginning_of=longest)
             part.save(run.record(key))
-    shown = [v for v in missing.values() if v.attack and not v.target]
+    shown = examples.quickest(missing.values())
     if shown and not (session.weights or session.branch):
-        quickest = min(shown, key=lambda value: value.attack.rounds.num_steps)
         examples.save(
             run.folder / "examples.npz",
-            judges(run.name, quickest.branch).logits_fn,
+            judges(run.name, shown.branch).logits_fn,
             run.recipe.dataset.test_batches(
                 batch_size=NUM_EXAMPLES, data_dir=session.data_dir
             ),
-            quickest.attack,
+            shown.attack,
         )
 
 
@@ -289,7 +290,8 @@ def _begin_alike(known: Mapping[str, recipes.Evaluation]) -> list[list[str]]:
 def _told(record: Any, value: recipes.Evaluation) -> str:
     """Returns what a record says, in a line, and a line for each of its warnings."""
     warnings = (f"warning: {line}" for line in record.warnings)
-    return "\n".join([_result(record, value), *warnings])
+    parts = map(str, getattr(record, "parts", ()))
+    return "\n".join([*parts, _result(record, value), *warnings])
 
 
 def _result(record: Any, value: recipes.Evaluation) -> str:

@@ -18,7 +18,7 @@ import dataclasses
 import math
 
 from common import attacks, data, models
-from common.recipe import Evaluation, Recipe
+from common.recipe import Evaluation, Recipe, autoattacks
 from common.training import optimizers, schedules
 from common.training.natural import NaturalTraining
 from free_at.algorithm import FreeTraining, PGDTraining
@@ -248,7 +248,9 @@ RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
 EVALUATIONS = {
     # Epsilon and the step of 20-step PGD: FREE-TF config.py. The step of the
     # 100-step attacks is not stated; ours: the code's default, the same 2.
-    "paper": cifar_evaluations(8.0, 2.0) | IMAGENET_EVALUATIONS,
-    "small": only_free_8(cifar_evaluations(8.0, 2.0)),
-    "digits": cifar_evaluations(DIGITS_EPSILON, DIGITS_STEP),
+    "paper": cifar_evaluations(8.0, 2.0) | IMAGENET_EVALUATIONS | autoattacks(8.0),
+    "small": only_free_8(cifar_evaluations(8.0, 2.0))
+    | autoattacks(8.0, num_images=500),
+    "digits": cifar_evaluations(DIGITS_EPSILON, DIGITS_STEP)
+    | autoattacks(DIGITS_EPSILON),
 }

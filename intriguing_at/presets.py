@@ -23,7 +23,7 @@ from typing import Any
 
 from common import attacks, data, models
 from common.models import architectures, norms
-from common.recipe import Evaluation, Recipe
+from common.recipe import Evaluation, Recipe, autoattacks
 from common.training import optimizers, schedules
 from common.training.natural import NaturalTraining
 from intriguing_at import variants
@@ -331,8 +331,12 @@ DIGITS = {
 
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
 EVALUATIONS = {
+    # FBAT: epsilon 16
     "paper": evaluations(16.0, STEPS, PAPER, attacked=0)
-    | ALP_EVALUATIONS,  # FBAT: epsilon 16
-    "small": evaluations(8.0, (10, 100, 500), SMALL, attacked=2_000),
-    "digits": evaluations(DIGITS_EPSILON, (10, 100, 500), DIGITS, attacked=0),
+    | ALP_EVALUATIONS
+    | autoattacks(16.0),
+    "small": evaluations(8.0, (10, 100, 500), SMALL, attacked=2_000)
+    | autoattacks(8.0, num_images=500),
+    "digits": evaluations(DIGITS_EPSILON, (10, 100, 500), DIGITS, attacked=0)
+    | autoattacks(DIGITS_EPSILON),
 }

@@ -23,7 +23,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from common import attacks, data, models
-from common.recipe import Evaluation, Recipe
+from common.recipe import Evaluation, Recipe, autoattacks
 from common.training import natural, optimizers, schedules
 from kurakin2017 import variants
 from kurakin2017.algorithm import MixedTraining
@@ -240,9 +240,12 @@ RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
 EVALUATIONS = {
     "paper": PAPER_EVALUATIONS
     | {"fgsm_eps32": Evaluation(FGSM_32, only=("baseline",))}
-    | variants.mnist_evaluations(MNIST_RADII, only=tuple(MNIST)),
-    "small": evaluations(EPSILONS, SMALL, unit=1.0, transferred=1_000),
+    | variants.mnist_evaluations(MNIST_RADII, only=tuple(MNIST))
+    | autoattacks(variants.LARGEST),
+    "small": evaluations(EPSILONS, SMALL, unit=1.0, transferred=1_000)
+    | autoattacks(8.0, num_images=500),
     # Four times the radii and the step, as the largest epsilon of training; 8 and 16
     # are the ones that have a reported number beside them.
-    "digits": evaluations((8, 16, 32, 64), DIGITS, unit=4.0, transferred=0, hard=()),
+    "digits": evaluations((8, 16, 32, 64), DIGITS, unit=4.0, transferred=0, hard=())
+    | autoattacks(32.0),
 }

@@ -22,7 +22,7 @@ import dataclasses
 
 from common import attacks, data, models
 from common.models import architectures
-from common.recipe import Evaluation, Recipe
+from common.recipe import Evaluation, Recipe, autoattacks
 from common.training import optimizers, schedules
 from smooth_at import variants
 from smooth_at.algorithm import SmoothTraining
@@ -199,7 +199,8 @@ DIGITS = {
 
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
 EVALUATIONS = {
-    "paper": evaluations(4.0, 1.0, STEPS),  # README: epsilon 4, step 1
-    "small": evaluations(8.0, 2.0, (20, 50)),
-    "digits": evaluations(DIGITS_EPSILON, 10.0, (20, 50)),
+    # README: epsilon 4, step 1
+    "paper": evaluations(4.0, 1.0, STEPS) | autoattacks(4.0),
+    "small": evaluations(8.0, 2.0, (20, 50)) | autoattacks(8.0, num_images=500),
+    "digits": evaluations(DIGITS_EPSILON, 10.0, (20, 50)) | autoattacks(DIGITS_EPSILON),
 }

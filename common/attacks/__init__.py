@@ -52,16 +52,20 @@ NoisyMargin(epsilon=8.0, step_size=2.0, num_steps=10)
 """
 
 from common.attacks.apgd import APGD
+from common.attacks.ensembles import autoattack
+from common.attacks.fab import FAB
 from common.attacks.fast_gradient import FastEntropy, FastGradL2, FastGradLinf
 from common.attacks.gradient_sign import FGSM, FGSMPredicted, StepLL, StepRandom
 from common.attacks.iterated import IterBasic, IterLL
 from common.attacks.multi_targeted import MultiTargeted
 from common.attacks.noise import RandomSign, RandomTruncatedNormal
 from common.attacks.pgd import PGD
+from common.attacks.square import Square
 from common.attacks.worst import Worst
 
 __all__ = [
     "APGD",
+    "FAB",
     "FGSM",
     "PGD",
     "FGSMPredicted",
@@ -73,7 +77,9 @@ __all__ = [
     "MultiTargeted",
     "RandomSign",
     "RandomTruncatedNormal",
+    "Square",
     "StepLL",
     "StepRandom",
     "Worst",
+    "autoattack",
 ]

@@ -70,6 +70,8 @@ class APGD(attack.InBall):
       loss: a name in `LOSSES`, or int32 [B] of their places there.
       num_restarts: starts tried. Of a targeted loss each leads to another class, the
         likeliest wrong one first; whichever wrong class it meets, it has succeeded.
+      samples: passes of which an iterate has the mean gradient, loss and logits, where
+        the network answers by chance.
 
     Raises:
       ValueError: a value out of range, when the attack is built.
@@ -78,12 +80,14 @@ class APGD(attack.InBall):
     num_steps: Any = 100
     loss: Any = "cross_entropy"
     num_restarts: int = 1
+    samples: int = 1
 
     def _check(self) -> None:
         super()._check()
         if isinstance(self.num_steps, int):
             checks.check_count("num_steps", self.num_steps)
         checks.check_count("num_restarts", self.num_restarts)
+        checks.check_count("samples", self.samples)
         if isinstance(self.loss, str):
             lookup(LOSSES, self.loss, "attack loss")
 
@@ -92,7 +96,16 @@ class APGD(attack.InBall):
         """Restarts, cut where they are a multiple of `CHUNK` steps."""
         is_cut = isinstance(self.num_steps, int) and self.num_steps % CHUNK == 0
         chunks = self.num_steps // CHUNK if is_cut else 1
-        return attack.Rounds(self.num_steps, chunks, self.num_restarts, asked=1)
+        return attack.Rounds(
+            *(self.num_steps, chunks, self.num_restarts),
+            gradients=self.samples,
+            asked=1,
+        )
+
+    @property
+    def allows_chance(self) -> bool:
+        """Whether it takes means over several passes."""
+        return self.samples > 1
 
     def fitted(self, num_classes: int) -> APGD:
         """Returns the attack with no more targets than there are wrong classes."""
@@ -115,8 +128,8 @@ class APGD(attack.InBall):
 
     @property
     def kind(self) -> APGD:
-        """One for all that the attack may be."""
-        return APGD(1.0)
+        """One for all that the attack may be, but for its samples."""
+        return APGD(1.0, samples=self.samples)
 
     def start(self, problem: attack.Problem) -> State:
         """Returns random points of the ball, each with an entry at its bound."""
@@ -171,14 +184,8 @@ class APGD(attack.InBall):
 
     def _step(self, problem: attack.Problem, state: State) -> State:
         """Returns the state after one pass through the network, and a step."""
-
-        def climbed(adv_images: Any) -> Any:
-            logits = problem.logits_fn(adv_images)
-            losses = self._losses(problem.labels, state.target, logits)
-            return ops.sum(losses), losses, logits
-
         here = state.images
-        (_, losses, logits), gradient = backend.value_and_gradients(climbed, here)
+        losses, logits, gradient = self._asked(problem, state.target, here)
         sign = ops.sign(checks.finite(gradient))
         progress, is_best, goes_back = halving.after(
             state.progress, losses, self.num_steps
@@ -200,6 +207,26 @@ class APGD(attack.InBall):
             target=state.target,
             progress=progress,
         )
+
+    def _asked(self, problem: attack.Problem, targets: Any, images: Any) -> Any:
+        """Returns losses [B], logits and gradients of images, of means over samples."""
+
+        def climbed(adv_images: Any) -> Any:
+            logits = problem.logits_fn(adv_images)
+            losses = self._losses(problem.labels, targets, logits)
+            return ops.sum(losses), losses, ops.cast(logits, "float32")
+
+        def sample() -> Any:
+            (_, *seen), gradient = backend.value_and_gradients(climbed, images)
+            return *seen, gradient
+
+        def add(_: Any, sums: Any) -> Any:
+            return tree.map_structure(ops.add, sums, sample())
+
+        if self.samples == 1:
+            return sample()
+        sums = ops.fori_loop(1, self.samples, add, sample())
+        return tree.map_structure(lambda total: total / self.samples, sums)
 
     def _losses(self, labels: Any, targets: Any, logits: Any) -> Any:
         """Returns float32 [B], what each image climbs."""

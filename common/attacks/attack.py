@@ -145,6 +145,11 @@ class Attack(abc.ABC):
         return self
 
     @property
+    def allows_chance(self) -> bool:
+        """Whether the network may answer by chance, another way each time."""
+        return False
+
+    @property
     def is_targeted(self) -> bool:
         """Whether the goal is the class that `ascended(problem).choose` names."""
         return False

@@ -108,3 +108,56 @@ def test_smoothed_cross_entropy_is_to_the_mixed_target(smoothing):
     found = losses.smoothed_cross_entropy(LABELS, tf.constant(LOGITS), smoothing)
     assert found.dtype == tf.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+RATIOS = np.array([[5.0, 3.0, 1.0, -1.0], [2.0, 8.0, 4.0, 6.0], [1.0, 2.0, 9.0, 3.0]])
+RIGHT, TARGETS = np.array([0, 1, 0], np.int32), np.array([2, 0, 1], np.int32)
+
+
+def test_ratios_of_logits_are_those_of_their_order():
+    z = tf.constant(RATIOS, tf.float32)
+    dlr, targeted, near = (
+        losses.dlr(RIGHT, z),
+        losses.targeted_dlr(RIGHT, TARGETS, z),
+        losses.nearness(RIGHT, z),
+    )
+    # Margins -2, -2 and 8 by z_1 - z_3: 4, 4 and 7.
+    np.testing.assert_allclose(dlr, [-2 / 4, -2 / 4, 8 / 7], rtol=1e-6)
+    # z_1 - (z_3 + z_4) / 2: 5 - 0, 8 - 3, 9 - 1.5.
+    np.testing.assert_allclose(targeted, [-4 / 5, -6 / 5, 1 / 7.5], rtol=1e-6)
+    np.testing.assert_allclose(near, [-2 / 5, -2 / 5, 8 / 7.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e4])
+def test_ratios_do_not_change_with_the_scale_of_the_logits(scale):
+    z = tf.constant(RATIOS, tf.float32)
+    for law in (
+        lambda z: losses.dlr(RIGHT, z),
+        lambda z: losses.targeted_dlr(RIGHT, TARGETS, z),
+        lambda z: losses.gap_scaled(RIGHT, z),
+        lambda z: losses.nearness(RIGHT, z),
+    ):
+        np.testing.assert_allclose(law(scale * z + 7.0 * scale), law(z), rtol=1e-3)
+
+
+def test_few_classes_leave_differences_of_logits():
+    z = tf.constant(RATIOS[:, :3], tf.float32)
+    three = losses.targeted_dlr(RIGHT, TARGETS, z)
+    np.testing.assert_allclose(three, [-4.0, -6.0, 1.0], rtol=1e-6)
+    two = losses.dlr(RIGHT, z[:, :2])
+    np.testing.assert_allclose(two, [-2.0, -6.0, 1.0], rtol=1e-6)
+
+
+def test_the_gap_of_the_two_largest_logits_is_a_constant_scale():
+    gaps = np.array([[2.0], [2.0], [6.0]])
+    expected = losses.log_odds_against(RIGHT, tf.constant(RATIOS / gaps))
+    z = tf.constant(RATIOS, tf.float32)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(z)
+        found = losses.gap_scaled(RIGHT, z)
+        divided = losses.log_odds_against(RIGHT, z / gaps.astype(np.float32))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    slopes = [tape.gradient(part, z).numpy() for part in (found, divided)]
+    np.testing.assert_allclose(*slopes, rtol=1e-5)
+    sure = tf.constant([[1e4, 0.0, -3.0, 1.0]])
+    assert losses.gap_scaled([0], sure) > -2.0  # log odds would be -1e4

@@ -76,6 +76,11 @@ class Worst(attack.Attack):
             restarts=len(rounds),
         )
 
+    @property
+    def allows_chance(self) -> bool:
+        """Whether one of its attacks allows it."""
+        return any(found.allows_chance for found in self.attacks)
+
     def solve(self, problem: attack.Problem) -> Any:
         """Returns the adversarial images of all parts."""
         adv_images = problem.images

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from common import recipe as recipes
-from common.attacks import checks, worst
+from common.attacks import adapted, checks, worst
 from common.evaluation import attackable, estimate, record, stream, tally, turns
 from common.evaluation import judges as judging
 from common.evaluation import progress as on_disk
@@ -77,7 +77,8 @@ def evaluate(
     begin = time.perf_counter()
     seed = check_settings(attack, seed, batch_size)
     judges = judging.of_network(judges, logits_fn, distribution)
-    examples = stream.Examples(dataset, judges.questions)
+    chance = adapted.adapted(attack).allows_chance
+    examples = stream.Examples(dataset, judges.questions, by_chance=chance)
     size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
     watch = attackable.Watch(judges.questions, attack, seed=seed)
     found = tally.Tally(attack, examples.num_classes, keep=keep_images)

@@ -9,7 +9,25 @@ from typing import Any
 import numpy as np
 
 from common import backend, files
+from common import recipe as recipes
 from common.data import unreadable
+
+
+def quickest(evaluations: Iterable[recipes.Evaluation]) -> recipes.Evaluation | None:
+    """Returns the evaluation whose attack has the fewest steps, to be shown.
+
+    Args:
+      evaluations: those of clean images, transfers and attacks of several parts are
+        left out; None is returned where there are no others.
+    """
+    shown = [
+        evaluation
+        for evaluation in evaluations
+        if evaluation.attack
+        and not evaluation.target
+        and len(evaluation.attack.parts) == 1
+    ]
+    return min(shown, key=lambda e: e.attack.rounds.num_steps, default=None)
 
 
 def save(

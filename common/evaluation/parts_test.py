@@ -149,25 +149,3 @@ def test_few_classes_have_few_targets():
     record = evaluation.evaluate(two, dataset, attack)
     assert record.parts[-1].attack["num_restarts"] == 1
     assert 0 < record.correct < record.parts[0].right
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: attacks.Worst(()), "Worst takes attacks"),
-        (lambda: attacks.Worst((attacks.FGSM(8.0), "PGD")), "Worst takes attacks"),
-        (lambda: attacks.Worst((attacks.FGSM,)), "Worst takes attacks"),
-        (lambda: worst.Nearest(20.0), "share"),
-    ],
-)
-def test_what_is_no_attack_is_refused(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()
-
-
-def test_a_call_returns_the_first_result_that_fools():
-    adv_images = WORST(logits_fn, tf.constant(IMAGES), LABELS, seed=2)
-    right = logits_fn(adv_images).numpy().argmax(-1) == LABELS
-    np.testing.assert_array_equal(right, alone().all(0))
-    whole = first_broken() == 0
-    np.testing.assert_array_equal(adv_images[whole], IMAGES[whole])

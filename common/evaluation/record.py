@@ -67,6 +67,16 @@ class Part:
     forwards: int
     unfinished: float | None = None
 
+    def __str__(self) -> str:
+        """Returns a line for people."""
+        fields = dict(self.attack or {"type": "clean"})
+        name = fields.pop("type")
+        said = ", ".join(f"{key}={value}" for key, value in fields.items())
+        return (
+            f"{self.right} right after {name}({said}), {self.broken} broken by it; "
+            f"{self.gradients} passes with a gradient and {self.forwards} without"
+        ).replace("()", "")
+
 
 @dataclasses.dataclass(frozen=True)
 class Record(Counted):
@@ -215,15 +225,13 @@ class Outcome(NamedTuple):
     top5: bool = False
     part: int = 0
 
-    def after(
-        self, part: int, chunk: int, top1: bool, top5: bool, hit: bool
-    ) -> Outcome:
-        """Returns what is known after one more chunk, of that number, of a part."""
+    def after(self, chunk: int, top1: bool, top5: bool, hit: bool) -> Outcome:
+        """Returns what is known after one more chunk, of that number."""
         return Outcome(
             min(self.lost, NEVER if top1 else chunk),
             min(self.hit, chunk if hit else NEVER),
             top5 if chunk == 1 else self.top5,
-            part,
+            self.part,
         )
 
 

@@ -61,12 +61,18 @@ class Examples:
       total: about as many as there are; None where the dataset does not tell.
     """
 
-    def __init__(self, dataset: Iterable[Any], *networks: attackable.Questions) -> None:
+    def __init__(
+        self,
+        dataset: Iterable[Any],
+        *networks: attackable.Questions,
+        by_chance: bool = False,
+    ) -> None:
         """Shows the first images to the networks.
 
         Args:
           dataset: finite, of (images, labels) batches of any sizes.
           *networks: the questions to them.
+          by_chance: allow networks whose answers change.
 
         Raises:
           OSError: a file of the dataset cannot be read.
@@ -95,7 +101,7 @@ class Examples:
         )
         self.first = images, labels
         checks.check_unit(images)
-        answers = [network.check(images) for network in networks]
+        answers = [network.check(images, by_chance=by_chance) for network in networks]
         classes = {answer.shape[-1] for answer in answers}
         if len(classes) > 1:
             raise ValueError(

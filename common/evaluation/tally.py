@@ -145,7 +145,7 @@ class Tally:
         rounds = self.rounds[slot.part]
         slot.chunk += 1
         slot.state = state
-        slot.outcome = slot.outcome.after(slot.part, slot.chunk, *found)
+        slot.outcome = slot.outcome.after(slot.chunk, *found)._replace(part=slot.part)
         if slot.chunk == rounds.chunks:
             if slot.outcome.lost == record.NEVER and state is not None:
                 self.ended[slot.part] += 1, self.parts[slot.part].is_unfinished(state)

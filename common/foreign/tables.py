@@ -69,7 +69,7 @@ class Study:
         for name, records in self.records.items():
             clean = records["clean"]
             attacked = {
-                (_attack(record), record["attack"]["epsilon"]): _error(record)
+                (_attack(record), _radius(record)): _error(record)
                 for record in records.values()
                 if record["attack"] and not record.get("target")
             }
@@ -85,7 +85,7 @@ class Study:
             {
                 (
                     f"{network} to {record['target']}, {_attack(record)}",
-                    record["attack"]["epsilon"],
+                    _radius(record),
                 ): _transfer(record)
                 for network, records in self.records.items()
                 for record in records.values()
@@ -129,8 +129,15 @@ def _by_epsilon(cells: Mapping[tuple[str, float], str]) -> list[list[str]]:
 
 def _attack(record: Record) -> str:
     """Returns the name of an evaluation without its radius and its target."""
-    ends = f"_eps{record['attack']['epsilon']:g}", f"_to_{record.get('target')}"
+    ends = f"_eps{_radius(record):g}", f"_to_{record.get('target')}"
     return record["evaluation"].removesuffix(ends[1]).removesuffix(ends[0])
+
+
+def _radius(record: Record) -> float:
+    """Returns the epsilon of an attack, or of the first attack of several."""
+    attack = record["attack"]
+    first, *_ = attack.get("attacks", [attack])
+    return first["epsilon"]
 
 
 def _error(record: Record) -> str:

@@ -13,6 +13,8 @@ from tests.agreement import given
 
 EPSILON = 8.0
 ATTACKS = {
+    "APGD": attacks.APGD(EPSILON, 20),
+    "APGD targets": attacks.APGD(EPSILON, 5, "targeted_dlr", num_restarts=3),
     "FGSM": attacks.FGSM(EPSILON),
     "FGSMPredicted": attacks.FGSMPredicted(EPSILON),
     "FastEntropy": attacks.FastEntropy(EPSILON),
@@ -22,8 +24,10 @@ ATTACKS = {
     "IterBasic predicted": attacks.IterBasic(EPSILON, source="predicted"),
     "IterLL": attacks.IterLL(EPSILON),
     "IterLL random": attacks.IterLL(EPSILON, source="random"),
+    "MultiTargeted": attacks.MultiTargeted(EPSILON, 5, 3),
     "PGD": attacks.PGD(EPSILON, 2.0, 10),
     "PGD clean start": attacks.PGD(EPSILON, 2.0, 5, clean_start=0.5),
+    "PGD every iterate": attacks.PGD(EPSILON, 2.0, 5, every_iterate=True),
     "PGD least likely": attacks.PGD(EPSILON, 2.0, 5, targeted="least_likely"),
     "PGD margin": attacks.PGD(EPSILON, 2.0, 10, loss="margin"),
     "PGD random": attacks.PGD(EPSILON, 1.0, 5, targeted="random", reaching=True),
@@ -32,6 +36,7 @@ ATTACKS = {
     "RandomTruncatedNormal": attacks.RandomTruncatedNormal(EPSILON),
     "StepLL": attacks.StepLL(EPSILON),
     "StepRandom": attacks.StepRandom(EPSILON),
+    "Worst": attacks.Worst((attacks.FGSM(2.0), attacks.APGD(EPSILON, 5))),
 }
 
 
@@ -64,6 +69,9 @@ def example_losses() -> agreement.Arrays:
         "smoothed": lambda z: losses.smoothed_cross_entropy(labels, z, 0.1),
         "odds": lambda z: losses.log_odds_against(labels, z),
         "margin": lambda z: losses.margin(labels, z),
+        "dlr": lambda z: losses.dlr(labels, z),
+        "targeted dlr": lambda z: losses.targeted_dlr(labels, (labels + 1) % 4, z),
+        "gap scaled": lambda z: losses.gap_scaled(labels, z),
         "entropy": losses.entropy,
     }
     found = {}
