@@ -3,7 +3,7 @@
 import pytest
 
 from common import attacks, recipe
-from common.evaluation import alarms
+from common.evaluation import alarms, record
 
 PGD = recipe.to_dict(attacks.PGD(8.0, 2.0, 10))
 TARGETED = recipe.to_dict(attacks.PGD(8.0, 2.0, 10, targeted="random"))
@@ -95,3 +95,29 @@ def test_an_attack_that_need_not_outdo_one_step_masks_nothing(attack):
 )
 def test_what_outdoes_one_step_goes_from_the_label_to_the_boundary(attack, outdoes):
     assert alarms.outdoes_fgsm(recipe.to_dict(attack)) is outdoes
+
+
+def part(kind, *, broken, gradients=100, unfinished=None):
+    attack = {"type": kind} if kind else None
+    return record.Part(attack, 0, broken, gradients, 100, unfinished)
+
+
+CLIMBED = part("APGD", broken=20)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([part(None, broken=90, gradients=0), CLIMBED], []),
+        ([CLIMBED, part("Square", broken=2, gradients=0)], []),
+        ([CLIMBED, part("Square", broken=3, gradients=0)], ["Square breaks 3 of 1000"]),
+        ([part("Square", broken=9, gradients=0), CLIMBED], []),  # before any gradient
+        ([part("APGD", broken=0, unfinished=0.1)], []),
+        ([part("APGD", broken=0, unfinished=0.12)], ["not finished in 12 %"]),
+    ],
+)
+def test_parts_contradict_each_other_where_gradients_are_beaten(parts, words):
+    found = list(alarms.of_parts(parts, 1000))
+    assert len(found) == len(words)
+    for message, word in zip(found, words, strict=True):
+        assert word in message

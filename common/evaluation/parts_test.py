@@ -11,7 +11,14 @@ import tensorflow as tf
 
 from common import attacks, evaluation
 from common.attacks import losses, worst
-from common.evaluation.rounds_test import COUNT, IMAGES, LABELS, evaluate, logits_fn
+from common.evaluation.rounds_test import (
+    COUNT,
+    DATASET,
+    IMAGES,
+    LABELS,
+    evaluate,
+    logits_fn,
+)
 
 EPSILON = 45.0
 PARTS = (
@@ -149,3 +156,59 @@ def test_few_classes_have_few_targets():
     record = evaluation.evaluate(two, dataset, attack)
     assert record.parts[-1].attack["num_restarts"] == 1
     assert 0 < record.correct < record.parts[0].right
+
+
+def test_a_network_that_answers_by_chance_needs_means_of_passes():
+    """Its noise is larger than the margins of some images, so that it is seen."""
+    draws = tf.random.Generator.from_seed(3)
+
+    def noisy(images):
+        logits = logits_fn(images)
+        return logits + draws.normal(tf.shape(logits), stddev=0.5)
+
+    once = attacks.Worst((attacks.APGD(EPSILON, 5),))
+    several = attacks.Worst((attacks.APGD(EPSILON, 5, samples=8),))
+    with pytest.raises(ValueError, match="the version rand"):
+        evaluation.evaluate(noisy, DATASET, once)
+    record = evaluation.evaluate(noisy, DATASET, several, batch_size=60)
+    clean, part = record.parts
+    assert part.gradients == 60 * 5 * 8
+    assert part.right < clean.right - 20
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_of_a_network_without_chance_means_change_nothing(samples):
+    found = attacks.APGD(EPSILON, 20, samples=samples)
+    record = evaluate(attacks.Worst((found,)), seed=2)
+    np.testing.assert_array_equal(record.survived, alone()[:2].all(0))
+    assert record.passes % samples == 0
+
+
+def test_restarts_that_still_get_further_are_counted():
+    """The loss rises with the brightness alone: APGD is at its end after few steps."""
+
+    def bright(images):
+        mean = tf.reduce_mean(images, axis=(1, 2, 3))
+        return tf.stack([300.0 - mean, mean, mean - 9.0, mean - 20.0], axis=1)
+
+    dataset = [(np.float32(IMAGES[:20]), np.zeros(20, np.int32))]
+    attack = attacks.Worst((attacks.APGD(8.0, 100),))
+    record = evaluation.evaluate(bright, dataset, attack)
+    assert record.correct == 20 and record.parts[1].unfinished == 0.0
+    assert record.warnings == []
+
+
+def test_square_that_beats_gradients_is_an_alarm():
+    """The network's gradient points the wrong way, as an obfuscated one would."""
+
+    @tf.custom_gradient
+    def deceptive(logits):
+        return logits, lambda upstream: -upstream
+
+    def network(images):
+        return deceptive(logits_fn(images))
+
+    attack = attacks.Worst((attacks.APGD(20.0, 20), attacks.Square(EPSILON, 50)))
+    record = evaluation.evaluate(network, DATASET, attack)
+    (warning,) = record.warnings
+    assert warning.startswith(f"Square breaks {record.parts[-1].broken} of 60 images")

@@ -94,7 +94,8 @@ class Record(Counted):
         the attack says none.
       tally: of the evaluation, for `beginning`.
       no_gradient: bool [total]: right before the attack, and without a gradient to
-        leave by; None for clean images. See `common.evaluation.attackable`.
+        leave by; of an attack of several parts, right after them all as well. None for
+        clean images. See `common.evaluation.attackable`.
       num_classes: K, where it is known.
       parts: what each part of an attack of several has found, in their order.
       broken_by: int8 [total]: the place of the part that broke the image, or -1; None

@@ -105,6 +105,8 @@ class Tally:
         stuck = np.isin(np.arange(len(outcomes)), list(self.no_gradient))
         is_judged_once = rounds.chunks * rounds.restarts == 1
         has_parts = len(self.parts) > 1
+        if has_parts:  # what one part breaks has a gradient somewhere
+            stuck &= lost == record.NEVER
         broken_by = np.where(lost < record.NEVER, last, -1).astype(np.int8)
         passes = self.passes[:, : rounds.chunks].sum(axis=-1)
         costs = [each.gradients * each.chunk for each in self.rounds]

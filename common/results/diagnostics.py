@@ -63,6 +63,7 @@ def diagnose(
         for name, run in runs.items()
         for kind, message in itertools.chain(
             *(rule(run) for rule in rules),
+            _transfers(run, runs, at),
             _changed(run, at.recipes.get(name), at.evaluations),
         )
     ]
@@ -123,6 +124,30 @@ def _losses(run: measured.Run) -> Iterator[tuple[str, str]]:
                 f"points [{points.low:.2f}, {points.high:.2f}]: one loss is blind"
             )
             found.append((_family(right), points.value, message))
+    return _worst(found, "masking")
+
+
+def _transfers(
+    run: measured.Run, runs: Mapping[str, measured.Run], at: recipe.PaperAtScale
+) -> Iterator[tuple[str, str]]:
+    """Images made on another network that hurt more than those made on this one."""
+    own = [record for record in _evaluations(run) if record.attack]
+    shown = [
+        (other, record)
+        for other in runs.values()
+        for record in _evaluations(other, transfers=True)
+        if record.target in at.recipes and at.run_name(record.target) == run.name
+    ]
+    found = []
+    for white, (other, black) in itertools.product(own, shown):
+        is_same = black.attack == white.attack and not white.record.get("branch")
+        if is_same and black.interval[1] < white.interval[0]:
+            points = white.accuracy - black.accuracy
+            message = (
+                f"{white.name} leaves {white.accuracy:.2f} % right, and "
+                f"{black.accuracy:.2f} % if the images are made on {other.name}"
+            )
+            found.append((_family(white), points, message))
     return _worst(found, "masking")
 
 

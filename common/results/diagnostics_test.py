@@ -179,6 +179,21 @@ def test_what_another_network_answers_is_no_sign_of_masking(
     assert diagnose() == []
 
 
+@pytest.mark.parametrize(("by_others", "kinds"), [(250, ["masking"]), (290, [])])
+def test_images_of_another_network_that_hurt_more_are_named(
+    diagnose, write_run, outcomes, by_others, kinds
+):
+    transfer = {"survived": outcomes(by_others), "target": "natural"}
+    write_run("natural", {"pgd_20": outcomes(310), "cw_20": outcomes(320)})
+    write_run("free_4", {"pgd_20_to_natural": transfer})
+    found = diagnose()
+    assert [kind for kind, _ in found] == kinds
+    for _, message in found:
+        assert message == (
+            "pgd_20 leaves 31.00 % right, and 25.00 % if the images are made on free_4"
+        )
+
+
 def test_a_transfer_of_an_unfinished_network_is_named(diagnose, write_run, outcomes):
     transfer = {"survived": outcomes(900), "target": "natural"}
     write_run("free_4", {"pgd_20_to_natural": transfer}, step=5)
