@@ -54,6 +54,9 @@ ROWS = {
     ),
     "RandomSign": Row(attacks.RandomSign, 0, 0, seed=True),
     "RandomTruncatedNormal": Row(attacks.RandomTruncatedNormal, 0, 0, seed=True),
+    "Square": Row(
+        lambda e: attacks.Square(e, num_queries=3), 4, 0, labels=True, seed=True
+    ),
     "PGD": Row(lambda e: attacks.PGD(e, 2.0, 3), 3, 3, labels=True, seed=True),
     "PGD least likely": Row(
         lambda e: attacks.PGD(e, 2.0, 3, targeted="least_likely"), 4, 3, seed=True

@@ -12,7 +12,8 @@ from typing import Any
 from common import backend
 from common.lazy import ops
 
-_SIGN_STREAM, _NORMAL_STREAM = -2, -3  # -1 is the stream of random targets
+# -1 is the stream of random targets, -4 that of the coin of PGD.
+_SIGN_STREAM, _NORMAL_STREAM, _STRIPE_STREAM = -2, -3, -5
 
 
 def uniform_linf(images: Any, epsilon: Any, seed: Any) -> Any:
@@ -38,3 +39,15 @@ def truncated_normal(images: Any, epsilon: Any, seed: Any) -> Any:
     share = math.erf(math.sqrt(2.0))  # of a normal within two standard deviations
     normals = math.sqrt(2.0) * ops.erfinv(share * uniform_linf(images, 1.0, seed))
     return 0.5 * epsilon * normals
+
+
+def stripes(images: Any, epsilon: Any, seed: Any) -> Any:
+    """Returns float32 [B, H, W, C]: epsilon up or down, with one sign for each column.
+
+    Each channel of a column has a sign of its own, and both signs are as likely.
+    """
+    keys = backend.example_keys(images)
+    seed = backend.fold(seed, _STRIPE_STREAM)
+    columns = (images.shape[0], 1, *images.shape[2:])
+    signs = ops.where(backend.uniform(columns, seed, keys=keys) < 0.5, -1.0, 1.0)
+    return epsilon * signs * ops.ones_like(images)

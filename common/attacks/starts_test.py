@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from common.attacks import starts
 from tests.oracles import textbook
 
-LAWS = (starts.uniform_linf, starts.random_sign, starts.truncated_normal)
+LAWS = (
+    starts.uniform_linf,
+    starts.random_sign,
+    starts.truncated_normal,
+    starts.stripes,
+)
 every_law = pytest.mark.parametrize("law", LAWS)
 
 
@@ -56,6 +61,16 @@ def test_truncated_normals_have_the_moments_and_quantiles_of_their_law():
     expected = grid[np.searchsorted(density.cumsum(), shares)]
     np.testing.assert_allclose(np.quantile(delta, shares), expected, atol=0.01)
     assert (np.abs(delta) > 0.999).mean() < 0.001  # drawn again, not cut
+
+
+def test_stripes_have_one_balanced_sign_for_each_column_and_channel():
+    delta = starts.stripes(many_images(), 8.0, 3).numpy()
+    np.testing.assert_array_equal(delta, np.broadcast_to(delta[:, :1], delta.shape))
+    columns = delta[:, 0]
+    np.testing.assert_array_equal(np.abs(columns), np.full_like(columns, 8.0))
+    assert abs(columns.mean()) < 4 * 8.0 / np.sqrt(columns.size)
+    products = columns[..., 0] * columns[..., 1], columns[:, 1:] * columns[:, :-1]
+    assert all(abs(p.mean()) < 4 * 64.0 / np.sqrt(p.size) for p in products)
 
 
 @every_law

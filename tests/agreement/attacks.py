@@ -34,6 +34,7 @@ ATTACKS = {
     "PGD restarts": attacks.PGD(EPSILON, 2.0, 3, num_restarts=3),
     "RandomSign": attacks.RandomSign(EPSILON),
     "RandomTruncatedNormal": attacks.RandomTruncatedNormal(EPSILON),
+    "Square": attacks.Square(EPSILON, num_queries=40),
     "StepLL": attacks.StepLL(EPSILON),
     "StepRandom": attacks.StepRandom(EPSILON),
     "Worst": attacks.Worst((attacks.FGSM(2.0), attacks.APGD(EPSILON, 5))),
