@@ -18,7 +18,7 @@ The parts, by kind:
   losses, cost, objective: what is ascended, at which class.
   starts: where an attack begins.
   steps: the change of the images that follows from a gradient.
-  projections: back into the ball, and into [0, 255].
+  projections: back into the ball, into [0, 255], and onto hyperplanes.
   ascent: the one loop over steps, and `Ascent`, the attack that takes them.
   adapted: what else is evaluated as an attack: clean images, and any function.
 

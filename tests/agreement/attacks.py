@@ -15,6 +15,7 @@ EPSILON = 8.0
 ATTACKS = {
     "APGD": attacks.APGD(EPSILON, 20),
     "APGD targets": attacks.APGD(EPSILON, 5, "targeted_dlr", num_restarts=3),
+    "FAB": attacks.FAB(EPSILON, 5, num_restarts=2),
     "FGSM": attacks.FGSM(EPSILON),
     "FGSMPredicted": attacks.FGSMPredicted(EPSILON),
     "FastEntropy": attacks.FastEntropy(EPSILON),
