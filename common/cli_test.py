@@ -176,6 +176,7 @@ VALUES = {
     "strategy": "one_device",
     "deterministic": "True",
     "json": "answers.json",
+    "attack": "pgd_2",
 }
 NAMES = {
     "cost": ["plain"],
@@ -251,8 +252,32 @@ def test_study_honours_its_flags(run, tmp_path, network, photographs, monkeypatc
 
 
 @pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        ([], ["pgd_2"]),
+        (["--attack=autoattack"], ["autoattack"]),
+        (
+            ["--attack=pgd_2", "--attack=autoattack_quick"],
+            ["pgd_2", "autoattack_quick"],
+        ),
+    ],
+)
+def test_study_takes_autoattack_only_if_it_is_named(
+    run, tiny_paper, network, photographs, monkeypatch, flags, names
+):
+    known = {**tiny_paper.at("paper").evaluations, **recipes.autoattacks(8.0)}
+    paper = dataclasses.replace(tiny_paper, evaluations={"paper": known, "digits": {}})
+    given = []
+    monkeypatch.setattr(study, "study", lambda *a, **k: given.append(a[2]))
+    assert run("study", photographs, network, *flags, paper=paper)[0] == cli.GOOD
+    (attacks,) = given
+    assert attacks == {name: known[name].attack for name in names}
+
+
+@pytest.mark.parametrize(
     ("argv", "message"),
     [
+        (["IMAGES", "{network}", "--attack=pgd"], "attack of a study.*pgd_2"),
         (["IMAGES", "no.keras"], "No such file.*Received: no.keras"),
         (["IMAGES", "{network}", "{network}"], r"add \?name="),
         (["nowhere", "{network}"], "Received: folder=nowhere"),
