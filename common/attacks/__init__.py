@@ -17,14 +17,17 @@ The parts, by kind:
   attack: the contract; `checks` refuses what does not fit.
   losses, cost, objective: what is ascended, at which class.
   starts: where an attack begins.
-  steps: the change of the images that follows from a gradient.
-  projections: back into the ball, into [0, 255], and onto hyperplanes.
+  steps, halving: the change of the images that follows from a gradient, and step sizes
+    that each image halves for itself.
+  memory: the iterates that have fooled the network.
+  projections: back into the ball, and into [0, 255].
   ascent: the one loop over steps, and `Ascent`, the attack that takes them.
   adapted: what else is evaluated as an attack: clean images, and any function.
 
 The attacks that are made of them are in `gradient_sign`, `fast_gradient` and `noise`
-(one step or none), and in `iterated` and `pgd` (many steps). A new one takes the parts
-that it needs, and says the rest:
+(one step or none), in `iterated`, `pgd`, `apgd`, `multi_targeted`, `fab` and `square`
+(many), and in `worst` and `ensembles` (several attacks). A new one takes the parts that
+it needs, and says the rest:
 
 >>> import dataclasses
 >>> from common.attacks import ascent, attack, objective, starts
