@@ -205,10 +205,11 @@ def _shown(
 
     The former is of top-1 and top-5, survived and fooled.
     """
-    clean = source(None, batch._replace(state=batch.images), seed)
+    plain = batch._replace(state=batch.images, numbers={})
+    clean = source(None, plain, seed)
     attacked = source(attack, batch, seed)
     adv_images = attack.judged(attacked.fetch())
-    judged = target(None, batch._replace(images=adv_images, state=adv_images), seed)
+    judged = target(None, plain._replace(images=adv_images, state=adv_images), seed)
     outcomes = [
         (judged.top1, clean.top1 & ~attacked.top1),
         (judged.top5, clean.top5 & ~attacked.top5),

@@ -119,14 +119,15 @@ def test_counts_against_a_loop_by_top1_and_by_top5(attack, batch_size):
         assert outcomes.transferred == (clean & ~adversarial & ~shown).sum()
 
 
-def test_the_images_are_those_of_the_evaluation_of_the_source():
-    record = evaluation.transfer(SOURCE, SOURCE, dataset_of(), ATTACK, seed=5)
-    evaluated = evaluation.evaluate(SOURCE, dataset_of(), ATTACK, seed=5)
+@pytest.mark.parametrize("attack", [ATTACK, attacks.APGD(20.0, num_steps=3)])
+def test_the_images_are_those_of_the_evaluation_of_the_source(attack):
+    record = evaluation.transfer(SOURCE, SOURCE, dataset_of(), attack, seed=5)
+    evaluated = evaluation.evaluate(SOURCE, dataset_of(), attack, seed=5)
     np.testing.assert_array_equal(record.survived, evaluated.survived)
     np.testing.assert_array_equal(record.top5.survived, evaluated.top5)
     assert record.rate == record.top5.rate == 100.0
     assert 0 < record.eligible < COUNT
-    assert record.passes == evaluated.passes == ATTACK.num_steps * 80
+    assert record.passes == evaluated.passes == attack.num_steps * 80
     assert record.attack == evaluated.attack
 
 
@@ -189,7 +190,10 @@ def test_the_results_read_back_what_was_saved(tmp_path):
     np.testing.assert_array_equal(arrays["survived_top5"], record.top5.survived)
 
 
-@pytest.mark.parametrize("attack", [None, dataclasses.replace(ATTACK, num_restarts=2)])
+@pytest.mark.parametrize(
+    "attack",
+    [None, dataclasses.replace(ATTACK, num_restarts=2), attacks.Worst((ATTACK,))],
+)
 def test_no_attack_and_restarts_are_refused(attack):
     with pytest.raises(ValueError, match=r"one start. Received: attack="):
         evaluation.transfer(SOURCE, TARGET, dataset_of(), attack)
