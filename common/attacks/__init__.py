@@ -20,7 +20,7 @@ The parts, by kind:
   steps, halving: the change of the images that follows from a gradient, and step sizes
     that each image halves for itself.
   memory: the iterates that have fooled the network.
-  projections: back into the ball, and into [0, 255].
+  projections: back into the ball, into [0, 255], and onto hyperplanes.
   ascent: the one loop over steps, and `Ascent`, the attack that takes them.
   adapted: what else is evaluated as an attack: clean images, and any function.
 
