@@ -23,7 +23,6 @@ from common.models import logits
 from common.names import lookup
 from common.training import imported, learner, loop
 
-NUM_EXAMPLES = 8  # images shown in the report
 RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
 
 
@@ -234,7 +233,7 @@ def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> No
             run.folder / "examples.npz",
             judges(run.name, shown.branch).logits_fn,
             run.recipe.dataset.test_batches(
-                batch_size=NUM_EXAMPLES, data_dir=session.data_dir
+                batch_size=examples.COUNT, data_dir=session.data_dir
             ),
             shown.attack,
         )
@@ -290,8 +289,7 @@ def _begin_alike(known: Mapping[str, recipes.Evaluation]) -> list[list[str]]:
 def _told(record: Any, value: recipes.Evaluation) -> str:
     """Returns what a record says, in a line, and a line for each of its warnings."""
     warnings = (f"warning: {line}" for line in record.warnings)
-    parts = map(str, getattr(record, "parts", ()))
-    return "\n".join([*parts, _result(record, value), *warnings])
+    return "\n".join([*map(str, record.parts), _result(record, value), *warnings])
 
 
 def _result(record: Any, value: recipes.Evaluation) -> str:

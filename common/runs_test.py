@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from common import attacks, engine, errors, evaluation, files, manifest, runs
 from common import recipe as recipes
+from common.evaluation import examples
 from common.results import measured
 
 
@@ -94,7 +95,7 @@ def test_evaluate_counts_the_whole_test_set_as_the_tables_need(open_run):
     assert found["pgd_2"]["attack"]["type"] == "PGD"
     assert found["pgd_2"]["correct"] < found["clean"]["correct"]
     shown = files.load_arrays(run.folder / "examples.npz", "labels")
-    assert len(shown["labels"]) == runs.NUM_EXAMPLES
+    assert len(shown["labels"]) == examples.COUNT
 
 
 def test_a_record_that_fits_is_kept_and_another_is_made_again(

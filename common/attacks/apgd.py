@@ -157,9 +157,10 @@ class APGD(attack.InBall):
         self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
     ) -> State:
         """Returns the state some steps further on; `climbed` has no use."""
+        project = self.project(problem.images)
 
         def body(_: Any, state: State) -> State:
-            return self._step(problem, state)
+            return self._step(problem, state, project)
 
         reached = ops.fori_loop(0, num_steps, body, state)
         return tree.map_structure(ops.stop_gradient, reached)
@@ -182,7 +183,9 @@ class APGD(attack.InBall):
 
         return climbed
 
-    def _step(self, problem: attack.Problem, state: State) -> State:
+    def _step(
+        self, problem: attack.Problem, state: State, project: Callable[[Any], Any]
+    ) -> State:
         """Returns the state after one pass through the network, and a step."""
         here = state.images
         losses, logits, gradient = self._asked(problem, state.target, here)
@@ -194,7 +197,6 @@ class APGD(attack.InBall):
         best_sign = attack.select(is_best, sign, state.best_sign)
         begin = attack.select(goes_back, best, here)
         change = attack.select(goes_back, best_sign, sign)
-        project = self.project(problem.images)
         length = ops.reshape(progress.size, (-1, 1, 1, 1))
         stepped = project(begin + length * change)
         onward = stepped + MOMENTUM * (begin - state.previous - (stepped - begin))

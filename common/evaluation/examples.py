@@ -12,6 +12,8 @@ from common import backend, files
 from common import recipe as recipes
 from common.data import unreadable
 
+COUNT = 8  # images shown
+
 
 def quickest(evaluations: Iterable[recipes.Evaluation]) -> recipes.Evaluation | None:
     """Returns the evaluation whose attack has the fewest steps, to be shown.

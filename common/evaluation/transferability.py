@@ -14,7 +14,7 @@ import math
 import pathlib
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -88,6 +88,8 @@ class TransferRecord(Outcomes):
     seconds: float = 0.0
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
     no_gradient: int = 0
+
+    parts: ClassVar[tuple[record.Part, ...]] = ()  # a transfer is of one attack
 
     @property
     def warnings(self) -> list[str]:

@@ -86,7 +86,7 @@ def study(
         record.notes.update(notes, **manifest.environment())
         record.save(path)
         low, high = record.interval
-        print("", *getattr(record, "parts", ()), sep="\n")
+        print("", *record.parts, sep="\n")
         print(f"{record.accuracy:.2f} % of {record.total} [{low:.2f}, {high:.2f}]")
         _warn(source.name, record.warnings)
 
