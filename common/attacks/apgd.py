@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops, tree
 
 from common import backend
 from common.attacks import attack, checks, halving, losses, memory, starts, steps
+from common.lazy import ops, tree
 from common.names import lookup
 
 CHUNK = 20  # steps of a chunk, where a restart can be cut into several

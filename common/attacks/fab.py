@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
 from common import backend
 from common.attacks import attack, checks, losses, objective, projections
+from common.lazy import ops
 
 BIAS = 0.1  # largest share of the clean image in a step, alpha_max
 OVERSHOOT = 1.05  # of the way to the hyperplane, eta

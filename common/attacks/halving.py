@@ -16,7 +16,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
+
+from common.lazy import ops
 
 FIRST, SHORTER, SHORTEST = 22, 3, 6  # percent of the steps of a restart
 

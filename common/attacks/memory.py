@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
 from common.attacks import attack
+from common.lazy import ops
 
 
 class Memory(NamedTuple):

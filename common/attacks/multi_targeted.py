@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
 from common import backend
 from common.attacks import attack, checks, losses, memory, starts, steps
+from common.lazy import ops
 
 
 class State(NamedTuple):

@@ -7,10 +7,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
 from common import backend
 from common.attacks import attack, checks, losses, starts
+from common.lazy import ops
 
 SHARE = 0.8  # of the pixels of an image, in the first squares
 # Queries after which the share halves, of `SCHEDULED` (Croce and Hein, 2020).
