@@ -11,15 +11,14 @@ import functools
 import json
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from common import engine, errors, evaluation, manifest, overrides
+from common import engine, errors, evaluation, manifest, networks, overrides
 from common import recipe as recipes
-from common.attacks import adapted
 from common.evaluation import examples
+from common.evaluation import record as counted
 from common.lazy import keras
-from common.models import logits
 from common.names import lookup
 from common.training import imported, learner, loop
 
@@ -62,6 +61,11 @@ class Session:
         """The devices; the engine is loaded, and a cluster joined, when it is asked."""
         engine.prepare()
         return engine.make(self.strategy)
+
+    @functools.cached_property
+    def networks(self) -> networks.Networks:
+        """What the runs of the session are evaluated on, one after the other."""
+        return networks.Networks(self.distribution)
 
     @property
     def is_chief(self) -> bool:
@@ -127,11 +131,18 @@ class Run:
         """The updates behind the weights; None for released ones."""
         return None if self.session.has_released_weights else self.recipe.num_steps
 
-    def network(self, precision: str = "float32") -> keras.Model:
+    def network(
+        self, precision: str = "float32", *, number: int | None = None
+    ) -> keras.Model:
         """Returns the network, in a precision, with the weights to be evaluated.
 
         Released weights are noted in the folder of the run, which must not hold another
         training; so tables show them as what they are.
+
+        Args:
+          precision: of its computation.
+          number: of the session's network that takes the trained weights from the run
+            before; a new one by default, and always for released weights.
 
         Raises:
           RunError: the recipe is not trained to its end, or the folder is of another.
@@ -140,7 +151,7 @@ class Run:
         session, recipe = self.session, self.recipe
         place = engine.alone(session.distribution)
         if session.has_released_weights:
-            built = learner.build(recipe, place, precision).network
+            built = learner.network(recipe, place, precision)
             source = imported.load(session.weights, built)
             if session.is_chief:
                 entries = {"weights": source, "precision": session.precision}
@@ -151,7 +162,9 @@ class Run:
         manifest.check(self.folder, recipe=recipe, weights=None)
         if session.weights == RAW:
             recipe = dataclasses.replace(recipe, average=0.0)
-        return learner.load(recipe, self.checkpoints, place, precision)
+        shared = session.networks.network
+        into = None if number is None else shared(recipe, precision, number)
+        return learner.load(recipe, self.checkpoints, place, precision, into=into)
 
     def train(self) -> None:
         """Trains the recipe; goes on where it stopped, and does nothing when done.
@@ -204,7 +217,8 @@ class Run:
 
 def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> None:
     session = run.session
-    judges = _judges(session)
+    targets = (value.target for value in wanted.values() if value.target)
+    judges = _judges(session, [run.name, *targets])
     if session.has_released_weights:
         run.network()  # refuses the folder of other weights, even if all is there
     missing = {
@@ -216,15 +230,15 @@ def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> No
         return
     for value in missing.values():
         judges(run.name, value.branch)  # refuses a branch before any work
-    for longest, *shorter in _begin_alike(missing):
+    for longest, *shorter in counted.begin_alike(missing):
         print(f"{session.at.name} {run.name}: {longest}", flush=True)
         record = _evaluate(run, longest, missing[longest], judges)
-        print(f"\n{_told(record, missing[longest])}", flush=True)
+        print(f"\n{counted.told(record, missing[longest])}", flush=True)
         record.notes["evaluation"] = longest
         record.save(run.record(longest))
         for key in shorter:
             part = record.beginning(missing[key].attack)
-            print(f"{key}: {_told(part, missing[key])}", flush=True)
+            print(f"{key}: {counted.told(part, missing[key])}", flush=True)
             part.notes.update(evaluation=key, beginning_of=longest)
             part.save(run.record(key))
     shown = examples.quickest(missing.values())
@@ -239,17 +253,23 @@ def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> No
         )
 
 
-def _judges(session: Session) -> Callable[[str, str], evaluation.Judges]:
-    """Returns (recipe, branch) -> judges that attack in the session's precision."""
-    network = functools.cache(lambda name, kind: session.run(name).network(kind))
-    place = engine.alone(session.distribution)
+def _judges(
+    session: Session, names: Sequence[str]
+) -> Callable[[str, str], evaluation.Judges]:
+    """Returns (recipe, branch) -> judges that attack in the session's precision.
 
-    def made(name: str, branch: str) -> evaluation.Judges:
-        kinds = "float32", session.precision
-        exact, attacked = (logits.inference(network(name, k), branch) for k in kinds)
-        return evaluation.Judges(exact, place, attacked_fn=attacked)
+    The recipes of all names are judged together, each on a network of its own.
+    """
 
-    return functools.cache(made)
+    @functools.cache
+    def network(name: str, precision: str) -> keras.Model:
+        return session.run(name).network(precision, number=names.index(name))
+
+    def judges(name: str, branch: str) -> evaluation.Judges:
+        exact, attacked = (network(name, p) for p in ("float32", session.precision))
+        return session.networks.judges(exact, attacked, branch)
+
+    return judges
 
 
 def _wanted(run: Run, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]:
@@ -271,35 +291,6 @@ def _wanted(run: Run, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation
             f"Received: {transfers[0]}"
         )
     return {key: value for key, value in wanted.items() if not value.target}
-
-
-def _begin_alike(known: Mapping[str, recipes.Evaluation]) -> list[list[str]]:
-    """Returns the names of evaluations that one run answers, the longest first."""
-    groups: dict[Any, list[str]] = {}
-    for key, value in known.items():
-        beginning = value.attack and value.attack.beginning
-        shared = dataclasses.replace(value, attack=beginning, only=())
-        groups.setdefault(key if value.target else shared, []).append(key)
-    return [
-        sorted(keys, key=lambda key: -adapted.adapted(known[key].attack).rounds.chunks)
-        for keys in groups.values()
-    ]
-
-
-def _told(record: Any, value: recipes.Evaluation) -> str:
-    """Returns what a record says, in a line, and a line for each of its warnings."""
-    warnings = (f"warning: {line}" for line in record.warnings)
-    return "\n".join([*map(str, record.parts), _result(record, value), *warnings])
-
-
-def _result(record: Any, value: recipes.Evaluation) -> str:
-    low, high = record.interval
-    of = f"right at {value.target}" if value.target else "right"
-    told = f"{record.accuracy:.2f} % of {record.total} {of} [{low:.2f}, {high:.2f}]"
-    if value.target or record.success is None:
-        return told
-    low, high = record.success_interval
-    return f"{told}, {record.success:.2f} % as the target [{low:.2f}, {high:.2f}]"
 
 
 def _evaluate(run: Run, key: str, value: recipes.Evaluation, judges: Any) -> Any:

@@ -27,6 +27,7 @@ FLOORS = (
     ("evaluation",),
     ("training", "foreign"),
     ("results",),
+    ("networks",),
     ("runs", "cli"),
 )
 # These are imported in these places only; all else is written in `keras.ops`.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from common import files, intervals
+from common import recipe as recipes
+from common.attacks import adapted
 from common.evaluation import alarms, attackable
 
 NEVER = np.iinfo(np.int64).max  # for a chunk that did not come
@@ -252,3 +255,37 @@ def write(path: pathlib.Path, content: dict[str, Any], arrays: dict[str, Any]) -
         np.savez_compressed(file, **arrays)
     with files.whole(path) as file:
         file.write(text.encode())
+
+
+def told(record: Any, value: recipes.Evaluation) -> str:
+    """Returns what a record says, in a line, and a line for each of its warnings.
+
+    Args:
+      record: of `evaluate` or `transfer`.
+      value: the evaluation that it is of.
+    """
+    warnings = (f"warning: {line}" for line in record.warnings)
+    return "\n".join([*map(str, record.parts), _result(record, value), *warnings])
+
+
+def _result(record: Any, value: recipes.Evaluation) -> str:
+    low, high = record.interval
+    of = f"right at {value.target}" if value.target else "right"
+    result = f"{record.accuracy:.2f} % of {record.total} {of} [{low:.2f}, {high:.2f}]"
+    if value.target or record.success is None:
+        return result
+    low, high = record.success_interval
+    return f"{result}, {record.success:.2f} % as the target [{low:.2f}, {high:.2f}]"
+
+
+def begin_alike(known: Mapping[str, recipes.Evaluation]) -> list[list[str]]:
+    """Returns the names of evaluations that one run answers, the longest first."""
+    groups: dict[Any, list[str]] = {}
+    for key, value in known.items():
+        beginning = value.attack and value.attack.beginning
+        shared = dataclasses.replace(value, attack=beginning, only=())
+        groups.setdefault(key if value.target else shared, []).append(key)
+    return [
+        sorted(keys, key=lambda key: -adapted.adapted(known[key].attack).rounds.chunks)
+        for keys in groups.values()
+    ]

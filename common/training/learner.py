@@ -87,25 +87,40 @@ class Learner:
         return engine.parts(self.distribution, value)
 
 
-def build(recipe: recipes.Recipe, distribution: Any, precision: str) -> Learner:
-    """Returns the network at its seeded initial weights, and what trains it."""
+def network(recipe: recipes.Recipe, distribution: Any, precision: str) -> keras.Model:
+    """Returns the network of a recipe at its seeded initial weights.
+
+    Args:
+      recipe: which.
+      distribution: where the network lives.
+      precision: one of `PRECISIONS`.
+
+    Raises:
+      ValueError: an unknown precision.
+    """
     lookup(dict.fromkeys(PRECISIONS), precision, "--precision")
     with logs.held_back():  # beside JAX Keras imports TensorFlow for this if it can
         keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(precision)
     data = recipe.dataset
-    replicas = engine.num_replicas(distribution)
     with engine.scope(distribution):
-        network = recipe.network.build(
+        return recipe.network.build(
             data.num_classes, data.image_size, channels=data.channels
         )
+
+
+def build(recipe: recipes.Recipe, distribution: Any, precision: str) -> Learner:
+    """Returns the network at its seeded initial weights, and what trains it."""
+    built, data = network(recipe, distribution, precision), recipe.dataset
+    replicas = engine.num_replicas(distribution)
+    with engine.scope(distribution):
         method = recipe.method.build(
-            network,
+            built,
             recipe.optimizer.build(recipe.schedule.build()),
             l2=recipe.l2,
             num_replicas=replicas,
         )
-        average = averages.Average(network, recipe.average) if recipe.average else None
+        average = averages.Average(built, recipe.average) if recipe.average else None
     shape = (
         recipe.batch_size // replicas,
         data.image_size,
@@ -113,7 +128,7 @@ def build(recipe: recipes.Recipe, distribution: Any, precision: str) -> Learner:
         data.channels,
     )
     state = engine.first_state(distribution, lambda: method.initial_state(shape))
-    return Learner(network, method, state, distribution, average)
+    return Learner(built, method, state, distribution, average)
 
 
 def load(
@@ -121,6 +136,8 @@ def load(
     directory: pathlib.Path,
     distribution: Any,
     precision: str,
+    *,
+    into: keras.Model | None = None,
 ) -> keras.Model:
     """Returns the trained network with the weights that it is evaluated with.
 
@@ -131,12 +148,17 @@ def load(
       directory: of the run's checkpoints.
       distribution: where the network lives.
       precision: one of `PRECISIONS`.
+      into: the network that takes the weights, of a recipe with an equal network; a new
+        one by default.
 
     Raises:
       RunError: there is no checkpoint of the last update, or it does not read back.
     """
-    built = build(recipe, distribution, precision)
-    checkpoint.load(directory, built.variables, recipe.num_steps)
-    if built.average:
-        built.average.give()
-    return built.network
+    built = network(recipe, distribution, precision) if into is None else into
+    with engine.scope(distribution):
+        average = averages.Average(built, recipe.average) if recipe.average else None
+    shadows = average.variables if average else []
+    checkpoint.load(directory, [*built.variables, *shadows], recipe.num_steps)
+    if average:
+        average.give()
+    return built
