@@ -59,7 +59,7 @@ class InMemory(dataset.Dataset):
             augmented = self.augment(tf.gather(images, indices), draw)
             return tf.cast(augmented, tf.float32), tf.gather(labels, indices)
 
-        return pipeline.parallel(stream, batch)
+        return pipeline.untuned(pipeline.parallel(stream, batch))
 
     def minibatch(
         self, arrays: tuple[Any, Any], row: tuple[Any, Any], *, seed: int
@@ -94,7 +94,7 @@ class InMemory(dataset.Dataset):
             )
 
         cuts = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
-        return pipeline.finished(pipeline.parallel(cuts, batch))
+        return pipeline.finished(pipeline.untuned(pipeline.parallel(cuts, batch)))
 
     def train_slice(self, num_images: int, *, data_dir: str | None = None) -> Arrays:
         """Returns the first training examples."""

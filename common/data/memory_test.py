@@ -35,3 +35,11 @@ def test_train_slice_is_the_beginning_without_augmentation(tiny):
     np.testing.assert_array_equal(images, tiny.arrays("train", None)[0][:4])
     np.testing.assert_array_equal(labels, np.arange(4))
     assert (images.dtype, labels.dtype) == (np.float32, np.int32)
+
+
+def test_nobody_waits_for_a_dropped_iterator(tiny):
+    for batches in (
+        tiny.train_batches(batch_size=11, seed=1),
+        tiny.test_batches(batch_size=3),
+    ):
+        assert batches.options().autotune.enabled is False
