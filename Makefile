@@ -2,7 +2,7 @@
 #   PYTHON=/path/to/python   the interpreter to make it with, in place of the search
 #   GPU=1                    with CUDA, for `make reproduce` and `make free`
 #   JAX=1                    on JAX alone, in .venv-jax, likewise
-#   JOBS=2                   papers that `make reproduce` runs at a time; 1 keeps times fair
+#   JOBS=2                   processes of `make reproduce` and of the tests; 1 keeps times fair
 #   PRECISION=float32        in which `make free` trains; it evaluates in float32
 JAX ?=
 VENV := .venv$(if $(JAX),-jax)
@@ -24,6 +24,8 @@ endif
 DEV := $(VENV)/.installed-dev
 SUITE := $(VENV)/.installed$(if $(JAX),-jax)$(if $(GPU),-gpu)
 PYTEST := $(RUN) -m pytest
+# The tests of a file stay together, since they share what they compile.
+TESTS := $(PYTEST) --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 PEERS := .venv-peers
 
 .PHONY: help reproduce free test lint slow benchmarks clean
@@ -38,7 +40,7 @@ help:
 	@echo 'make lint        format, style, types and import rules'
 	@echo 'make clean       remove what was installed, and caches; results in runs/ stay'
 	@echo 'Settings: PYTHON=/path/to/python; GPU=1, JAX=1 (reproduce, free);'
-	@echo '          JOBS=2 (papers that reproduce runs at a time);'
+	@echo '          JOBS=2 (processes of reproduce and of the tests);'
 	@echo '          SCALE=small, PRECISION=float32 (free)'
 
 reproduce: $(SUITE)
@@ -52,7 +54,7 @@ free: $(SUITE)
 
 test: lint
 	@echo '== tests'
-	@$(PYTEST)
+	@$(TESTS)
 
 benchmarks: $(DEV) $(PEERS)/.installed
 	@echo '== benchmarks: keep the machine quiet'
@@ -60,7 +62,7 @@ benchmarks: $(DEV) $(PEERS)/.installed
 
 slow: $(DEV)
 	@echo '== slow tests'
-	@$(PYTEST) -m slow
+	@$(TESTS) -m slow
 
 lint: $(DEV)
 	@echo '== format'

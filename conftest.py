@@ -9,6 +9,8 @@ from collections.abc import Iterator
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "Agg"
+# Tests run in several processes at a time, and are too small for several threads.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import hypothesis
 import keras
@@ -29,6 +31,11 @@ hypothesis.settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=25
 )
 hypothesis.settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts `tests` first, which has the long ones: so all processes end at once."""
+    items.sort(key=lambda item: "tests" not in item.path.parts)
 
 
 @pytest.fixture(autouse=True)
