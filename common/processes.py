@@ -66,8 +66,8 @@ def _go_on_in_child() -> None:
 def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any]:
     """Returns `act(name)` of every name, with up to `jobs` at a time.
 
-    One job is this process. Several are processes of their own, which see none of its
-    state; they print whole lines, which say the name, and no progress bars.
+    One job is this process. Several are as many processes of their own, which see none
+    of its state; they print whole lines, which say the name, and no progress bars.
 
     Args:
       act: a function of a module, or a `functools.partial` of one.
@@ -85,7 +85,6 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
     with concurrent.futures.ProcessPoolExecutor(
         jobs,
         mp_context=context,
-        max_tasks_per_child=1,
         initializer=_end_with_parent,
     ) as pool:
         futures = [pool.submit(_printing, act, name) for name in names]

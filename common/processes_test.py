@@ -139,7 +139,8 @@ def test_several_jobs_are_processes_that_print_whole_lines(tmp_path, capfd):
     names = ["x", "y", "z"]
     found = processes.each(functools.partial(noted, folder=tmp_path), names, 2)
     assert [name for name, _ in found] == names
-    assert len({os.getpid(), *(process for _, process in found)}) == 4
+    used = {process for _, process in found}
+    assert os.getpid() not in used and 1 <= len(used) <= 2
     lines = capfd.readouterr().out.splitlines()
     assert sorted(lines) == sorted(
         line for name in names for line in (f"{name}: begun", f"[1/2] {name}")
