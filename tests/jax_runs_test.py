@@ -10,9 +10,9 @@ import pytest
 
 from common.engine import strategy
 from common.training import checkpoint, loop
-from tests import resume_test, small_paper, under_jax, worker
+from tests import agreement, resume_test, small_paper, under_jax, worker
 
-JAX = {"KERAS_BACKEND": "jax"}
+JAX = {"KERAS_BACKEND": "jax", "XLA_FLAGS": agreement.QUICK_XLA}
 
 
 def ended(workdir, name, status=0, **environment):

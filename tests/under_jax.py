@@ -17,7 +17,7 @@ import numpy as np
 
 from common import attacks, backend, data, engine
 from common.training import checkpoint, learner, optimizers
-from tests import small_paper, sources
+from tests import agreement, small_paper, sources
 
 STEPS = 7
 
@@ -48,7 +48,12 @@ def result(*words: str, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", *words],
         cwd=sources.ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", **environment},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "XLA_FLAGS": agreement.QUICK_XLA,
+            **environment,
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from common.engine import jax_engine, tensorflow_engine
-from tests import under_jax
+from tests import agreement, under_jax
 
-TWO = "--xla_force_host_platform_device_count=2"
+TWO = f"{agreement.QUICK_XLA} --xla_force_host_platform_device_count=2"
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,9 @@ from tests import sources
 Arrays = dict[str, np.ndarray]
 _ERROR = "error"
 # No optimisation of machine code: it would take most of the time, and gain nothing.
-_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+QUICK_XLA = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 
 def cases(group: str, *, slow: bool = False) -> dict[str, Callable[[], Arrays]]:
@@ -62,7 +64,11 @@ def write(folder: pathlib.Path, group: str, *, slow: bool) -> None:
 
 @functools.cache
 def _all_on_jax(group: str, slow: bool) -> dict[str, Arrays]:
-    environment = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": _FLAGS}
+    environment = {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": QUICK_XLA,
+    }
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [
