@@ -80,15 +80,22 @@ class Square(attack.InBall):
         self, problem: attack.Problem, state: State, climbed: Any, num_steps: Any
     ) -> State:
         """Returns the state some queries further on."""
+        images, epsilon = problem.images, checks.per_image(self.epsilon)
+        project = self.project(images)
+        ends = [
+            ops.stop_gradient(project(end))
+            for end in (images - epsilon, images + epsilon)
+        ]
 
         def block(left: Any, state: State) -> tuple[Any, State]:
             drawn = self._drawn(problem, state.asked // _BLOCK)
+
+            def query(_: Any, state: State) -> State:
+                return self._query(problem, state, ends, drawn)
+
             until_next = _BLOCK - ops.max(state.asked % _BLOCK)
             count = ops.minimum(left, until_next)
-            state = ops.fori_loop(
-                0, count, lambda _, state: self._query(problem, state, drawn), state
-            )
-            return left - count, state
+            return left - count, ops.fori_loop(0, count, query, state)
 
         left = ops.convert_to_tensor(num_steps, "int32")
         _, state = ops.while_loop(lambda left, _: left > 0, block, (left, state))
@@ -113,15 +120,22 @@ class Square(attack.InBall):
         seed = backend.fold(problem.seed, _STREAM, block)
         return backend.uniform(shape, seed, keys=backend.example_keys(problem.images))
 
-    def _query(self, problem: attack.Problem, state: State, drawn: Any) -> State:
-        """Returns the state after one query."""
+    def _query(
+        self, problem: attack.Problem, state: State, ends: Any, drawn: Any
+    ) -> State:
+        """Returns the state after one query.
+
+        Args:
+          problem: that of `start`.
+          state: before the query.
+          ends: of each pixel, the lowest and the highest value.
+          drawn: the numbers of the block.
+        """
         place = ops.reshape(state.asked % _BLOCK, (-1, 1, 1))
         draws = ops.take_along_axis(drawn, place, axis=1)
         inside = self._square(problem.images.shape, state.asked, draws[:, 0, :2])
-        signs = ops.where(draws[:, :, None, 2:] < 0.5, -1.0, 1.0)
-        moved = problem.images + checks.per_image(self.epsilon) * signs
-        moved = self.project(problem.images)(moved)
-        images = ops.where(inside, moved, state.images)
+        colour = ops.where(draws[:, :, None, 2:] < 0.5, *ends)
+        images = ops.where(inside, colour, state.images)
         margin = _margin(problem, images)
         is_better = (margin > state.margin) | ops.isnan(margin)
         return State(
