@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,14 +26,12 @@ class State(NamedTuple):
       distance: float32 [B], between the clean image and the closest misclassified one
         so far: the largest |entry| of the change. It is infinite where there is none.
       target: int32 [B], the class that the restart leads to.
-      taken: int32 [B], steps behind each image.
     """
 
     images: Any
     adv_images: Any
     distance: Any
     target: Any
-    taken: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,19 +85,21 @@ class FAB(attack.InBall):
         """Returns the clean images, with their targets."""
         images, target = problem.images, attack.wrong_class(problem)
         distance = ops.full_like(images[:, 0, 0, 0], float("inf"))
-        return State(images, images, distance, target, ops.zeros_like(target))
+        return State(images, images, distance, target)
 
     def proceed(
         self, problem: attack.Problem, state: State, climbed: Any, num_steps: Any
     ) -> State:
         """Returns the state some steps further on."""
-        state = ops.fori_loop(
-            0, num_steps, lambda _, state: self._step(problem, state), state
-        )
+        project = self.project(problem.images)
+
+        def body(_: Any, state: State) -> State:
+            return _stepped(problem, state, project)
+
+        state = ops.fori_loop(0, num_steps, body, state)
         checks.check_moved(climbed, problem.images, state.images)
-        last = self.project(problem.images)(state.images)
         is_met = ops.isfinite(state.distance)
-        adv_images = attack.select(is_met, state.adv_images, last)
+        adv_images = attack.select(is_met, state.adv_images, project(state.images))
         return state._replace(adv_images=ops.stop_gradient(adv_images))
 
     def judged(self, state: State) -> Any:
@@ -107,8 +108,9 @@ class FAB(attack.InBall):
 
     def blank(self, images: Any) -> State:
         """Returns arrays of the form of a state of these images; none is read."""
-        counts = np.zeros(len(images), np.int32)
-        return State(images, images, np.float32(counts), counts, counts)
+        count = len(images)
+        numbers, targets = np.zeros(count, np.float32), np.zeros(count, np.int32)
+        return State(images, images, numbers, targets)
 
     def ascended(self, problem: attack.Problem) -> objective.Objective:
         """Returns the log odds against the label, of which a gradient can be asked.
@@ -122,38 +124,34 @@ class FAB(attack.InBall):
         checks.check_steps(1.0, self.num_steps)
         checks.check_count("num_restarts", self.num_restarts)
 
-    def _step(self, problem: attack.Problem, state: State) -> State:
-        """Returns the state after one pass with a gradient, and one without."""
 
-        def ahead(images: Any) -> tuple[Any, Any, Any]:
-            logits = problem.logits_fn(images)
-            gaps = losses.targeted_margin(problem.labels, state.target, logits)
-            return ops.sum(gaps), gaps, logits
+def _stepped(
+    problem: attack.Problem, state: State, project: Callable[[Any], Any]
+) -> State:
+    """Returns the state after one pass with a gradient, and one without."""
 
-        here = state.images
-        (_, gaps, logits), normal = backend.value_and_gradients(ahead, here)
-        state = self._after(problem, state, here, logits)
-        normal, gaps = checks.finite(normal), checks.finite(gaps)
-        moved = crossed(problem.images, here, normal, gaps)
-        logits = problem.logits_fn(moved)
-        state = self._after(problem, state, moved, logits)
-        back = problem.images + BACKWARD * (moved - problem.images)
-        fools = attack.is_fooled(problem.labels, logits)
-        images = attack.select(fools, back, moved)
-        return state._replace(images=images, taken=state.taken + 1)
+    def ahead(images: Any) -> tuple[Any, Any, Any]:
+        logits = problem.logits_fn(images)
+        gaps = losses.targeted_margin(problem.labels, state.target, logits)
+        return ops.sum(gaps), gaps, logits
 
-    def _after(
-        self, problem: attack.Problem, state: State, images: Any, logits: Any
-    ) -> State:
-        """Returns the state once the network was asked for images."""
+    def seen(state: State, images: Any, fools: Any) -> State:
         distance = _length(images - problem.images)
-        fools = attack.is_fooled(problem.labels, logits)
         is_closer = fools & (distance < state.distance)
-        cut = self.project(problem.images)(images)
         return state._replace(
-            adv_images=attack.select(is_closer, cut, state.adv_images),
+            adv_images=attack.select(is_closer, project(images), state.adv_images),
             distance=ops.where(is_closer, distance, state.distance),
         )
+
+    here = state.images
+    (_, gaps, logits), normal = backend.value_and_gradients(ahead, here)
+    state = seen(state, here, attack.is_fooled(problem.labels, logits))
+    normal, gaps = checks.finite(normal), checks.finite(gaps)
+    moved = crossed(problem.images, here, normal, gaps)
+    fools = attack.is_fooled(problem.labels, problem.logits_fn(moved))
+    state = seen(state, moved, fools)
+    back = problem.images + BACKWARD * (moved - problem.images)
+    return state._replace(images=attack.select(fools, back, moved))
 
 
 def crossed(clean: Any, images: Any, normal: Any, gaps: Any) -> Any:
