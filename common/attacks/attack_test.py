@@ -139,7 +139,7 @@ def test_the_example_of_the_package_is_an_attack():
 
 def test_every_exported_attack_has_a_row():
     built = {type(row.build(8.0)).__name__ for row in ROWS.values()}
-    assert built == set(attacks.__all__)
+    assert built == set(attacks.__all__) - {"autoattack"}  # a function: it builds Worst
 
 
 @every_row
