@@ -151,7 +151,8 @@ class APGD(attack.InBall):
     def blank(self, images: Any) -> State:
         """Returns arrays of the form of a state of these images; none is read."""
         targets, progress = np.zeros(len(images), np.int32), halving.blank(len(images))
-        return State(*[images] * 4, memory.blank(images), targets, progress)
+        found = memory.blank(images)
+        return State(images, images, images, images, found, targets, progress)
 
     def proceed(
         self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any

@@ -77,7 +77,8 @@ def begin(size: Any, num_steps: Any) -> Progress:
 def blank(count: int) -> Progress:
     """Returns arrays of the form of the progress of some images."""
     whole, real = np.zeros(count, np.int32), np.zeros(count, np.float32)
-    return Progress(*[whole] * 4, *[real] * 5, np.zeros(count, bool))
+    halved = np.zeros(count, bool)
+    return Progress(whole, whole, whole, whole, real, real, real, real, real, halved)
 
 
 def after(before: Progress, loss: Any, num_steps: Any) -> tuple[Progress, Any, Any]:

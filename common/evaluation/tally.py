@@ -9,7 +9,8 @@ import numpy as np
 
 from common import recipe as recipes
 from common.attacks import adapted
-from common.evaluation import judges, record, stream
+from common.evaluation import judges, stream
+from common.evaluation import record as records
 
 
 class Tally:
@@ -41,7 +42,7 @@ class Tally:
         self.attack = adapted.adapted(attack)
         self.parts = tuple(part.fitted(num_classes) for part in self.attack.parts)
         self.rounds = [part.rounds for part in self.parts]
-        self.outcomes: dict[int, record.Outcome] = {}
+        self.outcomes: dict[int, records.Outcome] = {}
         self.no_gradient: set[int] = set()
         chunks = max(rounds.chunks for rounds in self.rounds)
         self.passes = np.zeros((len(self.parts), chunks), np.int64)
@@ -53,7 +54,7 @@ class Tally:
     @property
     def right(self) -> int:
         """Examples that are done and were right at every judgement."""
-        return sum(found.lost == record.NEVER for found in self.outcomes.values())
+        return sum(found.lost == records.NEVER for found in self.outcomes.values())
 
     def add(
         self, slots: list[stream.Slot], batch: judges.Batch, verdict: judges.Verdict
@@ -83,15 +84,15 @@ class Tally:
         Args:
           slots: that are in a part `Nearest`.
         """
-        share = self.parts[slots[0].part].share
+        part: Any = self.parts[slots[0].part]
         nearest = sorted(slots, key=lambda slot: (-slot.near, slot.index))
-        count = math.ceil(share * len(slots))
+        count = math.ceil(part.share * len(slots))
         for slot in nearest[:count]:
             slot.part += 1
         for slot in nearest[count:]:
             self._end(slot)
 
-    def record(self, attack: Any, **entries: Any) -> record.Record:
+    def record(self, attack: Any, **entries: Any) -> records.Record:
         """Returns the record of the attack, or of one that begins like it.
 
         Args:
@@ -106,11 +107,11 @@ class Tally:
         is_judged_once = rounds.chunks * rounds.restarts == 1
         has_parts = len(self.parts) > 1
         if has_parts:  # what one part breaks has a gradient somewhere
-            stuck &= lost == record.NEVER
-        broken_by = np.where(lost < record.NEVER, last, -1).astype(np.int8)
+            stuck &= lost == records.NEVER
+        broken_by = np.where(lost < records.NEVER, last, -1).astype(np.int8)
         passes = self.passes[:, : rounds.chunks].sum(axis=-1)
         costs = [each.gradients * each.chunk for each in self.rounds]
-        return record.Record(
+        return records.Record(
             lost > rounds.chunks,
             attack=recipes.to_dict(attack),
             top5=top5 if is_judged_once and self._num_classes > 5 else None,
@@ -139,7 +140,7 @@ class Tally:
     def _keep_broken(self, slots: list[stream.Slot], verdict: judges.Verdict) -> None:
         images = np.asarray(self.parts[slots[0].part].judged(verdict.fetch()))
         for slot, image, is_right in zip(slots, images, verdict.top1, strict=False):
-            if not is_right and slot.outcome.lost == record.NEVER:
+            if not is_right and slot.outcome.lost == records.NEVER:
                 self.images[slot.index] = image
 
     def _move(self, slot: stream.Slot, state: Any, *found: bool) -> None:
@@ -149,13 +150,13 @@ class Tally:
         slot.state = state
         slot.outcome = slot.outcome.after(slot.chunk, *found)._replace(part=slot.part)
         if slot.chunk == rounds.chunks:
-            if slot.outcome.lost == record.NEVER and state is not None:
+            if slot.outcome.lost == records.NEVER and state is not None:
                 self.ended[slot.part] += 1, self.parts[slot.part].is_unfinished(state)
             slot.restart, slot.chunk, slot.state = slot.restart + 1, 0, None
         goal = slot.outcome.hit if self.attack.is_targeted else slot.outcome.lost
-        if goal == record.NEVER and slot.restart == rounds.restarts:
+        if goal == records.NEVER and slot.restart == rounds.restarts:
             slot.part, slot.restart = slot.part + 1, 0
-        if goal < record.NEVER or slot.part == len(self.parts):
+        if goal < records.NEVER or slot.part == len(self.parts):
             self._end(slot)
 
     def _end(self, slot: stream.Slot) -> None:
@@ -164,7 +165,7 @@ class Tally:
         if self._keep:
             self.images.setdefault(slot.index, slot.image)
 
-    def _told(self, broken_by: np.ndarray) -> tuple[record.Part, ...]:
+    def _told(self, broken_by: np.ndarray) -> tuple[records.Part, ...]:
         """Returns what each part has found.
 
         Args:
@@ -178,7 +179,7 @@ class Tally:
             judged = int(self.passes[place].sum())
             right -= broken[place]
             told.append(
-                record.Part(
+                records.Part(
                     None if part == adapted.CLEAN else recipes.to_dict(part),
                     right=right,
                     broken=broken[place],

@@ -150,8 +150,8 @@ def _compared(
         verdict = NO_IMAGES
     elif not metric.judged:
         verdict = SHOWN
-    elif reference is None and at.scale in BESIDE:
-        verdict = NOT_REPORTED
+    elif reference is None:
+        verdict = NOT_REPORTED if at.scale in BESIDE else CLAIMS_ONLY
     elif at.scale != FULL:
         verdict = CLAIMS_ONLY
     else:

@@ -45,7 +45,9 @@ def save(
       RunError: a variable is not finite, and nothing is written; or the disk is full.
     """
     index = worker[0]
-    arrays = named(variables)  # which are the same on every worker, as the check
+    arrays: dict[str, Any] = named(
+        variables
+    )  # which are the same on every worker, as the check
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
         raise errors.RunError(
@@ -54,7 +56,8 @@ def save(
             f"{len(broken)} of {len(arrays)} variables, {broken[0]} the first"
         )
     with files.whole(directory / f"{step:08d}.state-{index}.npz") as file:
-        np.savez(file, **{str(i): part for i, part in enumerate(state)})
+        parts: dict[str, Any] = {str(i): part for i, part in enumerate(state)}
+        np.savez(file, **parts)
     if index == 0:
         with files.whole(directory / f"{step:08d}.npz") as file:
             np.savez(file, **arrays)
