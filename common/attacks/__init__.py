@@ -24,10 +24,10 @@ The parts, by kind:
   ascent: the one loop over steps, and `Ascent`, the attack that takes them.
   adapted: what else is evaluated as an attack: clean images, and any function.
 
-The attacks that are made of them are in `gradient_sign`, `fast_gradient` and `noise`
-(one step or none), in `iterated`, `pgd`, `apgd`, `multi_targeted`, `fab` and `square`
-(many), and in `worst` and `ensembles` (several attacks). A new one takes the parts that
-it needs, and says the rest:
+The attacks that are made of them are in `gradient_sign`, `random_step`,
+`fast_gradient` and `noise` (one step or none), in `iterated`, `pgd`, `apgd`,
+`multi_targeted`, `fab` and `square` (many), and in `worst` and `ensembles` (several
+attacks). A new one takes the parts that it needs, and says the rest:
 
 >>> import dataclasses
 >>> from common.attacks import ascent, attack, objective, starts
@@ -63,6 +63,7 @@ from common.attacks.iterated import IterBasic, IterLL
 from common.attacks.multi_targeted import MultiTargeted
 from common.attacks.noise import RandomSign, RandomTruncatedNormal
 from common.attacks.pgd import PGD
+from common.attacks.random_step import RStepLL
 from common.attacks.square import Square
 from common.attacks.worst import Worst
 
@@ -78,6 +79,7 @@ __all__ = [
     "IterBasic",
     "IterLL",
     "MultiTargeted",
+    "RStepLL",
     "RandomSign",
     "RandomTruncatedNormal",
     "Square",

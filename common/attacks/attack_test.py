@@ -53,6 +53,7 @@ ROWS = {
     "IterLL random": Row(
         iterated(attacks.IterLL, "random"), 3, 3, labels=True, seed=True
     ),
+    "RStepLL": Row(attacks.RStepLL, 2, 1, seed=True),
     "RandomSign": Row(attacks.RandomSign, 0, 0, seed=True),
     "RandomTruncatedNormal": Row(attacks.RandomTruncatedNormal, 0, 0, seed=True),
     # A step is a pass with a gradient and one without; a target is one more, and so is
