@@ -147,9 +147,7 @@ def test_crafting_is_in_inference_mode_and_moves_no_statistic():
     images, labels = minibatch()
     trained = oracle.bound(oracle.FIXED, norm=norms.DEFAULT)
     before = [v.numpy() for v in trained.network.norm.non_trainable_variables]
-    attack = trained._on_images(tf.constant(images), 0)
-    logits_fn = logits.inference(trained.network)
-    attack(logits_fn, tf.constant(images), tf.constant(labels), seed=0)
+    trained.craft(trained.network, tf.constant(images), tf.constant(labels), seed=0)
     for variable, value in zip(
         trained.network.norm.non_trainable_variables, before, strict=True
     ):

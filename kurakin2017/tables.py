@@ -175,7 +175,7 @@ TABLES = (
 
 PAPER_MAP = (  # part of the paper, object; its test stands beside its module
     ("Alg. 1", "kurakin2017.algorithm.MixedTraining"),
-    ("law of epsilon, Sec. 3", "kurakin2017.algorithm.random_epsilons"),
+    ("J, law of epsilon, Sec. 3", "common.training.mixed.Mixed"),
     ("FGSM, step l.l., step rnd.", "common.attacks.gradient_sign.StepLL"),
     ("fast entropy, fast grad.", "common.attacks.fast_gradient.FastEntropy"),
     ("random perturbations", "common.attacks.noise.RandomSign"),

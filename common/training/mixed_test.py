@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 
 from common import backend
-from kurakin2017 import algorithm
+from common.training import mixed
 from tests.oracles import mixed as oracle
 from tests.oracles import training
 
 
 def test_the_law_of_epsilon():
     images = tf.random.stateless_uniform([20_000, 1, 1, 4], [0, 1], 0.0, 255.0)
-    draw = tf.function(lambda seed: algorithm.random_epsilons(images, seed, largest=16))
+    draw = tf.function(lambda seed: mixed.random_epsilons(images, seed, largest=16))
     epsilons = draw(tf.constant(3)).numpy()
     assert epsilons.shape == (20_000,)
     assert epsilons.min() >= 0 and 15.8 < epsilons.max() <= 16.0
@@ -34,14 +34,14 @@ def test_the_law_of_epsilon():
 def test_every_image_has_its_own_epsilon_in_whatever_batch():
     images, labels = training.minibatch(count=oracle.M)
     method = dataclasses.replace(oracle.FIXED, random_epsilon=True)
-    mixed, chosen = oracle.mixed_batch(method, (images, labels), seed=5)
-    moved = np.abs(mixed - images).max(axis=(1, 2, 3))[chosen]
-    epsilons = algorithm.random_epsilons(
+    seen, chosen = oracle.mixed_batch(method, (images, labels), seed=5)
+    moved = np.abs(seen - images).max(axis=(1, 2, 3))[chosen]
+    epsilons = mixed.random_epsilons(
         tf.constant(images[chosen]), 5, largest=oracle.EPSILON
     )
     np.testing.assert_allclose(moved, epsilons, atol=1e-4)
     assert len(np.unique(moved.round(3))) == oracle.K
-    turned = algorithm.random_epsilons(
+    turned = mixed.random_epsilons(
         tf.constant(images[chosen][::-1].copy()), 5, largest=oracle.EPSILON
     )
     np.testing.assert_array_equal(np.asarray(turned)[::-1], epsilons)
