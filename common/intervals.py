@@ -163,6 +163,27 @@ def separate_difference(left: tuple[int, int], right: tuple[int, int]) -> Estima
     )
 
 
+def mean(values: np.ndarray) -> Estimate:
+    """Returns the mean of numbers [N], one for each image, with its normal interval."""
+    half = Z95 * float(np.std(values)) / math.sqrt(len(values))
+    centre = float(np.mean(values, dtype=float))
+    return Estimate(centre, centre - half, centre + half)
+
+
+def mean_difference(left: np.ndarray, right: np.ndarray) -> Estimate:
+    """Returns the mean of `left - right` with its normal interval, on the same images.
+
+    Raises:
+      ValueError: lengths differ.
+    """
+    if len(left) != len(right):
+        raise ValueError(
+            "Paired numbers need the same images. "
+            f"Received: {len(left)} and {len(right)} images"
+        )
+    return mean(np.subtract(left, right, dtype=float))
+
+
 def ratio(of: Ratio) -> Estimate:
     """Returns a ratio with its 95 % interval, cut off at 0.
 

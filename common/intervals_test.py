@@ -231,3 +231,20 @@ def test_ratios_among_nothing_or_of_other_images_are_refused():
     pair = intervals.Ratio(ones, ones), intervals.Ratio(np.ones(2), np.ones(2))
     with pytest.raises(ValueError, match=r"images=\[3, 3, 2, 2\]"):
         intervals.ratio_difference(*pair)
+
+
+def test_a_mean_has_the_normal_interval_and_pairs_that_of_their_differences():
+    generator = np.random.default_rng(4)
+    left = generator.normal(3.0, 2.0, 400)
+    right = left + generator.normal(0.5, 0.1, 400)
+    found = intervals.mean(left)
+    assert found.value == pytest.approx(left.mean())
+    half = 1.96 * left.std() / 20
+    assert (found.high - found.value, found.value - found.low) == pytest.approx(
+        (half, half), rel=1e-4
+    )
+    gap = intervals.mean_difference(right, left)
+    assert gap.value == pytest.approx(0.5, abs=0.02)
+    assert gap.high - gap.low < 0.03
+    with pytest.raises(ValueError, match="Received: 400 and 399 images"):
+        intervals.mean_difference(left, right[1:])

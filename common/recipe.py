@@ -87,6 +87,8 @@ class Evaluation:
       num_images: test images, drawn without replacement by the seed; all if 0.
       branch: of batch norm, through which the network is attacked and judged; the
         network's first if empty.
+      against: an attack of many steps, where the record is to say how much of what it
+        finds one step of `attack` reaches; see `common.evaluation.masking`.
     """
 
     attack: Any = None
@@ -95,6 +97,7 @@ class Evaluation:
     target: str = ""
     num_images: int = 0
     branch: str = ""
+    against: Any = None
 
     def covers(self, recipe: str) -> bool:
         """Whether it is run on the recipe of that name."""

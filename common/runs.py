@@ -16,11 +16,11 @@ from typing import Any
 
 from common import engine, errors, evaluation, manifest, networks, overrides
 from common import recipe as recipes
-from common.evaluation import examples
+from common.evaluation import examples, kinds
 from common.evaluation import record as counted
 from common.lazy import keras
 from common.names import lookup
-from common.training import imported, learner, loop
+from common.training import checkpoint, imported, learner, loop
 
 RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
 
@@ -233,12 +233,12 @@ def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> No
     for longest, *shorter in counted.begin_alike(missing):
         print(f"{session.at.name} {run.name}: {longest}", flush=True)
         record = _evaluate(run, longest, missing[longest], judges)
-        print(f"\n{counted.told(record, missing[longest])}", flush=True)
+        print(f"\n{kinds.told(record, missing[longest])}", flush=True)
         record.notes["evaluation"] = longest
         record.save(run.record(longest))
         for key in shorter:
             part = record.beginning(missing[key].attack)
-            print(f"{key}: {counted.told(part, missing[key])}", flush=True)
+            print(f"{key}: {kinds.told(part, missing[key])}", flush=True)
             part.notes.update(evaluation=key, beginning_of=longest)
             part.save(run.record(key))
     shown = examples.quickest(missing.values())
@@ -295,30 +295,15 @@ def _wanted(run: Run, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation
 
 def _evaluate(run: Run, key: str, value: recipes.Evaluation, judges: Any) -> Any:
     """Returns the record of an evaluation, on all images that it is to see."""
-    source, identity = judges(run.name, value.branch), _identity(run, value)
-    if value.target:
-        target = judges(value.target, "")
-        record: Any = evaluation.transfer(
-            source.logits_fn,
-            target.logits_fn,
-            _images(run, value),
-            value.attack,
-            seed=value.seed,
-            progress=True,
-            judges=(source, target),
-        )
-    else:
-        record = evaluation.evaluate(
-            source.logits_fn,
-            _images(run, value),
-            value.attack,
-            seed=value.seed,
-            distribution=source.distribution,
-            progress=True,
-            judges=source,
-            progress_file=run.record(key).with_suffix(".progress.npz"),
-            progress_key=identity,
-        )
+    identity = _identity(run, value)
+    record = kinds.answer(
+        value,
+        _images(run, value),
+        judges(run.name, value.branch),
+        judges(value.target, "") if value.target else None,
+        progress_file=run.record(key).with_suffix(".progress.npz"),
+        progress_key=identity,
+    )
     expected = value.num_images or run.recipe.dataset.num_test
     if record.total != expected:
         raise errors.RunError(
@@ -354,7 +339,8 @@ def _is_done(run: Run, key: str, value: recipes.Evaluation, *, named: bool) -> b
     if not path.exists():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
-    expected = {"attack": value.attack, "seed": value.seed, **_identity(run, value)}
+    attacks = {"attack": value.attack, "against": value.against}
+    expected = {**attacks, "seed": value.seed, **_identity(run, value)}
     others = {
         field
         for field, part in expected.items()

@@ -163,7 +163,8 @@ def _write_evaluation(path: pathlib.Path, name: str, outcomes: Any, step: int) -
         "total": len(parts["survived"]),
         "step": step,
         **{k: v for k, v in parts.items() if k not in arrays},
-        **{COUNTS[k]: int(v.sum()) for k, v in arrays.items()},
+        **{COUNTS[k]: int(v.sum()) for k, v in arrays.items() if v.dtype == bool},
+        **{k: float(v.mean()) for k, v in arrays.items() if v.dtype != bool},
     }
     (path / "evaluations" / f"{name}.json").write_text(json.dumps(record))
     np.savez(path / "evaluations" / f"{name}.npz", **arrays)

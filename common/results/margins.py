@@ -43,6 +43,9 @@ _SUMS = {  # signs of the terms -> how the sum is written
 _PREFIXES = {
     "transfer": "transfer of ",
     "leaked": "leaks of ",
+    "loss_share": "loss share of ",
+    "cosine": "cosine of ",
+    "gradient_norm": "gradient norm of ",
     "minutes": "minutes of ",
 }
 
@@ -324,6 +327,8 @@ def _estimate(comparison: Comparison, runs: Runs) -> Estimate | None:
         if value is None or value.interval is None:
             return None
         return Estimate(value.number, *value.interval)
+    if isinstance(metric, metrics.Mean):
+        return _mean_difference(metric, terms, runs)
     images = [metric.images(runs[term.recipe], term.cell) for term in terms]
     some = [each for each in images if each and not math.isnan(each.value)]
     if len(some) < len(terms):
@@ -337,6 +342,17 @@ def _estimate(comparison: Comparison, runs: Runs) -> Estimate | None:
         c, d = others
         return intervals.difference_of_differences((a, b), (c, d))
     return intervals.paired_difference(a, b)
+
+
+def _mean_difference(
+    metric: metrics.Mean, terms: tuple[Term, ...], runs: Runs
+) -> Estimate | None:
+    """Returns the difference of two means, or None where one has no numbers."""
+    numbers = [metric.numbers(runs[term.recipe], term.cell) for term in terms]
+    left, right = numbers
+    if left is None or right is None:
+        return None
+    return intervals.mean_difference(left, right)
 
 
 def _of_times(term: Term, runs: Runs) -> Finding:

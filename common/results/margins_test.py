@@ -201,6 +201,24 @@ def test_ratios_to_a_perfect_network_stay_ratios(tmp_path, write_run, outcomes):
     assert comparison.check(runs)[0] == "holds"
 
 
+def test_means_differ_on_the_same_images(tmp_path, write_run):
+    generator = np.random.default_rng(5)
+    numbers = {"wide": generator.random(50)}
+    numbers["narrow"] = numbers["wide"] - 0.25 + 0.01 * generator.random(50)
+    for name, values in numbers.items():
+        masking = {"survived": values > 0.5, "cosine": values}
+        write_run(name, {"masking": masking, "clean": values > 0.5})
+    runs = measured.find(tmp_path / "runs", "fake", "paper")
+    sides = ("wide", "masking"), ("narrow", "masking")
+    verdict, line = difference(*sides, metric="cosine", at_least=0.2).check(runs)
+    assert verdict == "holds"
+    assert line.startswith("cosine of wide masking - narrow masking = +0.24")
+    low, high = intervals.mean_difference(*numbers.values())[1:]
+    assert f"[{low:+.3f}, {high:+.3f}] on 50 images" in line
+    missing = difference(sides[0], ("wide", "clean"), metric="cosine", at_least=0.2)
+    assert missing.check(runs)[0] == "inconclusive"
+
+
 def test_leaks_ask_for_right_with_the_label_and_wrong_without(runs):
     # The other way round: wrong with the label, right without, are 10 %.
     swapped = leaked("wide", "no_label", "label", at_least=9.0)

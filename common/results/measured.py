@@ -144,6 +144,28 @@ class Run:
             )
         return outcomes
 
+    def numbers(self, name: str, array: str) -> np.ndarray | None:
+        """Returns float [total], a number of every image; None if there are none.
+
+        Args:
+          name: of an evaluation.
+          array: of numbers, such as `loss_share`.
+
+        Raises:
+          ValueError: the file is missing or broken, or has another number of images.
+        """
+        measured = self.evaluation(name)
+        if measured is None or array not in measured.record:
+            return None
+        path = self.path / "evaluations" / f"{name}.npz"
+        found = files.load_arrays(path, array)[array]
+        if len(found) != measured.total:
+            raise ValueError(
+                f"{path}: {array} must have a number for each image of the record. "
+                f"Received: {len(found)} of {measured.total}"
+            )
+        return found.astype(float)
+
     @functools.cached_property
     def _records(self) -> dict[str, Measured | None]:
         return {}

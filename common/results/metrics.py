@@ -3,7 +3,8 @@
 A metric divides images counted by images among which they are counted, both taken from
 the outcomes of one evaluation or of two on the same images. A share is in percent with
 the Wilson interval; a ratio of two accuracies has the interval of `intervals.ratio`.
-Minutes are read from the end of the training, without an interval.
+A `Mean` is of a number that each image has, with the normal interval. Minutes are read
+from the end of the training, without an interval.
 """
 
 from __future__ import annotations
@@ -108,6 +109,28 @@ class Metric:
         return self.combine(*outcomes)
 
 
+@dataclasses.dataclass(frozen=True)
+class Mean(Metric):
+    """The mean of a number that each image has, the one of `arrays`."""
+
+    def measure(self, run: measured.Run, cell: recipe.Cell) -> Value | None:
+        """Returns the number of a cell, or None if it was not run."""
+        numbers = self.numbers(run, cell)
+        if numbers is None:
+            return None
+        number, low, high = intervals.mean(numbers)
+        return Value(number, (low, high), len(numbers))
+
+    def images(self, run: measured.Run, cell: recipe.Cell) -> Ratio | None:
+        """Returns None: no image is counted."""
+        del run, cell
+        return None
+
+    def numbers(self, run: measured.Run, cell: recipe.Cell) -> np.ndarray | None:
+        """Returns float [total], or None if the evaluation was not run."""
+        return run.numbers(cell.evaluation, *self.arrays)
+
+
 def _share(counted: np.ndarray) -> Ratio:
     return Ratio(counted, np.ones_like(counted))
 
@@ -146,6 +169,9 @@ METRICS = {
         "top-5 error of the target, %", "%", ("survived_top5",), (), _error
     ),
     "leaked": Metric("leaked labels, %", "%", SURVIVED, SURVIVED, _leaked),
+    "loss_share": Mean("share of the largest loss found", "", ("loss_share",)),
+    "cosine": Mean("cosine between one step and many", "", ("cosine",)),
+    "gradient_norm": Mean("norm of the gradient", "", ("gradient_norm",)),
     "minutes": Metric("training time, min", "min"),
 }
 

@@ -75,13 +75,33 @@ def test_a_ratio_divides_by_the_other_evaluation(run, arrays, metric, array):
     assert measure(run, metric, "clean", "pgd_20").number == bottom / top
 
 
+def test_a_mean_is_of_the_number_of_every_image(tmp_path, write_run, arrays):
+    numbers = np.random.default_rng(1).random(TOTAL)
+    masking = {**arrays["pgd_20"], "loss_share": numbers}
+    path = write_run("free_4", {"masking": masking, "clean": arrays["clean"]})
+    run = measured.find(tmp_path / "runs", "fake", "paper")["free_4"]
+    found = measure(run, "loss_share", "masking")
+    assert found == (*_split(intervals.mean(numbers)), TOTAL)
+    assert measure(run, "loss_share", "clean") is None
+    assert measure(run, "cosine", "masking") is None
+    short = {**arrays["pgd_20"], "loss_share": numbers[1:]}
+    np.savez(path / "evaluations" / "masking.npz", **short)
+    with pytest.raises(ValueError, match="loss_share must have a number for each"):
+        measure(run, "loss_share", "masking")
+
+
+def _split(estimate):
+    return estimate.value, (estimate.low, estimate.high)
+
+
 def test_minutes_have_no_interval(run):
     assert measure(run, "accuracy", TRAINING_TIME) == (100.0, None, None)
 
 
 def test_only_shares_are_judged():
     judged = {name for name, metric in metrics.METRICS.items() if metric.judged}
-    assert set(metrics.METRICS) - judged == {"ratio", "ratio_top5", "minutes"}
+    means = {"loss_share", "cosine", "gradient_norm"}
+    assert set(metrics.METRICS) - judged == {"ratio", "ratio_top5", "minutes", *means}
 
 
 def test_what_was_not_run_is_none(tmp_path, write_run, outcomes):
