@@ -236,7 +236,8 @@ def _table(session: runs.Session, name: str, *, json: str | None = None) -> int:
             f"Table {name} has no cell at this scale; use another --scale. "
             f"Received: scale={session.at.scale}"
         )
-    run_all(session, list(dict.fromkeys(cell.recipe for cell in shown)))
+    needed = (cell.recipe for each in shown for cell in each.candidates)
+    run_all(session, list(dict.fromkeys(needed)))
     if not session.is_chief:
         return GOOD
     results = Results(session.at, session.workdir)

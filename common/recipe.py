@@ -9,6 +9,7 @@ them, and a `Paper` is what a paper package hands to `common.cli`.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import numbers
 import pathlib
 from collections.abc import Mapping
@@ -129,7 +130,8 @@ class Cell:
     that relates two evaluations of the recipe takes the second from `other`. Where the
     report draws the table against a number, `x` is that number of the cell, such as
     the steps of its attack, or None if the cell is not drawn; cells with the same
-    `panel` share a panel, which has it as its title.
+    `panel` share a panel, which has it as its title. A cell that is the largest of
+    several numbers names the others in `among`, each by recipe and evaluation.
     """
 
     row: str
@@ -141,6 +143,16 @@ class Cell:
     _: dataclasses.KW_ONLY
     x: float | None = None
     panel: str = ""
+    among: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def candidates(self) -> tuple[Cell, ...]:
+        """A cell for each number of which this one is the largest; mostly, itself."""
+        others = (
+            dataclasses.replace(self, recipe=recipe, evaluation=evaluation, among=())
+            for recipe, evaluation in self.among
+        )
+        return (dataclasses.replace(self, among=()), *others)
 
     @property
     def evaluations(self) -> tuple[str, ...]:
@@ -307,17 +319,17 @@ class PaperAtScale:
         return self._equals(name)[0]
 
     def cells(self, table: Table) -> tuple[Cell, ...]:
-        """Returns the cells of a table that exist at this scale."""
-        known = {TRAINING_TIME: Evaluation(), **self.evaluations}
-        return tuple(
-            cell
-            for cell in table.cells
-            if cell.recipe in self.recipes
-            and all(
-                name in known and self._covers(known[name], cell.recipe)
-                for name in cell.evaluations
-            )
-        )
+        """Returns the cells of a table that exist at this scale.
+
+        One that is the largest of several numbers is so of those that exist.
+        """
+        found = []
+        for cell in table.cells:
+            there, *others = (self._has(each) for each in cell.candidates)
+            if there:
+                among = tuple(itertools.compress(cell.among, others))
+                found.append(dataclasses.replace(cell, among=among))
+        return tuple(found)
 
     def needed_evaluations(self, recipe: str) -> tuple[str, ...]:
         """Returns the evaluations that tables and claims ask of a recipe.
@@ -327,13 +339,21 @@ class PaperAtScale:
         pairs = [
             (cell.recipe, name)
             for table in self.paper.tables
-            for cell in self.cells(table)
+            for shown in self.cells(table)
+            for cell in shown.candidates
             for name in cell.evaluations
         ]
         pairs += [pair for claim in self.paper.claims for pair in claim.needs]
         equals, known = self._equals(recipe), self.evaluations
         names = dict.fromkeys(e for r, e in pairs if r in equals and e in known)
         return tuple(e for e in names if self._covers(known[e], recipe))
+
+    def _has(self, cell: Cell) -> bool:
+        known = {TRAINING_TIME: Evaluation(), **self.evaluations}
+        return cell.recipe in self.recipes and all(
+            name in known and self._covers(known[name], cell.recipe)
+            for name in cell.evaluations
+        )
 
     def _equals(self, name: str) -> tuple[str, ...]:
         known = self.recipes

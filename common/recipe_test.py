@@ -158,6 +158,24 @@ def test_a_cell_of_two_evaluations_needs_both():
     assert paper().at("paper").cells(paper().table("ratio")) == ()
 
 
+def test_a_cell_is_the_largest_of_those_that_the_scale_has():
+    others = (("free_8", "pgd_100"), ("deep", "clean"))
+    largest = recipe.Cell("r", "c", "natural", "clean", among=others)
+    named = [(cell.recipe, cell.evaluation) for cell in largest.candidates]
+    assert named == [("natural", "clean"), *others]
+    found = dataclasses.replace(paper(), tables=(recipe.Table("t", "T.", (largest,)),))
+    for scale, count in (("paper", 3), ("small", 2)):
+        (cell,) = found.at(scale).cells(found.tables[0])
+        assert len(cell.candidates) == count
+    assert found.at("small").needed_evaluations("free_8") == ("pgd_100", "fgsm")
+
+
+def test_a_recipe_is_found_by_its_value():
+    assert paper().at("small").name_of(PARTS) == "natural"
+    with pytest.raises(ValueError, match="must be a recipe of free_at at scale small"):
+        paper().at("small").name_of(DEEP)
+
+
 @pytest.mark.parametrize("average", [-0.1, 1.0])
 def test_an_average_that_never_moves_or_runs_away_is_refused(average):
     with pytest.raises(ValueError, match=f"in \\[0, 1\\). Received: average={average}"):

@@ -17,7 +17,7 @@ from typing import Any
 
 from common import intervals, overrides, recipe
 from common.intervals import Ratio
-from common.results import measured, metrics, reported
+from common.results import metrics, reported
 from common.results.measured import Runs
 from common.results.metrics import Metric, Value
 
@@ -82,7 +82,7 @@ def compare(at: recipe.PaperAtScale, runs: Runs) -> Tables:
                 at,
                 cell,
                 known.get((table.name, cell.row, cell.column)),
-                runs.get(cell.recipe),
+                runs,
             )
             for cell in at.cells(table)
         ]
@@ -98,10 +98,7 @@ def regress(at: recipe.PaperAtScale, runs: Runs, earlier: Runs) -> Tables:
     different numbers of images the interval of the difference.
     """
     return {
-        table.name: [
-            _regressed(at, cell, runs.get(cell.recipe), earlier.get(cell.recipe))
-            for cell in at.cells(table)
-        ]
+        table.name: [_regressed(at, cell, runs, earlier) for cell in at.cells(table)]
         for table in at.paper.tables
         if at.cells(table)
     }
@@ -140,10 +137,10 @@ def _compared(
     at: recipe.PaperAtScale,
     cell: recipe.Cell,
     reference: reported.Reported | None,
-    run: measured.Run | None,
+    runs: Runs,
 ) -> Compared:
     metric = metrics.of(cell)
-    value = metric.measure(run, cell) if run else None
+    value = _largest(cell, runs)
     if value is None:
         verdict = NOT_RUN
     elif math.isnan(value.number):
@@ -157,6 +154,18 @@ def _compared(
     else:
         return _judged(at, cell, reference, value)
     return Compared(cell, reference, value, verdict)
+
+
+def _largest(cell: recipe.Cell, runs: Runs) -> Value | None:
+    """Returns the number of a cell, or None if one of which it may be was not run."""
+    found = []
+    for each in cell.candidates:
+        run = runs.get(each.recipe)
+        value = metrics.of(cell).measure(run, each) if run else None
+        if value is None:
+            return None
+        found.append(value)
+    return max(found, key=lambda value: value.number)
 
 
 def _judged(
@@ -196,18 +205,19 @@ def _kind(at: recipe.PaperAtScale, cell: recipe.Cell) -> str:
 def _regressed(
     at: recipe.PaperAtScale,
     cell: recipe.Cell,
-    new: measured.Run | None,
-    old: measured.Run | None,
+    runs: Runs,
+    earlier: Runs,
 ) -> Compared:
+    new, old = (each.get(cell.recipe) for each in (runs, earlier))
     if new is None or old is None:
         return Compared(cell, None, None, NOT_RUN)
     metric = metrics.of(cell)
     made = (run.manifest.get("recipe") for run in (old, new))
     note = _difference("recipes", *made, here=at.recipe(cell.recipe))
-    before, after = (metric.measure(run, cell) for run in (old, new))
+    before, after = (_largest(cell, each) for each in (earlier, runs))
     if before is None or after is None:
         return Compared(cell, None, None, NOT_RUN, note)
-    if not metric.arrays:
+    if cell.among or not metric.arrays:
         return Compared(cell, before, after, SHOWN, note)
     verdict, evidence = _changed(
         metric.images(new, cell), metric.images(old, cell), metric.unit

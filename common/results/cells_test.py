@@ -249,3 +249,20 @@ def test_the_same_ratio_is_within_and_one_of_other_images_shown(
     found = regress_one(tmp_path, paper, "ratio", other="clean")
     assert found.verdict == "shown only"
     assert found.evidence == "on 100 and 1000 images"
+
+
+def test_a_cell_is_the_largest_of_its_candidates_and_needs_all(
+    paper, results, write_run, outcomes
+):
+    largest = recipe.Cell(
+        *("plain", "worst", "natural", "pgd_20", "error"),
+        among=(("free_4", "pgd_20"), ("free_4", "pgd_100")),
+    )
+    table = recipe.Table("t", "T.", (largest,))
+    changed = dataclasses.replace(paper, tables=(*paper.tables, table))
+    write_run("natural", {"pgd_20": outcomes(400)})
+    assert cell(results(of=changed), "worst", table="t").verdict == "not run"
+    write_run("free_4", {"pgd_20": outcomes(250), "pgd_100": outcomes(300)})
+    found = cell(results(of=changed), "worst", table="t")
+    assert found.measured.number == 75.0
+    assert found.verdict == "not reported"

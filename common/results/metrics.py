@@ -164,6 +164,8 @@ METRICS = {
         (),
         _transferred,
     ),
+    "error": Metric("error, %", "%", SURVIVED, (), _error),
+    "error_top5": Metric("top-5 error, %", "%", TOP5, (), _error),
     "target_error": Metric("error of the target, %", "%", SURVIVED, (), _error),
     "target_error_top5": Metric(
         "top-5 error of the target, %", "%", ("survived_top5",), (), _error

@@ -6,6 +6,7 @@ reports of it is put together from reported cells, as what was measured is from 
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,6 +20,7 @@ _CELLS = {
     "outside": (cells.ABOVE, cells.BELOW),
     "not run": (cells.NOT_RUN,),
 }
+_ERRORS = ("error", "target_error")
 _VERDICTS = (claims.HOLDS, claims.FAILS, claims.INCONCLUSIVE, claims.NOT_RUN)
 
 
@@ -47,18 +49,26 @@ def markdown(papers: Iterable[tuple[Results, Results]]) -> str:
 def reported_pairs(paper: recipe.Paper) -> list[dict[Pair, reported.Reported]]:
     """Returns reported accuracies and minutes by recipe and evaluation, by table.
 
-    Tables stay apart: the sources of two need not be of one training.
+    An error is reported accuracy, too: 100 % less the error. Tables stay apart: the
+    sources of two need not be of one training.
     """
     known = reported.by_cell(paper)
     return [
         {
-            (cell.recipe, cell.evaluation): record
+            (cell.recipe, cell.evaluation): _as_accuracy(record, metrics.name_of(cell))
             for cell in table.cells
             if (record := known.get((table.name, cell.row, cell.column)))
-            and metrics.name_of(cell) in ("accuracy", "minutes")
+            and metrics.name_of(cell) in ("accuracy", "minutes", *_ERRORS)
+            and not cell.among
         }
         for table in paper.tables
     ]
+
+
+def _as_accuracy(record: reported.Reported, metric: str) -> reported.Reported:
+    if metric not in _ERRORS:
+        return record
+    return dataclasses.replace(record, value=100.0 - record.value)
 
 
 def _counts(full: Results, judged: Sequence[claims.ClaimResult]) -> list[str]:

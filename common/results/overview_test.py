@@ -83,3 +83,19 @@ def test_sources_of_two_tables_do_not_make_one_number(paper, results):
     claim = dataclasses.replace(paper.claims[0], comparisons=(across,))
     changed = dataclasses.replace(paper, claims=(claim,))
     assert rows(results(of=changed))[-1][2] == ""
+
+
+def test_a_reported_error_is_an_accuracy_and_the_largest_of_some_is_none(paper):
+    reported = paper.reported.read_text().replace(
+        "main,plain,clean,accuracy,90.0", "main,plain,clean,error,10.0"
+    )
+    paper.reported.write_text(reported)
+    (main, *_) = paper.tables
+    clean, *cells = main.cells
+    for among, wanted in (((), 90.0), ((("free_4", "clean"),), None)):
+        cell = dataclasses.replace(clean, metric="error", among=among)
+        table = dataclasses.replace(main, cells=(cell, *cells))
+        changed = dataclasses.replace(paper, tables=(table, *paper.tables[1:]))
+        (first, *_) = overview.reported_pairs(changed)
+        found = first.get(("natural", "clean"))
+        assert (found and found.value) == wanted
