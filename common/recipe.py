@@ -313,6 +313,20 @@ class PaperAtScale:
         """Returns the recipe, or raises a ValueError that names the nearest."""
         return lookup(self.recipes, name, f"recipe of {self.name}")
 
+    def name_of(self, recipe: Recipe) -> str:
+        """Returns the name under which a recipe is run.
+
+        Raises:
+          ValueError: it is none of the scale.
+        """
+        found = (name for name, value in self.recipes.items() if value == recipe)
+        if name := next(found, ""):
+            return name
+        raise ValueError(
+            f"A source must be a recipe of {self.name} at scale {self.scale}. "
+            f"Received: none that equals a source of {recipe.network}"
+        )
+
     def run_name(self, name: str) -> str:
         """Returns the first recipe that is equal: equal recipes are one run."""
         self.recipe(name)

@@ -127,6 +127,23 @@ class Run:
         return self.records / f"{evaluation}.json"
 
     @property
+    def sources(self) -> tuple[Run, ...]:
+        """The runs of the networks that training asks, whatever is overridden here."""
+        plain = dataclasses.replace(self.session, overrides=())
+        names = map(plain.at.name_of, self.recipe.method.sources)
+        return tuple(plain.run(name) for name in names)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its last checkpoint is there.
+
+        Raises:
+          RunError: the folder is of another recipe, or of released weights.
+        """
+        manifest.check(self.folder, recipe=self.recipe, weights=None)
+        return self.recipe.num_steps in checkpoint.steps(self.checkpoints)
+
+    @property
     def step(self) -> int | None:
         """The updates behind the weights; None for released ones."""
         return None if self.session.has_released_weights else self.recipe.num_steps
@@ -169,6 +186,8 @@ class Run:
     def train(self) -> None:
         """Trains the recipe; goes on where it stopped, and does nothing when done.
 
+        Sources that are not trained are trained first, in runs of their own.
+
         Raises:
           ValueError: the session is about other weights or a branch to evaluate.
         """
@@ -179,10 +198,16 @@ class Run:
                     f"--{flag} says what to evaluate; train without it. "
                     f"Received: --{flag}={value}"
                 )
+        for source in self.sources:
+            if not source.is_trained:
+                print(f"[source] {session.at.name} {source.name}", flush=True)
+                source.train()
+                engine.wait(session.distribution)  # until the chief has saved it
         loop.train(
             self.recipe,
             self.folder,
             distribution=session.distribution,
+            sources=[source.checkpoints for source in self.sources],
             data_dir=session.data_dir,
             precision=session.precision,
             notes={

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from common import attacks, engine, errors, evaluation, files, manifest, runs
 from common import recipe as recipes
-from common.evaluation import examples
+from common.evaluation import accuracy, examples
 from common.results import measured
+from tests import small_paper
 
 
 def records(run):
@@ -22,13 +23,13 @@ def records(run):
 def evaluated(monkeypatch):
     """Returns the attacks of the evaluations that are run."""
     seen = []
-    evaluate = evaluation.evaluate
+    evaluate = accuracy.evaluate
 
     def spy(logits_fn, dataset, attack, **kwargs):
         seen.append(attack)
         return evaluate(logits_fn, dataset, attack, **kwargs)
 
-    monkeypatch.setattr(evaluation, "evaluate", spy)
+    monkeypatch.setattr(accuracy, "evaluate", spy)
     return seen
 
 
@@ -214,7 +215,7 @@ def test_a_failure_of_the_engine_says_what_to_change(open_run, monkeypatch):
 
     run = open_run()
     run.train()
-    monkeypatch.setattr(runs.evaluation, "evaluate", out_of_memory)
+    monkeypatch.setattr(accuracy, "evaluate", out_of_memory)
     with pytest.raises(errors.RunError, match=r"smaller --eval_batch_size.*OOM when"):
         run.evaluate(("clean",))
 
@@ -311,3 +312,64 @@ def test_records_of_other_released_weights_are_not_taken_for_these(open_run, rel
     run.evaluate()  # the same again is done
     with pytest.raises(errors.RunError, match=r"weights\.file.*other\.ckpt"):
         open_run(weights="other.ckpt").evaluate()
+
+
+@pytest.fixture
+def ensemble(tmp_path):
+    """Returns the run of a recipe whose method has a source, and that of the source."""
+    session = runs.Session(
+        small_paper.PAPER.at("digits"), tmp_path, engine.make("one_device")
+    )
+    return session.run("ensemble"), session.run("natural")
+
+
+def test_training_trains_its_sources_first_and_once(ensemble, capsys):
+    run, source = ensemble
+    assert [each.name for each in run.sources] == [source.name]
+    run.train()
+    assert run.is_trained and source.is_trained
+    saved = source.checkpoints / f"{source.recipe.num_steps:08d}.npz"
+    before = saved.stat().st_mtime_ns, saved.read_bytes()
+    assert "[source] small_paper natural" in capsys.readouterr().out
+    overridden = dataclasses.replace(run.session, overrides=("num_steps=2",))
+    overridden.run("ensemble").train()  # with the source as it is
+    assert "[source]" not in capsys.readouterr().out
+    assert (saved.stat().st_mtime_ns, saved.read_bytes()) == before
+    assert {path.name for path in run.folder.parent.iterdir()} == {
+        *("ensemble", "ensemble@num_steps=2", "natural")
+    }
+
+
+def test_a_source_that_is_another_recipe_s_or_none_of_the_scale_is_refused(ensemble):
+    run, source = ensemble
+    other = dataclasses.replace(source.recipe, seed=5)
+    manifest.check_or_write(source.folder, {"recipe": other, "precision": "float32"})
+    with pytest.raises(errors.RunError, match=r"another recipe .*seed: 5 != 0"):
+        run.train()
+    unknown = dataclasses.replace(
+        run, recipe=small_paper.with_sources(run.recipe, (other,))
+    )
+    with pytest.raises(ValueError, match="A source must be a recipe of small_paper"):
+        unknown.train()
+
+
+def test_an_evaluation_against_many_steps_compares_them(open_run, tiny_paper):
+    attack = tiny_paper.at("digits").evaluations["pgd_2"].attack
+    masking = recipes.Evaluation(attacks.FGSM(40.0), against=attack, num_images=60)
+    run = open_run(
+        paper=dataclasses.replace(
+            tiny_paper,
+            evaluations={"digits": {**tiny_paper.evaluations["digits"], "m": masking}},
+        )
+    )
+    run.train()
+    run.evaluate(("m",))
+    record = records(run)["m"]
+    assert (record["total"], record["against"]["type"]) == (60, "PGD")
+    kept = measured.Run(run.folder)
+    numbers = kept.numbers("m", "loss_share")
+    assert numbers.mean() == pytest.approx(record["loss_share"], rel=1e-6)
+    assert kept.numbers("m", "hue") is None
+    made = run.record("m").stat().st_mtime_ns
+    run.evaluate(("m",))
+    assert run.record("m").stat().st_mtime_ns == made

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from common.lazy import ops
 from common.training.mixed import Mixed
 
 
@@ -27,10 +26,6 @@ class MixedTraining(Mixed):
         def craft() -> Any:  # X_adv_1 .. X_adv_k, from the current network
             return self.craft(self.network, images[:k], labels[:k], seed=seed)
 
-        started = self.optimizer.iterations >= self.delay
-        adv_images = ops.cond(started, craft, lambda: images[:k]) if k else images[:k]
-        mixed = ops.concatenate([adv_images, images[k:]])
+        mixed, weights = self.mix(images, k, craft)  # lambda of k, 1 of m - k
         # (sum_clean L + lambda sum_adv L) / (m - k + lambda k)
-        adv_weights = ops.where(started, self.adversarial_weight, ops.ones(k))
-        weights = ops.concatenate([adv_weights, ops.ones(images.shape[0] - k)])
         return self.descend_weighted(mixed, labels, weights=weights, seed=seed), state

@@ -18,7 +18,7 @@ from tests import small_paper
 
 BATCH = small_paper.FREE.dataset.train_slice(16)
 RANDOM = {"pgd", "step_ll", "step_random", "adversarial", "mixture", "pairing"}
-RANDOM |= {"silu", "smooth"}
+RANDOM |= {"ensemble", "silu", "smooth"}
 CRAFTED = [n for n, r in small_paper.RECIPES.items() if hasattr(r.method, "attack")]
 each_method = pytest.mark.parametrize("name", small_paper.RECIPES)
 
@@ -28,11 +28,16 @@ def bound(name: str, *, num_replicas: int = 1, **changes: Any) -> Any:
     recipe = small_paper.RECIPES[name]
     keras.utils.set_random_seed(0)
     network = recipe.network.build(10, 8, channels=1)
+    static_networks = small_paper.static_networks(recipe.method)
     if hasattr(recipe.method, "delay"):
         changes["delay"] = 0
     method = dataclasses.replace(recipe.method, **changes)
     return method.build(
-        network, optimizers.Momentum(0.0).build(0.1), l2=0.1, num_replicas=num_replicas
+        network,
+        optimizers.Momentum(0.0).build(0.1),
+        l2=0.1,
+        num_replicas=num_replicas,
+        static_networks=static_networks,
     )
 
 

@@ -57,6 +57,23 @@ def test_a_run_killed_amid_the_replays_of_a_minibatch_goes_on_to_the_same_bits(
     assert np.abs(small_paper.saved(run_dir)["state 0"]).max() == small_paper.EPSILON
 
 
+def test_a_run_with_sources_goes_on_to_the_same_bits_and_leaves_them(tmp_path):
+    """The source is trained before, so that it is the other run that is killed."""
+    whole, run_dir = tmp_path / "whole", worker.run_dir(tmp_path, "ensemble")
+    sources = small_paper.trained_sources(small_paper.ENSEMBLE, tmp_path / "sources")
+    place = strategy.make("one_device")
+    loop.train(small_paper.ENSEMBLE, whole, distribution=place, sources=sources)
+    train(small_paper.NATURAL, worker.run_dir(tmp_path, "natural"))
+    before = small_paper.saved(worker.run_dir(tmp_path, "natural"))
+    killed(tmp_path, "ensemble", "update:7")
+    assert checkpoint.steps(run_dir / "checkpoints") == [5]
+    finished(tmp_path, "ensemble")
+    check_same_run(run_dir, whole)
+    after = small_paper.saved(worker.run_dir(tmp_path, "natural"))
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array, err_msg=name)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["free", "pgd"])
 def test_a_run_killed_at_moment_after_moment_ends_with_the_same_bits(name, tmp_path):

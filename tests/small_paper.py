@@ -10,10 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from common import attacks, data, recipe
+from common import attacks, data, engine, recipe
 from common.models import activations, layers, normalization, norms
 from common.training import checkpoint, loop, metrics, optimizers, schedules
 from common.training.natural import NaturalTraining
+from ensemble_at.algorithm import EnsembleTraining
 from free_at.algorithm import FreeTraining, PGDTraining
 from intriguing_at.algorithm import AdversarialTraining
 from kurakin2017.algorithm import MixedTraining
@@ -111,16 +112,27 @@ MIXTURE = dataclasses.replace(
     network=Network(norms.Batch(norms.MIXTURE)),
     method=AdversarialTraining(PGD, clean_share=1.0),
 )
+NATURAL = dataclasses.replace(FREE, method=NaturalTraining())
+ENSEMBLE = dataclasses.replace(
+    MIXED,
+    method=EnsembleTraining(
+        *(attacks.RStepLL(EPSILON), 1, 2),
+        delay=0,
+        label_smoothing=0.1,
+        sources=(NATURAL,),
+    ),
+)
 SMOOTH = SmoothTraining(attacks.PGD(EPSILON, 10.0, num_steps=1, reaching=True))
 RECIPES = {
     "free": FREE,
-    "natural": dataclasses.replace(FREE, method=NaturalTraining()),
+    "natural": NATURAL,
     "pgd": dataclasses.replace(FREE, method=PGDTraining(EPSILON, 10.0, num_steps=3)),
     "step_ll": MIXED,
     "step_random": dataclasses.replace(
         MIXED,
         method=dataclasses.replace(MIXED.method, attack=attacks.StepRandom(EPSILON)),
     ),
+    "ensemble": ENSEMBLE,
     "adversarial": dataclasses.replace(NESTEROV, method=AdversarialTraining(PGD)),
     "mixture": MIXTURE,
     "pairing": dataclasses.replace(
@@ -155,8 +167,32 @@ def trained(
     recipe: recipe.Recipe, run_dir: pathlib.Path, distribution: Any
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Returns what a training has saved, and [lines, 3]: step, loss and accuracy."""
-    loop.train(recipe, run_dir, distribution=distribution)
+    sources = trained_sources(recipe, run_dir.parent / "sources")
+    loop.train(recipe, run_dir, distribution=distribution, sources=sources)
     return saved(run_dir), np.array(logged(run_dir))
+
+
+def trained_sources(recipe: recipe.Recipe, folder: pathlib.Path) -> list[pathlib.Path]:
+    """Trains the sources of a recipe, if they are not; returns their checkpoints."""
+    place = engine.make("one_device")
+    folders = [folder / str(n) for n, _ in enumerate(recipe.method.sources)]
+    for source, run_dir in zip(recipe.method.sources, folders, strict=True):
+        loop.train(source, run_dir, distribution=place)
+    return [run_dir / "checkpoints" for run_dir in folders]
+
+
+def with_sources(recipe: recipe.Recipe, sources: tuple[Any, ...]) -> recipe.Recipe:
+    """Returns a recipe with other sources of its method."""
+    method = dataclasses.replace(recipe.method, sources=sources)
+    return dataclasses.replace(recipe, method=method)
+
+
+def static_networks(method: Any) -> list[keras.Model]:
+    """Returns a network for each source of a method, at its initial weights."""
+    return [
+        source.network.build(10, 8, channels=1)
+        for source in getattr(method, "sources", ())
+    ]
 
 
 def saved(run_dir: pathlib.Path) -> dict[str, np.ndarray]:

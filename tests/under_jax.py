@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pathlib
 import subprocess
 import sys
+import tempfile
 from typing import Any, ClassVar
 
 import jax
@@ -40,6 +42,9 @@ NATURAL = dataclasses.replace(
     dataset=Few(),
     optimizer=optimizers.Momentum(0.9),
     average=0.5,
+)
+ENSEMBLE = small_paper.with_sources(
+    dataclasses.replace(small_paper.ENSEMBLE, dataset=Few()), (NATURAL,)
 )
 
 
@@ -75,12 +80,15 @@ def trained(
     recipe: Any, strategy: str, *, most: int = 1, precision: str = "float32"
 ) -> dict[str, np.ndarray]:
     """Returns all variables, states and losses after some updates, `most` a call."""
-    built = learner.build(recipe, engine.make(strategy), precision)
+    with tempfile.TemporaryDirectory() as folder:
+        sources = small_paper.trained_sources(recipe, pathlib.Path(folder))
+        built = learner.build(recipe, engine.make(strategy), precision, sources)
     updates = engine.Updates(built, recipe, None, most=most)
     losses = []
     while built.step < STEPS:
         losses += [x["loss"] for x in updates.advance(STEPS - built.step)]
     parts = {"losses": np.array(losses), "state": np.array(built.state)}
+    parts |= {f"fixed {v.path}": np.asarray(v) for v in built.fixed}
     return {**checkpoint.named(built.variables), **parts}
 
 
@@ -127,6 +135,8 @@ def main(path: str) -> None:
         "free": trained(FREE, "one_device"),
         "free, several": trained(FREE, "one_device", most=4),
         "free on two": trained(FREE, "auto", most=4),
+        "ensemble": trained(ENSEMBLE, "one_device"),
+        "ensemble, several": trained(ENSEMBLE, "one_device", most=4),
         "bfloat16": trained(NATURAL, "one_device", precision="mixed_bfloat16"),
         "batches": batches(),
         "refusals": refusals(),

@@ -91,6 +91,11 @@ def alone(distribution: Any) -> Any:
     return distribution
 
 
+def wait(distribution: Any) -> None:
+    """Returns at once: there is one worker."""
+    del distribution
+
+
 def num_devices(distribution: Any) -> int:
     """Returns the devices that share a batch."""
     return getattr(distribution, "num_model_replicas", 1)
@@ -178,6 +183,7 @@ class Updates:
         values, learner.state, metrics = self._compiled(
             [variable.value for variable in variables],
             learner.state,
+            fixed=[variable.value for variable in learner.fixed],
             data=self._data,
             rows=self._rows(),
             first=learner.step,
@@ -201,13 +207,22 @@ class Updates:
         )
 
     def _several(
-        self, values: Any, state: Any, *, data: Any, rows: Any, first: Any, count: Any
+        self,
+        values: Any,
+        state: Any,
+        *,
+        fixed: Any,
+        data: Any,
+        rows: Any,
+        first: Any,
+        count: Any,
     ) -> tuple[Any, Any, Any]:
         """Returns variables, state and metrics [most] after some updates.
 
         Args:
           values: of the learner's variables.
           state: of the method.
+          fixed: values of the learner's fixed variables.
           data: images and labels of the whole training set.
           rows: of `_rows`.
           first: the number of updates before.
@@ -216,7 +231,8 @@ class Updates:
 
         def update(index: Any, values: Any, state: Any) -> tuple[Any, Any, Any]:
             batch = self._batch(data, [row[index] for row in rows])
-            return self._update(values, state, batch, first + index)
+            given = [*values, *fixed]
+            return self._update(given, state, batch, first + index)
 
         def body(index: Any, carry: Any) -> tuple[Any, Any, Any]:
             values, state, columns = carry
@@ -233,10 +249,13 @@ class Updates:
     def _update(
         self, values: Any, state: Any, batch: Any, step: Any
     ) -> tuple[Any, Any, Any]:
-        """Returns variables, state and metrics after an update."""
+        """Returns variables, state and metrics after an update.
+
+        The values are those of the variables, and then of the fixed ones.
+        """
         learner = self._learner
         variables = learner.variables
-        mapping = list(zip(variables, values, strict=True))
+        mapping = list(zip([*variables, *learner.fixed], values, strict=True))
         with keras.StatelessScope(mapping) as scope:
             seed = backend.fold(self._recipe.seed, step)
             metrics, state = learner.method.train_step(batch, state, seed)

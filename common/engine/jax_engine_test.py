@@ -46,6 +46,13 @@ def test_several_updates_a_call_are_as_many_of_one(found):
     check_close(found["several"], found["one"], 1e-4)
 
 
+def test_fixed_networks_are_read_in_every_call_and_stay(found):
+    """Their values are arguments of the compiled updates, not constants in them."""
+    check_close(found["ensemble, several"], found["ensemble"], 1e-4)
+    assert any(name.startswith("fixed ") for name in found["ensemble"])
+    assert np.ptp(found["ensemble"]["losses"]) > 0
+
+
 def test_the_perturbation_goes_from_update_to_update(found):
     state = found["free"]["state"]
     assert state.shape == (16, 32, 32, 3)

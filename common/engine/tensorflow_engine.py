@@ -56,6 +56,13 @@ def alone(distribution: tf.distribute.Strategy) -> tf.distribute.Strategy:
     return distribution if worker(distribution)[1] == 1 else make("one_device")
 
 
+def wait(distribution: tf.distribute.Strategy) -> None:
+    """Returns once all workers have called it."""
+    if worker(distribution)[1] > 1:
+        each = distribution.run(lambda: tf.ones(()))
+        distribution.reduce(tf.distribute.ReduceOp.SUM, each, axis=None).numpy()
+
+
 def num_devices(distribution: tf.distribute.Strategy | None) -> int:
     """Returns the number of replicas; None stands for one device."""
     return distribution.num_replicas_in_sync if distribution else 1

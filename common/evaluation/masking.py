@@ -107,7 +107,8 @@ def gradient_masking(
     begin = time.perf_counter()
     for attack in (one_step, many_steps):
         seed = accuracy.check_settings(attack, seed, None)
-    judges = judging.of_network(judges, logits_fn)
+    judges = judges or judging.Judges(logits_fn)
+    judging.of_network(judges, logits_fn, judges.distribution)
     examples = stream.Examples(dataset, judges.questions)
     ask = backend.compiled(_question(logits_fn, one_step, many_steps, seed))
     found: list[np.ndarray] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,11 @@ class Learner:
     distribution: Any
     average: averages.Average | None = None
     step: int = 0
+
+    @property
+    def fixed(self) -> list[Any]:
+        """Variables that training reads and never changes, nor saves."""
+        return [v for network in self.method.static_networks for v in network.variables]
 
     @property
     def variables(self) -> list[Any]:
@@ -109,8 +115,28 @@ def network(recipe: recipes.Recipe, distribution: Any, precision: str) -> keras.
         )
 
 
-def build(recipe: recipes.Recipe, distribution: Any, precision: str) -> Learner:
-    """Returns the network at its seeded initial weights, and what trains it."""
+def build(
+    recipe: recipes.Recipe,
+    distribution: Any,
+    precision: str,
+    sources: Iterable[pathlib.Path] = (),
+) -> Learner:
+    """Returns the network at its seeded initial weights, and what trains it.
+
+    Args:
+      recipe: what is trained.
+      distribution: where; from `engine.make`.
+      precision: one of `PRECISIONS`.
+      sources: folders of the checkpoints of the method's sources, in their order; none
+        where no update is made.
+
+    Raises:
+      RunError: a source is not trained to its end, or does not read back.
+    """
+    static_networks = [
+        load(source, directory, distribution, precision)
+        for source, directory in zip(recipe.method.sources, sources, strict=False)
+    ]
     built, data = network(recipe, distribution, precision), recipe.dataset
     replicas = engine.num_replicas(distribution)
     with engine.scope(distribution):
@@ -119,6 +145,7 @@ def build(recipe: recipes.Recipe, distribution: Any, precision: str) -> Learner:
             recipe.optimizer.build(recipe.schedule.build()),
             l2=recipe.l2,
             num_replicas=replicas,
+            static_networks=static_networks,
         )
         average = averages.Average(built, recipe.average) if recipe.average else None
     shape = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ def train(
     run_dir: pathlib.Path,
     *,
     distribution: Any,
+    sources: Sequence[pathlib.Path] = (),
     data_dir: str | None = None,
     precision: str = "float32",
     notes: dict[str, Any] | None = None,
@@ -32,21 +34,28 @@ def train(
       recipe: what to train.
       run_dir: the run's folder.
       distribution: where; from `engine.make`.
+      sources: folders of the checkpoints of the method's sources, in their order.
       data_dir: of TFDS, or None for its default.
       precision: `float32` or `mixed_bfloat16`.
       notes: further entries of `recipe.json`, such as paper, scale and overrides.
 
     Raises:
-      ValueError: a batch that does not divide, or data that do not fit the recipe.
+      ValueError: a batch that does not divide, data that do not fit the recipe, or
+        another number of sources than the method has.
       OSError: a file of the dataset cannot be read.
-      RunError: the folder is of another recipe, the loss is not finite, or a worker
-        was lost.
+      RunError: the folder is of another recipe, a source is not trained, the loss is
+        not finite, or a worker was lost.
     """
+    if len(sources) != len(recipe.method.sources):
+        raise ValueError(
+            "Training asks other networks, which must be trained before: "
+            f"{len(recipe.method.sources)} of them. Received: {len(sources)} folders"
+        )
     engine.check_dataset(recipe.dataset)
     engine.check_divides(recipe.batch_size, distribution)
     worker, learner = engine.worker(distribution), None
     try:
-        learner = learners.build(recipe, distribution, precision)
+        learner = learners.build(recipe, distribution, precision, sources)
         record = {**(notes or {}), **_manifest(recipe, learner, precision)}
         if worker[0] == 0:
             manifest.check_run(run_dir, record)

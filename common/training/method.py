@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 from common import backend
@@ -21,6 +22,7 @@ class Method:
     what it trains, in these attributes:
 
       network: `network(images, training=...)`, pixels of 255 to logits.
+      static_networks: the trained networks of `sources`, which never change.
       theta: the network's trainable variables.
       optimizer: `optimizer.apply(gradients, theta)` sums the gradients over replicas.
 
@@ -28,13 +30,20 @@ class Method:
     """
 
     network: ClassVar[Any]  # of the instance that `build` returns, as are the next
+    static_networks: ClassVar[tuple[Any, ...]]
     theta: ClassVar[list[Any]]
     optimizer: ClassVar[Any]
     l2: ClassVar[float]
     num_replicas: ClassVar[int]
 
     def build(
-        self, network: keras.Model, optimizer: Any, *, l2: float, num_replicas: int
+        self,
+        network: keras.Model,
+        optimizer: Any,
+        *,
+        l2: float,
+        num_replicas: int,
+        static_networks: Iterable[keras.Model] = (),
     ) -> Self:
         """Returns a copy bound to a network and an optimizer, which it builds.
 
@@ -43,17 +52,25 @@ class Method:
           optimizer: a Keras optimizer.
           l2: factor of half the squared norm of the kernels.
           num_replicas: how many replicas share each update.
+          static_networks: those of `sources`, trained; none where the copy only says
+            what is trained, and makes no update.
         """
         optimizer.build(network.trainable_variables)
         bound = copy.copy(self)
         bound.__dict__.update(
             network=network,
+            static_networks=tuple(static_networks),
             theta=network.trainable_variables,
             optimizer=optimizer,
             l2=l2,
             num_replicas=num_replicas,
         )
         return bound
+
+    @property
+    def sources(self) -> tuple[Any, ...]:
+        """Recipes of other networks, which are trained first and asked in training."""
+        return ()
 
     @property
     def num_replays(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,30 @@ class Mixed(Method):
         order = np.argsort(~chosen, kind="stable")
         moved = (ops.take(part, order, axis=0) for part in (images, labels))
         return *moved, int(chosen.sum())
+
+    def mix(self, images: Any, k: int, craft: Callable[[], Any]) -> tuple[Any, Any]:
+        """Returns a mixed batch, and the weight of every example.
+
+        Until the delay is over the images stay as they are, and all weigh the same.
+
+        Args:
+          images: float32 [B, H, W, C], those that are to be replaced in front.
+          k: their number.
+          craft: returns adversarial images in their place.
+
+        Returns:
+          float32 [B, H, W, C] and float32 [B].
+        """
+        clean_weights = ops.ones(images.shape[0] - k)
+        if not k:
+            return images, clean_weights
+        started = self.optimizer.iterations >= self.delay
+        adv_images = ops.cond(started, craft, lambda: images[:k])
+        adv_weights = ops.where(started, self.adversarial_weight, ops.ones(k))
+        return (
+            ops.concatenate([adv_images, images[k:]]),
+            ops.concatenate([adv_weights, clean_weights]),
+        )
 
     def craft(
         self, network: keras.Model, images: Any, labels: Any, *, seed: Any
