@@ -14,6 +14,7 @@ auxiliary logits too where there are some.
 from common.models import norms
 from common.models.architectures import (
     EfficientNet,
+    InceptionResNetV2,
     InceptionV3,
     InceptionV4,
     Maxout,
@@ -21,11 +22,20 @@ from common.models.architectures import (
     WideResNet,
 )
 
-MODELS = (EfficientNet, InceptionV3, InceptionV4, Maxout, ResNet, WideResNet)
+MODELS = (
+    EfficientNet,
+    InceptionResNetV2,
+    InceptionV3,
+    InceptionV4,
+    Maxout,
+    ResNet,
+    WideResNet,
+)
 
 __all__ = [
     "MODELS",
     "EfficientNet",
+    "InceptionResNetV2",
     "InceptionV3",
     "InceptionV4",
     "Maxout",

@@ -311,6 +311,18 @@ class Inception(Architecture):
 
 
 @dataclasses.dataclass(frozen=True)
+class InceptionResNetV2(Inception):
+    """Inception ResNet v2; the fields are those of `Inception`.
+
+    `blocks` counts the residual blocks that have an activation.
+    """
+
+    module = "inception_resnet_v2"
+
+    blocks: tuple[int, int, int] = (10, 20, 9)
+
+
+@dataclasses.dataclass(frozen=True)
 class InceptionV3(Inception):
     """Inception v3; the fields are those of `Inception`."""
 

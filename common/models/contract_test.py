@@ -23,12 +23,13 @@ NETWORKS = {  # the network, and the channels of its images
         ),
         1,
     ),
+    "inception_resnet_v2": (models.InceptionResNetV2(width=0.25, blocks=(1, 1, 1)), 1),
     "inception_v3": (models.InceptionV3(width=0.25, blocks=(1, 1, 1)), 1),
     "inception_v4": (models.InceptionV4(width=0.25, blocks=(1, 1, 1)), 1),
     "maxout": (models.Maxout(units=40, pieces=3), 1),
 }
-DRAWING = ("efficientnet", "inception_v3", "inception_v4", "maxout")
-OF_HEADS = ("inception_v3", "inception_v4", "maxout")
+OF_HEADS = ("inception_resnet_v2", "inception_v3", "inception_v4", "maxout")
+DRAWING = ("efficientnet", *OF_HEADS)
 FLEXIBLE = [name for name in NETWORKS if name not in OF_HEADS]
 BY_BATCH = [name for name in NETWORKS if name not in ("wide, group", "maxout")]
 

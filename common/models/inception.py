@@ -1,14 +1,15 @@
 """The Inception networks, whatever their version: settings, and the network itself.
 
 An `architectures.Inception` is the value that recipes hold. The modules of versions 3
-and 4 say of which layers, made of `common.models.inception_cells`, the `Network`
-consists.
+and 4, and of the one with residual blocks, say of which layers, made of
+`common.models.inception_cells`, the `Network` consists.
 
 Images under 75 pixels, which ImageNet's stem and reductions would shrink to nothing,
 get the small form of a network: its stem is one convolution, its reductions pad, and
 its auxiliary head is cut to the grid.
 
-Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (version 4).
+Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (version 4,
+Inception ResNet).
 """
 
 from __future__ import annotations
@@ -173,6 +174,19 @@ def conv(config: Inception) -> inception_cells.Conv:
         momentum=config.momentum,
         synchronized=config.synchronized,
     )
+
+
+def stem(conv: inception_cells.Conv) -> list[Any]:
+    """Returns the stem of version 3 and of Inception ResNet v2, for large images."""
+    return [
+        conv("Conv2d_1a_3x3", 32, 3, strides=2, padding="valid"),
+        conv("Conv2d_2a_3x3", 32, 3, padding="valid"),
+        conv("Conv2d_2b_3x3", 64, 3),
+        inception_cells.MaxPool("valid", name="MaxPool_3a_3x3"),
+        conv("Conv2d_3b_1x1", 80),
+        conv("Conv2d_4a_3x3", 192, 3, padding="valid"),
+        inception_cells.MaxPool("valid", name="MaxPool_5a_3x3"),
+    ]
 
 
 def small_stem(config: Inception) -> list[Any]:

@@ -6,7 +6,8 @@ variable's path is, say, inception_v3/Mixed_5b/Branch_1/Conv2d_0b_5x5/conv/kerne
 
 Every layer is called with a `Mode`, which reaches its batch norms.
 
-Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (version 4).
+Source: the code of TF-Slim, for Szegedy 2015 (version 3) and Szegedy 2016 (version 4,
+Inception ResNet).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import keras
 from keras import ops
-from keras.initializers import Initializer
+from keras.initializers import GlorotUniform, Initializer
 
 from common.models import activations, batch_norm, layers
 from common.models.layers import INFERENCE, Mode
@@ -139,13 +140,63 @@ class Mixed(layers.Composite):
           *branches: the steps of each, as `Chain` takes them.
         """
         super().__init__(name=name, autocast=False)
-        self.branches = [
-            Chain(f"Branch_{index}", *steps) for index, steps in enumerate(branches)
-        ]
+        self.branches = _branches(branches)
 
     def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to the channels of all branches."""
         return _side_by_side(self.branches, inputs, mode)
+
+
+class Projection(layers.Composite):
+    """A 1x1 convolution with biases, without batch norm and activation."""
+
+    def __init__(self, name: str, filters: int) -> None:
+        """Declares the layer.
+
+        Args:
+          name: name of the layer, unique in its parent.
+          filters: of the convolution.
+        """
+        super().__init__(name=name)
+        self.conv = keras.layers.Conv2D(
+            filters, 1, kernel_initializer=GlorotUniform(), name="conv"
+        )
+
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
+        """Maps [B, H, W, C] to [B, H, W, filters]."""
+        return self.conv(inputs)
+
+
+class Residual(layers.Composite):
+    """A cell that is added to its inputs: activation(x + scale * project(cell(x)))."""
+
+    def __init__(
+        self,
+        name: str,
+        *branches: list[Any],
+        scale: float,
+        activation: Callable[[Any], Any],
+    ) -> None:
+        """Declares the layer.
+
+        Args:
+          name: name of the layer, unique in its parent.
+          *branches: the steps of each, as `Chain` takes them.
+          scale: of what is added.
+          activation: of the sum.
+        """
+        super().__init__(name=name, autocast=False)
+        self.branches = _branches(branches)
+        self.scale, self.activation = scale, activation
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Declares the projection to the channels of the inputs."""
+        self.project = Projection("Conv2d_1x1", input_shape[-1])
+
+    def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
+        """Returns the inputs' shape."""
+        mixed = _side_by_side(self.branches, inputs, mode)
+        return self.activation(inputs + self.scale * self.project(mixed, mode=mode))
 
 
 class Classifier(layers.Composite):
@@ -222,6 +273,11 @@ class AuxiliaryLogits(layers.Composite):
         for layer in (self.project, self.whole):
             features = layer(features, mode=mode)
         return self.classifier(features)
+
+
+def _branches(branches: tuple[list[Any], ...]) -> list[Chain]:
+    """Returns the branches of a cell, named by their numbers."""
+    return [Chain(f"Branch_{index}", *steps) for index, steps in enumerate(branches)]
 
 
 def _side_by_side(layers: list[Any], inputs: Any, mode: Mode) -> Any:

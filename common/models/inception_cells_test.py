@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from common.models import InceptionV3, inception, inception_cells, layers
 
@@ -87,6 +88,21 @@ def test_branches_run_side_by_side_and_steps_one_after_another():
     outputs = cell(inputs, mode=MODE)
     expected = np.concatenate([inputs * factor for factor in (2, 15, 21)], axis=-1)
     np.testing.assert_allclose(outputs, expected, rtol=1e-6)
+
+
+def test_a_residual_cell_adds_a_share_of_its_projection():
+    cell = inception_cells.Residual(
+        "cell", [Times(2.0)], [Times(3.0)], scale=0.17, activation=ops.tanh
+    )
+    inputs = numbers(2, 4, 4, 3)
+    cell(inputs, mode=MODE)
+    kernel, bias = cell.weights
+    assert kernel.path == "cell/Conv2d_1x1/conv/kernel"
+    bias.assign(numbers(3, seed=2))
+    mixed = np.concatenate([2 * inputs, 3 * inputs], axis=-1)
+    projected = mixed @ kernel.numpy()[0, 0] + bias.numpy()
+    expected = np.tanh(inputs + 0.17 * projected)
+    np.testing.assert_allclose(cell(inputs, mode=MODE), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("dense", [True, False])

@@ -46,7 +46,7 @@ def parts(config: InceptionV3, num_classes: int, *, large: bool) -> inception.Pa
     return inception.Parts(
         name="inception_v3",
         trunk=[
-            *(_stem(new_conv) if large else inception.small_stem(config)),
+            *(inception.stem(new_conv) if large else inception.small_stem(config)),
             *grids[0],
             _reduction_6(new_conv, padding),
             *grids[1],
@@ -62,18 +62,6 @@ def parts(config: InceptionV3, num_classes: int, *, large: bool) -> inception.Pa
             initializer=TruncatedNormal(stddev=0.01),
         ),
     )
-
-
-def _stem(conv: Conv) -> list[Any]:
-    return [
-        conv("Conv2d_1a_3x3", 32, 3, strides=2, padding="valid"),
-        conv("Conv2d_2a_3x3", 32, 3, padding="valid"),
-        conv("Conv2d_2b_3x3", 64, 3),
-        MaxPool("valid", name="MaxPool_3a_3x3"),
-        conv("Conv2d_3b_1x1", 80),
-        conv("Conv2d_4a_3x3", 192, 3, padding="valid"),
-        MaxPool("valid", name="MaxPool_5a_3x3"),
-    ]
 
 
 def _block_5(

@@ -23,7 +23,11 @@ from common.lazy import keras
 SLIM, KERAS = "TF-Slim", "keras.applications"  # the kinds of file
 
 _SCOPES = {  # by the name of our network; those of Keras are not used
-    SLIM: {"inception_v3": "InceptionV3", "inception_v4": "InceptionV4"},
+    SLIM: {
+        "inception_resnet_v2": "InceptionResnetV2",
+        "inception_v3": "InceptionV3",
+        "inception_v4": "InceptionV4",
+    },
     KERAS: {"inception_v3": ""},
 }
 _SUFFIXES = {  # of our variables, and of slim's
@@ -35,6 +39,7 @@ _SUFFIXES = {  # of our variables, and of slim's
     "norm/moving_mean": "BatchNorm/moving_mean",
     "norm/moving_variance": "BatchNorm/moving_variance",
 }
+_HEADS = ("Logits/", "AuxLogits/")
 _AVERAGED = "/ExponentialMovingAverage"
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError)
 
@@ -106,8 +111,9 @@ def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
     Args:
       path: the prefix of a TF-Slim checkpoint, such as `adv_inception_v3.ckpt`, or a
         file of `keras.applications`' Inception v3, whose name ends with `.h5`.
-      network: from `models.InceptionV3` or `InceptionV4`. An auxiliary head fits if it
-        was built for images of 299 pixels; from `.h5` it keeps the values that it has.
+      network: from `models.InceptionV3`, `InceptionV4` or `InceptionResNetV2`. An
+        auxiliary head fits if it was built for images of 299 pixels; from `.h5` it
+        keeps the values that it has.
 
     Returns:
       What was read: `file`, the `sha256` of each of its parts, `kind`, `num_classes` of
@@ -240,7 +246,8 @@ def _drop_background(arrays: dict[str, np.ndarray], wanted: Mapping[str, Any]) -
     """Drops the first class if the arrays have one more; returns whether they did."""
     if _num_classes(arrays) != _num_classes(wanted) + 1:
         return False
-    classifiers = {name.rpartition("/")[0] for name in arrays if name.endswith("/bias")}
+    biases = (name for name in arrays if name.endswith("/bias"))
+    classifiers = {n.rpartition("/")[0] for n in biases if n.startswith(_HEADS)}
     for name, array in arrays.items():
         if name.rpartition("/")[0] in classifiers:
             arrays[name] = array[..., 1:]

@@ -43,13 +43,35 @@ V4 = {
     "Logits/Logits/biases": (1001,),
 }
 
+RESNET_V2 = {
+    "Mixed_5b/Branch_0/Conv2d_1x1/weights": (1, 1, 192, 96),
+    "Repeat/block35_10/Branch_2/Conv2d_0c_3x3/weights": (3, 3, 48, 64),
+    "Repeat/block35_1/Conv2d_1x1/weights": (1, 1, 128, 320),
+    "Repeat/block35_1/Conv2d_1x1/biases": (320,),
+    "Repeat_1/block17_20/Branch_1/Conv2d_0b_1x7/weights": (1, 7, 128, 160),
+    "Repeat_1/block17_20/Conv2d_1x1/weights": (1, 1, 384, 1088),
+    "Mixed_7a/Branch_2/Conv2d_1a_3x3/weights": (3, 3, 288, 320),
+    "Repeat_2/block8_9/Conv2d_1x1/weights": (1, 1, 448, 2080),
+    "Block8/Branch_1/Conv2d_0c_3x1/BatchNorm/moving_mean": (256,),
+    "Conv2d_7b_1x1/weights": (1, 1, 2080, 1536),
+    "AuxLogits/Conv2d_1b_1x1/weights": (1, 1, 1088, 128),
+    "AuxLogits/Conv2d_2a_5x5/weights": (5, 5, 128, 768),
+    "AuxLogits/Logits/weights": (768, 1001),
+    "Logits/Logits/biases": (1001,),
+}
+HEADS = ("Conv2d_1c_1x1", "Conv2d_2b_1x1", "Logits/Logits/")
+
 
 def slim_name(path):
     """Returns the name that slim gives to the variable at a path of ours."""
     network, *scopes, layer, name = path.split("/")
     batch_norm = layer == "norm"
     name = {"kernel": "weights", "bias": "biases"}.get(name, name)
-    scope = {"inception_v3": "InceptionV3", "inception_v4": "InceptionV4"}[network]
+    scope = {
+        "inception_resnet_v2": "InceptionResnetV2",
+        "inception_v3": "InceptionV3",
+        "inception_v4": "InceptionV4",
+    }[network]
     return "/".join([scope, *scopes, *(["BatchNorm"] if batch_norm else []), name])
 
 
@@ -94,6 +116,11 @@ def fourth():
     return narrow(models.InceptionV4)
 
 
+@pytest.fixture(scope="module")
+def residual():
+    return narrow(models.InceptionResNetV2)
+
+
 def check_holds(network, arrays, first_class=0):
     """Every variable holds its array; the last ones from `first_class` on."""
     for variable in network.variables:
@@ -103,7 +130,7 @@ def check_holds(network, arrays, first_class=0):
         np.testing.assert_array_equal(variable.numpy(), array, err_msg=variable.path)
 
 
-@pytest.mark.parametrize("name", ["third", "fourth"])
+@pytest.mark.parametrize("name", ["third", "fourth", "residual"])
 def test_a_slim_checkpoint_is_read_whole(name, request, tmp_path):
     network = request.getfixturevalue(name)
     arrays = random_arrays(network)
@@ -128,7 +155,7 @@ def with_classes(arrays, num_classes):
     rng = np.random.default_rng(3)
     return {
         name: rng.uniform(size=(*array.shape[:-1], num_classes)).astype("float32")
-        if "Conv2d_1c_1x1" in name or "Conv2d_2b_1x1" in name
+        if any(head in name for head in HEADS)
         else array
         for name, array in arrays.items()
     }
@@ -142,6 +169,13 @@ def test_the_background_is_dropped_from_both_heads(third, tmp_path):
     (bias,) = (v for v in third.variables if v.path.endswith("2b_1x1/conv/bias"))
     expected = arrays["InceptionV3/AuxLogits/Conv2d_2b_1x1/biases"][1:]
     np.testing.assert_array_equal(bias.numpy(), expected)
+
+
+def test_the_background_is_dropped_from_heads_alone(residual, tmp_path):
+    """What projects a residual block has biases, too, and as many filters as before."""
+    arrays = with_classes(random_arrays(residual), 11)
+    assert imported.load(save(arrays, tmp_path / "model.ckpt"), residual)["background"]
+    check_holds(residual, arrays, first_class=1)
 
 
 def test_averages_are_preferred_and_slots_are_passed_over(third, tmp_path):
@@ -251,6 +285,7 @@ def test_the_order_of_keras_names_each_convolution_of_slim_once():
     [
         (models.InceptionV3, "InceptionV3", V3),
         (models.InceptionV4, "InceptionV4", V4),
+        (models.InceptionResNetV2, "InceptionResnetV2", RESNET_V2),
     ],
 )
 def test_a_checkpoint_of_the_released_size_gives_its_logits(
