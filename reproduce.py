@@ -40,7 +40,7 @@ report = lazy.module("common.results.report")  # Matplotlib is slow to import
 
 ROOT = pathlib.Path(__file__).parent
 RECORDS = ROOT / "records"
-PAPERS = ("kurakin2017", "free_at", "intriguing_at", "smooth_at")
+PAPERS = ("kurakin2017", "ensemble_at", "free_at", "intriguing_at", "smooth_at")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
