@@ -9,6 +9,7 @@ from common.results import packages, readmes
 from common.results.answers import Results
 
 RECORDS = reproduce.ROOT / "records"
+NOT_RUN = {"ensemble_at"}  # at scale small
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ def test_generated_blocks_are_up_to_date(path, tmp_path):
 @pytest.mark.parametrize("name", reproduce.PAPERS)
 def test_kept_records_are_of_the_recipes_and_attacks_of_today(name):
     results = Results(packages.find(name).at("small"), RECORDS)
-    assert results.runs
+    assert bool(results.runs) == (name not in NOT_RUN)
     if name == "free_at":
         # It was trained when this was a field of the network, and is one of its norm.
         moved = results.runs["cifar10_pgd_7"].manifest["recipe"]["network"]

@@ -29,6 +29,7 @@ RECIPES = {
     if name in packages.find(paper).at("paper").run_names
 }
 FAST = (  # one of each network
+    ("ensemble_at", "irv2adv"),
     ("free_at", "cifar10_free_8"),
     ("free_at", "imagenet_free_4_eps4"),
     ("kurakin2017", "step_ll"),
@@ -164,6 +165,10 @@ def test_a_recipe_builds_takes_an_update_and_is_evaluated(paper, name, eager):
     data = recipe.dataset
     distribution = strategy.make("one_device")
     built = learner.build(recipe, distribution, "float32")
+    built.method.__dict__["static_networks"] = tuple(  # at their initial weights
+        learner.build(source, distribution, "float32").network
+        for source in recipe.method.sources
+    )
     weights = built.network.trainable_variables
     count = sum(int(np.prod(v.shape)) for v in weights)
     assert count == PARAMETERS.get(network_key(recipe), count)

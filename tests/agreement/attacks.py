@@ -35,6 +35,7 @@ ATTACKS = {
     "PGD restarts": attacks.PGD(EPSILON, 2.0, 3, num_restarts=3),
     "RandomSign": attacks.RandomSign(EPSILON),
     "RandomTruncatedNormal": attacks.RandomTruncatedNormal(EPSILON),
+    "RStepLL": attacks.RStepLL(EPSILON),
     "Square": attacks.Square(EPSILON, num_queries=40),
     "StepLL": attacks.StepLL(EPSILON),
     "StepRandom": attacks.StepRandom(EPSILON),

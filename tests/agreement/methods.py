@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
+import ensemble_at
 import free_at
 import intriguing_at
 import kurakin2017
@@ -93,6 +94,10 @@ def trained(chosen: recipe.Recipe) -> agreement.Arrays:
         chosen.optimizer.build(chosen.schedule.build()),
         l2=chosen.l2,
         num_replicas=1,
+        static_networks=[
+            given.filled(chosen.network.build(10, 8, channels=1), seed)
+            for seed, _ in enumerate(chosen.method.sources, start=1)
+        ],
     )
     shadows = average.Average(network, chosen.average or 0.9)
 
@@ -125,6 +130,7 @@ GROUPS = dataclasses.replace(
 RELU = Tiny(activation="relu")  # and no kink in a backward pass
 SMOOTH = {"crafting": activations.SMOOTH, "update": activations.SMOOTH}
 FAST = {
+    "ensemble": of_digits(ensemble_at, "v3adv_ens3", network=TINY, delay=0),
     "free": of_digits(free_at, "cifar10_free_4", network=TINY),
     "natural": of_digits(free_at, "cifar10_natural", network=TINY),
     "pgd": of_digits(free_at, "cifar10_pgd_7", network=TINY),

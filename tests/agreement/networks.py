@@ -32,6 +32,9 @@ NETWORKS = {
     ),
     "denoise": models.ResNet(depth=18, denoise="dot_product", **SMOOTH),
     "efficientnet": models.EfficientNet(width=0.25, depth=0.3),
+    "inception_resnet_v2": models.InceptionResNetV2(
+        width=0.25, blocks=(1, 1, 1), **SMOOTH
+    ),
     "inception_v3": models.InceptionV3(width=0.25, blocks=(1, 1, 1), **SMOOTH),
     "inception_v4": models.InceptionV4(width=0.25, blocks=(1, 1, 1), **SMOOTH),
     "maxout": models.Maxout(units=12, pieces=3),
