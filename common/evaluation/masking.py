@@ -117,10 +117,12 @@ def gradient_masking(
         images = np.stack([slot.image for slot in slots]).astype(np.float32)
         labels = np.array([slot.label for slot in slots], np.int32)
         found.append(np.stack(ask(images, labels))[:, : len(pool)])
-    right, *numbers = np.concatenate(found, axis=1)
+    right, loss_share, cosine, norm = np.concatenate(found, axis=1)
     return MaskingRecord(
         right.astype(bool),
-        *numbers,
+        loss_share,
+        cosine,
+        norm,
         attack=recipes.to_dict(one_step),
         against=recipes.to_dict(many_steps),
         seed=seed,
