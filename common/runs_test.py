@@ -317,9 +317,7 @@ def test_records_of_other_released_weights_are_not_taken_for_these(open_run, rel
 @pytest.fixture
 def ensemble(tmp_path):
     """Returns the run of a recipe whose method has a source, and that of the source."""
-    session = runs.Session(
-        small_paper.PAPER.at("digits"), tmp_path, engine.make("one_device")
-    )
+    session = runs.Session(small_paper.PAPER.at("digits"), tmp_path, "one_device")
     return session.run("ensemble"), session.run("natural")
 
 

@@ -110,7 +110,7 @@ def gradient_masking(
     judges = judges or judging.Judges(logits_fn)
     judging.of_network(judges, logits_fn, judges.distribution)
     examples = stream.Examples(dataset, judges.questions)
-    ask = backend.compiled(_question(logits_fn, one_step, many_steps, seed))
+    ask = backend.compiled(_question(judges, one_step, many_steps, seed))
     found: list[np.ndarray] = []
     while pool := examples.take(examples.first_size):
         slots = pool + pool[:1] * (examples.first_size - len(pool))  # one shape for all
@@ -131,13 +131,14 @@ def gradient_masking(
 
 
 def _question(
-    logits_fn: Callable[[Any], Any], one_step: Any, many_steps: Any, seed: int
+    judges: judging.Judges, one_step: Any, many_steps: Any, seed: int
 ) -> Callable[..., Any]:
     """Returns images, labels -> right after one step, and the numbers; float32 [B]."""
+    logits_fn = judges.logits_fn
 
     def ask(images: Any, labels: Any) -> Any:
         reached = [
-            attack(logits_fn, images, labels, seed=seed)
+            attack(judges.attacked_fn, images, labels, seed=seed)
             for attack in (one_step, many_steps)
         ]
         logits = [logits_fn(adv_images) for adv_images in reached]
