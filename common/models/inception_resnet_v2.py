@@ -53,24 +53,15 @@ def parts(
     padding = "valid" if large else "same"
     new_conv = conv(config)
 
-    def repeated(count: int, grid: _Grid) -> inception_cells.Chain:
-        blocks = (
-            Residual(
-                f"{grid.name}_{number}",
-                *grid.branches(new_conv),
-                scale=grid.scale,
-                activation=activations.get(config.activation),
-            )
-            for number in range(1, count + 1)
-        )
-        return inception_cells.Chain(grid.scope, *blocks)
-
     def classifier() -> inception_cells.Classifier:
         return inception_cells.Classifier(
             "Logits", num_classes, dense=True, initializer=GlorotUniform()
         )
 
-    first, second, third = map(repeated, config.blocks, _GRIDS)
+    first, second, third = (
+        _repeated(config, count, grid)
+        for count, grid in zip(config.blocks, _GRIDS, strict=True)
+    )
     return inception.Parts(
         name="inception_resnet_v2",
         trunk=[
@@ -106,6 +97,22 @@ def conv(config: InceptionResNetV2) -> Conv:
         return make(*args, initializer=initializer or GlorotUniform(), **fields)
 
     return made
+
+
+def _repeated(
+    config: InceptionResNetV2, count: int, grid: _Grid
+) -> inception_cells.Chain:
+    """Returns the residual blocks of a grid, numbered from 1."""
+    blocks = (
+        Residual(
+            f"{grid.name}_{number}",
+            *grid.branches(conv(config)),
+            scale=grid.scale,
+            activation=activations.get(config.activation),
+        )
+        for number in range(1, count + 1)
+    )
+    return inception_cells.Chain(grid.scope, *blocks)
 
 
 def _identity(features: Any) -> Any:
