@@ -314,7 +314,7 @@ DIGITS = {
 DIGITS_ATTACKS = {
     name: attack
     for name, attack in crafted(DIGITS_LARGEST, unit=4.0).items()
-    if name in ("step_ll", "r_step_ll", "iter_ll")  # each kind is compiled
+    if name in ("step_ll", "r_step_ll")  # each kind is compiled
 }
 
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}

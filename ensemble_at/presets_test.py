@@ -67,8 +67,11 @@ def test_attacks_are_in_proportion_and_transfers_go_to_every_network():
         known = presets.EVALUATIONS[scale]
         recipes = presets.RECIPES[scale]
         assert known["r_step_ll"].attack == attacks.RStepLL(epsilon, cost=presets.COST)
-        many = known["iter_ll"].attack
-        assert (many.num_steps, many.step_size / epsilon) == (20, 1 / 16)
+        iterated = [
+            e.attack for n, e in known.items() if n in ("iter_ll", "iter_basic")
+        ]
+        for many in (known["masking"].against, *iterated):
+            assert (many.num_steps, many.step_size / epsilon) == (20, 1 / 16)
         assert {
             e.target for name, e in known.items() if name.startswith("step_ll_to")
         } == set(recipes)
