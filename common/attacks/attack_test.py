@@ -82,7 +82,7 @@ ROWS = {
         lambda e: attacks.MultiTargeted(e, 3, 1), 4, 3, labels=True, seed=True
     ),
     "Worst": Row(
-        lambda e: attacks.Worst((attacks.FGSM(e), attacks.APGD(e, 3))),
+        lambda e: attacks.Worst((attacks.APGD(e, 3), attacks.FGSM(e))),
         *(7, 4),
         labels=True,
         seed=True,

@@ -58,7 +58,22 @@ class Pool:
         first = waiting.pop(0, [])
         fresh = self._examples.take(self._size - len(first))
         self.slots += fresh
-        return first + fresh or (waiting[min(waiting)] if waiting else [])
+        if first or fresh:
+            return first + fresh
+        return self._fitting(waiting[min(waiting)]) if waiting else []
+
+    def _fitting(self, slots: list[stream.Slot]) -> list[stream.Slot]:
+        """Returns slots for a batch that is not filled up by more than half of them.
+
+        The others wait. Examples of an attack of one part are judged all at once.
+        """
+        sizes = [self._size // parts for parts in (1, 2, 4, 8)]
+        filled = min((size for size in sizes if size >= len(slots)), default=0)
+        below = max((size for size in sizes if size <= len(slots)), default=0)
+        is_gate = slots[0].part in self._gates
+        if is_gate or 2 * filled <= 3 * len(slots) or not below:
+            return slots
+        return slots[:below]
 
     def drop(self, done: Collection[int]) -> None:
         """Lets examples go whose indices are in `done`."""

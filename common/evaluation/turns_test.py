@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 
 from common import attacks
 from common.attacks import worst
@@ -67,6 +68,15 @@ def test_the_furthest_full_batch_comes_first():
 def test_at_the_end_the_least_far_come_first():
     assert turn(pool(*[FGSM] * 2, *[TARGETED] * 3)) == [TARGETED] * 3
     assert turn(pool()) == []
+
+
+@pytest.mark.parametrize(
+    ("waiting", "judged"), [(59, 50), (45, 45), (30, 25), (20, 20), (9, 9), (1, 1)]
+)
+def test_at_the_end_a_batch_is_not_filled_up_by_more_than_half(waiting, judged):
+    assert turn(pool(*[APGD] * waiting, size=100)) == [APGD] * judged
+    whole = [NEAREST] * waiting
+    assert turn(pool(*whole, size=100)) == whole
 
 
 def test_the_nearest_are_chosen_when_all_others_wait_for_it():
