@@ -157,13 +157,14 @@ class APGD(attack.InBall):
     def proceed(
         self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
     ) -> State:
-        """Returns the state some steps further on; `climbed` has no use."""
+        """Returns the state some steps further on; each image climbs its own loss."""
         project = self.project(problem.images)
 
         def body(_: Any, state: State) -> State:
             return self._step(problem, state, project)
 
         reached = ops.fori_loop(0, num_steps, body, state)
+        checks.check_moved(climbed, state.images, reached.images)
         return tree.map_structure(ops.stop_gradient, reached)
 
     def judged(self, state: State) -> Any:

@@ -205,9 +205,8 @@ def test_logits_that_are_no_numbers_are_shown_to_the_judge():
         return NETWORK(images) + tf.where(mean > 0, np.nan, 0.0)[:, None]
 
     found = attacks.APGD(EPSILON, 5)
-    state = run(found, images, labels, 5, network=network)
+    start, *_, state = walk(found, images, labels, 5, network=network)
     assert state.memory.fooled.numpy().all()
-    start = found.start(problem(images, labels))
     np.testing.assert_array_equal(state.images, start.images)
 
 

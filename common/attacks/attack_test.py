@@ -252,6 +252,8 @@ def test_steps_one_at_a_time_are_the_whole_to_the_bit(name):
 def test_it_is_its_kind_with_its_numbers(name):
     attack, other = ROWS[name].build(8.0), ROWS[name].build(4.0)
     assert attack.kind == other.kind and hash(attack.kind) == hash(other.kind)
+    if attack.per_image:  # see the test of a mixed batch of APGD
+        return
     numbers = {key: np.asarray(value).item() for key, value in attack.numbers.items()}
     again = dataclasses.replace(attack.kind, **numbers)
     if attack.rounds.restarts > 1:

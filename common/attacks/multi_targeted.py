@@ -17,7 +17,7 @@ import numpy as np
 
 from common import backend
 from common.attacks import attack, checks, losses, memory, starts, steps
-from common.lazy import ops
+from common.lazy import ops, tree
 
 
 class State(NamedTuple):
@@ -27,11 +27,13 @@ class State(NamedTuple):
       images: float32 [B, H, W, C], where it stands.
       memory: of the points that fool the network.
       target: int32 [B], a class.
+      taken: int32 [B], steps behind it.
     """
 
     images: Any
     memory: memory.Memory
     target: Any
+    taken: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,36 +75,43 @@ class MultiTargeted(attack.InBall):
         images, epsilon = problem.images, checks.per_image(self.epsilon)
         noise = starts.uniform_linf(images, epsilon, problem.seed)
         begun = self.project(images)(images + noise)
-        return State(begun, memory.begin(begun), attack.wrong_class(problem))
+        target = attack.wrong_class(problem)
+        return State(begun, memory.begin(begun), target, ops.zeros_like(target))
 
     def blank(self, images: Any) -> State:
         """Returns arrays of the form of a state of these images; none is read."""
-        targets = np.zeros(len(images), np.int32)
-        return State(images, memory.blank(images), targets)
+        counts = np.zeros(len(images), np.int32)
+        return State(images, memory.blank(images), counts, counts)
 
     def proceed(
         self, problem: attack.Problem, state: Any, climbed: Any, num_steps: Any
     ) -> State:
-        """Returns the state after a restart; `climbed` has no use."""
+        """Returns the state some steps further on; each image has its own target."""
         epsilon, project = checks.per_image(self.epsilon), self.project(problem.images)
-        labels, target = problem.labels, state.target
+        labels, target, all_steps = problem.labels, state.target, self.num_steps
 
         def towards(adv_images: Any) -> Any:
             logits = problem.logits_fn(adv_images)
             return ops.sum(losses.targeted_margin(labels, target, logits)), logits
 
-        def body(step: Any, reached: Any) -> Any:
-            here, seen = reached
+        def body(_: Any, state: State) -> State:
+            here = state.images
             (_, logits), gradient = backend.value_and_gradients(towards, here)
-            share = ops.cast(step, "float32") / ops.cast(num_steps, "float32")
-            length = epsilon * (1.0 + ops.cos(math.pi * share))
+            share = ops.cast(state.taken, "float32") / ops.cast(all_steps, "float32")
+            length = epsilon * (
+                1.0 + ops.cos(math.pi * ops.reshape(share, (-1, 1, 1, 1)))
+            )
             change = steps.sign(checks.finite(gradient), length)
-            return project(here + change), seen.after(here, labels, logits)
+            return State(
+                project(here + change),
+                state.memory.after(here, labels, logits),
+                target,
+                state.taken + 1,
+            )
 
-        reached = ops.fori_loop(0, num_steps, body, (state.images, state.memory))
-        images, (found, fooled) = reached
-        images, found = ops.stop_gradient(images), ops.stop_gradient(found)
-        return State(images, memory.Memory(found, fooled), target)
+        reached = ops.fori_loop(0, num_steps, body, state)
+        checks.check_moved(climbed, state.images, reached.images)
+        return tree.map_structure(ops.stop_gradient, reached)
 
     def judged(self, state: State) -> Any:
         """Returns the last iterate that fools the network, or else the last one."""

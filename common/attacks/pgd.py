@@ -138,6 +138,7 @@ class PGD(ascent.Ascent):
             return project(here + change), seen.after(here, problem.labels, logits)
 
         reached = ops.fori_loop(0, num_steps, body, state)
+        checks.check_moved(climbed, state[0], reached[0], may_rest=self.may_rest)
         return tree.map_structure(ops.stop_gradient, reached)
 
     def judged(self, state: Any) -> Any:
