@@ -81,12 +81,6 @@ ROWS = {
     "MultiTargeted": Row(
         lambda e: attacks.MultiTargeted(e, 3, 1), 4, 3, labels=True, seed=True
     ),
-    "Worst": Row(
-        lambda e: attacks.Worst((attacks.APGD(e, 3), attacks.FGSM(e))),
-        *(7, 4),
-        labels=True,
-        seed=True,
-    ),
     "PGD restarts": Row(
         lambda e: attacks.PGD(e, 2.0, 3, targeted="random", num_restarts=2),
         *(7, 6),
@@ -140,7 +134,8 @@ def test_the_example_of_the_package_is_an_attack():
 
 def test_every_exported_attack_has_a_row():
     built = {type(row.build(8.0)).__name__ for row in ROWS.values()}
-    assert built == set(attacks.__all__) - {"autoattack"}  # a function: it builds Worst
+    # What puts attacks together is tested by `worst_test` and `ensembles_test`.
+    assert built == set(attacks.__all__) - {"Worst", "autoattack"}
 
 
 @every_row

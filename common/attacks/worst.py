@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from common.attacks import adapted, attack
+from common.lazy import ops
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Worst(attack.Attack):
 
     def solve(self, problem: attack.Problem) -> Any:
         """Returns the adversarial images of all parts."""
-        adv_images = problem.images
+        adv_images = ops.stop_gradient(problem.images)
         attacks = [part for part in self.parts if not isinstance(part, Nearest)]
         for part in attacks[1:]:
             logits = problem.logits_fn(adv_images)

@@ -52,6 +52,25 @@ def test_it_can_be_proceeded_with_in_one_go():
     np.testing.assert_array_equal(state, found(NETWORK, images, labels, seed=3))
 
 
+def test_an_outer_tape_gets_no_gradient_through_it():
+    images, labels = textbook.batch()
+    images = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        adv_images = attacks.Worst(PARTS)(NETWORK, images, labels)
+    assert tape.gradient(adv_images, images) is None
+
+
+def test_the_order_and_the_split_of_a_batch_do_not_matter():
+    images, labels = textbook.batch(8)
+    found = attacks.Worst(PARTS)
+    whole = found(NETWORK, tf.constant(images), labels, seed=1).numpy()
+    order = np.random.default_rng(0).permutation(8)
+    for rows in (order[:3], order[3:]):
+        part = found(NETWORK, tf.constant(images[rows]), labels[rows], seed=1)
+        np.testing.assert_allclose(part, whole[rows], atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
