@@ -198,7 +198,7 @@ def test_in_low_precision_attacks_are_judged_in_float32(open_run, monkeypatch):
         seen.append(judges)
         raise errors.RunError("seen enough")
 
-    monkeypatch.setattr(evaluation, "evaluate", spy)
+    monkeypatch.setattr(accuracy, "evaluate", spy)
     with pytest.raises(errors.RunError, match="seen enough"):
         open_run(precision="mixed_bfloat16").evaluate(("pgd_2",))
     (judges,) = seen
