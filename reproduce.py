@@ -22,7 +22,6 @@ from absl import flags
 
 from common import cli, files, lazy, logs, processes
 from common.engine import cluster
-from common.foreign import tables
 from common.names import lookup
 from common.results import (
     cells,
@@ -31,6 +30,7 @@ from common.results import (
     packages,
     progress,
     readmes,
+    studies,
     summary,
     text,
 )
@@ -159,7 +159,7 @@ def _report(found: Sequence[Results], values: flags.FlagValues) -> pathlib.Path:
         with files.room(records):
             for results in found:
                 readmes.keep(results, records)
-                tables.Study(results.workdir, results.at.name).keep(records)
+                studies.Study(results.workdir, results.at.name).keep(records)
         blocks = readmes.Blocks(records)
         for path in readmes.paths(ROOT, PAPERS):
             blocks.refresh(path)

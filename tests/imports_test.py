@@ -25,7 +25,7 @@ FLOORS = (
     ("recipe", "overrides", "processes"),
     ("manifest",),
     ("evaluation",),
-    ("training", "foreign"),
+    ("training",),
     ("results",),
     ("networks",),
     ("runs", "cli"),

@@ -18,9 +18,16 @@ import shutil
 from collections.abc import Iterable
 
 from common import recipe
-from common.foreign import tables
 from common.names import lookup
-from common.results import cells, measured, overview, packages, pages, summary
+from common.results import (
+    cells,
+    measured,
+    overview,
+    packages,
+    pages,
+    studies,
+    summary,
+)
 from common.results.answers import Results
 
 JAX = "jax"  # folder of that engine's records, beside those of the papers
@@ -62,9 +69,9 @@ class Blocks:
           ValueError: unknown paper, scale, kind or table, or a broken record.
         """
         paper, scale, what, *rest = name.split()
-        if scale == tables.STUDY:
+        if scale == studies.STUDY:
             template = lookup(_STUDIED, what, "generated block")
-            return pages.render(template, study=tables.Study(self._workdir, paper))
+            return pages.render(template, study=studies.Study(self._workdir, paper))
         papers = [self._of(name, scale) for name in paper.split(",")]
         if what == "overview":
             full = [self._of(found.at.name, cells.FULL) for found in papers]

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from common.foreign import tables
-from common.results import readmes
+from common.results import readmes, studies
 
 IMAGES = {"folder": "photographs", "split": "held_out"}
 
@@ -78,12 +77,12 @@ def test_transfers_show_rate_count_and_error_of_the_target(workdir):
 
 def test_records_are_kept(workdir, tmp_path):
     records = tmp_path / "records"
-    tables.Study(workdir, "paper").keep(records)
-    kept = tables.Study(records, "paper")
-    assert kept.records == tables.Study(workdir, "paper").records
+    studies.Study(workdir, "paper").keep(records)
+    kept = studies.Study(records, "paper")
+    assert kept.records == studies.Study(workdir, "paper").records
     kept.keep(records)  # onto itself changes nothing
-    tables.Study(workdir, "other").keep(records)  # a paper without a study
-    assert tables.Study(records, "other").records == {}
+    studies.Study(workdir, "other").keep(records)  # a paper without a study
+    assert studies.Study(records, "other").records == {}
 
 
 def test_a_study_that_was_not_run_says_so(tmp_path):
