@@ -28,7 +28,9 @@ FLOORS = (
     ("training",),
     ("results",),
     ("networks",),
-    ("runs", "cli"),
+    ("runs",),
+    ("foreign",),
+    ("cli",),
 )
 # These are imported in these places only; all else is written in `keras.ops`.
 ENGINES = ("jax", "tensorflow", "tensorflow_datasets", "torch")

@@ -4,7 +4,10 @@ import pytest
 
 from tests import under_jax
 
-FILES = [f"common/evaluation/{name}_test.py" for name in ("foreign", "heads", "saved")]
+FILES = [
+    f"common/foreign/{name}_test.py"
+    for name in ("adoption", "classifiers", "heads", "saved")
+]
 
 
 @pytest.mark.slow

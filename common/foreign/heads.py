@@ -8,6 +8,7 @@ network that was loaded is not changed: its layers may have other uses in it.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,17 +45,48 @@ def answers(network: keras.Model, output: str | None) -> Callable[[Any], Any]:
     Raises:
       ValueError: `output` is not one of them, or they are several and it is None.
     """
-    outputs = getattr(network, "outputs", None)
-    if outputs is None:  # it is code, which says what it answers when it is called
-        return lambda images: _called(network, images, output)
-    tensor = outputs[_chosen(_names(network), output)]
-    logits = _before_softmax(tensor)
-    chosen = keras.Model(_inputs(network), tensor if logits is None else logits)
+    if getattr(network, "outputs", None) is None:
+        return lambda images: called(network, images, output, training=False)
+    chosen = logits(network, output)
     return lambda images: chosen(images, training=False)
 
 
-def _called(network: keras.Model, images: Any, output: str | None) -> Any:
-    found = network(images, training=False)
+def logits(network: keras.Model, output: str | None) -> keras.Model:
+    """Returns the functional model of the answers, which shares the network's layers.
+
+    The layer whose softmax was taken off is a new one, and `original` of it gives the
+    network's.
+
+    Args:
+      network: functional or sequential.
+      output: as for `answers`.
+
+    Raises:
+      ValueError: as `answers`.
+    """
+    tensor = network.outputs[_chosen(_names(network), output)]
+    before = _before_softmax(tensor)
+    return keras.Model(_inputs(network), tensor if before is None else before)
+
+
+def original(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Returns the layer of the network that a layer of `logits` is, or stands for."""
+    stands_for = getattr(layer, "stands_for", None)
+    return layer if stands_for is None else stands_for()
+
+
+def called(
+    network: keras.Model, images: Any, output: str | None, *, training: bool
+) -> Any:
+    """Returns what a network that is code answers, which it says when it is called.
+
+    Args:
+      network: of one input.
+      images: its own.
+      output: as for `answers`.
+      training: the mode.
+    """
+    found = network(images, training=training)
     paths = [path for path, _ in keras.tree.flatten_with_path(found)]
     names = [".".join(map(str, path)) for path in paths]
     return keras.tree.flatten(found)[_chosen(names, output)]
@@ -141,6 +173,7 @@ def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
     if layer.weights:
         twin.build(layer.get_build_config()["input_shape"])
         twin.set_weights(layer.get_weights())
+    twin.stands_for = weakref.ref(layer)  # a reference that Keras does not track
     return twin
 
 

@@ -12,7 +12,7 @@ import re
 import textwrap
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import h5py
@@ -112,11 +112,29 @@ def in_float32(
     rewritten = _rewritten(config)
     if rewritten == config:  # such as int8, which is how its weights are stored
         return network, kept
-    twin = keras.saving.deserialize_keras_object(rewritten)
-    twin.set_weights(network.get_weights())
-    if "input" in saved_in and not _same_answers(network, twin, images):
+    changed = twin(network, lambda _: rewritten)
+    if "input" in saved_in and not _same_answers(network, changed, images):
         return network, kept
-    return twin, {"file": saved_in, "evaluated": _precisions(twin)}
+    return changed, {"file": saved_in, "evaluated": _precisions(changed)}
+
+
+def twin(
+    network: keras.Model, change: Callable[[Any], Any] = lambda config: config
+) -> keras.Model:
+    """Returns a network of its own with the same weights, not compiled.
+
+    Args:
+      network: built.
+      change: what Keras serialized -> what the twin is made of, with as many weights.
+    """
+    config = keras.saving.serialize_keras_object(network)
+    config.pop("compile_config", None)
+    made = keras.saving.deserialize_keras_object(change(config))
+    made.set_weights(network.get_weights())
+    for layer in made._flatten_layers():
+        if hasattr(layer, "finalize_state"):  # it computes with what its weights say
+            layer.finalize_state()
+    return made
 
 
 def _check_zip(file: pathlib.Path) -> None:

@@ -1,0 +1,26 @@
+"""Networks and images from elsewhere: attacked, trained, and taken home.
+
+The modules of the package:
+
+  specs, loaded, saved, heads: a network as it came, and its logits.
+  adoption: it as a network of the suite, which `substitutes` and `smoothing` make.
+  classifiers, folders, labels, study: attacks without training.
+
+What scripts use is here, under `foreign`:
+
+  adopt: a Keras model as a network of the suite.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PLACES = {"adopt": "adoption"}
+
+
+def __getattr__(name: str) -> Any:
+    """Returns what scripts use, from the module that has it; others need it not."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
