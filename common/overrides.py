@@ -74,7 +74,7 @@ def completed(record: Any, value: Any) -> Any:
     if not (isinstance(record, dict) and dataclasses.is_dataclass(value)):
         return record
     filled = dict(record)
-    for field in dataclasses.fields(value):
+    for field in recipes.fields(value):
         here = getattr(value, field.name)
         if field.name in record:
             filled[field.name] = completed(record[field.name], here)
@@ -90,7 +90,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _replace(part: Any, path: list[str], text: str, assignment: str) -> Any:
-    names = [field.name for field in dataclasses.fields(part)]
+    names = [field.name for field in recipes.fields(part)]
     if path[0] not in names:
         raise ValueError(unknown(names, path[0], f"field in --set {assignment}"))
     current = getattr(part, path[0])

@@ -377,16 +377,22 @@ class PaperAtScale:
         return any(evaluation.covers(name) for name in self._equals(recipe))
 
 
+def fields(value: Any) -> tuple[dataclasses.Field[Any], ...]:
+    """Returns the fields of a dataclass that decide what it is, which are recorded.
+
+    A field that is not compared is none of them, such as a place on this machine.
+    """
+    return tuple(field for field in dataclasses.fields(value) if field.compare)
+
+
 def to_dict(value: Any) -> Any:
     """Returns a dataclass as JSON values, with the name of its class under `type`.
 
     NumPy scalars become numbers.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {
-            f.name: to_dict(getattr(value, f.name)) for f in dataclasses.fields(value)
-        }
-        return {"type": type(value).__name__, **fields}
+        found = {f.name: to_dict(getattr(value, f.name)) for f in fields(value)}
+        return {"type": type(value).__name__, **found}
     if isinstance(value, (tuple, list)):
         return [to_dict(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from common.data import tfds_files
-from common.lazy import ops
+from common.data import shifts, tfds_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,23 +36,7 @@ class _CIFAR(tfds_files.Prepared):
 
     def augment(self, images: Any, draw: Callable[[int], Any]) -> Any:
         """Returns the padded images [b, 32, 32, 3], cropped and flipped."""
-        p, size, side = (
-            self.padding,
-            self.image_size,
-            self.image_size + 2 * self.padding,
-        )
-        draws = draw(3)
-        offsets = ops.cast(draws[:, :2] * (2 * p + 1), "int32")
-        pixels = ops.arange(size, dtype="int32")
-        rows = offsets[:, :1] + pixels
-        flips = draws[:, 2:] < 0.5
-        columns = offsets[:, 1:] + ops.where(flips, size - 1 - pixels, pixels)
-        padded = ops.pad(images, [[0, 0], [p, p], [p, p], [0, 0]])
-        # One list of the pixels of all images, of which each takes its own.
-        count = ops.shape(images)[0]
-        first = ops.arange(count, dtype="int32")[:, None, None] * side**2
-        wanted = first + rows[:, :, None] * side + columns[:, None, :]
-        return ops.take(ops.reshape(padded, (-1, self.channels)), wanted, axis=0)
+        return shifts.shifted(images, draw(shifts.NUM_DRAWS), padding=self.padding)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,6 +41,11 @@ class Dataset(abc.ABC):
         """Channels of the images."""
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels: a square, unless a dataset says otherwise."""
+        return self.image_size, self.image_size, self.channels
+
+    @property
     @abc.abstractmethod
     def num_train(self) -> int:
         """Number of training examples."""

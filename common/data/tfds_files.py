@@ -141,6 +141,18 @@ def in_memory(name: str, split: str, data_dir: str) -> tuple[np.ndarray, np.ndar
     return images[order], labels[order]
 
 
+def photographs(source: Any, split: str) -> lazy.tf.data.Dataset:
+    """Returns the photographs of a split, as bytes, with their labels, in its order."""
+    from tensorflow_datasets import decode
+
+    examples = source.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders={"image": decode.SkipDecoding()},
+    )
+    return examples.map(lambda example: (example["image"], example["label"]))
+
+
 # Decoding 60,000 PNGs takes seconds: once per process and folder.
 cached = functools.cache(in_memory)
 

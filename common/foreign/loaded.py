@@ -22,7 +22,7 @@ from common.names import lookup
 
 OPTIONS = ("name", "image_size", "output", "background")
 _KEPT = {"": slice(None), "first": slice(1, None), "last": slice(None, -1)}
-_LUMA = (0.299, 0.587, 0.114)  # of red, green and blue; ITU-R BT.601
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue; ITU-R BT.601
 
 
 def _of_applications(mode: str) -> Callable[[Any], Any]:
@@ -66,7 +66,7 @@ class Input:
             # Without antialiasing, which XLA does not compile.
             images = ops.image.resize(images, self.size, data_format="channels_last")
         if self.channels == 1 and images.shape[-1] == 3:
-            luma = ops.convert_to_tensor(_LUMA, "float32")
+            luma = ops.convert_to_tensor(LUMA, "float32")
             images = ops.sum(images * luma, axis=-1, keepdims=True)
         images = preprocess(images)
         return ops.transpose(images, (0, 3, 1, 2)) if self.channels_first else images

@@ -55,7 +55,7 @@ def describe(recipe: recipes.Recipe) -> str:
 
 
 def _shape(count: int, data: Any) -> tuple[int, ...]:
-    return count, data.image_size, data.image_size, data.channels
+    return count, *data.image_shape
 
 
 def _timed(network: keras.Model, data: Any, batch_size: int) -> tuple[int, float]:

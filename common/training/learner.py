@@ -148,12 +148,7 @@ def build(
             static_networks=static_networks,
         )
         average = averages.Average(built, recipe.average) if recipe.average else None
-    shape = (
-        recipe.batch_size // replicas,
-        data.image_size,
-        data.image_size,
-        data.channels,
-    )
+    shape = (recipe.batch_size // replicas, *data.image_shape)
     state = engine.first_state(distribution, lambda: method.initial_state(shape))
     return Learner(built, method, state, distribution, average)
 

@@ -1,0 +1,197 @@
+"""Images of anybody's that lie in memory: arrays, files of NumPy, and TFDS."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from common import files
+from common.data import checks, memory, pipeline, shifts, tfds_files
+from common.data.lazy import tf
+from common.foreign import albums, described, loaded, splits
+from common.names import lookup
+
+_NAMES = ("x_train", "y_train", "x_test", "y_test")  # in files, as Keras has them
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrays(described.Described, memory.InMemory):
+    """Labelled images in memory.
+
+    Attributes:
+      examples: `train` and `test` -> images [n, H, W, C] and labels int32 [n].
+    """
+
+    examples: Mapping[str, memory.Arrays] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def arrays(self, split: str, data_dir: str | None) -> memory.Arrays:
+        """Returns the images and labels of a split; `data_dir` is not used."""
+        return self.examples[split]
+
+    def augment(self, images: Any, draw: Callable[[int], Any]) -> Any:
+        """Returns the images, cropped and flipped as asked for."""
+        if not (self.padding or self.flips):
+            return images
+        return self.shifted(images, draw(shifts.NUM_DRAWS))
+
+
+def of_arrays(
+    parts: Mapping[str, memory.Arrays],
+    image_shape: tuple[int, int, int],
+    *,
+    name: str,
+    classes: tuple[str, ...] = (),
+) -> Arrays:
+    """Returns the dataset of arrays, checked.
+
+    Args:
+      parts: `train`, and `test` or nothing; images [n, H, W, C] or gray [n, H, W] in
+        [0, 255], labels [n] or [n, 1]. Without `test`, a tenth is held out.
+      image_shape: of the network's input. Gray images get its three channels, and
+        colours become their luma for a network of one.
+      name: in records.
+      classes: their names, if they have some.
+
+    Raises:
+      ValueError: images of another size, pixels or labels that are none, one class
+        alone, or a class without a training image.
+    """
+    found = {key: _checked(*part, image_shape) for key, part in parts.items()}
+    split = splits.GIVEN
+    if "test" not in found:
+        images, labels = found["train"]
+        held_out = np.array([splits.is_held_out(zlib.crc32(x)) for x in images])
+        splits.check(held_out, name)
+        split = splits.BY_HASH
+        found = {
+            "train": (images[~held_out], labels[~held_out]),
+            "test": (images[held_out], labels[held_out]),
+        }
+    every = np.concatenate([labels for _, labels in found.values()])
+    splits.check_labels(found["train"][1], every, classes)
+    digest = hashlib.sha256()
+    for images, labels in found.values():
+        digest.update(np.ascontiguousarray(images))
+        digest.update(labels)
+    return Arrays(
+        name=name,
+        num_classes=len(classes) or int(every.max()) + 1,
+        image_shape=image_shape,
+        num_train=len(found["train"][1]),
+        num_test=len(found["test"][1]),
+        split=split,
+        fingerprint=digest.hexdigest(),
+        classes=classes,
+        examples=found,
+    )
+
+
+def from_file(file: pathlib.Path, image_shape: tuple[int, int, int]) -> Arrays:
+    """Returns the dataset of an `.npz` file with `x_train`, `y_train`, `x_test`, ...
+
+    A file with `x_train` and `y_train` alone is split.
+
+    Raises:
+      ValueError: the file is broken or lacks a name, and as `of_arrays`.
+    """
+    found = files.load_arrays(file, *_NAMES[:2])
+    parts = {"train": (found["x_train"], found["y_train"])}
+    if "x_test" in found:
+        parts["test"] = (found["x_test"], files.named(found, "y_test", file))
+    return of_arrays(parts, image_shape, name=file.stem)
+
+
+def from_tfds(
+    name: str, image_shape: tuple[int, int, int], data_dir: str | None
+) -> Arrays:
+    """Returns the dataset that TFDS has prepared under a name; downloads nothing.
+
+    Photographs of several sizes are cropped at their centre, as those of a folder are.
+
+    Raises:
+      FileNotFoundError: it is not prepared in `data_dir`.
+      ValueError: it has no images with one label each, and as `of_arrays`.
+    """
+    folder = tfds_files.folder(data_dir)
+    how = f"tfds build {name} --data_dir={folder}"
+    source = tfds_files.builder(name, folder, how=how, split="train")
+    features = source.info.features
+    for key in ("image", "label"):
+        lookup(features, key, f"feature of {name}, which needs it")
+    known = ("test", "validation")
+    parts = {"train": _prepared(source, "train", image_shape, folder)}
+    for split in (key for key in known if key in source.info.splits):
+        parts.setdefault("test", _prepared(source, split, image_shape, folder))
+    classes = tuple(getattr(features["label"], "names", None) or ())
+    return of_arrays(parts, image_shape, name=name, classes=classes)
+
+
+def from_stream(stream: Any, what: str) -> memory.Arrays:
+    """Returns the images and labels of a `tf.data.Dataset`, batched or not.
+
+    Raises:
+      ValueError: its length is not known, or endless.
+    """
+    length = int(stream.cardinality())
+    if length < 0:
+        kind = "endless" if length == -1 else "not known"
+        raise ValueError(
+            "A tf.data.Dataset is read into memory, so its length must be known: take "
+            f".take(n), or .apply(tf.data.experimental.assert_cardinality(n)). "
+            f"Received: {what}, whose length is {kind}"
+        )
+    images, labels = zip(*stream.as_numpy_iterator(), strict=True)
+    if len(np.shape(labels[0])) > 0:
+        return np.concatenate(images), np.concatenate(labels)
+    return np.stack(images), np.stack(labels)
+
+
+def _checked(
+    images: Any, labels: Any, image_shape: tuple[int, int, int]
+) -> memory.Arrays:
+    """Returns images [n, H, W, C] and labels int32 [n] as the network takes them."""
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.ndim == 3:
+        images = images[..., None]
+    checks.check_images(images)
+    checks.check_classes(labels)
+    checks.check_as_many(images, labels)
+    if images.shape[1:3] != image_shape[:2] or images.shape[3] not in (1, 3):
+        height, width, channels = image_shape
+        raise ValueError(
+            f"The network takes images of {height} x {width} pixels with {channels} "
+            "channels: resize them, or say ?image_size= of a network that takes any. "
+            f"Received: images of shape {images.shape[1:]}"
+        )
+    if images.shape[3] < image_shape[2]:
+        images = images.repeat(3, axis=3)
+    elif images.shape[3] > image_shape[2]:
+        luma = images @ np.array(loaded.LUMA, np.float32)
+        images = np.clip(luma, 0, 255)[..., None]
+    if images.dtype != np.uint8:
+        images = images.astype(np.float32)
+    return images, labels.reshape(-1).astype(np.int32)
+
+
+def _prepared(
+    source: Any, split: str, image_shape: tuple[int, int, int], folder: str
+) -> memory.Arrays:
+    """Returns a split that TFDS has prepared."""
+    name, shape = source.name, source.info.features["image"].shape
+    if None not in shape:
+        return tfds_files.cached(name, split, folder)
+
+    def cropped(encoded: Any, label: Any) -> tuple[Any, Any]:
+        pixels = albums.photograph(encoded, image_shape)
+        return tf.cast(tf.round(pixels), tf.uint8), label
+
+    stream = pipeline.parallel(tfds_files.photographs(source, split), cropped)
+    return from_stream(stream, f"{name}, {split}")

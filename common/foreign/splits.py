@@ -1,0 +1,74 @@
+"""Training and test images of somebody's, told apart by a hash, and their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+GIVEN, BY_HASH = "given", "a tenth by hash"  # as the record says it
+_SHARE = 10  # of so many images one is held out, on average
+
+
+def is_held_out(number: int) -> bool:
+    """Whether the image with a hash of that number is a test image."""
+    return number % _SHARE == 0
+
+
+def check(held_out: np.ndarray, name: str) -> None:
+    """Refuses a split that leaves no training or no test image.
+
+    Args:
+      held_out: bool [n].
+      name: of the images, for the error.
+
+    Raises:
+      ValueError: names the numbers.
+    """
+    if held_out.all() or not held_out.any():
+        raise ValueError(
+            "A tenth of the images is held out for the test, which must leave some on "
+            "both sides: bring a test set, in folders train/ and test/ or as x_test "
+            f"and y_test. Received: {name} with {len(held_out)} images, of which "
+            f"{held_out.sum()} were held out"
+        )
+
+
+def check_labels(
+    train: np.ndarray, every: np.ndarray, classes: Sequence[str] = ()
+) -> None:
+    """Refuses labels that are not those of classes counted from 0, each with images.
+
+    Args:
+      train: int [n], of the training images.
+      every: int [m], of all images.
+      classes: their names, where they have some.
+
+    Raises:
+      ValueError: names what is wrong.
+    """
+    present = np.unique(every)
+    if len(classes or present) == 1:
+        what = classes[0] if classes else f"label={present[0]}"
+        raise ValueError(
+            "A classifier needs two classes or more; each folder of images is one. "
+            f"Received: one class alone, {what}"
+        )
+    if present[0] < 0 or (present[0] > 0 and not classes):
+        raise ValueError(
+            "Labels count the classes from 0: subtract the first from all. "
+            f"Received: labels from {present[0]} to {present[-1]}"
+        )
+    count = len(classes) or present[-1] + 1
+    if present[-1] >= count:
+        raise ValueError(
+            f"Labels must be in [0, {count}). Received: label={present[-1]}, "
+            f"{count} classes"
+        )
+    empty = np.flatnonzero(np.bincount(train, minlength=count) == 0)
+    if empty.size:
+        first = classes[empty[0]] if classes else f"label={empty[0]}"
+        raise ValueError(
+            "Every class needs training images; take the class away, or bring some. "
+            f"Received: {first}, without a training image"
+        )
