@@ -23,9 +23,9 @@ from common.results.answers import Results
 from common.training import cost, learner
 
 # These look at Keras's own networks when they are imported.
-classifiers, folders, study = (
+classifiers, commands, folders, study = (
     lazy.module(f"common.foreign.{name}")
-    for name in ("classifiers", "folders", "study")
+    for name in ("classifiers", "commands", "folders", "study")
 )
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
@@ -47,6 +47,9 @@ Commands:
   study IMAGES C ...   the paper's attacks on Keras classifiers C that are trained
                        already, and what they transfer, on a folder of photographs
                        (FOLDER, or FOLDER?split=FOLDER_IN_IT)
+  fit C DATA           train a Keras classifier further by the paper's method, and say
+                       what was won; DATA is a folder of class folders, a file .npz, or
+                       the name of a dataset that TFDS has prepared
 
   AutoAttack, what is published as robust accuracy, is an evaluation of every paper:
   evaluate R autoattack (or autoattack_quick, autoattack_plus), and in a study
@@ -75,6 +78,8 @@ _ATTACK = (
     "of a study, the name of an evaluation; may come several times. Default: those of "
     "the paper that run on every recipe, without AutoAttack"
 )
+_EPOCHS = "of fit: passes over the data; Free training uses a minibatch several times"
+_CROP = "of fit: pixels around an image, before a random crop; 0 for none"
 _DETERMINISTIC = "bit-identical repetition on GPUs, at some speed; CPUs repeat anyway"
 _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, help
     (flags.DEFINE_string, "scale", "digits", "paper, small or digits"),
@@ -91,6 +96,14 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
         *("images evaluated at a time; default 250, in a study 50", 1),
     ),
     (flags.DEFINE_multi_string, "attack", [], _ATTACK),
+    (flags.DEFINE_string, "to", "", "of fit: the file .keras of the robust model"),
+    (flags.DEFINE_float, "epochs", None, _EPOCHS),
+    (flags.DEFINE_integer, "steps", None, "of fit: updates, in place of --epochs"),
+    (flags.DEFINE_integer, "batch_size", None, "of fit: images per update", 1),
+    (flags.DEFINE_float, "rate", None, "of fit: the first learning rate"),
+    (flags.DEFINE_float, "epsilon", None, "of fit: radius, in pixels of 255"),
+    (flags.DEFINE_integer, "crop", None, _CROP, 0),
+    (flags.DEFINE_boolean, "flip", None, "of fit: flip half of the images"),
     (flags.DEFINE_boolean, "deterministic", False, _DETERMINISTIC),
     (flags.DEFINE_string, "json", None, "write what is said to this file as well"),
     (flags.DEFINE_boolean, "help", False, "show this"),
@@ -131,7 +144,7 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
         values.eval_batch_size = values.eval_batch_size or command.batch_size
         if argv is None:
             processes.end_on_signals(in_cluster=command.computes)
-        options = {"json": values.json} if "json" in command.flags else {}
+        options = {name: values[name].value for name in command.own}
         return command.run(open_session(paper, values), *words[1:], **options)
     except USAGE_ERRORS as error:
         return fail(USAGE, error)
@@ -297,6 +310,10 @@ def _study(session: runs.Session, images: str, *specs: str) -> int:
     return GOOD
 
 
+def _fit(session: runs.Session, model: str, data: str, **options: Any) -> int:
+    return commands.fit(session, model, data, **options)
+
+
 def _on_main_head(attack: Any) -> Any:
     """Returns the attack for networks of one head, as its record is to say."""
     cost = getattr(attack, "cost", None)
@@ -326,7 +343,7 @@ def _check_names(command: Command, words: Sequence[str]) -> None:
 
 def _check_flags(command: Command, word: str, values: flags.FlagValues) -> None:
     """Refuses a flag that would change nothing."""
-    taken = (*command.flags, *OF_ALL)
+    taken = (*command.flags, *command.own, *OF_ALL)
     for name in values:
         value = values[name].value
         if name not in (*taken, "help") and value != values[name].default:
@@ -350,11 +367,13 @@ class Command:
     Attributes:
       run: takes the session and the names, and returns the exit status.
       flags: those that it has a use for, beside `OF_ALL`.
+      own: those that it takes by name, since no session has them.
       batch_size: images evaluated at a time, unless the flag says it.
     """
 
     run: Callable[..., int]
     flags: tuple[str, ...]
+    own: tuple[str, ...] = ()
     batch_size: int = BATCH_SIZE
 
     @property
@@ -367,6 +386,7 @@ OF_ALL = ("workdir", "verbosity")
 _PLACE = ("strategy", "deterministic")
 _RECIPE = ("scale", "set", "seed")
 _RUN = ("scale", "data_dir", "precision", *_PLACE)
+_FIT = ("to", "epochs", "steps", "batch_size", "rate", "epsilon", "crop", "flip")
 COMMANDS = {
     "list": Command(_list, ("scale",)),
     "cost": Command(_cost, (*_RECIPE, "deterministic")),
@@ -374,9 +394,14 @@ COMMANDS = {
     "evaluate": Command(
         _evaluate, (*_RUN, "set", "seed", "weights", "branch", "eval_batch_size")
     ),
-    "table": Command(_table, (*_RUN, "eval_batch_size", "json")),
-    "claims": Command(_claims, ("scale", "json")),
+    "table": Command(_table, (*_RUN, "eval_batch_size"), own=("json",)),
+    "claims": Command(_claims, ("scale",), own=("json",)),
     "study": Command(
         _study, ("seed", "eval_batch_size", "attack", *_PLACE), batch_size=50
+    ),
+    "fit": Command(
+        _fit,
+        ("data_dir", "set", "seed", "branch", "eval_batch_size", *_PLACE),
+        own=_FIT,
     ),
 }

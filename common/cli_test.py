@@ -177,12 +177,21 @@ VALUES = {
     "deterministic": "True",
     "json": "answers.json",
     "attack": "pgd_2",
+    "to": "robust.keras",
+    "epochs": "2.0",
+    "steps": "7",
+    "batch_size": "5",
+    "rate": "0.5",
+    "epsilon": "4.0",
+    "crop": "3",
+    "flip": "True",
 }
 NAMES = {
     "cost": ["plain"],
     "train": ["plain"],
     "evaluate": ["plain"],
     "table": ["main"],
+    "fit": ["c.keras", "images"],
 }
 
 
@@ -192,8 +201,9 @@ def test_every_flag_is_of_all_commands_or_has_a_value_here():
 
 @pytest.mark.parametrize("word", cli.COMMANDS)
 def test_a_flag_that_a_command_would_ignore_is_refused(run, run_dir, word):
+    command = cli.COMMANDS[word]
     names = ["images", "c.keras"] if word == "study" else NAMES.get(word, [])
-    for flag in set(VALUES) - set(cli.COMMANDS[word].flags):
+    for flag in set(VALUES) - {*command.flags, *command.own}:
         status, out, (line,) = run(word, *names, f"--{flag}={VALUES[flag]}")
         assert (status, out) == (cli.USAGE, "")
         assert re.search(rf"{word} has no use for --{flag}; it takes --", line)

@@ -68,6 +68,32 @@ def note_continuation(run_dir: pathlib.Path, step: int, place: dict[str, Any]) -
         _write(path, {**manifest, "continued": [*places[1:], {"step": step, **place}]})
 
 
+def read(run_dir: pathlib.Path) -> dict[str, Any]:
+    """Returns `recipe.json` of a folder; empty if it is not there or damaged."""
+    try:
+        return json.loads((run_dir / _NAME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+
+
+def lengthen(
+    run_dir: pathlib.Path, before: recipes.Recipe, after: recipes.Recipe
+) -> None:
+    """Makes the run of a recipe that of one with more updates; others stay as they are.
+
+    What was done counts, and its number of updates is noted under `lengthened`.
+
+    Args:
+      run_dir: the run's folder.
+      before: the recipe that the folder may be of.
+      after: the recipe that it is to be of.
+    """
+    found = read(run_dir)
+    if overrides.agrees(found.get("recipe"), before):
+        earlier = [*found.get("lengthened", ()), before.num_steps]
+        _write(run_dir / _NAME, {**found, "recipe": after, "lengthened": earlier})
+
+
 def _write(path: pathlib.Path, manifest: dict[str, Any]) -> None:
     text = json.dumps(manifest, indent=2, default=recipes.to_dict)
     with files.whole(path) as file:

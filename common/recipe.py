@@ -244,6 +244,24 @@ def grid(
 
 
 @dataclasses.dataclass(frozen=True)
+class Tuning:
+    """How a paper trains a network further that others have made.
+
+    Attributes:
+      method: the training algorithm.
+      attacks: by name, those that judge the network before and after.
+      activation: a name in `keras.activations` that takes the place of ReLU; the
+        network's own stay if it is empty.
+      branches: of batch norm.
+    """
+
+    method: Any
+    attacks: Mapping[str, Any]
+    activation: str = ""
+    branches: tuple[str, ...] = ("clean",)
+
+
+@dataclasses.dataclass(frozen=True)
 class Paper:
     """A paper package as one value: what `common.cli` needs to run it.
 
@@ -256,6 +274,7 @@ class Paper:
         evaluation a scale lacks is left out there.
       claims: `common.results.claims.Claim` values.
       reported: path of `reported.csv`.
+      tuning: how it trains networks of others further, or None.
     """
 
     name: str
@@ -265,6 +284,7 @@ class Paper:
     tables: tuple[Table, ...]
     claims: tuple[Any, ...]
     reported: pathlib.Path
+    tuning: Tuning | None = None
 
     def table(self, name: str) -> Table:
         """Returns the table, or raises a ValueError that names the nearest."""

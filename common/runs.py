@@ -23,6 +23,7 @@ from common.names import lookup
 from common.training import checkpoint, imported, learner, loop
 
 RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
+INITIAL = "initial"  # likewise: those before the first update
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Session:
       data_dir: of TFDS, or None for its default.
       precision: of training and of attacks; verdicts are float32.
       overrides: `field=value` assignments to the recipe; they name a run of their own.
-      weights: what is evaluated: "" for the weights that the recipe says, `RAW`, or
-        the path of released ones, see `common.training.imported`.
+      weights: what is evaluated: "" for the weights that the recipe says, `RAW`,
+        `INITIAL`, or the path of released ones, see `common.training.imported`.
       branch: of batch norm, for every evaluation; "" for the one that it says.
       eval_batch_size: images evaluated at a time, on which no outcome depends.
       seed: of the attacks of a study; recipes have theirs, which overrides change.
@@ -75,7 +76,7 @@ class Session:
     @property
     def has_released_weights(self) -> bool:
         """Whether the weights come from a file, not from a run."""
-        return self.weights not in ("", RAW)
+        return self.weights not in ("", RAW, INITIAL)
 
     def run(self, name: str) -> Run:
         """Returns the run of a recipe; a ValueError names the nearest known one."""
@@ -115,11 +116,12 @@ class Run:
     def records(self) -> pathlib.Path:
         """The folder of the evaluations.
 
-        Raw weights and a branch that is asked for have their own, so that their records
-        are not taken for those of the tables.
+        Raw or initial weights and a branch that is asked for have their own, so that
+        their records are not taken for those of the tables.
         """
-        raw = RAW if self.session.weights == RAW else ""
-        parts = ("evaluations", raw, self.session.branch)
+        session = self.session
+        weights = "" if session.has_released_weights else session.weights
+        parts = ("evaluations", weights, session.branch)
         return self.folder / "_".join(part for part in parts if part)
 
     def record(self, evaluation: str) -> pathlib.Path:
@@ -146,7 +148,9 @@ class Run:
     @property
     def step(self) -> int | None:
         """The updates behind the weights; None for released ones."""
-        return None if self.session.has_released_weights else self.recipe.num_steps
+        if self.session.has_released_weights:
+            return None
+        return 0 if self.session.weights == INITIAL else self.recipe.num_steps
 
     def network(
         self, precision: str = "float32", *, number: int | None = None
@@ -167,6 +171,8 @@ class Run:
         """
         session, recipe = self.session, self.recipe
         place = engine.alone(session.distribution)
+        if session.weights == INITIAL:
+            return learner.build(recipe, place, session.precision).network
         if session.has_released_weights:
             built = learner.network(recipe, place, precision)
             source = imported.load(session.weights, built)

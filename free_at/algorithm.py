@@ -32,11 +32,11 @@ class FreeTraining(Method):
         return ops.zeros(batch_shape)
 
     def train_step(self, batch: Any, delta: Any, seed: Any) -> tuple[Any, Any]:
-        """One pass of the inner loop (l. 5 to 11); nothing in it is random."""
+        """One pass of the inner loop (l. 5 to 11); only the network may draw in it."""
         images, labels = batch
 
         def loss(delta: Any) -> Any:  # l. 7
-            logits = self.network(projections.pixels(images + delta), training=True)
+            logits = self.forward(projections.pixels(images + delta), seed)
             example_losses = losses.cross_entropy(labels, logits)
             return self.mean(example_losses) + self.l2_penalty(), logits
 

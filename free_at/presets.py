@@ -18,7 +18,7 @@ import dataclasses
 import math
 
 from common import attacks, data, models
-from common.recipe import Evaluation, Recipe, autoattacks
+from common.recipe import Evaluation, Recipe, Tuning, autoattacks
 from common.training import optimizers, schedules
 from common.training.natural import NaturalTraining
 from free_at.algorithm import FreeTraining, PGDTraining
@@ -254,3 +254,9 @@ EVALUATIONS = {
     "digits": cifar_evaluations(DIGITS_EPSILON, DIGITS_STEP)
     | autoattacks(DIGITS_EPSILON),
 }
+
+# Networks of others, trained further: the attack is that of the README, and m is ours.
+TUNING = Tuning(
+    method=FreeTraining(num_replays=4, epsilon=8.0),
+    attacks={"pgd_20": attacks.PGD(8.0, 2.0, num_steps=20)},
+)

@@ -13,4 +13,5 @@ PAPER = Paper(
     tables=tables.TABLES,
     claims=claims.CLAIMS,
     reported=pathlib.Path(__file__).with_name("reported.csv"),
+    tuning=presets.TUNING,
 )

@@ -23,7 +23,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from common import attacks, data, models
-from common.recipe import Evaluation, Recipe, autoattacks
+from common.recipe import Evaluation, Recipe, Tuning, autoattacks
 from common.training import natural, optimizers, schedules
 from kurakin2017 import variants
 from kurakin2017.algorithm import MixedTraining
@@ -249,3 +249,13 @@ EVALUATIONS = {
     "digits": evaluations((8, 16, 32, 64), DIGITS, unit=4.0, transferred=0, hard=())
     | autoattacks(32.0),
 }
+
+# Networks of others, trained further: they know clean images, so there is no delay.
+TUNING = Tuning(
+    method=dataclasses.replace(STEP_LL, delay=0),
+    attacks={
+        "fgsm": attacks.FGSM(variants.LARGEST),  # paper, Sec. 3
+        # Not the paper's; stronger.
+        "pgd_20": attacks.PGD(variants.LARGEST, variants.LARGEST / 4, num_steps=20),
+    },
+)

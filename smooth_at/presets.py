@@ -22,7 +22,7 @@ import dataclasses
 
 from common import attacks, data, models
 from common.models import architectures
-from common.recipe import Evaluation, Recipe, autoattacks
+from common.recipe import Evaluation, Recipe, Tuning, autoattacks
 from common.training import optimizers, schedules
 from smooth_at import variants
 from smooth_at.algorithm import SmoothTraining
@@ -204,3 +204,10 @@ EVALUATIONS = {
     "small": evaluations(8.0, 2.0, (20, 50)) | autoattacks(8.0, num_images=500),
     "digits": evaluations(DIGITS_EPSILON, 10.0, (20, 50)) | autoattacks(DIGITS_EPSILON),
 }
+
+# Networks of others, trained further: method and attack are those of the paper's rows.
+TUNING = Tuning(
+    method=RELU.method,
+    attacks={"pgd_20": attacks.PGD(4.0, 1.0, num_steps=20, reaching=True)},
+    activation="silu",  # README: the best of its table
+)

@@ -5,10 +5,13 @@ The modules of the package:
   specs, loaded, saved, heads: a network as it came, and its logits.
   adoption: it as a network of the suite, which `substitutes` and `smoothing` make.
   classifiers, folders, labels, study: attacks without training.
+  sources: data of anybody's, which `arrays`, `albums` and `splits` read.
+  fitting: training, by the recipe of `plans`; `outcome` says what was won.
 
 What scripts use is here, under `foreign`:
 
   adopt: a Keras model as a network of the suite.
+  fit: the robust model that training makes of one.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_PLACES = {"adopt": "adoption"}
+_PLACES = {"adopt": "adoption", "fit": "fitting"}
 
 
 def __getattr__(name: str) -> Any:

@@ -74,7 +74,12 @@ def network(
         smooth = saved.twin(found.model, smoothing.without_relu(activation))
         found = dataclasses.replace(found, model=smooth)
     made = Network(found, norm)
-    made(ops.zeros((1, *found.input.shape)), branch=norm.branches[0])
+    shape = made(ops.zeros((1, *found.input.shape)), branch=norm.branches[0]).shape
+    if len(shape) != 2 or shape[1] < 2:
+        raise ValueError(
+            f"expected logits [B, K] out, not {tuple(shape)}, K at least 2"
+        )
+    made.num_classes = shape[1]
     return made
 
 
@@ -85,6 +90,7 @@ class Network(keras.Model):
       branches: names that a call may choose from.
       draws: whether training needs a seed.
       image_shape: height, width and channels of the images.
+      num_classes: K.
       lacks: what it cannot have, a sentence each.
       on_one_device: whether it trains on one device alone.
     """
@@ -252,7 +258,8 @@ class _Copy:
 
     def _kept(self, layer: keras.layers.Layer) -> keras.layers.Layer:
         """Returns a copy of a layer of the same kind."""
-        name = self._named(layer)
+        # A layer without its softmax has a name of the moment, and this one lasts.
+        name = self._named(heads.original(layer))
         copy = type(layer).from_config({**layer.get_config(), "name": name})
         self._pairs.append((layer, copy))
         if smoothing.is_relu(getattr(copy, "activation", None)):

@@ -241,7 +241,9 @@ def test_dropout_draws_by_the_seed_and_flips_of_its_own_do_not_happen():
 
 
 def test_only_what_can_be_adopted_is():
-    with pytest.raises(ValueError, match=r"Unknown pixels. Received: unti. Near.*unit"):
+    with pytest.raises(
+        ValueError, match=r"pixels= one of raw, unit.*Received: pixels=unti"
+    ):
         adopt(sequential(), pixels="unti")
     plain = keras.Sequential(
         [keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(5)]

@@ -18,7 +18,6 @@ import numpy as np
 from keras import ops
 
 from common.foreign import saved, specs
-from common.names import lookup
 
 OPTIONS = ("name", "image_size", "output", "background")
 _KEPT = {"": slice(None), "first": slice(1, None), "last": slice(None, -1)}
@@ -108,10 +107,11 @@ def load(said: specs.Spec) -> Loaded:
       ValueError: what it says does not fit the file, or the file is damaged.
     """
     saved.check_intact(said.file)
-    model, preprocess = (_application if said.network else _saved)(said)
+    pixels: str | Callable[[Any], Any]
+    model, pixels = (_application if said.network else _saved)(said)
     return of_model(
         model,
-        preprocess,
+        pixels,
         image_size=said.options.get("image_size"),
         output=said.options.get("output"),
         background=said.options.get("background", ""),
@@ -140,7 +140,12 @@ def of_model(
     """
     if background not in _KEPT:
         raise ValueError(f"background is first or last, not {background}")
-    preprocess = pixels if callable(pixels) else lookup(PIXELS, pixels, "pixels")
+    if not (callable(pixels) or pixels in PIXELS):
+        raise ValueError(
+            f"Say what it takes: pixels= one of {', '.join(PIXELS)}. "
+            f"Received: pixels={pixels}"
+        )
+    preprocess = pixels if callable(pixels) else PIXELS[pixels]
     taken = _input(model, image_size)
     model, precision = saved.in_float32(
         model, taken(noise((4, *taken.shape)), PIXELS["raw"])
@@ -184,12 +189,9 @@ def _application(said: specs.Spec) -> tuple[keras.Model, Callable[[Any], Any]]:
     return network, lambda images: preprocess(images, data_format="channels_last")
 
 
-def _saved(said: specs.Spec) -> tuple[keras.Model, Callable[[Any], Any]]:
-    """Returns a saved model, and the mapping of pixels."""
-    pixels = said.options.get("pixels")
-    if pixels not in PIXELS:
-        raise ValueError(f"Say what it takes: pixels= one of {', '.join(PIXELS)}")
-    return saved.load(said.file), PIXELS[pixels]
+def _saved(said: specs.Spec) -> tuple[keras.Model, str]:
+    """Returns a saved model, and the name of the mapping of pixels."""
+    return saved.load(said.file), said.options.get("pixels", "")
 
 
 def _input(network: keras.Model, image_size: str | None) -> Input:

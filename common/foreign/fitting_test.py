@@ -1,0 +1,193 @@
+"""Short fits of a small model: what comes out, what goes on, what is refused."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from common import errors, runs
+from common.attacks import PGD
+from common.engine import strategy
+from common.foreign import fitting, parts, plans
+from common.foreign.conftest import METHOD, accuracy
+from common.models import norms
+from common.recipe import Tuning
+from common.results import packages
+from common.training import metrics
+from tests import small_paper
+from tests.resume_test import check_same_run
+
+
+def folder(tmp_path, paper="free_at"):
+    (found,) = (tmp_path / "runs" / paper / "fit").iterdir()
+    return found
+
+
+def test_a_fit_gives_the_robust_model_and_its_record(
+    fitted, digits_model, few_digits, tmp_path, capsys
+):
+    kept = digits_model.get_weights()
+    model, record = fitted(to=tmp_path / "robust.keras")
+    for weights, before in zip(digits_model.get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(weights, before)
+    assert model.get_config() == digits_model.get_config()
+    test = few_digits[1]
+    clean, robust = (record["accuracy"][name] for name in ("clean", "pgd_20"))
+    assert clean["before"]["accuracy"] == pytest.approx(accuracy(digits_model, *test))
+    assert clean["after"]["accuracy"] == pytest.approx(accuracy(model, *test))
+    assert robust["after"]["correct"] > robust["before"]["correct"]
+    assert robust["after"]["attack"]["epsilon"] == METHOD.epsilon
+    home = keras.models.load_model(tmp_path / "robust.keras")
+    for weights, trained in zip(home.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, trained)
+    *_, won, cost, place = capsys.readouterr().out.splitlines()
+    assert won.startswith("Robust accuracy: under pgd_20 at epsilon 40 ")
+    assert cost.startswith("Clean accuracy: ") and "robust.keras" in place
+    manifest = json.loads((folder(tmp_path) / "recipe.json").read_text())
+    assert manifest["recipe"]["dataset"]["split"] == "given"
+    assert str(tmp_path) not in json.dumps(manifest["recipe"])
+
+
+def test_a_finished_fit_says_so_and_goes_on_only_when_asked_for_more(
+    fitted, tmp_path, capsys
+):
+    fitted()
+    checkpoint = folder(tmp_path) / "checkpoints" / "00000008.npz"
+    written = checkpoint.stat().st_mtime_ns
+    fitted()
+    assert "has its 8 updates: nothing is left to train" in capsys.readouterr().out
+    assert checkpoint.stat().st_mtime_ns == written
+    _, record = fitted(steps=12)
+    assert record["updates"] == 12
+    manifest = json.loads((folder(tmp_path) / "recipe.json").read_text())
+    assert (manifest["recipe"]["num_steps"], manifest["lengthened"]) == (12, [8])
+    for other in ({"steps": 10}, {"steps": 20, "rate": 0.5}):
+        with pytest.raises(errors.RunError, match=r"another recipe.*there != here"):
+            fitted(**other)
+
+
+def test_a_killed_fit_goes_on_to_the_same_bits(fitted, tmp_path, monkeypatch):
+    whole = tmp_path / "whole"
+    fitted(workdir=whole)
+    add, left = metrics.Meter.add, [5]
+
+    def killed(self, step, values):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        add(self, step, values)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(metrics.Meter, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fitted()
+    assert not (folder(tmp_path) / "checkpoints" / "00000008.npz").exists()
+    fitted()
+    (expected,) = (whole / "free_at" / "fit").iterdir()
+    check_same_run(folder(tmp_path), expected)
+
+
+def test_two_replicas_train_what_one_does(digits_model, tmp_path, two_replicas):
+    norm = norms.Batch(synchronized=True)
+    part = parts.part(digits_model, pixels="unit", norm=norm)
+    recipe = dataclasses.replace(
+        small_paper.FREE, network=part, method=METHOD, num_steps=6
+    )
+    one, _ = small_paper.trained(recipe, tmp_path / "1", strategy.make("one_device"))
+    two, _ = small_paper.trained(recipe, tmp_path / "2", two_replicas)
+    assert one.keys() == two.keys()
+    for name, array in one.items():
+        np.testing.assert_allclose(two[name], array, rtol=0, atol=5e-6, err_msg=name)
+
+
+def tuned(paper, model, given, tmp_path, **settings):
+    """Returns the model and the record of a fit as a paper's command makes it."""
+    session = runs.Session(
+        packages.find(paper).at("digits"),
+        tmp_path / "runs",
+        strategy.make("one_device"),
+        overrides=settings.pop("overrides", ()),
+    )
+    tuning = plans.tuned(session.at.paper.tuning, 40.0)
+    plan = plans.Plan(steps=4, batch_size=32)
+    return fitting.run(
+        session, tuning, (model, given), plan=plan, pixels="unit", **settings
+    )
+
+
+@pytest.mark.parametrize(
+    ("paper", "layers"),
+    [
+        ("intriguing_at", ""),
+        pytest.param("free_at", "", marks=pytest.mark.slow),
+        pytest.param("kurakin2017", "", marks=pytest.mark.slow),
+        pytest.param("smooth_at", "silu", marks=pytest.mark.slow),
+    ],
+)
+def test_every_paper_trains_a_model_of_anybodys(
+    paper, layers, digits_model, few_digits, tmp_path
+):
+    model, record = tuned(paper, digits_model, few_digits, tmp_path)
+    assert layers in model.to_json()
+    branch = record["accuracy"]["clean"]["after"]["branch"]
+    assert branch == ("adversarial" if paper == "intriguing_at" else "clean")
+    measured = accuracy(model, *few_digits[1])
+    assert measured == pytest.approx(record["accuracy"]["clean"]["after"]["accuracy"])
+    for name, pair in record["accuracy"].items():
+        assert (pair["after"]["attack"] is None) == (name == "clean")
+
+
+@pytest.mark.slow
+def test_the_branch_that_is_asked_for_is_judged_and_goes_home(
+    digits_model, few_digits, tmp_path
+):
+    given = "intriguing_at", digits_model, few_digits, tmp_path
+    clean, record = tuned(*given, branch="clean")
+    adversarial, _ = tuned(*given)
+    assert record["accuracy"]["clean"]["after"]["branch"] == "clean"
+    norm = [layer.name for layer in clean.layers].index("batch_normalization")
+    first, second = (m.layers[norm].get_weights() for m in (clean, adversarial))
+    assert not any(map(np.array_equal, first, second))
+    first, second = (m.layers[-1].get_weights() for m in (clean, adversarial))
+    assert all(map(np.array_equal, first, second))
+
+
+def test_attacks_and_probe_follow_a_radius_that_is_set():
+    session = runs.Session(
+        fitting.paper("free_at", {}, {}), None, None, overrides=("method.epsilon=4",)
+    )
+    tuning = Tuning(METHOD, {"pgd": PGD(40.0, 10.0, num_steps=3)})
+    part = parts.Adopted("model", "model", "0")
+    recipe, attacks = fitting._planned(
+        session, tuning, plans.Plan(), (part, small_paper.FREE.dataset)
+    )
+    assert recipe.probe.epsilon == recipe.method.epsilon == 4.0
+    assert attacks == {"pgd": PGD(4.0, 1.0, num_steps=3)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pixels": ""}, "Say what it takes: pixels= one of raw"),
+        ({"branch": "advers"}, "branch must be one that the network has: clean"),
+        ({"batch_size": 0}, "batch_size must be"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(fitted, tmp_path, settings, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        fitted(**settings)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.rglob("checkpoints"))
+
+
+def test_a_network_that_cannot_have_replicas_says_what_to_set(
+    digits_model, few_digits, two_replicas, fitted
+):
+    norm = keras.layers.BatchNormalization(renorm=True)
+    model = keras.Sequential([keras.Input((8, 8, 1)), norm, digits_model])
+    with pytest.raises(
+        ValueError, match=r"--strategy=one_device. Received: replicas=2"
+    ):
+        fitted(model, distribution=two_replicas)

@@ -1,0 +1,124 @@
+"""What a fit has won and what it cost, and the robust model as a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+import keras
+
+from common import files, runs
+from common.foreign import adoption
+from common.training import metrics
+
+CLEAN = "clean"  # the evaluation on images as they are
+_RECORD = "fit.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Home:
+    """Where the robust model of a run goes.
+
+    Attributes:
+      run: of the fit.
+      file: `.keras`, or None.
+    """
+
+    run: runs.Run
+    file: pathlib.Path | None
+
+    def check(self) -> None:
+        """Refuses a file that the run cannot write.
+
+        Raises:
+          ValueError: it is there and not of this run, or no file `.keras`.
+        """
+        file = self.file
+        if file is None:
+            return
+        if file.suffix != ".keras":
+            raise ValueError(f"--to is a file NAME.keras. Received: --to={file}")
+        if file.is_dir() or (file.exists() and not self._is_ours(file)):
+            raise ValueError(
+                "--to is there and not of this fit; take another name, or remove it. "
+                f"Received: --to={file}"
+            )
+
+    def bring(self, branch: str) -> tuple[keras.Model, dict[str, Any]]:
+        """Returns the robust model and the record, writes both, and says three lines.
+
+        Args:
+          branch: of batch norm.
+        """
+        network: adoption.Network = self.run.network()
+        model = network.plain(branch)
+        if not self.run.session.is_chief:
+            return model, {}
+        record = self._record()
+        if self.file:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            model.save(self.file)
+            record |= {"to": self.file.name, "sha256": _sha256(self.file)}
+        with files.whole(self.run.folder / _RECORD) as stream:
+            stream.write(json.dumps(record, indent=2).encode() + b"\n")
+        print("\n".join(self._told(record)), flush=True)
+        return model, record
+
+    def _is_ours(self, file: pathlib.Path) -> bool:
+        """Whether the run has written the file, and nobody has changed it since."""
+        path = self.run.folder / _RECORD
+        if not path.exists():
+            return False
+        return json.loads(path.read_text("utf-8")).get("sha256") == _sha256(file)
+
+    def _record(self) -> dict[str, Any]:
+        """Returns the accuracies before and after, by the name of the evaluation."""
+        run = self.run
+        initial = dataclasses.replace(run.session, weights=runs.INITIAL).run(run.name)
+        found = {}
+        for name in run.session.at.evaluations:
+            before, after = (_read(r.record(name)) for r in (initial, run))
+            found[name] = {"before": before, "after": after}
+        minutes = metrics.training_minutes(
+            run.folder / "metrics.jsonl", run.recipe.num_steps
+        )
+        return {"updates": run.recipe.num_steps, "minutes": minutes, "accuracy": found}
+
+    def _told(self, record: dict[str, Any]) -> list[str]:
+        """Returns what was won, what it cost on clean images, and where all is."""
+        accuracy = dict(record["accuracy"])
+        clean = accuracy.pop(CLEAN)
+        won = (
+            f"under {name} at epsilon {pair['after']['attack']['epsilon']:g} "
+            f"{_change(pair)}"
+            for name, pair in accuracy.items()
+        )
+        minutes = record["minutes"]
+        took = "" if minutes is None else f" in {minutes:.1f} minutes"
+        place = f"{self.file} and {self.run.folder}" if self.file else self.run.folder
+        return [
+            f"Robust accuracy: {'; '.join(won)}",
+            f"Clean accuracy: {_change(clean)}",
+            f"After {record['updates']:,} updates{took}: {place}",
+        ]
+
+
+def _change(pair: dict[str, Any]) -> str:
+    before, after = (pair[key]["accuracy"] for key in ("before", "after"))
+    total = pair["after"]["total"]
+    return (
+        f"{before:.2f} % before, {after:.2f} % now ({after - before:+.2f}), of {total}"
+    )
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    keys = ("accuracy", "interval", "correct", "total", "attack", "branch")
+    return {key: record.get(key) for key in keys}
+
+
+def _sha256(file: pathlib.Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,110 @@
+"""A network of anybody's as a part of a recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from common.foreign import adoption, classifiers, loaded, specs
+from common.models import norms
+
+
+@dataclasses.dataclass(frozen=True)
+class Adopted:
+    """A model that a run begins with; see `adoption.adopt`.
+
+    Attributes:
+      name: in records.
+      spec: what is said of the model, without folders of this machine.
+      sha256: of its file, or of its layers and weights where it has none.
+      activation: a name in `keras.activations` that takes the place of its ReLUs.
+      norm: the branches of its batch norms.
+      found: the model.
+    """
+
+    name: str
+    spec: str
+    sha256: str
+    activation: str = ""
+    norm: norms.Batch = norms.DEFAULT
+    found: Any = dataclasses.field(default=None, compare=False, repr=False)
+
+    def build(
+        self, num_classes: int, image_size: int, channels: int = 3
+    ) -> adoption.Network:
+        """Returns the network with the weights of the model.
+
+        Args:
+          num_classes: of the data, which must be the model's.
+          image_size: not used, as the next; the model has its own input.
+          channels: not used.
+
+        Raises:
+          ValueError: the model cannot have the activation or the branches.
+        """
+        del image_size, channels
+        network = self.network()
+        if network.num_classes != num_classes:
+            raise ValueError(
+                "The network's classes must be those of the data. Received: "
+                f"{network.num_classes} classes of {self.name} and {num_classes} of "
+                "the data"
+            )
+        return network
+
+    def network(self) -> adoption.Network:
+        """Returns the network, as `build`, whatever its classes are."""
+        return adoption.network(self.found, activation=self.activation, norm=self.norm)
+
+
+def part(
+    model: keras.Model | str | pathlib.Path,
+    *,
+    pixels: str | Callable[[Any], Any] = "",
+    name: str = "",
+    **further: Any,
+) -> Adopted:
+    """Returns the part of a model, or of a string that names one.
+
+    Args:
+      model: as in `adoption.adopt`, and so are the next.
+      pixels: of a model.
+      name: of a model, in records; its own by default.
+      **further: `activation` and `norm` of the part.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: what is said is unknown or does not fit the model.
+    """
+    if isinstance(model, keras.Model):
+        with loaded.explained(f"adopt {model.name}"):
+            found = loaded.of_model(model, pixels)
+        said = pixels if isinstance(pixels, str) else pixels.__name__
+        name = name or model.name
+        return Adopted(
+            name, f"{name}?pixels={said}", _digest(model), found=found, **further
+        )
+    said = specs.parse(str(model), loaded.OPTIONS)
+    with loaded.explained(f"adopt {model}"):
+        found = loaded.load(said)
+    known = classifiers.record(said, found)
+    return Adopted(
+        name or said.name, known["spec"], known["sha256"], found=found, **further
+    )
+
+
+def _digest(model: keras.Model) -> str:
+    """Returns the SHA-256 of the layers and the weights of a model."""
+    config = keras.saving.serialize_keras_object(model)
+    config.pop("compile_config", None)
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    for values in model.get_weights():
+        digest.update(np.ascontiguousarray(values))
+    return digest.hexdigest()

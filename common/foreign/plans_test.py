@@ -1,0 +1,59 @@
+"""Numbers of updates, drops of the rate, and radii."""
+
+import pytest
+
+from common import data
+from common.foreign import plans
+from common.foreign.parts import Adopted
+from common.recipe import Tuning
+from common.training.natural import NaturalTraining
+from tests import small_paper
+
+NATURAL = NaturalTraining()
+FREE, PGD, MIXTURE = (
+    small_paper.RECIPES[name].method for name in ("free", "pgd", "mixture")
+)
+MODEL = Adopted("model", "model.keras?pixels=unit", "0")
+
+
+def recipe(method=NATURAL, **numbers):
+    return plans.Plan(**numbers).recipe(MODEL, data.Digits(), method)
+
+
+def test_epochs_become_updates_that_are_whole_minibatches():
+    assert recipe(epochs=3, batch_size=100).num_steps == 39  # of 1,297 images
+    free = recipe(FREE, epochs=3, batch_size=100)
+    assert (FREE.num_replays, free.num_steps) == (4, 40)
+    assert free.schedule.boundaries == (20, 28)
+    assert free.checkpoint_every % 4 == 0
+    assert recipe(FREE, steps=13).num_steps == 13
+
+
+def test_the_rate_falls_twice():
+    found = recipe(steps=200, rate=0.5)
+    assert found.schedule.boundaries == (100, 150)
+    assert found.schedule.values == pytest.approx((0.5, 0.05, 0.005))
+    assert recipe(steps=1).schedule.boundaries == (1, 2)
+
+
+def test_the_probe_has_the_radius_of_the_method():
+    assert recipe(plans.with_epsilon(FREE, 3)).probe.epsilon == 3.0
+    assert recipe(MIXTURE).probe.epsilon == MIXTURE.attack.epsilon
+    assert recipe().probe is None
+
+
+def test_steps_keep_their_share_of_another_radius():
+    assert (PGD.epsilon, PGD.step_size) == (40.0, 10.0)
+    assert plans.with_epsilon(PGD, 4) == type(PGD)(4.0, 1.0, PGD.num_steps)
+    found = plans.tuned(Tuning(MIXTURE, {"pgd": MIXTURE.attack}), 4.0)
+    assert found.method.attack == found.attacks["pgd"]
+    assert (found.method.attack.epsilon, found.method.attack.step_size) == (4.0, 1.5)
+    assert found.method.attack.targeted == "random"
+    with pytest.raises(ValueError, match="NaturalTraining has no epsilon"):
+        plans.with_epsilon(NATURAL, 4.0)
+
+
+@pytest.mark.parametrize("numbers", [{"epochs": 0.0}, {"steps": -1}])
+def test_no_updates_are_refused(numbers):
+    with pytest.raises(ValueError, match="epochs must be positive"):
+        plans.Plan(**numbers)
