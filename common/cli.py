@@ -50,6 +50,8 @@ Commands:
   fit C DATA           train a Keras classifier further by the paper's method, and say
                        what was won; DATA is a folder of class folders, a file .npz, or
                        the name of a dataset that TFDS has prepared
+  export R             write a trained recipe's network as a SavedModel (--to=FOLDER) or
+                       its weights (--to=NAME.weights.h5)
 
   AutoAttack, what is published as robust accuracy, is an evaluation of every paper:
   evaluate R autoattack (or autoattack_quick, autoattack_plus), and in a study
@@ -96,7 +98,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
         *("images evaluated at a time; default 250, in a study 50", 1),
     ),
     (flags.DEFINE_multi_string, "attack", [], _ATTACK),
-    (flags.DEFINE_string, "to", "", "of fit: the file .keras of the robust model"),
+    (flags.DEFINE_string, "to", "", "of fit: the robust model, NAME.keras; of export"),
     (flags.DEFINE_float, "epochs", None, _EPOCHS),
     (flags.DEFINE_integer, "steps", None, "of fit: updates, in place of --epochs"),
     (flags.DEFINE_integer, "batch_size", None, "of fit: images per update", 1),
@@ -314,6 +316,10 @@ def _fit(session: runs.Session, model: str, data: str, **options: Any) -> int:
     return commands.fit(session, model, data, **options)
 
 
+def _export(session: runs.Session, name: str, *, to: str = "") -> int:
+    return commands.export(session, name, to=to)
+
+
 def _on_main_head(attack: Any) -> Any:
     """Returns the attack for networks of one head, as its record is to say."""
     cost = getattr(attack, "cost", None)
@@ -403,5 +409,8 @@ COMMANDS = {
         _fit,
         ("data_dir", "set", "seed", "branch", "eval_batch_size", *_PLACE),
         own=_FIT,
+    ),
+    "export": Command(
+        _export, ("scale", "set", "seed", "weights", "branch", *_PLACE), own=("to",)
     ),
 }

@@ -192,6 +192,7 @@ NAMES = {
     "evaluate": ["plain"],
     "table": ["main"],
     "fit": ["c.keras", "images"],
+    "export": ["plain"],
 }
 
 

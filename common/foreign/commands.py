@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import Any
 
 from common import runs
-from common.foreign import fitting, plans
+from common.foreign import exports, fitting, plans
 
 
 def fit(
@@ -49,4 +50,29 @@ def fit(
         branch=session.branch,
         to=to,
     )
+    return 0
+
+
+def export(session: runs.Session, name: str, *, to: str = "") -> int:
+    """Writes the network of a trained recipe as a file of its own, see `exports`.
+
+    Args:
+      session: of the command; its branch is the one that is written.
+      name: of the recipe.
+      to: the file or folder.
+
+    Returns:
+      The exit status of success, 0.
+
+    Raises:
+      ValueError: there is no name of a file, or it cannot be written.
+      RunError: the recipe is not trained to its end.
+    """
+    if not to:
+        raise ValueError("export needs --to=FOLDER or --to=NAME.weights.h5.")
+    run = session.run(name)
+    shape = run.recipe.dataset.image_shape
+    place = pathlib.Path(to).expanduser()
+    exports.write(run.network(), shape, place, branch=session.branch)
+    print(f"{session.at.name} {run.name}: {place}", flush=True)
     return 0

@@ -38,3 +38,18 @@ def test_the_flags_of_fit_become_a_plan_and_another_radius(asked, tmp_path):
 def test_a_paper_that_says_nothing_of_other_networks_trains_none(tiny_paper, capsys):
     assert cli.main(tiny_paper, ["tiny", "fit", "m.keras", "images"]) == cli.USAGE
     assert "tiny does not say how" in capsys.readouterr().err
+
+
+def test_export_writes_the_network_of_a_trained_recipe(tiny_paper, tmp_path, capsys):
+    flags = ("--set=num_steps=3", f"--workdir={tmp_path}", "--strategy=one_device")
+
+    def command(*words):
+        return cli.main(tiny_paper, ["tiny", *words, *flags])
+
+    to = f"--to={tmp_path / 'robust.weights.h5'}"
+    assert command("export", "plain", to) == cli.FAILED
+    assert "train the recipe first" in capsys.readouterr().err
+    assert command("train", "plain") == cli.GOOD
+    assert command("export", "plain") == cli.USAGE
+    assert command("export", "plain", to) == cli.GOOD
+    assert (tmp_path / "robust.weights.h5").exists()

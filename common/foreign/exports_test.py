@@ -1,0 +1,112 @@
+"""Files that load in a process without the suite, and give the same logits."""
+
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from common.foreign import adopt, exports
+from common.models import WideResNet, norms
+from tests.oracles.networks import randomised
+
+SHAPE = (8, 8, 1)
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, *SHAPE)).astype(np.float32)
+ELSEWHERE = """
+import sys
+import numpy as np
+import {imports}
+images = np.load("images.npy")
+model = {model}
+np.save("logits.npy", np.asarray({logits}))
+assert not any(name.startswith("common") for name in sys.modules)
+"""
+
+
+def elsewhere(folder: pathlib.Path, **parts: str) -> np.ndarray:
+    """Returns what a process that does not have the suite makes of the images."""
+    np.save(folder / "images.npy", IMAGES)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ELSEWHERE.format(**parts)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return np.load(folder / "logits.npy")
+
+
+@pytest.fixture
+def network():
+    """Returns a network of two branches, of which no weight is at its start."""
+    keras.utils.set_random_seed(0)
+    network = WideResNet(8, 1, norm=norms.Batch(norms.MIXTURE)).build(10, *SHAPE[1:])
+    randomised(network)
+    return network
+
+
+def test_a_saved_model_has_the_logits_of_the_branch(network, tmp_path):
+    exports.write(network, SHAPE, tmp_path / "robust", branch="adversarial")
+    found = elsewhere(
+        tmp_path,
+        imports="tensorflow as tf",
+        model="tf.saved_model.load('robust')",
+        logits="model.serve(images)",
+    )
+    expected = network(IMAGES, branch="adversarial")
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert not np.allclose(found, network(IMAGES, branch="clean"), atol=1e-2)
+
+
+def test_an_adopted_network_goes_home_as_a_keras_model(tmp_path):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.Flatten(),
+            layers.Dense(10),
+        ]
+    )
+    network = adopt(model, pixels="unit", branches=norms.MIXTURE)
+    network(IMAGES, training=True, branch="adversarial", seed=1)
+    exports.write(network, SHAPE, tmp_path / "robust.keras", branch="adversarial")
+    found = elsewhere(
+        tmp_path,
+        imports="keras",
+        model="keras.models.load_model('robust.keras')",
+        logits="model(images / 255)",
+    )
+    expected = network(IMAGES, branch="adversarial")
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(found, network(IMAGES, branch="clean"), atol=1e-3)
+
+
+def test_weights_are_those_that_the_same_network_loads(network, tmp_path):
+    exports.write(network, SHAPE, tmp_path / "robust.weights.h5")
+    kept = network.get_weights()
+    network.set_weights([np.zeros_like(weights) for weights in kept])
+    network.load_weights(tmp_path / "robust.weights.h5")
+    for found, expected in zip(network.get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("to", "branch", "message"),
+    [
+        ("robust.keras", "", "this suite's, which Keras alone does not load"),
+        ("robust.h5", "", "NAME.weights.h5 for the weights.*Received: --to="),
+        (".", "", "--to is there"),
+        ("robust", "dirty", "branch must be one that the network has"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything(
+    network, tmp_path, to, branch, message
+):
+    with pytest.raises(ValueError, match=message) as caught:
+        exports.write(network, SHAPE, tmp_path / to, branch=branch)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
