@@ -13,6 +13,7 @@ What scripts use is here, under `foreign`:
 
   adopt: a Keras model as a network of the suite.
   fit: the robust model that training makes of one.
+  RobustAccuracy: a callback of `model.fit`, which adds it to the logs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_PLACES = {"adopt": "adoption", "fit": "fitting"}
+_PLACES = {
+    "RobustAccuracy": "callback",
+    "adopt": "adoption",
+    "fit": "fitting",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -331,7 +331,7 @@ class _Code:
                 f"trained. Received: {error}"
             ) from error
         made(self._found.images(ops.zeros((1, *self._found.input.shape))))
-        made.set_weights(model.get_weights())
+        saved.copy_weights(model, made)
         return made
 
 
@@ -341,4 +341,4 @@ def _hand_over(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
     for one, other in pairs:
         weights: dict[str, Any] = {}
         one.save_own_variables(weights)
-        other.load_own_variables(weights)
+        other.load_own_variables({k: saved.copied(x) for k, x in weights.items()})

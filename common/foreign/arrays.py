@@ -79,8 +79,8 @@ def of_arrays(
     splits.check_labels(found["train"][1], every, classes)
     digest = hashlib.sha256()
     for images, labels in found.values():
-        digest.update(np.ascontiguousarray(images))
-        digest.update(labels)
+        digest.update(np.ascontiguousarray(images).data)
+        digest.update(labels.data)
     return Arrays(
         name=name,
         num_classes=len(classes) or int(every.max()) + 1,

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from common.foreign import adoption, classifiers, loaded, specs
 from common.models import norms
@@ -86,10 +85,10 @@ def part(
     if isinstance(model, keras.Model):
         with loaded.explained(f"adopt {model.name}"):
             found = loaded.of_model(model, pixels)
-        said = pixels if isinstance(pixels, str) else pixels.__name__
+        kind = pixels if isinstance(pixels, str) else pixels.__name__
         name = name or model.name
         return Adopted(
-            name, f"{name}?pixels={said}", _digest(model), found=found, **further
+            name, f"{name}?pixels={kind}", _digest(model), found=found, **further
         )
     said = specs.parse(str(model), loaded.OPTIONS)
     with loaded.explained(f"adopt {model}"):
@@ -106,5 +105,5 @@ def _digest(model: keras.Model) -> str:
     config.pop("compile_config", None)
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for values in model.get_weights():
-        digest.update(np.ascontiguousarray(values))
+        digest.update(values.tobytes())
     return digest.hexdigest()

@@ -130,11 +130,24 @@ def twin(
     config = keras.saving.serialize_keras_object(network)
     config.pop("compile_config", None)
     made = keras.saving.deserialize_keras_object(change(config))
-    made.set_weights(network.get_weights())
+    copy_weights(network, made)
     for layer in made._flatten_layers():
         if hasattr(layer, "finalize_state"):  # it computes with what its weights say
             layer.finalize_state()
     return made
+
+
+def copy_weights(network: keras.Model, to: keras.Model) -> None:
+    """Gives a network of the same layers the weights of another."""
+    to.set_weights([copied(weights) for weights in network.weights])
+
+
+def copied(variable: Any) -> np.ndarray:
+    """Returns the values of a variable in memory of their own.
+
+    On JAX two variables would share it, and training takes the memory of one away.
+    """
+    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def _check_zip(file: pathlib.Path) -> None:

@@ -14,6 +14,8 @@ import pathlib
 import re
 from typing import Any
 
+import numpy as np
+
 from common.data.dataset import Dataset
 from common.foreign import albums, arrays
 
@@ -60,6 +62,22 @@ def dataset(
         found = dataclasses.replace(found, padding=padding, flips=flips)
     _check(found, image_shape, num_classes)
     return found
+
+
+def pair(data: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the images and labels of arrays or of a `tf.data.Dataset`, unsplit.
+
+    Raises:
+      ValueError: data of another kind.
+    """
+    parts = _parts(data)
+    if len(parts) > 1:
+        raise ValueError(
+            "Expected (images, labels), one set of them. Received: "
+            f"{len(parts)} sets, {', '.join(parts)}"
+        )
+    images, labels = parts["train"]
+    return np.asarray(images, np.float32), np.asarray(labels).reshape(-1)
 
 
 def _named(

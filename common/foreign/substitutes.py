@@ -20,6 +20,7 @@ import keras
 from keras import ops
 
 from common import backend
+from common.foreign import saved
 from common.models import activations, layers, norms
 
 
@@ -124,7 +125,7 @@ class Norm(keras.layers.Layer):
         for variable in self.norm.variables:
             variable.trainable = False
         for theirs, ours in self.pairs(layer):
-            ours.assign(theirs)
+            ours.assign(saved.copied(theirs))
 
     def pairs(
         self, layer: keras.layers.BatchNormalization
@@ -138,7 +139,7 @@ class Norm(keras.layers.Layer):
         """Gives a layer of Keras the values of a branch."""
         ours = self.of_branch(branch)
         for variable in layer.weights:
-            variable.assign(ours[variable.name])
+            variable.assign(saved.copied(ours[variable.name]))
 
 
 class Noise(keras.layers.Layer):

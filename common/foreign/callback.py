@@ -1,0 +1,87 @@
+"""Robust accuracy in the logs of `model.fit`, for models that Keras trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from common.attacks import checks
+from common.evaluation import accuracy, attackable
+from common.foreign import heads, loaded, sources
+
+
+class RobustAccuracy(keras.callbacks.Callback):
+    """Adds `robust_accuracy` to the logs at the ends of epochs.
+
+    It is the share of images that a model has right under an attack, in [0, 1] as the
+    accuracies of Keras are. Callbacks that come later in the list see it, such as
+    `EarlyStopping(monitor="robust_accuracy", mode="max")`.
+    """
+
+    def __init__(
+        self,
+        attack: Any,
+        data: Any,
+        *,
+        every: int = 1,
+        pixels: str | Callable[[Any], Any] = "",
+        output: str | None = None,
+        seed: int = 0,
+        batch_size: int = 250,
+    ) -> None:
+        """Reads the data; the model is known when training begins.
+
+        Args:
+          attack: from `common.attacks`; epsilon is in pixels of 255.
+          data: (images, labels), images [n, H, W, C] in [0, 255], or a
+            `tf.data.Dataset` of them of a known length.
+          every: epochs between two evaluations; the last epoch has one, too.
+          pixels: that the model takes, as in `adoption.adopt`.
+          output: of the classes, of several.
+          seed: of the attack.
+          batch_size: images attacked at a time.
+
+        Raises:
+          ValueError: `every` below 1, or data of another kind.
+        """
+        super().__init__()
+        checks.check_count("every", every)
+        self.images, self.labels = sources.pair(data)
+        self.attack, self.every, self.seed = attack, every, seed
+        self.pixels, self.output, self.batch_size = pixels, output, batch_size
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Refuses a model that cannot be attacked, before the first epoch.
+
+        Raises:
+          ValueError: what is said does not fit the model, or its answers are no logits
+            and cannot be made ones.
+        """
+        attackable.Questions(self._logits_fn()).check(self.images)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Adds the accuracy to the logs of every `every`-th epoch, and of the last."""
+        is_last = epoch + 1 == self.params.get("epochs")
+        if logs is None or ((epoch + 1) % self.every and not is_last):
+            return
+        starts = range(0, len(self.labels), self.batch_size)
+        cuts = [slice(start, start + self.batch_size) for start in starts]
+        record = accuracy.evaluate(
+            self._logits_fn(),
+            [(self.images[cut], self.labels[cut]) for cut in cuts],
+            self.attack,
+            seed=self.seed,
+        )
+        logs["robust_accuracy"] = record.accuracy / 100
+
+    def _logits_fn(self) -> Callable[[Any], Any]:
+        """Returns images in [0, 255] -> logits of the model as it is now.
+
+        A softmax is taken off by a copy of its layer, which has the weights of now.
+        """
+        with loaded.explained(f"attack {self.model.name}"):
+            found = loaded.of_model(self.model, self.pixels, output=self.output)
+            answers = heads.answers(found.model, self.output)
+        return lambda images: found.classes(answers(found.images(images)))

@@ -1,0 +1,45 @@
+"""Robust accuracy while Keras trains a model."""
+
+import keras
+import numpy as np
+import pytest
+
+from common import attacks, evaluation
+from common.foreign import RobustAccuracy
+
+ATTACK = attacks.FGSM(40.0)
+
+
+def test_the_logs_have_what_an_evaluation_counts_now(digits_model, few_digits):
+    images, labels = few_digits[0]
+    callback = RobustAccuracy(ATTACK, few_digits[0], every=2, pixels="unit")
+    history = digits_model.fit(
+        images / 255, labels, epochs=3, verbose=0, callbacks=[callback]
+    ).history
+    assert len(history["loss"]) == 3 and len(history["robust_accuracy"]) == 2
+
+    def logits_fn(pixels):  # of a softmax; FGSM needs no more than the order
+        return keras.ops.log(digits_model(pixels / 255.0, training=False))
+
+    record = evaluation.evaluate(logits_fn, [(images, labels)], ATTACK)
+    assert history["robust_accuracy"][-1] == pytest.approx(record.accuracy / 100)
+    assert 0 < record.accuracy < 100
+
+
+def test_what_cannot_be_attacked_is_refused_before_the_first_epoch(
+    digits_model, few_digits
+):
+    images, labels = few_digits[0]
+    kept = digits_model.get_weights()
+    for settings, message in (
+        ({"pixels": "units"}, "Cannot attack small: Say what it takes"),
+        ({"pixels": "unit", "output": "size"}, "Cannot attack small: Unknown or amb"),
+    ):
+        callback = RobustAccuracy(ATTACK, few_digits[0], **settings)
+        with pytest.raises(ValueError, match=message):
+            digits_model.fit(images / 255, labels, callbacks=[callback], verbose=0)
+    assert all(map(np.array_equal, kept, digits_model.get_weights()))
+    with pytest.raises(ValueError, match="every"):
+        RobustAccuracy(ATTACK, few_digits[0], every=0)
+    with pytest.raises(ValueError, match="2 sets, train, test"):
+        RobustAccuracy(ATTACK, few_digits)
