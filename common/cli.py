@@ -22,11 +22,8 @@ from common.results import cells, claims, exchange, text
 from common.results.answers import Results
 from common.training import cost, learner
 
-# These look at Keras's own networks when they are imported.
-classifiers, commands, folders, study = (
-    lazy.module(f"common.foreign.{name}")
-    for name in ("classifiers", "commands", "folders", "study")
-)
+# It looks at Keras's own networks when it is imported.
+commands = lazy.module("common.foreign.commands")
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
 BATCH_SIZE = 250
@@ -274,42 +271,7 @@ def _claims(session: runs.Session, *, json: str | None = None) -> int:
 
 
 def _study(session: runs.Session, images: str, *specs: str) -> int:
-    if not specs:
-        raise ValueError("study needs one or more classifiers. Received: none")
-    if not session.is_chief:
-        return GOOD
-    evaluations = session.at.paper.at("paper").evaluations
-    shown = [e.attack for e in evaluations.values() if e.target]
-    known = {
-        name: e.attack
-        for name, e in evaluations.items()
-        if e.attack and not (e.target or e.only)
-    }
-    usual = [name for name, attack in known.items() if len(attack.parts) == 1]
-    named = session.attacks or usual
-    attacks = {name: lookup(known, name, "attack of a study") for name in named}
-    transfers = [name for name, attack in attacks.items() if attack in shown]
-    distribution = engine.alone(session.distribution)
-    with engine.explained_failures():
-        with engine.scope(distribution):
-            found = [classifiers.classifier(spec) for spec in specs]
-        folder, options = folders.options(images)
-        study.study(
-            found,
-            folders.photographs(
-                folder,
-                max(c.image_size for c in found),
-                split=options.get("split", ""),
-                classes=options.get("classes", ""),
-            ),
-            {name: _on_main_head(attack) for name, attack in attacks.items()},
-            session.workdir / session.at.name / "study",
-            transfers=transfers,
-            seed=session.seed,
-            batch_size=session.eval_batch_size,
-            distribution=distribution,
-        )
-    return GOOD
+    return commands.study(session, images, *specs)
 
 
 def _fit(session: runs.Session, model: str, data: str, **options: Any) -> int:
@@ -318,15 +280,6 @@ def _fit(session: runs.Session, model: str, data: str, **options: Any) -> int:
 
 def _export(session: runs.Session, name: str, *, to: str = "") -> int:
     return commands.export(session, name, to=to)
-
-
-def _on_main_head(attack: Any) -> Any:
-    """Returns the attack for networks of one head, as its record is to say."""
-    cost = getattr(attack, "cost", None)
-    if not cost:
-        return attack
-    cost = dataclasses.replace(cost, auxiliary_weight=0.0)
-    return dataclasses.replace(attack, cost=cost)
 
 
 def _refuse_overrides(session: runs.Session) -> None:

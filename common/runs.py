@@ -172,7 +172,7 @@ class Run:
         session, recipe = self.session, self.recipe
         place = engine.alone(session.distribution)
         if session.weights == INITIAL:
-            return learner.build(recipe, place, session.precision).network
+            return learner.network(recipe, place, precision)
         if session.has_released_weights:
             built = learner.network(recipe, place, precision)
             source = imported.load(session.weights, built)

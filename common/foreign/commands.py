@@ -1,4 +1,4 @@
-"""The commands that train a network of anybody's, and take one home."""
+"""The commands about networks of anybody's, and that which takes one home."""
 
 from __future__ import annotations
 
@@ -6,8 +6,62 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from common import runs
-from common.foreign import exports, fitting, plans
+from common import engine, runs
+from common.foreign import classifiers, exports, fitting, folders, plans
+from common.foreign import study as studies
+from common.names import lookup
+
+
+def study(session: runs.Session, images: str, *specs: str) -> int:
+    """Attacks classifiers by the paper's attacks on a folder of photographs.
+
+    Args:
+      session: of the command.
+      images: the folder, see `folders`.
+      *specs: the classifiers, see `classifiers`.
+
+    Returns:
+      The exit status of success, 0.
+
+    Raises:
+      ValueError: no classifier, or an unknown attack.
+    """
+    if not specs:
+        raise ValueError("study needs one or more classifiers. Received: none")
+    if not session.is_chief:
+        return 0
+    evaluations = session.at.paper.at("paper").evaluations
+    shown = [e.attack for e in evaluations.values() if e.target]
+    known = {
+        name: e.attack
+        for name, e in evaluations.items()
+        if e.attack and not (e.target or e.only)
+    }
+    usual = [name for name, attack in known.items() if len(attack.parts) == 1]
+    named = session.attacks or usual
+    attacks = {name: lookup(known, name, "attack of a study") for name in named}
+    transfers = [name for name, attack in attacks.items() if attack in shown]
+    distribution = engine.alone(session.distribution)
+    with engine.explained_failures():
+        with engine.scope(distribution):
+            found = [classifiers.classifier(spec) for spec in specs]
+        folder, options = folders.options(images)
+        studies.study(
+            found,
+            folders.photographs(
+                folder,
+                max(c.image_size for c in found),
+                split=options.get("split", ""),
+                classes=options.get("classes", ""),
+            ),
+            {name: _on_main_head(attack) for name, attack in attacks.items()},
+            session.workdir / session.at.name / "study",
+            transfers=transfers,
+            seed=session.seed,
+            batch_size=session.eval_batch_size,
+            distribution=distribution,
+        )
+    return 0
 
 
 def fit(
@@ -76,3 +130,12 @@ def export(session: runs.Session, name: str, *, to: str = "") -> int:
     exports.write(run.network(), shape, place, branch=session.branch)
     print(f"{session.at.name} {run.name}: {place}", flush=True)
     return 0
+
+
+def _on_main_head(attack: Any) -> Any:
+    """Returns the attack for networks of one head, as its record is to say."""
+    cost = getattr(attack, "cost", None)
+    if not cost:
+        return attack
+    cost = dataclasses.replace(cost, auxiliary_weight=0.0)
+    return dataclasses.replace(attack, cost=cost)

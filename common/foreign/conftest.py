@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from common import data
-from common.engine import strategy
 from tests import small_paper
 
 METHOD = small_paper.FREE.method  # m = 4, epsilon = 40
@@ -50,7 +49,7 @@ def fitted(digits_model, few_digits, tmp_path):
             "steps": 8,
             "batch_size": 16,
             "workdir": tmp_path / "runs",
-            "distribution": strategy.make("one_device"),
+            "strategy": "one_device",
             **settings,
         }
         return foreign.fit(model, given, method, **settings)

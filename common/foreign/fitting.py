@@ -39,7 +39,7 @@ def fit(
     branch: str = "",
     to: str | pathlib.Path = "",
     workdir: str | pathlib.Path = "runs",
-    distribution: Any = None,
+    strategy: str = "auto",
     **numbers: Any,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Returns a robust model of the same layers, and the record of how it was made.
@@ -56,7 +56,7 @@ def fit(
       branch: that is evaluated, and goes into the robust model; the last by default.
       to: a file `.keras` for the robust model; empty for none.
       workdir: folder of all runs.
-      distribution: from `common.engine.make`; what it makes by default.
+      strategy: where it is computed: `auto`, `one_device`, or as of `--strategy`.
       **numbers: fields of `plans.Plan`, such as epochs=5 or rate=0.02.
 
     Raises:
@@ -71,7 +71,7 @@ def fit(
     session = runs.Session(
         paper(package, {}, {}),
         pathlib.Path(workdir).expanduser(),
-        distribution or engine.make(),
+        strategy,
     )
     return run(
         session,

@@ -107,7 +107,7 @@ def tuned(paper, model, given, tmp_path, **settings):
     session = runs.Session(
         packages.find(paper).at("digits"),
         tmp_path / "runs",
-        strategy.make("one_device"),
+        "one_device",
         overrides=settings.pop("overrides", ()),
     )
     tuning = plans.tuned(session.at.paper.tuning, 40.0)
@@ -156,7 +156,7 @@ def test_the_branch_that_is_asked_for_is_judged_and_goes_home(
 
 def test_attacks_and_probe_follow_a_radius_that_is_set():
     session = runs.Session(
-        fitting.paper("free_at", {}, {}), None, None, overrides=("method.epsilon=4",)
+        fitting.paper("free_at", {}, {}), None, overrides=("method.epsilon=4",)
     )
     tuning = Tuning(METHOD, {"pgd": PGD(40.0, 10.0, num_steps=3)})
     part = parts.Adopted("model", "model", "0")
@@ -190,4 +190,4 @@ def test_a_network_that_cannot_have_replicas_says_what_to_set(
     with pytest.raises(
         ValueError, match=r"--strategy=one_device. Received: replicas=2"
     ):
-        fitted(model, distribution=two_replicas)
+        fitted(model, strategy="mirrored")
