@@ -244,24 +244,6 @@ def grid(
 
 
 @dataclasses.dataclass(frozen=True)
-class Tuning:
-    """How a paper trains a network further that others have made.
-
-    Attributes:
-      method: the training algorithm.
-      attacks: by name, those that judge the network before and after.
-      activation: a name in `keras.activations` that takes the place of ReLU; the
-        network's own stay if it is empty.
-      branches: of batch norm.
-    """
-
-    method: Any
-    attacks: Mapping[str, Any]
-    activation: str = ""
-    branches: tuple[str, ...] = ("clean",)
-
-
-@dataclasses.dataclass(frozen=True)
 class Paper:
     """A paper package as one value: what `common.cli` needs to run it.
 
@@ -274,7 +256,7 @@ class Paper:
         evaluation a scale lacks is left out there.
       claims: `common.results.claims.Claim` values.
       reported: path of `reported.csv`.
-      tuning: how it trains networks of others further, or None.
+      tuning: how it trains networks of others, a `common.foreign.tuning.Tuning`.
     """
 
     name: str
@@ -284,7 +266,7 @@ class Paper:
     tables: tuple[Table, ...]
     claims: tuple[Any, ...]
     reported: pathlib.Path
-    tuning: Tuning | None = None
+    tuning: Any = None
 
     def table(self, name: str) -> Table:
         """Returns the table, or raises a ValueError that names the nearest."""

@@ -18,7 +18,8 @@ import dataclasses
 import math
 
 from common import attacks, data, models
-from common.recipe import Evaluation, Recipe, Tuning, autoattacks
+from common.foreign.tuning import Tuning
+from common.recipe import Evaluation, Recipe, autoattacks
 from common.training import optimizers, schedules
 from common.training.natural import NaturalTraining
 from free_at.algorithm import FreeTraining, PGDTraining

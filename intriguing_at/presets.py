@@ -22,8 +22,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from common import attacks, data, models
+from common.foreign.tuning import Tuning
 from common.models import architectures, norms
-from common.recipe import Evaluation, Recipe, Tuning, autoattacks
+from common.recipe import Evaluation, Recipe, autoattacks
 from common.training import optimizers, schedules
 from common.training.natural import NaturalTraining
 from intriguing_at import variants

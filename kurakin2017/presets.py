@@ -23,7 +23,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from common import attacks, data, models
-from common.recipe import Evaluation, Recipe, Tuning, autoattacks
+from common.foreign.tuning import Tuning
+from common.recipe import Evaluation, Recipe, autoattacks
 from common.training import natural, optimizers, schedules
 from kurakin2017 import variants
 from kurakin2017.algorithm import MixedTraining

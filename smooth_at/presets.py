@@ -21,8 +21,9 @@ from __future__ import annotations
 import dataclasses
 
 from common import attacks, data, models
+from common.foreign.tuning import Tuning
 from common.models import architectures
-from common.recipe import Evaluation, Recipe, Tuning, autoattacks
+from common.recipe import Evaluation, Recipe, autoattacks
 from common.training import optimizers, schedules
 from smooth_at import variants
 from smooth_at.algorithm import SmoothTraining

@@ -6,7 +6,7 @@ The modules of the package:
   adoption: it as a network of the suite, which `substitutes` and `smoothing` make.
   classifiers, folders, labels, study: attacks without training.
   sources: data of anybody's, which `arrays`, `albums` and `splits` read.
-  fitting: training, by the recipe of `plans`; `outcome` says what was won.
+  fitting: training, by the recipe of `plans` and the `tuning` of a paper.
   exports: trained networks as files; `commands` has what the flags ask for.
 
 What scripts use is here, under `foreign`:

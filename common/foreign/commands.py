@@ -9,6 +9,7 @@ from typing import Any
 from common import engine, runs
 from common.foreign import classifiers, exports, fitting, folders, plans
 from common.foreign import study as studies
+from common.foreign import tuning as tunings
 from common.names import lookup
 
 
@@ -94,7 +95,7 @@ def fit(
     if tuning is None:
         raise ValueError(f"{session.at.name} does not say how to train other networks.")
     if epsilon is not None:
-        tuning = plans.tuned(tuning, epsilon)
+        tuning = tunings.tuned(tuning, epsilon)
     said = {"padding": crop, "flips": flip, **numbers}
     fitting.run(
         dataclasses.replace(session, branch=""),

@@ -20,6 +20,7 @@ from common import engine, manifest, overrides, runs
 from common import recipe as recipes
 from common.data.dataset import Dataset
 from common.foreign import adoption, outcome, parts, plans, sources
+from common.foreign import tuning as tunings
 from common.models import norms
 from common.training import checkpoint, cost
 
@@ -65,7 +66,7 @@ def fit(
       RunError: the folder of the run is of another recipe, or the run failed.
     """
     if attacks is None:
-        epsilon = plans.epsilon_of(method)
+        epsilon = tunings.epsilon_of(method)
         attacks = {"pgd_20": all_attacks.PGD(epsilon, epsilon / 4, num_steps=20)}
     package = type(method).__module__.partition(".")[0]
     session = runs.Session(
@@ -75,7 +76,7 @@ def fit(
     )
     return run(
         session,
-        recipes.Tuning(method, attacks, activation, branches),
+        tunings.Tuning(method, attacks, activation, branches),
         (model, data),
         plan=plans.Plan(**numbers),
         pixels=pixels,
@@ -86,7 +87,7 @@ def fit(
 
 def run(
     session: runs.Session,
-    tuning: recipes.Tuning,
+    tuning: tunings.Tuning,
     given: tuple[Any, Any],
     *,
     plan: plans.Plan,
@@ -143,7 +144,7 @@ def run(
 
 def _planned(
     session: runs.Session,
-    tuning: recipes.Tuning,
+    tuning: tunings.Tuning,
     plan: plans.Plan,
     given: tuple[parts.Adopted, Dataset],
 ) -> tuple[recipes.Recipe, dict[str, Any]]:
@@ -153,11 +154,11 @@ def _planned(
     """
     recipe = plan.recipe(*given, tuning.method)
     method = overrides.override(recipe, session.overrides).method
-    radius, usual = map(plans.epsilon_of, (method, tuning.method))
+    radius, usual = map(tunings.epsilon_of, (method, tuning.method))
     attacks = dict(tuning.attacks)
     if radius != usual:
         attacks = {
-            name: plans.with_epsilon(attack, attack.epsilon * radius / usual)
+            name: tunings.with_epsilon(attack, attack.epsilon * radius / usual)
             for name, attack in attacks.items()
         }
     return plan.recipe(*given, method), attacks

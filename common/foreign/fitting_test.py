@@ -11,9 +11,9 @@ from common import errors, runs
 from common.attacks import PGD
 from common.engine import strategy
 from common.foreign import fitting, parts, plans
+from common.foreign import tuning as tunings
 from common.foreign.conftest import METHOD, accuracy
 from common.models import norms
-from common.recipe import Tuning
 from common.results import packages
 from common.training import metrics
 from tests import small_paper
@@ -110,7 +110,7 @@ def tuned(paper, model, given, tmp_path, **settings):
         "one_device",
         overrides=settings.pop("overrides", ()),
     )
-    tuning = plans.tuned(session.at.paper.tuning, 40.0)
+    tuning = tunings.tuned(session.at.paper.tuning, 40.0)
     plan = plans.Plan(steps=4, batch_size=32)
     return fitting.run(
         session, tuning, (model, given), plan=plan, pixels="unit", **settings
@@ -158,7 +158,7 @@ def test_attacks_and_probe_follow_a_radius_that_is_set():
     session = runs.Session(
         fitting.paper("free_at", {}, {}), None, overrides=("method.epsilon=4",)
     )
-    tuning = Tuning(METHOD, {"pgd": PGD(40.0, 10.0, num_steps=3)})
+    tuning = tunings.Tuning(METHOD, {"pgd": PGD(40.0, 10.0, num_steps=3)})
     part = parts.Adopted("model", "model", "0")
     recipe, attacks = fitting._planned(
         session, tuning, plans.Plan(), (part, small_paper.FREE.dataset)

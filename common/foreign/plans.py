@@ -15,8 +15,9 @@ from typing import Any
 
 from common import attacks
 from common.data.dataset import Dataset
+from common.foreign import tuning
 from common.foreign.parts import Adopted
-from common.recipe import Recipe, Tuning
+from common.recipe import Recipe
 from common.training import optimizers, schedules
 
 
@@ -61,7 +62,7 @@ class Plan:
         minibatches = math.ceil(wanted / replays)
         drops = [max(1, minibatches // 2), max(2, minibatches * 3 // 4)]
         every = max(1, minibatches // 10) * replays
-        epsilon = epsilon_of(method)
+        epsilon = tuning.epsilon_of(method)
         return Recipe(
             dataset=dataset,
             network=network,
@@ -79,34 +80,3 @@ class Plan:
             checkpoint_every=every,
             seed=self.seed,
         )
-
-
-def tuned(tuning: Tuning, epsilon: float) -> Tuning:
-    """Returns the method and the attacks of a paper with another radius."""
-    return dataclasses.replace(
-        tuning,
-        method=with_epsilon(tuning.method, epsilon),
-        attacks={k: with_epsilon(x, epsilon) for k, x in tuning.attacks.items()},
-    )
-
-
-def epsilon_of(method: Any) -> float:
-    """Returns the radius that a method trains against; 0 for none."""
-    attack = getattr(method, "attack", None)
-    return float(getattr(method, "epsilon", getattr(attack, "epsilon", 0.0)))
-
-
-def with_epsilon(value: Any, epsilon: float) -> Any:
-    """Returns a method or an attack of another radius, with steps in proportion.
-
-    Raises:
-      ValueError: it has no radius.
-    """
-    if hasattr(value, "epsilon"):
-        changes = {"epsilon": float(epsilon)}
-        if hasattr(value, "step_size"):
-            changes["step_size"] = value.step_size * epsilon / value.epsilon
-        return dataclasses.replace(value, **changes)
-    if getattr(value, "attack", None) is None:
-        raise ValueError(f"{type(value).__name__} has no epsilon to set.")
-    return dataclasses.replace(value, attack=with_epsilon(value.attack, epsilon))

@@ -3,16 +3,13 @@
 import pytest
 
 from common import data
-from common.foreign import plans
+from common.foreign import plans, tuning
 from common.foreign.parts import Adopted
-from common.recipe import Tuning
 from common.training.natural import NaturalTraining
 from tests import small_paper
 
 NATURAL = NaturalTraining()
-FREE, PGD, MIXTURE = (
-    small_paper.RECIPES[name].method for name in ("free", "pgd", "mixture")
-)
+FREE, MIXTURE = (small_paper.RECIPES[name].method for name in ("free", "mixture"))
 MODEL = Adopted("model", "model.keras?pixels=unit", "0")
 
 
@@ -37,20 +34,9 @@ def test_the_rate_falls_twice():
 
 
 def test_the_probe_has_the_radius_of_the_method():
-    assert recipe(plans.with_epsilon(FREE, 3)).probe.epsilon == 3.0
+    assert recipe(tuning.with_epsilon(FREE, 3)).probe.epsilon == 3.0
     assert recipe(MIXTURE).probe.epsilon == MIXTURE.attack.epsilon
     assert recipe().probe is None
-
-
-def test_steps_keep_their_share_of_another_radius():
-    assert (PGD.epsilon, PGD.step_size) == (40.0, 10.0)
-    assert plans.with_epsilon(PGD, 4) == type(PGD)(4.0, 1.0, PGD.num_steps)
-    found = plans.tuned(Tuning(MIXTURE, {"pgd": MIXTURE.attack}), 4.0)
-    assert found.method.attack == found.attacks["pgd"]
-    assert (found.method.attack.epsilon, found.method.attack.step_size) == (4.0, 1.5)
-    assert found.method.attack.targeted == "random"
-    with pytest.raises(ValueError, match="NaturalTraining has no epsilon"):
-        plans.with_epsilon(NATURAL, 4.0)
 
 
 @pytest.mark.parametrize("numbers", [{"epochs": 0.0}, {"steps": -1}])
