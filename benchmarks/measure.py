@@ -19,6 +19,7 @@ from benchmarks import (
     doubtful,
     engines,
     memory,
+    peer_training,
     peer_updates,
     peers,
     records,
@@ -36,6 +37,7 @@ MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = 
     "e": peers.measure,
     "f": lambda _: engines.measure(),
     "h": lambda _: peer_updates.measure(),
+    "i": lambda _: peer_training.measure(),
 }
 COUNTS: dict[str, Callable[..., tuple[records.Counts, ...]]] = {"g": doubtful.measure}
 VERSIONS: dict[str, Callable[[], dict[str, str]]] = {  # beside this suite's own
@@ -43,6 +45,7 @@ VERSIONS: dict[str, Callable[[], dict[str, str]]] = {  # beside this suite's own
     "f": engines.versions,
     "g": functools.partial(peers.versions, peers.ON_TENSORFLOW),
     "h": functools.partial(peers.versions, ("torch",)),
+    "i": functools.partial(peers.versions, ("adversarial-robustness-toolbox",)),
 }
 
 

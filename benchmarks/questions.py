@@ -125,4 +125,13 @@ QUESTIONS = {
         "above 1 are slower than this suite.",
         row="PyTorch, channels last",
     ),
+    "i": Question(
+        "Adversarial training of ART",
+        "A Keras model, trained from the same weights with the same radius and as many "
+        "passes: by ART's `AdversarialTrainer` with PGD, by 7-PGD training of this "
+        "suite, which makes as many updates, and by Free training, which makes eight "
+        "times as many. The last column counts the test images that the suite's PGD-20 "
+        "leaves right. Ratios above 1 are slower than this suite.",
+        row="ART, 7-PGD",
+    ),
 }

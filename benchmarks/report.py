@@ -27,9 +27,9 @@ python -m benchmarks a c       # some
 python -m benchmarks --norun   # this page and its figure again, from records/
 ```
 
-`e`, `g` and `h` run in an environment of their own, `.venv-peers`, and are left out
-where that is missing; [`requirements-peers.txt`](requirements-peers.txt) says how to
-make it.
+`e`, `g`, `h` and `i` run in an environment of their own, `.venv-peers`, and are left
+out where that is missing; [`requirements-peers.txt`](requirements-peers.txt) says how
+to make it.
 `f` needs JAX beside TensorFlow. `g` counts and times nothing; it also takes saved
 models of CIFAR-10's classes, with `--classifier=FILE?pixels=unit`. All on this page is
 generated from [`records/`](records), which hold every sample and every count.
@@ -115,9 +115,15 @@ def _answer(question: questions.Question, record: records.Record | None) -> str:
 
 def _section(letter: str, record: records.Record | None) -> str:
     question = questions.QUESTIONS[letter]
-    parts = [f"## {letter}. {question.title}", question.text]
+    parts = [f"## {letter}. {question.title}", question.text, measured(record)]
+    return "\n\n".join(parts) + "\n"
+
+
+def measured(record: records.Record | None) -> str:
+    """Returns the tables of a record and what they were measured on."""
     if record is None:
-        return "\n\n".join([*parts, "Not run.\n"])
+        return "Not run."
+    parts = []
     for comparison in record.comparisons:
         rounds = len(comparison.samples[comparison.reference])
         parts += [
@@ -129,7 +135,7 @@ def _section(letter: str, record: records.Record | None) -> str:
         parts += [f"{counts.setting}.", pages.table(_counted(counts, said))]
     if said:
         parts.append("\n".join(f"{number}. {line}" for line, number in said.items()))
-    return "\n\n".join([*parts, _provenance(record) + "\n"])
+    return "\n\n".join([*parts, _provenance(record)])
 
 
 def _counted(counts: records.Counts, said: dict[str, int]) -> list[tuple[str, ...]]:

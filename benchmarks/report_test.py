@@ -11,6 +11,7 @@ from benchmarks import (
     engines,
     figure,
     memory,
+    peer_training,
     peer_updates,
     questions,
     records,
@@ -80,6 +81,7 @@ def found():
         "f": record("f", comparison([1.5], row="JAX"), comparison([0.8], row="JAX")),
         "g": records.Record("g", notes=NOTES, counts=(COUNTED,)),
         "h": record("h", comparison([1.2], row="PyTorch, channels last")),
+        "i": record("i", comparison([3.1], row="ART, 7-PGD")),
     }
 
 
@@ -257,6 +259,7 @@ def test_the_bounded_rows_are_those_that_are_measured():
     assert rows["d"] == f"{memory.STEPS[-1]} steps"
     assert {rows["f"], engines.REFERENCE} == set(engines.ENGINES)
     assert rows["h"] == peer_updates.PYTORCH
+    assert rows["i"] == peer_training.ART
 
 
 def test_a_row_that_does_not_run_has_no_samples(found):
