@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import pathlib
 import zlib
 from collections.abc import Callable, Mapping
@@ -115,13 +116,24 @@ def from_tfds(
     """Returns the dataset that TFDS has prepared under a name; downloads nothing.
 
     Photographs of several sizes are cropped at their centre, as those of a folder are.
+    What `common.data.export` has written comes before.
 
     Raises:
       FileNotFoundError: it is not prepared in `data_dir`.
       ValueError: it has no images with one label each, and as `of_arrays`.
     """
     folder = tfds_files.folder(data_dir)
+    if os.path.exists(os.path.join(folder, tfds_files.exported(name))):
+        exported = {
+            split: tfds_files.cached(name, split, folder) for split in ("train", "test")
+        }
+        return of_arrays(exported, image_shape, name=name)
     how = f"tfds build {name} --data_dir={folder}"
+    if not os.path.isdir(os.path.join(folder, name.partition("/")[0])):
+        raise FileNotFoundError(
+            "Data are a folder of class folders, a file .npz, or the name of a dataset "
+            f"that TFDS has prepared: {how}. Received: {name}, which is none of them"
+        )
     source = tfds_files.builder(name, folder, how=how, split="train")
     features = source.info.features
     for key in ("image", "label"):

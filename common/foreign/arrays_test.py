@@ -116,9 +116,15 @@ def test_a_stream_of_known_length_is_read_into_memory():
             arrays.from_stream(unknown, "mine")
 
 
-def test_tfds_says_what_is_not_prepared(tmp_path):
-    with pytest.raises(FileNotFoundError, match="tfds build mnist --data_dir="):
-        arrays.from_tfds("mnist", (28, 28, 1), str(tmp_path))
+def test_what_tfds_has_not_prepared_is_said_and_what_was_exported_is_read(tmp_path):
+    for name in ("mnist", "nowhere/images"):
+        with pytest.raises(FileNotFoundError, match=f"tfds build {name} --data_dir="):
+            arrays.from_tfds(name, (28, 28, 1), str(tmp_path))
+    parts = {"train_images": IMAGES, "train_labels": LABELS}
+    parts |= {"test_images": IMAGES[:4], "test_labels": LABELS[:4]}
+    np.savez(tmp_path / "mine.npz", **parts)
+    found = arrays.from_tfds("mine", SHAPE, str(tmp_path))
+    assert (found.num_train, found.num_test) == (60, 4)
 
 
 def test_a_dataset_of_tfds_has_its_class_names():

@@ -54,6 +54,8 @@ class Plan:
                 "epochs must be positive, and so must steps, where they are said. "
                 f"Received: epochs={self.epochs}, steps={self.steps}"
             )
+        if not 0 < self.rate < math.inf:
+            raise ValueError(f"rate must be positive. Received: rate={self.rate}")
 
     def recipe(self, network: Adopted, dataset: Dataset, method: Any) -> Recipe:
         """Returns the recipe: SGD with momentum and two drops of the rate."""

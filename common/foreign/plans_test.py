@@ -39,7 +39,7 @@ def test_the_probe_has_the_radius_of_the_method():
     assert recipe().probe is None
 
 
-@pytest.mark.parametrize("numbers", [{"epochs": 0.0}, {"steps": -1}])
-def test_no_updates_are_refused(numbers):
-    with pytest.raises(ValueError, match="epochs must be positive"):
+@pytest.mark.parametrize("numbers", [{"epochs": 0.0}, {"steps": -1}, {"rate": -1.0}])
+def test_numbers_that_train_nothing_are_refused(numbers):
+    with pytest.raises(ValueError, match=r"must be positive.*Received: "):
         plans.Plan(**numbers)
