@@ -9,9 +9,10 @@ def test_every_cell_has_its_reported_number():
     assert set(reported.by_cell(PAPER)) == cells
 
 
-def test_every_evaluation_of_the_paper_scale_is_in_a_table():
+def test_every_evaluation_of_the_paper_is_in_a_table():
     used = {cell.evaluation for table in tables.TABLES for cell in table.cells}
-    assert set(presets.EVALUATIONS["paper"]) <= used
+    names = {x for x in presets.EVALUATIONS["paper"] if not x.startswith("autoattack")}
+    assert names <= used
 
 
 def test_a_network_is_attacked_with_the_radius_of_its_training():

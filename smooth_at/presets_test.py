@@ -41,7 +41,7 @@ def test_training_crosses_the_radius_once_and_evaluations_step_by_a_quarter(scal
         assert (attack.clean_start > 0) == (scale == "paper"), name
     for name, evaluation in presets.EVALUATIONS[scale].items():
         attack = evaluation.attack
-        if attack is not None:
+        if attack is not None and not name.startswith("autoattack"):
             assert (attack.epsilon, attack.clean_start) == (radius, 0.0), name
             assert float(attack.length) == radius / 4, name
 

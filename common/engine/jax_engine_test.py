@@ -107,7 +107,7 @@ def test_operations_are_counted_as_tensorflow_counts_them(found):
 
 
 def test_a_strategy_of_tensorflow_is_refused_in_one_line():
-    words = ("free_at", "list", "--strategy=mirrored")
+    words = ("free_at", "train", "cifar10_free_2", "--strategy=mirrored")
     done = under_jax.result("tests.without_tensorflow", *words)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
