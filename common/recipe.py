@@ -359,7 +359,7 @@ class PaperAtScale:
             for cell in shown.candidates
             for name in cell.evaluations
         ]
-        pairs += [pair for claim in self.paper.claims for pair in claim.needs]
+        pairs += [p for c in self.paper.claims for p in c.at(self.scale).needs]
         equals, known = self._equals(recipe), self.evaluations
         names = dict.fromkeys(e for r, e in pairs if r in equals and e in known)
         return tuple(e for e in names if self._covers(known[e], recipe))

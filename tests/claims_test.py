@@ -59,7 +59,7 @@ def test_a_claim_can_be_judged_where_it_is_expected():
     for paper, claim in CLAIMS:
         for scale in {"paper", *claim.expected_at}:
             recipes, known = paper.at(scale).recipes, paper.at(scale).evaluations
-            for comparison in claim.comparisons:
+            for comparison in claim.at(scale).comparisons:
                 for name, key in comparison.quoted:
                     covered = key == TRAINING_TIME or known[key].covers(name)
                     assert name in recipes and covered, (claim.name, scale)
@@ -69,7 +69,7 @@ def test_both_sides_see_the_same_images_at_every_scale():
     for paper, claim in CLAIMS:
         for scale in paper.recipes:
             known = paper.at(scale).evaluations
-            for comparison in claim.comparisons:
+            for comparison in claim.at(scale).comparisons:
                 keys = [key for _, key in comparison.needs if key in known]
                 drawn = {(known[key].num_images, known[key].seed) for key in keys}
                 assert len(drawn) <= 1, (claim.name, scale)

@@ -16,7 +16,7 @@ A `Claim` lists comparisons, which the functions of `common.results.margins` bui
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from common.results.margins import (
     FAILS,
@@ -43,6 +43,7 @@ class Claim:
       expected_at: scales at which the paper's effect is expected to show, and which
         therefore judge the claim. Other scales show its numbers without a verdict.
       note: why it is expected where it is, shown with the answer.
+      instead: scale to its comparisons, where radii, recipes or margins are others.
     """
 
     name: str
@@ -51,13 +52,21 @@ class Claim:
     comparisons: tuple[Comparison, ...]
     expected_at: tuple[str, ...] = ("paper",)
     note: str = ""
+    instead: Mapping[str, tuple[Comparison, ...]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
-        if not self.comparisons:
+        if not all((self.comparisons, *self.instead.values())):
             raise ValueError(
                 "A claim needs a comparison. "
                 f"Received: name={self.name}, comparisons=()"
             )
+
+    def at(self, scale: str) -> Claim:
+        """Returns the claim with the comparisons of a scale."""
+        found = self.instead.get(scale, self.comparisons)
+        return dataclasses.replace(self, comparisons=found, instead={})
 
     @property
     def needs(self) -> tuple[Pair, ...]:
@@ -93,10 +102,11 @@ def check(claim: Claim, runs: Runs, scale: str) -> ClaimResult:
     no verdict, whatever the numbers are.
 
     Args:
-      claim: what to check.
+      claim: what to check, with the comparisons of the scale.
       runs: recipe name to run, as `Results.runs` gives them.
       scale: of the runs.
     """
+    claim = claim.at(scale)
     if scale not in claim.expected_at:
         lines = tuple(comparison.line(runs) for comparison in claim.comparisons)
         return ClaimResult(claim, NOT_JUDGED, lines)

@@ -86,6 +86,23 @@ def test_a_scale_gives_numbers_and_no_verdict_on_what_it_cannot_judge(
     assert [line.rpartition(": ")[0] for line, _ in pairs] == list(shown.details)
 
 
-def test_a_claim_without_comparison_is_refused():
+def test_a_scale_of_other_radii_has_comparisons_of_its_own(tmp_path, paper, pair):
+    pair(3000, 5000)
+    runs = measured.find(tmp_path / "runs", "fake", "paper")
+    clean = gain("free_4", "natural", "clean", at_least=-1.0)
+    (claim,) = paper.claims
+    claim = dataclasses.replace(claim, instead={"digits": (clean,)})
+    own = claim.at("digits")
+    assert own.comparisons == (clean,) and own.at("digits") == own
+    assert claim.at("paper").comparisons == claim.comparisons
+    lines = {s: claims.check(claim, runs, s).details for s in ("paper", "digits")}
+    assert "pgd_20" in lines["paper"][0] and "clean" in lines["digits"][0]
+    other = dataclasses.replace(paper, claims=(claim,))
+    assert other.at("digits").needed_evaluations("natural")[0] == "clean"
+
+
+@pytest.mark.parametrize("instead", [{}, {"digits": ()}])
+def test_a_claim_without_comparison_is_refused(instead):
+    given = (gain("a", "b", "clean", at_least=0.0),) if instead else ()
     with pytest.raises(ValueError, match="name=empty"):
-        Claim("empty", "Nothing.", "nowhere", ())
+        Claim("empty", "Nothing.", "nowhere", given, instead=instead)
