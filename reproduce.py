@@ -69,17 +69,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             [Results(paper.at(values.scale), folder) for paper in papers]
             for folder in (workdir, RECORDS)
         )
-        closing = []
+        closing, drawn = [], None
         if values.run:
             _check_jobs(values.jobs)
             run = functools.partial(_run, argv=words)
             with progress.Line(progress.plan(found, kept), values.jobs) as line:
-                ended = processes.each(run, [p.name for p in papers], values.jobs)
-            if not all(ended):
+                figures = processes.each(run, [p.name for p in papers], values.jobs)
+            if not all(figures):
                 return cli.GOOD  # the chief compares and reports
+            drawn = dict(zip((p.name for p in papers), figures, strict=True))
             closing.append(f"This run took {line.minutes:.1f} minutes.")
         status = max(_compare(results, values) for results in found)
-        closing.append(f"Report: {_report(found, values)}")
+        closing.append(f"Report: {_report(found, drawn, values)}")
         print(summary.screen(found, *closing))
         return status
     except cli.USAGE_ERRORS as error:
@@ -117,8 +118,8 @@ def _check_jobs(jobs: int) -> None:
         )
 
 
-def _run(name: str, argv: Sequence[str]) -> bool:
-    """Trains and evaluates what is missing of a paper; returns if this is the chief."""
+def _run(name: str, argv: Sequence[str]) -> Any:
+    """Trains and evaluates what is missing of a paper; its chief draws the figures."""
     values = cli.define_flags()
     _define_flags(values)
     values(list(argv))
@@ -132,7 +133,11 @@ def _run(name: str, argv: Sequence[str]) -> bool:
         contextlib.redirect_stderr(log),
     ):
         cli.run_all(session, session.at.run_names)
-    return session.is_chief
+    if not session.is_chief:
+        return None
+    with files.room(pathlib.Path(values.report)):
+        results = Results(session.at, session.workdir)
+        return report.draw(results, pathlib.Path(values.report))
 
 
 def _compare(results: Results, values: flags.FlagValues) -> int:
@@ -147,7 +152,9 @@ def _compare(results: Results, values: flags.FlagValues) -> int:
     return status
 
 
-def _report(found: Sequence[Results], values: flags.FlagValues) -> pathlib.Path:
+def _report(
+    found: Sequence[Results], drawn: Any, values: flags.FlagValues
+) -> pathlib.Path:
     """Writes the report, and the answers, records and README tables if asked to."""
     if values.json:
         exchange.write(
@@ -165,7 +172,7 @@ def _report(found: Sequence[Results], values: flags.FlagValues) -> pathlib.Path:
             blocks.refresh(path)
     folder = pathlib.Path(values.report)
     with files.room(folder):
-        return report.write(found, folder)
+        return report.write(found, folder, drawn)
 
 
 def _answers(results: Results, baseline: str | None) -> dict[str, Any]:

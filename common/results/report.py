@@ -10,7 +10,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -64,19 +65,29 @@ class Drawn:
     caption: str
 
 
+class Figures(NamedTuple):
+    """The figures of a paper.
+
+    Attributes:
+      images: clean and attacked ones, of each network that kept some.
+      curves: of the tables, then of the trainings.
+    """
+
+    images: list[Drawn]
+    curves: list[Drawn]
+
+
 @dataclasses.dataclass(frozen=True)
 class Section:
     """One paper on the page.
 
     Attributes:
       results: what its records say.
-      images: clean and attacked ones, of each network that kept some.
-      curves: of the tables, then of the trainings.
+      figures: as `draw` returns them.
     """
 
     results: Results
-    images: list[Drawn]
-    curves: list[Drawn]
+    figures: Figures
 
     @property
     def answers(self) -> list[summary.Answer]:
@@ -124,12 +135,33 @@ class Section:
         return "\n".join(lines)
 
 
-def write(papers: Sequence[Results], out_dir: pathlib.Path) -> pathlib.Path:
-    """Writes `index.html`, `report.md` and their PNG files.
+def draw(results: Results, out_dir: pathlib.Path) -> Figures:
+    """Writes the PNG files of a paper, and says which they are.
+
+    Args:
+      results: of the paper.
+      out_dir: folder of the report; made if missing.
+
+    Raises:
+      ValueError: a broken record; names the file.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    tables = [t for t in results.at.paper.tables if t.name in results.cells]
+    drawn = [figure for t in tables for figure in _figures(results, t, out_dir)]
+    return Figures(_images(results, out_dir), drawn + _training(results, out_dir))
+
+
+def write(
+    papers: Sequence[Results],
+    out_dir: pathlib.Path,
+    drawn: Mapping[str, Figures] | None = None,
+) -> pathlib.Path:
+    """Writes `index.html`, `report.md` and the PNG files that are not drawn yet.
 
     Args:
       papers: of each paper its results, all at the same scale.
       out_dir: folder to write to; made if missing.
+      drawn: paper to its figures, if `draw` wrote those of all papers.
 
     Returns:
       The path of `index.html`.
@@ -137,7 +169,8 @@ def write(papers: Sequence[Results], out_dir: pathlib.Path) -> pathlib.Path:
     Raises:
       ValueError: a broken record; names the file.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
+    if drawn is None:
+        drawn = {results.at.name: draw(results, out_dir) for results in papers}
     scale = papers[0].at.scale
     what, may, may_not = SCALES.get(scale, OTHER_SCALE)
     values = {
@@ -148,7 +181,7 @@ def write(papers: Sequence[Results], out_dir: pathlib.Path) -> pathlib.Path:
         "others": summary.others(papers),
         "cost": summary.cost(papers),
         "screen": summary.screen(papers),
-        "sections": [_section(results, out_dir) for results in papers],
+        "sections": [Section(results, drawn[results.at.name]) for results in papers],
         "density": f"{canvas.DPI / 96:g}x",  # shown at the size it was drawn for
         "MANY_CELLS": MANY_CELLS,
         "SHOWN_FINDINGS": SHOWN_FINDINGS,
@@ -178,13 +211,6 @@ def counts(papers: Sequence[Results]) -> dict[str, str]:
         and results.at.scale == FULL
     )
     return {verdict: f"{count} {verdict}" for verdict, count in found.items()}
-
-
-def _section(results: Results, out_dir: pathlib.Path) -> Section:
-    tables = [t for t in results.at.paper.tables if t.name in results.cells]
-    drawn = [figure for t in tables for figure in _figures(results, t, out_dir)]
-    curves = drawn + _training(results, out_dir)
-    return Section(results, _images(results, out_dir), curves)
 
 
 def _figures(
