@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from common.results.claims import Claim
 from common.results.margins import (
+    Comparison,
     difference,
     difference_of_differences,
     gain,
@@ -19,6 +20,7 @@ from ensemble_at import presets
 
 SEEDS = {"v3adv": "v3adv_ens4", "v3adv_seed1": "v3adv_ens4_seed1"}  # of each, both
 STANDARD = ("v4", "v3", "irv2")  # networks without a defence
+ON_DIGITS = ("v4", "v3", "resnet_50")
 BOTH = ("paper", "small")
 SIZE = "Larger images or networks than here are part of the statement."
 ANY_SIZE = "No part of the statement depends on size; digits are too few to tell."
@@ -27,7 +29,51 @@ LEARNED = (
     "are too short."
 )
 
+
+def _hide_nothing(names: tuple[str, ...]) -> tuple[Comparison, ...]:
+    return tuple(
+        # The direction is the claim; paper: -12.7 points or less.
+        difference((name, "step_ll"), (source, f"step_ll_to_{name}"), at_most=0.0)
+        for name in names
+        for source in names
+        if source != name
+    )
+
+
+def _make_weaker_attacks(
+    standard: str, defended: str, targets: tuple[str, ...]
+) -> tuple[Comparison, ...]:
+    return tuple(
+        difference(
+            (defended, f"step_ll_to_{target}"),
+            (standard, f"step_ll_to_{target}"),
+            at_least=0.0,
+        )
+        for target in targets
+    )
+
+
 CLAIMS = (
+    Claim(
+        name="a_network_resists_the_step_it_trains_on",
+        statement="One-step adversarial training lowers the error under white-box "
+        "Step-LL.",
+        source="Sec. 4.1, Table 1",
+        expected_at=(*BOTH, "digits"),
+        note="No part of the statement depends on size.",
+        comparisons=(
+            # Paper: 69.6 - 26.6 and 50.7 - 21.4 points; half.
+            gain("v3adv", "v3", "step_ll", at_least=21.0),
+            gain("irv2adv", "irv2", "step_ll", at_least=14.0),
+        ),
+        # A pilot on digits with the seeds 1 and 2 had +30 points or more; a third.
+        instead={
+            "small": tuple(
+                gain(name, "v3", "step_ll", at_least=10.0) for name in SEEDS
+            ),
+            "digits": (gain("v3adv", "v3", "step_ll", at_least=10.0),),
+        },
+    ),
     Claim(
         name="one_step_training_hides_its_errors",
         statement="After one-step adversarial training, Step-LL on the network itself "
@@ -59,15 +105,10 @@ CLAIMS = (
         statement="Without a defence it is the other way round: Step-LL on the network "
         "itself finds more errors than on any other.",
         source="Table 1",
-        expected_at=BOTH,
-        note=ANY_SIZE,
-        comparisons=tuple(
-            # The direction is the claim; paper: -12.7 points or less.
-            difference((name, "step_ll"), (source, f"step_ll_to_{name}"), at_most=0.0)
-            for name in STANDARD
-            for source in STANDARD
-            if source != name
-        ),
+        expected_at=(*BOTH, "digits"),
+        note="No part of the statement depends on size.",
+        comparisons=_hide_nothing(STANDARD),
+        instead={"digits": _hide_nothing(ON_DIGITS)},
     ),
     Claim(
         name="a_random_step_first_is_stronger",
@@ -144,13 +185,14 @@ CLAIMS = (
         statement="Ensemble adversarial training raises the error under white-box "
         "Step-LL, of which it has seen only a share.",
         source="Sec. 4.2, Table 4",
-        expected_at=BOTH,
+        expected_at=(*BOTH, "digits"),
         note="Fewer such images are seen, whatever the network's size.",
         comparisons=tuple(
             # The direction is the claim; paper: +16.7 points.
             gain(alone, ensemble, "step_ll", at_least=0.0)
             for alone, ensemble in SEEDS.items()
         ),
+        instead={"digits": (gain("v3adv", "v3adv_ens3", "step_ll", at_least=0.0),)},
     ),
     Claim(
         name="the_fewer_own_images_the_weaker",
@@ -204,20 +246,17 @@ CLAIMS = (
         statement="Attacks crafted on a network of one-step adversarial training are "
         "weaker even against networks without a defence.",
         source="Sec. 4.1, Table 1",
-        note=LEARNED,
-        comparisons=tuple(
+        expected_at=("paper", "digits"),
+        note="It shows on digits once the one-step attack is learned, in a pilot with "
+        "the seeds 1 and 2; how long that takes on larger images is open.",
+        comparisons=(
             # The direction is the claim; paper: +8.1, +7.2, +5.7 and +7.0 points.
-            difference(
-                (defended, f"step_ll_to_{target}"),
-                (standard, f"step_ll_to_{target}"),
-                at_least=0.0,
-            )
-            for standard, defended, targets in (
-                ("v3", "v3adv", ("v4", "irv2")),
-                ("irv2", "irv2adv", ("v4", "v3")),
-            )
-            for target in targets
+            *_make_weaker_attacks("v3", "v3adv", ("v4", "irv2")),
+            *_make_weaker_attacks("irv2", "irv2adv", ("v4", "v3")),
         ),
+        instead={
+            "digits": _make_weaker_attacks("v3", "v3adv", ("v4", "resnet_50")),
+        },
     ),
     Claim(
         name="one_step_training_masks_gradients",

@@ -144,6 +144,7 @@ def evaluations(
     unit: float,
     num_images: int,
     masked: int,
+    transferred: tuple[str, ...] = BLACK_BOX,
 ) -> dict[str, Evaluation]:
     """Returns clean accuracy, every attack, its transfers, and signs of masking.
 
@@ -155,6 +156,7 @@ def evaluations(
       unit: as for `crafted`.
       num_images: test images under attack; all if 0.
       masked: test images of the signs of masking; all if 0.
+      transferred: names of the attacks that are shown to the targets.
     """
     step_ll = attacked["step_ll"]
     many_steps = attacks.IterBasic(
@@ -174,7 +176,7 @@ def evaluations(
             )
             for name, attack in attacked.items()
             for target in known
-            if name in BLACK_BOX
+            if name in transferred
         },
         "masking": Evaluation(step_ll, against=many_steps, num_images=masked),
     }
@@ -280,26 +282,29 @@ SMALL = seeded(
     "v3adv_ens4",
 )
 
-DIGITS_STEPS = 90
+DIGITS_STEPS = 400  # handwritten digits; all numbers are ours
 DIGITS_LARGEST = 64.0  # the strokes of 8 x 8 digits withstand 16
 DIGITS_V3 = dataclasses.replace(
     V3,
     dataset=data.Digits(),
-    network=models.WideResNet(depth=8, width=1, stem_stride=2),
-    schedule=dataclasses.replace(V3.schedule, every=1),
+    network=models.WideResNet(depth=8, width=2, stem_stride=2),
+    # The rate falls 20 times: where it falls 90 times, a pilot with the seeds 1 and 2
+    # hardly learned its own attack.
+    schedule=dataclasses.replace(V3.schedule, every=DIGITS_STEPS // 20),
     batch_size=64,
     num_steps=DIGITS_STEPS,
     probe=attacks.PGD(epsilon=32.0, step_size=8.0, num_steps=5),
     probe_every=DIGITS_STEPS // 2,
     checkpoint_every=DIGITS_STEPS // 2,
 )
-DIGITS_WIDER = dataclasses.replace(
-    DIGITS_V3, network=models.WideResNet(depth=8, width=2, stem_stride=2)
-)
-DIGITS_STANDARD = {  # of two networks, since each is compiled
-    "v3": DIGITS_V3,
-    "v4": dataclasses.replace(DIGITS_WIDER, seed=1),
-    "resnet_50": DIGITS_WIDER,
+DIGITS_NETWORKS = {  # of three architectures, as the paper's
+    "v3": DIGITS_V3.network,
+    "v4": models.WideResNet(depth=8, width=1, stem_stride=2),
+    "resnet_50": models.WideResNet(depth=14, width=1, stem_stride=2),
+}
+DIGITS_STANDARD = {
+    name: dataclasses.replace(DIGITS_V3, network=network)
+    for name, network in DIGITS_NETWORKS.items()
 }
 DIGITS_METHOD = dataclasses.replace(
     ENSEMBLE, attack=attacks.StepLL(DIGITS_LARGEST), delay=DIGITS_STEPS // 15
@@ -323,5 +328,12 @@ EVALUATIONS = {
     "small": evaluations(
         SMALL, SMALL_ATTACKS, unit=1.0, num_images=2_000, masked=1_000
     ),
-    "digits": evaluations(DIGITS, DIGITS_ATTACKS, unit=4.0, num_images=0, masked=0),
+    "digits": evaluations(
+        DIGITS,
+        DIGITS_ATTACKS,
+        unit=4.0,
+        num_images=0,
+        masked=0,
+        transferred=("step_ll",),
+    ),
 }

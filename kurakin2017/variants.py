@@ -172,12 +172,14 @@ def shorter(recipe: Recipe) -> Recipe:
 def scaled(
     found: Mapping[str, Recipe], baseline: Recipe, names: tuple[str, ...]
 ) -> dict[str, Recipe]:
-    """Returns the named recipes, all at the baseline's schedule and length.
+    """Returns the named recipes, all of the baseline's network, schedule and length.
 
     At scales where a run takes minutes, what differs is the subject of a table alone,
-    and many recipes become equal.
+    and many recipes become equal. None of those named is about another network.
     """
-    same = {"schedule": baseline.schedule, "num_steps": baseline.num_steps}
+    same = {
+        name: getattr(baseline, name) for name in ("network", "schedule", "num_steps")
+    }
     return {name: dataclasses.replace(found[name], **same) for name in names}
 
 
