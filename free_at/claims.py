@@ -5,17 +5,16 @@ that the paper reports stands beside each margin. Free m=10 is trained at scale 
 alone and left out of the claims on CIFAR-10, so that every scale answers the same
 question; those on CIFAR-100 and ImageNet are of that scale alone.
 
-Three claims are expected at scale `small` too, and that Free training helps at all is
-expected at scale `digits`; its margin was fixed after the runs at `small`, so it judges
-none of them. The others on CIFAR-10 compare how
-robust networks are, or how strong two losses, at the end of training, which few updates
-leave unfinished; there m decides how many different images a network has seen.
+Three claims are expected at scale `small` too. Three are expected at scale `digits`;
+the margins of two of them were fixed after the runs at `small`, which they do not judge.
+The others on CIFAR-10 compare how robust networks are at the end of training, which few
+updates leave unfinished; there m decides how many different images a network has seen.
 """
 
 from __future__ import annotations
 
 from common.results.claims import Claim
-from common.results.margins import difference, gain, time_ratio
+from common.results.margins import Comparison, difference, gain, time_ratio
 
 NATURAL, PGD_7 = "cifar10_natural", "cifar10_pgd_7"
 FREE_2, FREE_4, FREE_8 = "cifar10_free_2", "cifar10_free_4", "cifar10_free_8"
@@ -27,6 +26,13 @@ def imagenet(num_replays: int, epsilon: int, evaluation: str = "") -> tuple[str,
     """Returns a ResNet-50 and an evaluation of it, PGD-50 at its epsilon by default."""
     name = f"imagenet_free_{num_replays}_eps{epsilon}"
     return name, evaluation or f"pgd_50_eps{epsilon}"
+
+
+def _little(points: float) -> tuple[Comparison, ...]:
+    return tuple(
+        difference((FREE_8, "pgd_20"), (FREE_8, stronger), at_most=points)
+        for stronger in ("pgd_100", "pgd_20_restarts_10")
+    )
 
 
 CLAIMS = (
@@ -92,18 +98,18 @@ CLAIMS = (
     Claim(
         name="no_gradient_masking",
         statement="More steps or restarts take little from Free m=8.",
-        expected_at=("paper", "small"),
+        expected_at=("paper", "small", "digits"),
         source="memory for PGD-20, author README for the rest, table CIFAR-10",
         # Paper: 0.63 and 0.49 points, at other m up to 0.80; 1.5 is about twice that,
         # for networks whose rates, and with them their spread, differ.
-        comparisons=(
-            difference((FREE_8, "pgd_20"), (FREE_8, "pgd_100"), at_most=1.5),
-            difference((FREE_8, "pgd_20"), (FREE_8, "pgd_20_restarts_10"), at_most=1.5),
-        ),
+        comparisons=_little(1.5),
+        # On digits a pilot with the seeds 1 to 3 lost 2.8 points to restarts; twice.
+        instead={"digits": _little(6.0)},
     ),
     Claim(
         name="margin_loss_is_not_stronger",
         statement="The CW loss finds no more errors of Free m=8 than cross-entropy.",
+        expected_at=("paper", "digits"),
         source=README,
         # Paper: +0.41. One point is twice that, with the sign reversed.
         comparisons=(

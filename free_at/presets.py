@@ -219,11 +219,11 @@ DIGITS = {
         dataset=data.Digits(),
         network=models.WideResNet(depth=8, width=2, stem_stride=2),
         method=value,
-        schedule=schedules.PiecewiseConstant((240, 360), (0.1, 0.01, 0.001)),
-        num_steps=480,
+        schedule=schedules.PiecewiseConstant((128, 192), (0.1, 0.01, 0.001)),
+        num_steps=256,
         probe=attacks.PGD(DIGITS_EPSILON, DIGITS_STEP, num_steps=5),
-        probe_every=120,
-        checkpoint_every=240,
+        probe_every=128,
+        checkpoint_every=128,
     )
     for name, value in DIGITS_METHODS.items()
 }
@@ -252,7 +252,7 @@ EVALUATIONS = {
     "paper": cifar_evaluations(8.0, 2.0) | IMAGENET_EVALUATIONS | autoattacks(8.0),
     "small": only_free_8(cifar_evaluations(8.0, 2.0))
     | autoattacks(8.0, num_images=500),
-    "digits": cifar_evaluations(DIGITS_EPSILON, DIGITS_STEP)
+    "digits": only_free_8(cifar_evaluations(DIGITS_EPSILON, DIGITS_STEP))
     | autoattacks(DIGITS_EPSILON),
 }
 
