@@ -5,9 +5,9 @@ that the paper reports stands beside each margin. Free m=10 is trained at scale 
 alone and left out of the claims on CIFAR-10, so that every scale answers the same
 question; those on CIFAR-100 and ImageNet are of that scale alone.
 
-Three claims are expected at scale `small` too. Three are expected at scale `digits`;
-the margins of two of them were fixed after the runs at `small`, which they do not judge.
-The others on CIFAR-10 compare how robust networks are at the end of training, which few
+Three claims are expected at scale `small` too, and three at scale `digits`; the margins
+of two of those were fixed after the runs at `small`, which they do not judge. The
+others on CIFAR-10 compare how robust networks are at the end of training, which few
 updates leave unfinished; there m decides how many different images a network has seen.
 """
 
