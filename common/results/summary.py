@@ -105,7 +105,11 @@ def _claim(answer: Answer) -> list[str]:
 
 def _numbers(result: claims.ClaimResult, runs: Runs) -> list[str]:
     """Returns the comparisons of a claim in numbers, with what is claimed of them."""
-    comparisons = result.claim.comparisons
+    # Those that decide the verdict come first.
+    comparisons = sorted(
+        result.claim.comparisons,
+        key=lambda comparison: comparison.check(runs)[0] != result.verdict,
+    )
     shown = comparisons[:MOST_SHOWN]
     bounds = {comparison.bound for comparison in comparisons}
     parts = [
