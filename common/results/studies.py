@@ -95,13 +95,19 @@ class Study:
 
     @property
     def made_by(self) -> str:
-        """The command that made the records, or that there are none yet."""
+        """The commands that made the records, or that there are none yet."""
         records = [r for found in self.records.values() for r in found.values()]
         if not records:
             return self.not_run
-        images = " ".join(dict.fromkeys(_images(r["images"]) for r in records))
-        specs = " ".join(dict.fromkeys(f"'{r['network']['spec']}'" for r in records))
-        return f"Made by `python -m {self._paper} study {images} {specs}`."
+        networks: dict[str, dict[str, None]] = {}  # images -> networks in their order
+        for record in records:
+            known = networks.setdefault(_images(record["images"]), {})
+            known[f"'{record['network']['spec']}'"] = None
+        commands = (
+            f"`python -m {self._paper} study {images} {' '.join(specs)}`"
+            for images, specs in networks.items()
+        )
+        return f"Made by {' and '.join(commands)}."
 
     @property
     def not_run(self) -> str:

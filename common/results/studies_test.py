@@ -62,6 +62,15 @@ def test_the_command_says_the_order_of_the_classes(tmp_path):
     assert command in block(tmp_path, "errors")
 
 
+def test_each_folder_of_images_has_a_command_of_its_own(workdir):
+    others = {"folder": "snapshots", "split": ""}
+    write(workdir, "C", "clean", correct=40, images=others)
+    last = block(workdir, "errors").splitlines()[-1]
+    first, second = last.removeprefix("Made by ").split(" and ")
+    assert "photographs" in first and "'A:w.h5' 'B:w.h5'" in first
+    assert "snapshots" in second and second.endswith(" 'C:w.h5'`.")
+
+
 def test_a_warning_stands_below_the_table_of_its_network(workdir):
     write(workdir, "A", "clean", correct=0, warnings=["clean accuracy is near chance"])
     first, second = block(workdir, "errors").split("**B**")
