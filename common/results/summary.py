@@ -15,7 +15,7 @@ from common.results.answers import Results
 from common.results.margins import Comparison, Runs, Term
 
 WIDTH = 80  # columns of a terminal
-MOST_SHOWN = 4  # comparisons of a claim
+MOST_SHOWN = 2  # comparisons of a claim
 _SPACE = "\N{NO-BREAK SPACE}"  # inside what stays on one line
 
 

@@ -57,7 +57,7 @@ def test_a_long_claim_is_cut(screen):
     text = screen(*[one] * 6, failing)
     assert text.count("90.0 - 1.0 = +89.0") == summary.MOST_SHOWN - 1
     assert "fails" in text and "80.0 - 90.0 = -10.0" in text  # what decides is shown
-    assert "and 3 more" in text
+    assert "and 5 more" in text
 
 
 def test_what_has_no_answer_is_counted(screen, results):
