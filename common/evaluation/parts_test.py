@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, evaluation
-from common.attacks import losses, worst
+from common.attacks import apgd, losses, worst
 from common.evaluation.rounds_test import (
     COUNT,
     DATASET,
@@ -52,6 +52,32 @@ def test_an_image_is_robust_only_if_it_survives_each_alone(batch_size):
     assert [part.broken for part in record.parts] == broken.tolist()
     # Not a test of nothing: several parts break images, and some are left.
     assert (broken > 0).sum() >= 3 and right[-1] > 0
+
+
+def waves(images):
+    """A network that is wrong in narrow bands of brightness, which long steps miss."""
+    brightness = tf.reduce_mean(images, axis=(1, 2, 3))
+    return tf.stack([0 * brightness, tf.cos(0.8 * brightness) - 0.9995], axis=1)
+
+
+def test_a_part_in_chunks_keeps_its_way_in_a_batch_with_a_part_of_one(monkeypatch):
+    """All parts are APGD, in chunks of equal length, so that they share batches."""
+    monkeypatch.setattr(apgd, "CHUNK", 2)
+    long, short = attacks.APGD(4.0, 20), attacks.APGD(4.0, 2, loss="dlr")
+    dataset, judges = [(IMAGES, np.zeros(COUNT, np.int32))], evaluation.Judges(waves)
+    alone = evaluation.evaluate(waves, dataset, long, judges=judges)
+    lost = np.array([alone.tally.outcomes[index].lost for index in range(COUNT)])
+    assert len(np.unique(lost)) > 5  # images break in many chunks
+    told = []
+    for batch_size in (7, 60):
+        record = evaluation.evaluate(
+            *(waves, dataset, attacks.Worst((long, short))),
+            batch_size=batch_size,
+            judges=judges,
+        )
+        np.testing.assert_array_equal(record.broken_by == 1, ~alone.survived)
+        told.append([part.unfinished for part in record.parts])
+    assert told[0] == told[1] and told[0][1] > 0
 
 
 def test_the_order_of_the_images_and_replicas_change_nothing(two_replicas):

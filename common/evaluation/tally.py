@@ -68,7 +68,7 @@ class Tally:
         """
         self._count(slots + slots[:1] * (len(batch.labels) - len(slots)))
         states = [None] * len(slots)
-        if self.rounds[slots[0].part].chunks > 1:
+        if any(self.rounds[slot.part].chunks > 1 for slot in slots):
             states = stream.rows(verdict.fetch(), len(slots))
         if self._keep and not verdict.top1.all():
             self._keep_broken(slots, verdict)
@@ -150,7 +150,7 @@ class Tally:
         slot.state = state
         slot.outcome = slot.outcome.after(slot.chunk, *found)._replace(part=slot.part)
         if slot.chunk == rounds.chunks:
-            if slot.outcome.lost == records.NEVER and state is not None:
+            if slot.outcome.lost == records.NEVER and rounds.chunks > 1:
                 self.ended[slot.part] += 1, self.parts[slot.part].is_unfinished(state)
             slot.restart, slot.chunk, slot.state = slot.restart + 1, 0, None
         goal = slot.outcome.hit if self.attack.is_targeted else slot.outcome.lost
