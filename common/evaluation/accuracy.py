@@ -61,8 +61,8 @@ def evaluate(
         that what they compiled is used again; the record is the same without.
       progress_file: where what is found is kept, about once a minute and after whole
         batches; it is removed at the end. If the file is there, of the same attack,
-        seed, batch size and key, the evaluation goes on from it, to the same record
-        (the seconds add up). Any other file is replaced.
+        seed, batch size, `keep_images` and key, the evaluation goes on from it, to the
+        same record (the seconds add up). Any other file is replaced.
       progress_key: JSON values that tell network and images from others, such as recipe
         and step: the file of other weights is not to be taken for these.
       keep_images: keep the image that broke each example, as `adv_images` of the
@@ -83,7 +83,7 @@ def evaluate(
     watch = attackable.Watch(judges.questions, attack, seed=seed)
     found = tally.Tally(attack, examples.num_classes, keep=keep_images)
     found.no_gradient.update(watch.first(*examples.first))
-    key = [recipes.to_dict(attack), seed, size, progress_key]
+    key = [recipes.to_dict(attack), seed, size, keep_images, progress_key]
     file = on_disk.File(progress_file and pathlib.Path(progress_file), key, begin=begin)
     show = progress_bar() if progress else lambda *_: None
     pool = turns.Pool(found.parts, examples, size, file.load(examples, found))

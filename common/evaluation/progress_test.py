@@ -58,7 +58,9 @@ def path(tmp_path):
     return tmp_path / "evaluations" / "pgd.progress.npz"
 
 
-def evaluate(attack, path, judges=None, *, seed=5, batch_size=SIZE, key="step 3"):
+def evaluate(
+    attack, path, judges=None, *, seed=5, batch_size=SIZE, key="step 3", keep=False
+):
     return rounds_test.evaluate(
         attack,
         seed=seed,
@@ -66,7 +68,7 @@ def evaluate(attack, path, judges=None, *, seed=5, batch_size=SIZE, key="step 3"
         judges=judges or Mortal(),
         progress_file=path,
         progress_key=key,
-        keep_images=isinstance(attack, attacks.Worst),
+        keep_images=keep or isinstance(attack, attacks.Worst),
     )
 
 
@@ -116,6 +118,7 @@ def test_killed_twice_it_still_gives_the_same_record(path):
         {"key": "step 4"},
         {"key": {"step": 3}},
         {"batch_size": SIZE + 1},
+        {"keep": True},
         {"attack": ATTACKS["untargeted"]},
     ],
 )
