@@ -47,7 +47,8 @@ class Worst(attack.Attack):
       attacks: of the suite, in their order.
 
     Raises:
-      ValueError: no attack, or something else among them, when it is built.
+      ValueError: no attack, something else among them, or `Nearest` at the end, when it
+        is built.
     """
 
     attacks: tuple[attack.Attack, ...]
@@ -60,6 +61,11 @@ class Worst(attack.Attack):
                     "Worst takes attacks, such as Worst((APGD(8.0), Square(8.0))). "
                     f"Received: {found!r}"
                 )
+        if isinstance(self.attacks[-1], Nearest):
+            raise ValueError(
+                "Nearest chooses the images of the attacks after it, so that it cannot "
+                f"be the last. Received: {self.attacks[-1]!r}"
+            )
 
     @property
     def parts(self) -> tuple[attack.Attack, ...]:

@@ -32,8 +32,9 @@ def test_a_call_returns_the_first_result_that_fools():
 
 def test_the_parts_begin_with_the_clean_images_once():
     inner = attacks.Worst(PARTS[:2])
-    outer = attacks.Worst((inner, PARTS[2], worst.Nearest(0.5)))
-    assert outer.parts == (adapted.CLEAN, *PARTS, worst.Nearest(0.5))
+    gate = worst.Nearest(0.5)
+    outer = attacks.Worst((inner, gate, PARTS[2]))
+    assert outer.parts == (adapted.CLEAN, *PARTS[:2], gate, PARTS[2])
 
 
 def test_the_nearest_are_all_in_a_call():
@@ -77,6 +78,7 @@ def test_the_order_and_the_split_of_a_batch_do_not_matter():
         (lambda: attacks.Worst(()), "Worst takes attacks"),
         (lambda: attacks.Worst((attacks.FGSM(8.0), "PGD")), "Worst takes attacks"),
         (lambda: attacks.Worst((attacks.FGSM,)), "Worst takes attacks"),
+        (lambda: attacks.Worst((*PARTS, worst.Nearest(0.5))), "cannot be the last"),
         (lambda: worst.Nearest(20.0), "share"),
         (lambda: worst.Nearest(0.0), "share"),
     ],
