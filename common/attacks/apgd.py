@@ -93,8 +93,13 @@ class APGD(attack.InBall):
 
     @property
     def rounds(self) -> attack.Rounds:
-        """Restarts, cut where they are a multiple of `CHUNK` steps."""
-        is_cut = isinstance(self.num_steps, int) and self.num_steps % CHUNK == 0
+        """Restarts, cut where they are a multiple of `CHUNK` steps.
+
+        Where the network answers by chance they are not, since each chunk is judged,
+        and each judgement would be another chance to be wrong.
+        """
+        is_known = isinstance(self.num_steps, int) and not self.allows_chance
+        is_cut = is_known and self.num_steps % CHUNK == 0
         chunks = self.num_steps // CHUNK if is_cut else 1
         return attack.Rounds(
             *(self.num_steps, chunks, self.num_restarts),

@@ -48,6 +48,8 @@ def test_the_parts_of_a_version(version, parts):
     steps = {part.num_steps for part in attack.parts if hasattr(part, "num_steps")}
     assert steps == ({10, 100} if version == "quick" else {100})
     assert attack.allows_chance == (version == "rand")
+    is_cut = any(part.rounds.chunks > 1 for part in attack.parts)
+    assert is_cut == (version != "rand")  # by chance each judgement may break an image
     record = recipe.to_dict(attack)
     assert json.loads(json.dumps(record)) == record
 

@@ -192,13 +192,14 @@ def test_a_network_that_answers_by_chance_needs_means_of_passes():
         logits = logits_fn(images)
         return logits + draws.normal(tf.shape(logits), stddev=0.5)
 
-    once = attacks.Worst((attacks.APGD(EPSILON, 5),))
-    several = attacks.Worst((attacks.APGD(EPSILON, 5, samples=8),))
+    once = attacks.Worst((attacks.APGD(EPSILON, 40),))
+    several = attacks.Worst((attacks.APGD(EPSILON, 40, samples=8),))
     with pytest.raises(ValueError, match="the version rand"):
         evaluation.evaluate(noisy, DATASET, once)
     record = evaluation.evaluate(noisy, DATASET, several, batch_size=60)
     clean, part = record.parts
-    assert part.gradients == 60 * 5 * 8
+    assert part.gradients == 60 * 40 * 8
+    assert part.forwards == 60 + 60  # of starts, and of one judgement at the end
     assert part.right < clean.right - 20
 
 
