@@ -213,10 +213,12 @@ class Attack(abc.ABC):
     def is_unfinished(self, state: Any) -> Any:
         """Returns bool [B]: whether further steps would get images much further.
 
+        By default it returns None, since an attack does not know.
+
         Args:
           state: of a restart that is over, of tensors or arrays.
         """
-        return False
+        return None
 
     def blank(self, images: Any) -> Any:
         """Returns arrays of the form of a state of these images; none is read."""

@@ -26,7 +26,8 @@ class Tally:
         restarts.
       asked: int64 [parts], images that went through a start.
       ended: int64 [parts, 2], restarts that ended with an image right, and those of
-        them that were not finished, see `Attack.is_unfinished`.
+        them that were not finished, see `Attack.is_unfinished`; 0 where that is not
+        known.
       images: of examples, by their index, where they are kept: what broke an example,
         and an example that is done as it was where nothing did.
     """
@@ -151,13 +152,19 @@ class Tally:
         slot.outcome = slot.outcome.after(slot.chunk, *found)._replace(part=slot.part)
         if slot.chunk == rounds.chunks:
             if slot.outcome.lost == records.NEVER and rounds.chunks > 1:
-                self.ended[slot.part] += 1, self.parts[slot.part].is_unfinished(state)
+                self._count_end(slot.part, state)
             slot.restart, slot.chunk, slot.state = slot.restart + 1, 0, None
         goal = slot.outcome.hit if self.attack.is_targeted else slot.outcome.lost
         if goal == records.NEVER and slot.restart == rounds.restarts:
             slot.part, slot.restart = slot.part + 1, 0
         if goal < records.NEVER or slot.part == len(self.parts):
             self._end(slot)
+
+    def _count_end(self, place: int, state: Any) -> None:
+        """Counts a restart that left an image right, where it tells how it ended."""
+        is_unfinished = self.parts[place].is_unfinished(state)
+        if is_unfinished is not None:
+            self.ended[place] += 1, is_unfinished
 
     def _end(self, slot: stream.Slot) -> None:
         """Notes the outcome of an example that is done."""

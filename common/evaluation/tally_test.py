@@ -78,6 +78,22 @@ def test_a_restart_begins_anew():
     assert found.passes.tolist() == [[2, 2]]
 
 
+@pytest.mark.parametrize(
+    ("attack", "share"),
+    [(attacks.APGD(8.0, 40), 0.0), (attacks.Square(8.0, 200), None)],
+)
+def test_only_an_attack_that_knows_says_whether_it_was_finished(attack, share):
+    found = tally.Tally(attacks.Worst((attack,)), 10)
+    state = stream.rows(attack.blank(IMAGE[None]), 1)[0]
+    (slot,) = slots(1)
+    slot.part, slot.chunk, slot.state = 1, 1, state
+    batch = stream.batch(found.parts, [slot], 1)
+    seen = verdict(RIGHT)._replace(fetch=lambda: batch.state)
+    found.add([slot], batch, seen)
+    result = found.record(found.attack, seconds=1.0)
+    assert result.parts[1].unfinished == share
+
+
 def test_the_record_is_in_the_order_of_the_dataset():
     found = tally.Tally(TARGETED, 10)
     pool = add(found, slots(3), WRONG, HIT, RIGHT)
