@@ -69,6 +69,7 @@ def test_arrays_of_text_are_no_radii():
         ({"clean_start": "0.5"}, "clean_start is a probability"),
         ({"targeted": True}, "Unknown targeted. Received: True"),
         ({"targeted": "least"}, "Nearest: least_likely"),
+        ({"targeted": "random", "every_iterate": True}, "not for a target"),
         ({"loss": None}, "Unknown attack loss"),
         ({"loss": "cross_entrop"}, "Nearest: cross_entropy"),
         ({"num_restarts": 2, "random_start": False}, "random_start=True"),

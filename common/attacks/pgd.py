@@ -33,6 +33,7 @@ class PGD(ascent.Ascent):
         boundary of the ball.
       every_iterate: look at the class of every iterate, of which the gradient's pass
         tells. An image is lost if one of them fools the network; that is the result.
+        Not for a targeted attack.
 
     Raises:
       ValueError: a value out of range, when the attack is built; images outside
@@ -58,6 +59,11 @@ class PGD(ascent.Ascent):
         checks.check_flag("random_start", self.random_start)
         checks.check_flag("reaching", self.reaching)
         checks.check_flag("every_iterate", self.every_iterate)
+        if self.every_iterate and self.is_targeted:
+            raise ValueError(
+                "every_iterate looks for any wrong class, not for a target: set "
+                f"targeted=no. Received: targeted={self.targeted}"
+            )
         if self.num_restarts > 1 and not self.random_start:
             raise ValueError(
                 "Restarts from one fixed start repeat each other: set "
