@@ -56,7 +56,7 @@ class Rounds:
       restarts: of the attack.
       gradients: forward and backward passes of each image in a step.
       forwards: forward passes of each image in a step, beside those with a gradient.
-      asked: forward passes of each image in `start`.
+      asked: forward passes of each image before the first step.
     """
 
     num_steps: Any = 1

@@ -228,6 +228,16 @@ def test_no_pass_is_wasted(name, compile_it):
 
 
 @every_row
+def test_the_passes_that_it_tells_are_those_that_it_takes(name):
+    row, rounds = ROWS[name], ROWS[name].build(8.0).rounds
+    steps = rounds.restarts * rounds.num_steps
+    between = rounds.restarts - 1  # a call asks which images are fooled already
+    asked = rounds.restarts * rounds.asked + between
+    assert row.backward == steps * rounds.gradients
+    assert row.forward == steps * (rounds.gradients + rounds.forwards) + asked
+
+
+@every_row
 def test_steps_one_at_a_time_are_the_whole_to_the_bit(name):
     images, labels = textbook.batch()
     attack, network = ROWS[name].build(8.0), textbook.TinyNetwork()

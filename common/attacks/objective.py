@@ -91,6 +91,15 @@ def objective(
     return Objective(problem.logits_fn, choose, sign, loss, cost)
 
 
+def asks(source: str) -> int:
+    """Returns the passes in which the network decides on the class before an attack.
+
+    Args:
+      source: as for `objective`, of an attack of more than one step.
+    """
+    return int(source in _DECIDED)
+
+
 def random_target(labels: Any, draws: Any, num_classes: int) -> Any:
     """Returns int32 [B]: a class uniform among those that are not the label.
 

@@ -21,6 +21,11 @@ class RStepLL(OneStep):
     source: ClassVar[str] = "least_likely"
 
     @property
+    def rounds(self) -> attack.Rounds:
+        """One step, after the network was asked for the class."""
+        return attack.Rounds(asked=objective.asks(self.source))
+
+    @property
     def length(self) -> Any:
         """Pixels of each of both steps, alpha and epsilon - alpha."""
         return checks.per_image(self.epsilon) / 2
