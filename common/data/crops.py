@@ -67,7 +67,11 @@ def central_crop(encoded: Any, resize: int, image_size: int) -> Any:
     Returns:
       float32 [image_size, image_size, 3] in [0, 255].
     """
-    image = decoding.image(encoded)
+    return centre(decoding.image(encoded), resize, image_size)
+
+
+def centre(image: Any, resize: int, image_size: int) -> Any:
+    """Returns what `central_crop` does, of an image [H, W, 3]."""
     shape = tf.shape(image)[:2]
     # Integer division, as torchvision: the longer side is rounded down.
     resized = _resized(image, shape * resize // tf.reduce_min(shape))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data import crops, dataset, listing, pipeline, shifts, unreadable
+from common.data import dataset, listing, pipeline, shifts, unreadable
 from common.data.lazy import tf
 from common.foreign import described, folders, loaded, splits
 
@@ -24,7 +24,7 @@ Rows = tuple[tuple[str, ...], np.ndarray]  # files, and their labels int32 [n]
 
 @dataclasses.dataclass(frozen=True)
 class Album(described.Described, dataset.Dataset):
-    """Labelled photographs, cropped at their centre to the size of a network.
+    """Labelled photographs at the size that a network takes.
 
     Attributes:
       rows: `train` and `test` -> files and labels.
@@ -88,21 +88,18 @@ class Album(described.Described, dataset.Dataset):
 
 
 def photograph(encoded: Any, image_shape: tuple[int, int, int]) -> Any:
-    """Returns the central square of a photograph as a network takes it, in a graph.
+    """Returns a photograph as a network takes it, see `folders.photograph`.
 
     Args:
       encoded: string scalar, a JPEG or PNG.
-      image_shape: height, width and channels. The square is stretched to a shape that
-        is none, and made gray for one channel.
+      image_shape: height, width and channels; it becomes gray for one channel.
 
     Returns:
       float32 [H, W, C] in [0, 255].
     """
     height, width, channels = image_shape
-    side = max(height, width)
-    pixels = crops.central_crop(encoded, round(_MARGIN * side), side)
-    if height != width:
-        pixels = tf.image.resize(pixels, [height, width])
+    resize = round(_MARGIN * max(height, width))
+    pixels = folders.photograph(encoded, (height, width), resize)
     if channels == 1:
         pixels = tf.reduce_sum(pixels * loaded.LUMA, axis=-1, keepdims=True)
     return tf.ensure_shape(tf.clip_by_value(pixels, 0.0, 255.0), image_shape)

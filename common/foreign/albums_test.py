@@ -100,3 +100,12 @@ def test_photographs_become_what_the_network_takes(folder, shape):
     images, labels = next(found.test_batches(batch_size=9).as_numpy_iterator())
     assert images.shape[1:] == shape
     np.testing.assert_array_equal(labels, images.mean(axis=(1, 2, 3)) > 100)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 12)])
+def test_photographs_that_have_the_size_stay_as_they_are(size):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    found = albums.photograph(tf.io.encode_png(pixels), (*size, 3))
+    np.testing.assert_array_equal(found, pixels)
+    other = albums.photograph(tf.io.encode_png(pixels), (*size[::-1], 3))
+    assert (size[0] == size[1]) == np.array_equal(other, pixels)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data import crops, listing, pipeline, unreadable
+from common.data import crops, decoding, listing, pipeline, unreadable
 from common.data.lazy import tf
 from common.foreign import labels
 from common.names import unknown
@@ -22,7 +22,7 @@ _OPTIONS = ("split", "classes")
 
 @dataclasses.dataclass(frozen=True)
 class Photographs:
-    """Labelled photographs, cropped at their centre.
+    """Labelled photographs, cropped at their centre unless they have the size.
 
     Attributes:
       files: paths.
@@ -47,15 +47,40 @@ class Photographs:
         Args:
           batch_size: images per batch; the last batch may be short.
         """
+        size = self.image_size, self.image_size
 
-        def photograph(file: Any, label: Any) -> tuple[Any, Any]:
-            encoded = tf.io.read_file(file)
-            return crops.central_crop(encoded, self.resize, self.image_size), label
+        def read(file: Any, label: Any) -> tuple[Any, Any]:
+            return photograph(tf.io.read_file(file), size, self.resize), label
 
         files = [os.fsencode(file) for file in self.files]
         rows = tf.data.Dataset.from_tensor_slices((files, self.labels))
-        examples = unreadable.loaded(rows, photograph, lambda file, _: file)
+        examples = unreadable.loaded(rows, read, lambda file, _: file)
         return pipeline.finished(examples.batch(batch_size))
+
+
+def photograph(encoded: Any, size: tuple[int, int], resize: int) -> Any:
+    """Returns a photograph at the size that a network takes, in a graph.
+
+    One that has this size stays as it is. Of another one it is the central square,
+    stretched to a size that is none.
+
+    Args:
+      encoded: string scalar, a JPEG or PNG.
+      size: height and width.
+      resize: shorter side before the crop, in pixels; at least the longer one of both.
+
+    Returns:
+      float32 [height, width, 3] in [0, 255].
+    """
+    image = decoding.image(encoded)
+
+    def cropped() -> Any:
+        square = crops.centre(image, resize, max(size))
+        return square if size[0] == size[1] else tf.image.resize(square, size)
+
+    fits = tf.reduce_all(tf.shape(image)[:2] == size)
+    pixels = tf.cond(fits, lambda: tf.cast(image, tf.float32), cropped)
+    return tf.ensure_shape(pixels, [*size, 3])
 
 
 def options(spec: str) -> tuple[str, dict[str, str]]:
