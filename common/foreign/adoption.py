@@ -39,10 +39,10 @@ def adopt(
 
     Args:
       model: functional, sequential or code, built; or a string as in
-        `common.foreign.classifiers`, whose options say the rest. It is not changed.
+        `common.foreign.classifiers`, which may say the rest. It is not changed.
       pixels: what it takes: `raw` for values in [0, 255], `unit` for [0, 1], `tf` for
-        [-1, 1], `torch` or `caffe` as in `keras.applications`, or a function of images
-        in [0, 255].
+        [-1, 1], `torch` or `caffe` as in `keras.applications`; of a model in memory
+        also a function of images in [0, 255].
       activation: a name in `keras.activations` that takes the place of its ReLUs.
       branches: of its batch norms, each with the weights of the model.
       output: name or position of the output with the classes, of several.
@@ -58,7 +58,8 @@ def adopt(
         with loaded.explained(f"adopt {model.name}"):
             found = loaded.of_model(model, pixels, output=output, background=background)
             return network(found, activation=activation, norm=norm)
-    said = specs.parse(str(model), loaded.OPTIONS)
+    text = loaded.text(model, pixels, output=output, background=background)
+    said = specs.parse(text, loaded.OPTIONS)
     with loaded.explained(f"adopt {model}"):
         return network(loaded.load(said), activation=activation, norm=norm)
 

@@ -254,6 +254,25 @@ def test_only_what_can_be_adopted_is():
     assert adopt(plain, pixels=lambda x: x / 9.0).branches == ("clean",)
 
 
+def test_what_is_said_beside_the_string_of_a_file_counts(tmp_path):
+    model, file = two_headed(), tmp_path / "two.keras"
+    model.save(file)
+    expected = odds(model(UNIT))[:, 1:]
+    further = {"pixels": "unit", "output": "classes", "background": "first"}
+    for text, said in (
+        (file, further),
+        (f"{file}?pixels=unit", {**further, "pixels": ""}),
+        (f"{file}?output=classes&background=first", {"pixels": "unit"}),
+    ):
+        np.testing.assert_allclose(adopt(text, **said)(PIXELS), expected, atol=1e-5)
+    for text, said, message in (
+        (f"{file}?pixels=tf", further, "An option is said once.*pixels=tf&pixels=unit"),
+        (file, {"pixels": np.log}, "hand over the model. Received: .*pixels=log"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            adopt(text, **said)
+
+
 class Code(keras.Model):
     """A model that is code, with a batch norm inside."""
 

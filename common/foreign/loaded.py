@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
+import pathlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -151,6 +152,38 @@ def of_model(
         model, taken(noise((4, *taken.shape)), PIXELS["raw"])
     )
     return Loaded(model, taken, preprocess, output, background, precision)
+
+
+def text(
+    model: str | pathlib.Path, pixels: str | Callable[[Any], Any], **options: str | None
+) -> str:
+    """Returns the string of a classifier, to which what is said beside it is added.
+
+    Args:
+      model: the string, or the path of a file.
+      pixels: a name in `PIXELS`, or empty.
+      **options: of the string, such as `output`; nothing where they are empty.
+
+    Raises:
+      ValueError: pixels that are a function, which is for a model in memory.
+    """
+    if callable(pixels):
+        raise ValueError(
+            "A function of pixels is for a model in memory: load the file with "
+            "keras.models.load_model, and hand over the model. "
+            f"Received: model={model}, pixels={name_of(pixels)}"
+        )
+    said = {"pixels": pixels, **options}
+    added = "&".join(f"{key}={value}" for key, value in said.items() if value)
+    mark = "&" if "?" in str(model) else "?"
+    return f"{model}{mark}{added}" if added else str(model)
+
+
+def name_of(pixels: str | Callable[[Any], Any]) -> str:
+    """Returns the name of a mapping of pixels, for records."""
+    if isinstance(pixels, str):
+        return pixels
+    return str(getattr(pixels, "__name__", type(pixels).__name__))
 
 
 @contextlib.contextmanager

@@ -67,15 +67,13 @@ def part(
     model: keras.Model | str | pathlib.Path,
     *,
     pixels: str | Callable[[Any], Any] = "",
-    name: str = "",
     **further: Any,
 ) -> Adopted:
     """Returns the part of a model, or of a string that names one.
 
     Args:
-      model: as in `adoption.adopt`, and so are the next.
-      pixels: of a model.
-      name: of a model, in records; its own by default.
+      model: as in `adoption.adopt`.
+      pixels: as in `adoption.adopt`.
       **further: `activation` and `norm` of the part.
 
     Raises:
@@ -85,18 +83,13 @@ def part(
     if isinstance(model, keras.Model):
         with loaded.explained(f"adopt {model.name}"):
             found = loaded.of_model(model, pixels)
-        kind = pixels if isinstance(pixels, str) else pixels.__name__
-        name = name or model.name
-        return Adopted(
-            name, f"{name}?pixels={kind}", _digest(model), found=found, **further
-        )
-    said = specs.parse(str(model), loaded.OPTIONS)
+        spec = f"{model.name}?pixels={loaded.name_of(pixels)}"
+        return Adopted(model.name, spec, _digest(model), found=found, **further)
+    said = specs.parse(loaded.text(model, pixels), loaded.OPTIONS)
     with loaded.explained(f"adopt {model}"):
         found = loaded.load(said)
     known = classifiers.record(said, found)
-    return Adopted(
-        name or said.name, known["spec"], known["sha256"], found=found, **further
-    )
+    return Adopted(said.name, known["spec"], known["sha256"], found=found, **further)
 
 
 def _digest(model: keras.Model) -> str:

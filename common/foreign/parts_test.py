@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import pytest
 
 from common import recipe as recipes
@@ -13,6 +14,7 @@ def test_a_file_and_a_model_are_recorded_by_their_hashes(digits_model, tmp_path)
     digits_model.save(tmp_path / "some.keras")
     of_file = parts.part(f"{tmp_path}/some.keras?pixels=unit")
     assert (of_file.name, of_file.spec) == ("some", "some.keras?pixels=unit")
+    assert parts.part(tmp_path / "some.keras", pixels="unit") == of_file
     of_model = parts.part(digits_model, pixels="unit")
     assert (of_model.name, of_model.spec) == ("small", "small?pixels=unit")
     for part in (of_file, of_model):
@@ -23,6 +25,15 @@ def test_a_file_and_a_model_are_recorded_by_their_hashes(digits_model, tmp_path)
     weights[0][0] += 1e-3
     digits_model.set_weights(weights)
     assert parts.part(digits_model, pixels="unit").sha256 != of_model.sha256
+
+
+def test_a_mapping_of_pixels_is_recorded_by_its_name(digits_model):
+    def halved(images):
+        return images / 2
+
+    scaled = keras.layers.Rescaling(1 / 255)
+    for pixels, name in ((halved, "halved"), (scaled, "Rescaling")):
+        assert parts.part(digits_model, pixels=pixels).spec == f"small?pixels={name}"
 
 
 def test_it_builds_the_network_for_the_classes_of_the_model(digits_model):
