@@ -65,7 +65,7 @@ def of_arrays(
       ValueError: images of another size, pixels or labels that are none, one class
         alone, or a class without a training image.
     """
-    found = {key: _checked(*part, image_shape) for key, part in parts.items()}
+    found = {key: _fitted(*part, image_shape) for key, part in parts.items()}
     split = splits.GIVEN
     if "test" not in found:
         images, labels = found["train"]
@@ -80,7 +80,7 @@ def of_arrays(
     splits.check_labels(found["train"][1], every, classes)
     digest = hashlib.sha256()
     for images, labels in found.values():
-        digest.update(np.ascontiguousarray(images).data)
+        digest.update(images.data)
         digest.update(labels.data)
     return Arrays(
         name=name,
@@ -150,9 +150,16 @@ def from_stream(stream: Any, what: str) -> memory.Arrays:
     """Returns the images and labels of a `tf.data.Dataset`, batched or not.
 
     Raises:
-      ValueError: its length is not known, or endless.
+      ValueError: its length is not known, endless or 0, or it gives something else.
     """
+    if not (isinstance(stream.element_spec, tuple) and len(stream.element_spec) == 2):
+        raise ValueError(
+            "A tf.data.Dataset must give pairs (images, labels). "
+            f"Received: {what}, which gives {stream.element_spec}"
+        )
     length = int(stream.cardinality())
+    if length == 0:
+        raise ValueError(f"A set of images must have some. Received: {what}, empty")
     if length < 0:
         kind = "endless" if length == -1 else "not known"
         raise ValueError(
@@ -166,16 +173,32 @@ def from_stream(stream: Any, what: str) -> memory.Arrays:
     return np.stack(images), np.stack(labels)
 
 
-def _checked(
-    images: Any, labels: Any, image_shape: tuple[int, int, int]
-) -> memory.Arrays:
-    """Returns images [n, H, W, C] and labels int32 [n] as the network takes them."""
+def checked(images: Any, labels: Any) -> memory.Arrays:
+    """Returns images [n, H, W, C] in [0, 255] and labels int32 [n], which they are.
+
+    Args:
+      images: or gray [n, H, W].
+      labels: [n] or [n, 1].
+
+    Raises:
+      ValueError: there is none, or they are something else.
+    """
     images, labels = np.asarray(images), np.asarray(labels)
     if images.ndim == 3:
         images = images[..., None]
     checks.check_images(images)
     checks.check_classes(labels)
     checks.check_as_many(images, labels)
+    if not len(labels):
+        raise ValueError("A set of images must have some. Received: 0 images")
+    return images, labels.reshape(-1).astype(np.int32)
+
+
+def _fitted(
+    images: Any, labels: Any, image_shape: tuple[int, int, int]
+) -> memory.Arrays:
+    """Returns images [n, H, W, C] and labels int32 [n] as the network takes them."""
+    images, labels = checked(images, labels)
     if images.shape[1:3] != image_shape[:2] or images.shape[3] not in (1, 3):
         height, width, channels = image_shape
         raise ValueError(
@@ -188,9 +211,8 @@ def _checked(
     elif images.shape[3] > image_shape[2]:
         luma = images @ np.array(loaded.LUMA, np.float32)
         images = np.clip(luma, 0, 255)[..., None]
-    if images.dtype != np.uint8:
-        images = images.astype(np.float32)
-    return images, labels.reshape(-1).astype(np.int32)
+    kind = np.uint8 if images.dtype == np.uint8 else np.float32
+    return np.ascontiguousarray(images, kind), labels
 
 
 def _prepared(

@@ -32,6 +32,17 @@ def test_a_tenth_is_held_out_by_the_images_themselves():
         assert labels.dtype == np.int32 and len(labels) == len(images)
 
 
+def test_images_in_another_layout_of_memory_are_the_same_images():
+    turned = np.ascontiguousarray(IMAGES.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    assert not turned.flags.c_contiguous
+    for kind in (np.uint8, np.float32):
+        found, expected = made(turned.astype(kind)), made(IMAGES.astype(kind))
+        assert found.fingerprint == expected.fingerprint
+        np.testing.assert_array_equal(
+            found.arrays("test", None)[0], expected.arrays("test", None)[0]
+        )
+
+
 def test_a_given_test_set_is_kept_and_the_fingerprint_is_of_all_values():
     found = made(test=(IMAGES[:7], LABELS[:7][:, None]))
     assert (found.split, found.num_train, found.num_test) == (splits.GIVEN, 60, 7)
@@ -65,6 +76,7 @@ def test_images_get_the_channels_of_the_network():
         (IMAGES[:9], LABELS, "9 images and 60 labels"),
         (IMAGES, LABELS / 1.0, "Labels must be integers"),
         (IMAGES, LABELS + 1, "Labels count the classes from 0"),
+        (IMAGES[:0], LABELS[:0], "must have some. Received: 0 images"),
     ],
 )
 def test_what_is_no_data_is_refused_in_one_line(images, labels, message):

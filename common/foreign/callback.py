@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from common.attacks import checks
+from common.data import checks as data_checks
 from common.evaluation import accuracy, attackable
 from common.foreign import heads, loaded, sources
 
@@ -44,7 +45,7 @@ class RobustAccuracy(keras.callbacks.Callback):
           batch_size: images attacked at a time.
 
         Raises:
-          ValueError: `every` below 1, or data of another kind.
+          ValueError: `every` below 1, or data of another kind, such as in [0, 1].
         """
         super().__init__()
         checks.check_count("every", every)
@@ -56,10 +57,11 @@ class RobustAccuracy(keras.callbacks.Callback):
         """Refuses a model that cannot be attacked, before the first epoch.
 
         Raises:
-          ValueError: what is said does not fit the model, or its answers are no logits
-            and cannot be made ones.
+          ValueError: what is said does not fit the model, its answers are no logits and
+            cannot be made ones, or a label is none of its classes.
         """
-        attackable.Questions(self._logits_fn()).check(self.images)
+        logits = attackable.Questions(self._logits_fn()).check(self.images)
+        data_checks.check_labels(self.labels, logits.shape[1])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Adds the accuracy to the logs of every `every`-th epoch, and of the last."""

@@ -38,7 +38,17 @@ def test_what_cannot_be_attacked_is_refused_before_the_first_epoch(
         callback = RobustAccuracy(ATTACK, few_digits[0], **settings)
         with pytest.raises(ValueError, match=message):
             digits_model.fit(images / 255, labels, callbacks=[callback], verbose=0)
+    callback = RobustAccuracy(ATTACK, (images, labels + 1), pixels="unit")
+    with pytest.raises(ValueError, match=r"Labels must be in \[0, 10\)"):
+        digits_model.fit(images / 255, labels, callbacks=[callback], verbose=0)
     assert all(map(np.array_equal, kept, digits_model.get_weights()))
+    for data, message in (
+        ((images / 255, labels), "Multiply them by 255"),
+        ((images, np.eye(10, dtype=int)[labels]), "one-hot"),
+        ((images[:9], labels), "9 images and 100 labels"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            RobustAccuracy(ATTACK, data)
     with pytest.raises(ValueError, match="every"):
         RobustAccuracy(ATTACK, few_digits[0], every=0)
     with pytest.raises(ValueError, match="2 sets, train, test"):

@@ -67,6 +67,8 @@ def dataset(
 def pair(data: Any) -> tuple[np.ndarray, np.ndarray]:
     """Returns the images and labels of arrays or of a `tf.data.Dataset`, unsplit.
 
+    Images are float32 [n, H, W, C] in [0, 255], labels int32 [n].
+
     Raises:
       ValueError: data of another kind.
     """
@@ -76,8 +78,8 @@ def pair(data: Any) -> tuple[np.ndarray, np.ndarray]:
             "Expected (images, labels), one set of them. Received: "
             f"{len(parts)} sets, {', '.join(parts)}"
         )
-    images, labels = parts["train"]
-    return np.asarray(images, np.float32), np.asarray(labels).reshape(-1)
+    images, labels = arrays.checked(*parts["train"])
+    return images.astype(np.float32), labels
 
 
 def _named(

@@ -10,6 +10,7 @@ from common.foreign import albums, arrays, sources
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1)).astype(np.uint8)
 LABELS = np.arange(40) % 10
 SHAPE = (8, 8, 1)
+STREAM = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS))
 
 
 def made(handed, shape=SHAPE, num_classes=10, **options):
@@ -18,14 +19,13 @@ def made(handed, shape=SHAPE, num_classes=10, **options):
 
 def test_every_kind_of_data_is_taken(tmp_path):
     np.savez(tmp_path / "mine.npz", x_train=IMAGES, y_train=LABELS)
-    stream = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS))
     kinds = {
         "file": str(tmp_path / "mine.npz"),
         "path": tmp_path / "mine.npz",
         "arrays": (IMAGES, LABELS),
-        "stream": stream.batch(7),
+        "stream": STREAM.batch(7),
         "pairs": ((IMAGES, LABELS), (IMAGES[:5], LABELS[:5])),
-        "streams": (stream, stream.take(5)),
+        "streams": (STREAM, STREAM.take(5)),
     }
     found = {key: made(handed) for key, handed in kinds.items()}
     assert all(isinstance(x, arrays.Arrays) for x in found.values())
@@ -53,6 +53,8 @@ def test_a_folder_is_an_album(tmp_path):
         ("no/such/folder", {}, "Received: no/such/folder"),
         ("no_such_dataset", {"data_dir": "nowhere"}, "no_such_dataset"),
         (7, {}, "Received: int"),
+        (STREAM.map(lambda image, label: {"image": image}), {}, r"pairs.*\{'image'"),
+        (STREAM.take(0), {}, "must have some. Received: the dataset, empty"),
         ((IMAGES, LABELS), {"num_classes": 11}, "11 classes of the network and 10 of"),
         (data.Digits(), {"shape": (8, 8, 3)}, r"\(8, 8, 1\) for a network of"),
         (data.Digits(), {"flips": True}, "says its own crops and flips"),
