@@ -50,7 +50,8 @@ def fit(
       data: as in `sources`; images in [0, 255].
       method: a `common.training.Method`, such as `FreeTraining(4, epsilon=4.0)`.
       attacks: by name, that judge the network before and after; 20 steps of PGD
-        against the radius of the method by default.
+        against the radius of the method by default. They have to be said for a method
+        that has none.
       pixels: what a model takes, as in `adoption.adopt`, and so are the next two.
       activation: in the place of its ReLUs.
       branches: of its batch norms.
@@ -67,6 +68,11 @@ def fit(
     """
     if attacks is None:
         epsilon = tunings.epsilon_of(method)
+        if not epsilon:
+            raise ValueError(
+                "The method has no radius that an attack could take: say attacks=. "
+                f"Received: method={method}, attacks=None"
+            )
         attacks = {"pgd_20": all_attacks.PGD(epsilon, epsilon / 4, num_steps=20)}
     package = type(method).__module__.partition(".")[0]
     session = runs.Session(

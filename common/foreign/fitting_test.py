@@ -16,6 +16,7 @@ from common.foreign.conftest import METHOD, accuracy
 from common.models import norms
 from common.results import packages
 from common.training import metrics
+from common.training.natural import NaturalTraining
 from tests import small_paper
 from tests.resume_test import check_same_run
 
@@ -173,6 +174,7 @@ def test_attacks_and_probe_follow_a_radius_that_is_set():
         ({"pixels": ""}, "Say what it takes: pixels= one of raw"),
         ({"branch": "advers"}, "branch must be one that the network has: clean"),
         ({"batch_size": 0}, "batch_size must be"),
+        ({"method": NaturalTraining()}, "no radius .*say attacks=.*NaturalTraining"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(fitted, tmp_path, settings, message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -60,10 +61,12 @@ class Home:
         record = self._record()
         if self.file:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            model.save(self.file)
-            record |= {"to": self.file.name, "sha256": _sha256(self.file)}
+            model.save(_partial(self.file))
+            record |= {"to": self.file.name, "sha256": _sha256(_partial(self.file))}
         with files.whole(self.run.folder / _RECORD) as stream:
             stream.write(json.dumps(record, indent=2).encode() + b"\n")
+        if self.file:  # it is whole, and known as the run's, from when it is there
+            os.replace(_partial(self.file), self.file)
         print("\n".join(self._told(record)), flush=True)
         return model, record
 
@@ -92,8 +95,7 @@ class Home:
         accuracy = dict(record["accuracy"])
         clean = accuracy.pop(CLEAN)
         won = (
-            f"under {name} at epsilon {pair['after']['attack']['epsilon']:g} "
-            f"{_change(pair)}"
+            f"under {name}{_radius(pair['after']['attack'])} {_change(pair)}"
             for name, pair in accuracy.items()
         )
         minutes = record["minutes"]
@@ -104,6 +106,12 @@ class Home:
             f"Clean accuracy: {_change(clean)}",
             f"After {record['updates']:,} updates{took}: {place}",
         ]
+
+
+def _radius(attack: dict[str, Any]) -> str:
+    """Returns the radius of an attack, or of the first of several, in words."""
+    first = attack.get("attacks", [attack])[0]
+    return f" at epsilon {first['epsilon']:g}" if "epsilon" in first else ""
 
 
 def _change(pair: dict[str, Any]) -> str:
@@ -118,6 +126,11 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
     record = json.loads(path.read_text(encoding="utf-8"))
     keys = ("accuracy", "interval", "correct", "total", "attack", "branch")
     return {key: record.get(key) for key in keys}
+
+
+def _partial(file: pathlib.Path) -> pathlib.Path:
+    """Returns the file that is written first; Keras wants the suffix."""
+    return file.with_name(f".{file.name}")
 
 
 def _sha256(file: pathlib.Path) -> str:
