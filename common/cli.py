@@ -6,6 +6,7 @@ Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run fa
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import math
 import pathlib
@@ -15,15 +16,12 @@ from typing import Any
 
 from absl import flags
 
-from common import engine, errors, lazy, logs, processes, runs
+from common import engine, errors, logs, processes, runs
 from common import recipe as recipes
 from common.names import lookup
 from common.results import cells, claims, exchange, text
 from common.results.answers import Results
 from common.training import cost, learner
-
-# It looks at Keras's own networks when it is imported.
-commands = lazy.module("common.foreign.commands")
 
 GOOD, OUTSIDE, USAGE, FAILED = 0, 1, 2, 3
 BATCH_SIZE = 250
@@ -271,15 +269,21 @@ def _claims(session: runs.Session, *, json: str | None = None) -> int:
 
 
 def _study(session: runs.Session, images: str, *specs: str) -> int:
-    return commands.study(session, images, *specs)
+    return _foreign().study(session, images, *specs)
 
 
 def _fit(session: runs.Session, model: str, data: str, **options: Any) -> int:
-    return commands.fit(session, model, data, **options)
+    return _foreign().fit(session, model, data, **options)
 
 
 def _export(session: runs.Session, name: str, *, to: str = "") -> int:
-    return commands.export(session, name, to=to)
+    return _foreign().export(session, name, to=to)
+
+
+def _foreign() -> Any:
+    """Returns the commands about networks of others, which look at those of Keras."""
+    engine.prepare()  # which holds back what is logged when Keras is imported
+    return importlib.import_module("common.foreign.commands")
 
 
 def _refuse_overrides(session: runs.Session) -> None:
