@@ -34,7 +34,7 @@ def classes(path: str, order: str = "") -> tuple[str, ...]:
         number, (one, other) = next(item for item in pairs if len(set(item[1])) > 1)
         raise ValueError(
             "Say the order of the class folders: classes=sorted, numeric, or a text "
-            "file with a folder a line (in study behind ?, in training with --set "
+            "file with a folder a line (in study and fit behind ?, in train with --set "
             f"dataset.classes=). Received: folder={path}, where class {number} is "
             f"{one} sorted as text and {other} as numbers"
         )

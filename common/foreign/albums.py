@@ -16,7 +16,7 @@ from common.data import dataset, listing, pipeline, shifts, unreadable
 from common.data.lazy import tf
 from common.foreign import described, folders, loaded, splits
 
-_TESTS = ("test", "val")  # folders beside `train`
+_TESTS = ("test", "val", "validation")  # folders beside `train`
 _MARGIN = 8 / 7  # shorter side before the crop, 256 for 224
 
 Rows = tuple[tuple[str, ...], np.ndarray]  # files, and their labels int32 [n]
@@ -110,8 +110,8 @@ def from_folder(
 ) -> Album:
     """Returns the dataset of FOLDER[?OPTION=VALUE...], see `folders`.
 
-    Without a folder `test` or `val` beside `train`, a tenth is held out, by a hash of
-    the names of the files.
+    Without a folder `test`, `val` or `validation` beside `train`, a tenth is held out,
+    by a hash of the names of the files.
 
     Args:
       spec: the folder, with class folders or a `labels.csv`.

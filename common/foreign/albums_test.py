@@ -59,15 +59,17 @@ def test_crops_of_photographs_show_what_was_padded(folder):
     assert (corners == 0).any() and (images[:, 4, 4, 0] > 0).mean() > 0.9
 
 
-def test_train_and_test_folders_are_taken_as_they_are(tmp_path):
-    for part, count in (("train", 3), ("test", 2)):
+@pytest.mark.parametrize("test", ["test", "validation"])
+def test_train_and_test_folders_are_taken_as_they_are(test, tmp_path):
+    for part, count in (("train", 3), (test, 2)):
         for name in ("cat", "dog"):
             for number in range(count):
                 write(tmp_path / part / name, f"{number}.png", 7)
     found = albums.from_folder(str(tmp_path), (8, 8, 3), 2)
     assert (found.split, found.num_train, found.num_test) == (splits.GIVEN, 6, 4)
-    write(tmp_path / "test" / "cow", "1.png", 7)
-    with pytest.raises(ValueError, match=r"must be the same. Received: cow, .*test$"):
+    write(tmp_path / test / "cow", "1.png", 7)
+    message = rf"must be the same. Received: cow, .*{test}$"
+    with pytest.raises(ValueError, match=message):
         albums.from_folder(str(tmp_path), (8, 8, 3), 2)
 
 

@@ -145,7 +145,8 @@ def photographs(
     )
     if not found.rows:
         raise FileNotFoundError(
-            "Expected labels.csv, or a folder of JPEG or PNG files for each class. "
+            "Expected labels.csv, or a folder of JPEG or PNG files for each class; "
+            "?split=NAME reads those in the folder NAME within it. "
             f"Received: folder={root}, split={split!r}"
         )
     return Photographs(
