@@ -113,6 +113,7 @@ def run(
       to: a file `.keras`.
     """
     model, data = given
+    distribution = session.distribution  # before TensorFlow computes anything
     network = parts.part(
         model,
         pixels=pixels,
@@ -120,7 +121,7 @@ def run(
         norm=norms.Batch(tuning.branches),
     )
     first = network.network()
-    _check_replicas(first, session.distribution)
+    _check_replicas(first, distribution)
     dataset = sources.dataset(
         data,
         first.image_shape,
@@ -216,6 +217,7 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
     elif is_chief and not steps:
         print(cost.describe(recipe), flush=True)
     found.train()
+    engine.wait(found.session.distribution)  # until the chief has saved it
     found.evaluate(names)
 
 

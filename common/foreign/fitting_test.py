@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from common import errors, runs
+from common import engine, errors, runs
 from common.attacks import PGD
 from common.engine import strategy
 from common.foreign import fitting, parts, plans
@@ -182,6 +182,20 @@ def test_what_does_not_fit_is_refused_in_one_line(fitted, tmp_path, settings, me
         fitted(**settings)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.rglob("checkpoints"))
+
+
+def test_a_cluster_is_joined_before_the_model_computes(fitted, monkeypatch):
+    asked = []
+
+    def make(name):
+        asked.append(name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "make", make)
+    monkeypatch.setattr(parts, "part", lambda *_, **__: pytest.fail("computed"))
+    with pytest.raises(KeyboardInterrupt):
+        fitted(strategy="multi_worker")
+    assert asked == ["multi_worker"]
 
 
 def test_a_network_that_cannot_have_replicas_says_what_to_set(
