@@ -72,8 +72,6 @@ def fit(
     *,
     to: str = "",
     epsilon: float | None = None,
-    crop: int | None = None,
-    flip: bool | None = None,
     **numbers: Any,
 ) -> int:
     """Trains a network further by the paper's method, as the flags say.
@@ -84,9 +82,7 @@ def fit(
       data: see `sources`.
       to: file of the robust model, or empty.
       epsilon: radius in pixels of 255, of method and attacks; the paper's by default.
-      crop: pixels around an image before a random crop.
-      flip: whether half of the images are flipped.
-      **numbers: further fields of `plans.Plan`; None for their defaults.
+      **numbers: fields of `plans.Plan`; None for their defaults.
 
     Returns:
       The exit status of success, 0.
@@ -96,12 +92,11 @@ def fit(
         raise ValueError(f"{session.at.name} does not say how to train other networks.")
     if epsilon is not None:
         tuning = tunings.tuned(tuning, epsilon)
-    said = {"padding": crop, "flips": flip, **numbers}
     fitting.run(
         dataclasses.replace(session, branch=""),
         tuning,
         (model, data),
-        plan=plans.Plan(**{name: x for name, x in said.items() if x is not None}),
+        plan=plans.Plan(**{name: x for name, x in numbers.items() if x is not None}),
         branch=session.branch,
         to=to,
     )

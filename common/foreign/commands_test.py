@@ -31,7 +31,7 @@ def test_the_flags_of_fit_become_a_plan_and_another_radius(asked, tmp_path):
     )
     plan = settings["plan"]
     assert (plan.epochs, plan.rate, plan.batch_size) == (3.0, 0.5, 9)
-    assert (plan.padding, plan.flips, plan.steps) == (2, True, 0)
+    assert (plan.crop, plan.flip, plan.steps) == (2, True, 0)
     assert session.overrides == ("seed=5",)
 
 

@@ -127,8 +127,8 @@ def run(
         first.image_shape,
         first.num_classes,
         data_dir=session.data_dir,
-        padding=plan.padding,
-        flips=plan.flips,
+        padding=plan.crop,
+        flips=plan.flip,
     )
     last = branch or tuning.branches[-1]
     recipe, attacks = _planned(session, tuning, plan, (network, dataset))

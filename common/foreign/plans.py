@@ -34,8 +34,8 @@ class Plan:
       rate: the first learning rate; a tenth of it from the middle on, and a hundredth
         in the last quarter.
       l2: factor of half the squared norm of the kernels in the loss.
-      padding: pixels on each side of an image, before a random crop of its size.
-      flips: whether half of the training images are flipped left to right.
+      crop: pixels on each side of an image, before a random crop of its size.
+      flip: whether half of the training images are flipped left to right.
       seed: of order, augmentation, noise and random starts.
     """
 
@@ -44,8 +44,8 @@ class Plan:
     batch_size: int = 128  # not stated; ours
     rate: float = 0.01  # not stated; ours
     l2: float = 2e-4  # the Free paper's code
-    padding: int = 0
-    flips: bool = False
+    crop: int = 0
+    flip: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
