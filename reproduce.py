@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(__doc__, values.get_help().split("\n", 1)[1], sep="\n")
             return cli.GOOD
         logs.show(values.verbosity)
+        _check_baseline(values.baseline)
         papers = [
             packages.find(lookup({p: p for p in PAPERS}, name, "paper"))
             for name in names
@@ -107,6 +108,15 @@ def _define_flags(values: flags.FlagValues) -> None:
         "copy the records to this folder and rebuild the README tables from it",
         flag_values=values,
     )
+
+
+def _check_baseline(folder: str | None) -> None:
+    """Refuses a folder that is not there, against which nothing would differ."""
+    if folder and not pathlib.Path(folder).is_dir():
+        raise FileNotFoundError(
+            "--baseline is the folder of earlier runs, which must be there. "
+            f"Received: --baseline={folder}"
+        )
 
 
 def _check_jobs(jobs: int) -> None:

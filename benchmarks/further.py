@@ -98,8 +98,10 @@ def main(argv: Sequence[str]) -> int:
     flags.DEFINE_string("data_dir", None, "TFDS folder", flag_values=values)
     try:
         _, *words = values(list(argv))
-        if values.run and len(words) != 1:
-            raise ValueError(f"Expected one FOLDER. Received: {' '.join(words)}")
+        if values.run and not (len(words) == 1 and pathlib.Path(words[0]).is_dir()):
+            raise ValueError(
+                f"Expected one FOLDER that is there. Received: {' '.join(words)}"
+            )
     except (flags.Error, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE

@@ -47,7 +47,7 @@ def test_the_page_is_what_the_record_says(tmp_path):
     assert "99.9" not in copy.read_text("utf-8")
 
 
-@pytest.mark.parametrize("words", [[], ["one", "two"]])
+@pytest.mark.parametrize("words", [[], ["one", "two"], ["not_there"]])
 def test_a_folder_is_needed(words, capsys):
     assert further.main(["further", *words]) == further.USAGE
     assert "Expected one FOLDER" in capsys.readouterr().err

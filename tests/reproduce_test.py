@@ -31,6 +31,12 @@ def test_it_ends_on_one_screen_and_prints_all_with_full(run, tmp_path):
     assert "NOT JUDGED AT THIS SCALE  free_matches_pgd_7" in full
 
 
+def test_nothing_is_compared_with_a_folder_that_is_not_there(capsys):
+    words = ["reproduce.py", "free_at", "--norun", "--baseline=not_there"]
+    assert reproduce.main(words) == cli.USAGE
+    assert capsys.readouterr().err.endswith("Received: --baseline=not_there\n")
+
+
 def test_a_claim_that_fails_is_told_by_the_exit_status(run):
     status, out = run("smooth_at", "--scale=small")
     assert status == cli.OUTSIDE
