@@ -202,7 +202,7 @@ def _lengthen(
 def _train(found: runs.Run, names: tuple[str, ...]) -> None:
     """Trains the run to its end, with evaluations before and after."""
     recipe, folder, is_chief = found.recipe, found.folder, found.session.is_chief
-    initial = dataclasses.replace(found.session, weights=runs.INITIAL).run(found.name)
+    initial = _before(found)
     if is_chief and not manifest.read(folder):  # nobody knows whose records these are
         shutil.rmtree(initial.records, ignore_errors=True)
     manifest.check(folder, recipe=recipe, precision="float32", weights=None)
@@ -214,11 +214,24 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
             "More --epochs or --steps go on from there",
             flush=True,
         )
-    elif is_chief and not steps:
-        print(cost.describe(recipe), flush=True)
-    found.train()
-    engine.wait(found.session.distribution)  # until the chief has saved it
+    else:
+        if is_chief and not steps:
+            print(cost.describe(recipe), flush=True)
+        found.train()
+        engine.wait(found.session.distribution)  # until the chief has saved it
     found.evaluate(names)
+
+
+def _before(found: runs.Run) -> runs.Run:
+    """Returns the run of the network as it came, with the activations that it had."""
+    recipe, session = found.recipe, found.session
+    own = dataclasses.replace(recipe.network, activation="")
+    at = paper(
+        session.at.name,
+        {found.name: dataclasses.replace(recipe, network=own)},
+        session.at.evaluations,
+    )
+    return dataclasses.replace(session, at=at, weights=runs.INITIAL).run(found.name)
 
 
 def _judged(dataset: Dataset) -> int:

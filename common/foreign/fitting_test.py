@@ -58,7 +58,9 @@ def test_a_finished_fit_says_so_and_goes_on_only_when_asked_for_more(
     checkpoint = folder(tmp_path) / "checkpoints" / "00000008.npz"
     written = checkpoint.stat().st_mtime_ns
     fitted()
-    assert "has its 8 updates: nothing is left to train" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "has its 8 updates: nothing is left to train" in said.out
+    assert "Going on" not in said.err
     assert checkpoint.stat().st_mtime_ns == written
     _, record = fitted(steps=12)
     assert record["updates"] == 12
@@ -132,10 +134,13 @@ def test_every_paper_trains_a_model_of_anybodys(
 ):
     model, record = tuned(paper, digits_model, few_digits, tmp_path)
     assert layers in model.to_json()
-    branch = record["accuracy"]["clean"]["after"]["branch"]
+    clean = record["accuracy"]["clean"]
+    measured = accuracy(digits_model, *few_digits[1])
+    assert measured == pytest.approx(clean["before"]["accuracy"])
+    branch = clean["after"]["branch"]
     assert branch == ("adversarial" if paper == "intriguing_at" else "clean")
     measured = accuracy(model, *few_digits[1])
-    assert measured == pytest.approx(record["accuracy"]["clean"]["after"]["accuracy"])
+    assert measured == pytest.approx(clean["after"]["accuracy"])
     for name, pair in record["accuracy"].items():
         assert (pair["after"]["attack"] is None) == (name == "clean")
 
@@ -153,6 +158,28 @@ def test_the_branch_that_is_asked_for_is_judged_and_goes_home(
     assert not any(map(np.array_equal, first, second))
     first, second = (m.layers[-1].get_weights() for m in (clean, adversarial))
     assert all(map(np.array_equal, first, second))
+
+
+def test_what_is_judged_before_has_the_activations_of_the_model(
+    digits_model, few_digits, tmp_path
+):
+    part = parts.part(digits_model, pixels="unit", activation="silu")
+    recipe = dataclasses.replace(small_paper.FREE, network=part)
+    at = fitting.paper("smooth_at", {"small": recipe}, {})
+    found = runs.Session(at, tmp_path, "one_device").run("small")
+    images, _ = few_digits[1]
+    before, changed = (
+        keras.ops.softmax(network(images))
+        for network in (fitting._before(found).network(), part.network())
+    )
+    expected = digits_model(images / 255)
+    np.testing.assert_allclose(before, expected, atol=1e-5)
+    assert np.abs(changed - expected).max() > 0.01
+    assert fitting._before(found).record("clean") == (
+        dataclasses.replace(found.session, weights=runs.INITIAL)
+        .run("small")
+        .record("clean")
+    )
 
 
 def test_attacks_and_probe_follow_a_radius_that_is_set():
