@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ]
         if argv is None:
             processes.end_on_signals(in_cluster=values.run)
-        workdir = pathlib.Path(values.workdir).expanduser()
+        workdir = _place(values.workdir)
         found, kept = (
             [Results(paper.at(values.scale), folder) for paper in papers]
             for folder in (workdir, RECORDS)
@@ -112,7 +112,7 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 def _check_baseline(folder: str | None) -> None:
     """Refuses a folder that is not there, against which nothing would differ."""
-    if folder and not pathlib.Path(folder).is_dir():
+    if folder and not _place(folder).is_dir():
         raise FileNotFoundError(
             "--baseline is the folder of earlier runs, which must be there. "
             f"Received: --baseline={folder}"
@@ -145,9 +145,9 @@ def _run(name: str, argv: Sequence[str]) -> Any:
         cli.run_all(session, session.at.run_names)
     if not session.is_chief:
         return None
-    with files.room(pathlib.Path(values.report)):
+    with files.room(_place(values.report)):
         results = Results(session.at, session.workdir)
-        return report.draw(results, pathlib.Path(values.report))
+        return report.draw(results, _place(values.report))
 
 
 def _compare(results: Results, values: flags.FlagValues) -> int:
@@ -156,7 +156,7 @@ def _compare(results: Results, values: flags.FlagValues) -> int:
         print(text.comparison(results.cells), text.claims(results), "", sep="\n")
     status = max(cells.exit_status(results.cells), claims.exit_status(results.claims))
     if values.baseline:
-        changed = results.against(pathlib.Path(values.baseline))
+        changed = results.against(_place(values.baseline))
         print(text.regression(changed))
         status = max(status, cells.exit_status(changed))
     return status
@@ -168,11 +168,11 @@ def _report(
     """Writes the report, and the answers, records and README tables if asked to."""
     if values.json:
         exchange.write(
-            pathlib.Path(values.json).expanduser(),
+            _place(values.json),
             [_answers(results, values.baseline) for results in found],
         )
     if values.keep:
-        records = pathlib.Path(values.keep)
+        records = _place(values.keep)
         with files.room(records):
             for results in found:
                 readmes.keep(results, records)
@@ -180,7 +180,7 @@ def _report(
         blocks = readmes.Blocks(records)
         for path in readmes.paths(ROOT, PAPERS):
             blocks.refresh(path)
-    folder = pathlib.Path(values.report)
+    folder = _place(values.report)
     with files.room(folder):
         return report.write(found, folder, drawn)
 
@@ -191,8 +191,12 @@ def _answers(results: Results, baseline: str | None) -> dict[str, Any]:
         results,
         tables=results.cells,
         claims=results.claims,
-        changes=results.against(pathlib.Path(baseline)) if baseline else None,
+        changes=results.against(_place(baseline)) if baseline else None,
     )
+
+
+def _place(given: str) -> pathlib.Path:
+    return pathlib.Path(given).expanduser()
 
 
 if __name__ == "__main__":

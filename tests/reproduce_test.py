@@ -37,6 +37,13 @@ def test_nothing_is_compared_with_a_folder_that_is_not_there(capsys):
     assert capsys.readouterr().err.endswith("Received: --baseline=not_there\n")
 
 
+def test_a_tilde_is_the_home_of_the_user(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "before").mkdir()
+    status, _ = run("free_at", "--scale=small", "--baseline=~/before", "--json=~/it")
+    assert status == cli.GOOD and (tmp_path / "it").is_file()
+
+
 def test_a_claim_that_fails_is_told_by_the_exit_status(run):
     status, out = run("smooth_at", "--scale=small")
     assert status == cli.OUTSIDE
