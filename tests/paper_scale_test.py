@@ -28,13 +28,9 @@ RECIPES = {
     for name, recipe in packages.find(paper).at("paper").recipes.items()
     if name in packages.find(paper).at("paper").run_names
 }
-FAST = (  # one of each network
-    ("ensemble_at", "irv2adv"),
+FAST = (  # the smaller networks
     ("free_at", "cifar10_free_8"),
-    ("free_at", "imagenet_free_4_eps4"),
-    ("kurakin2017", "step_ll"),
     ("kurakin2017", "mnist_adversarial_seed2"),
-    ("intriguing_at", "advprop_resnet_50"),
     ("smooth_at", "efficientnet_b0"),
 )
 LARGE_IMAGE = 300  # above, an EfficientNet sees SMALL_IMAGE; its weights are the same

@@ -13,7 +13,9 @@ from tests import agreement
 from tests.agreement import doubtful
 
 ENGINES = {"tensorflow": agreement.computed, "jax": agreement.on_jax}
-on_both_engines = pytest.mark.parametrize("engine", ENGINES)
+on_both_engines = pytest.mark.parametrize(
+    "engine", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)]
+)
 
 
 @functools.cache

@@ -150,8 +150,8 @@ HEAVY = {
     ),
     "adversarial": of_digits(intriguing_at, "adversarial", **PAIR),
     "mixture": of_digits(intriguing_at, "mbn", **PAIR),
-    "pairing": of_digits(intriguing_at, "mixed_alp", **PAIR),
-    "consistent": of_digits(intriguing_at, "consistent", consistent_from=3, **PAIR),
+    "pairing": of_digits(intriguing_at, "mixed", pairing_weight=0.5, **PAIR),
+    "consistent": of_digits(intriguing_at, "adversarial", consistent_from=3, **PAIR),
     "group": of_digits(intriguing_at, "mixed", network=GROUPS, **PAIR),
     "silu": of_digits(smooth_at, "silu"),
     "efficientnet": of_digits(
