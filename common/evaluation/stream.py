@@ -121,8 +121,8 @@ class Examples:
             checks.check_labels(labels, self.num_classes)
             self._check_size(images)
             for image, label in zip(images, labels, strict=True):
-                yield Slot(self.count, image, int(label))
                 self.count += 1
+                yield Slot(self.count - 1, image, int(label))
 
     def _check_size(self, images: np.ndarray) -> None:
         size = self._begun[0][0].shape[1:]

@@ -28,7 +28,9 @@ def examples(*logits_fns):
 def test_examples_come_in_order_whatever_is_taken_at_a_time():
     found = examples()
     assert (found.first_size, found.num_classes) == (3, 3)
-    slots = found.take(2) + found.take(0) + found.take(4) + found.take(9)
+    slots = found.take(2) + found.take(0)
+    assert found.count == 2
+    slots += found.take(4) + found.take(9)
     assert [slot.index for slot in slots] == list(range(7)) and found.count == 7
     np.testing.assert_array_equal([slot.image for slot in slots], IMAGES)
     assert [slot.label for slot in slots] == LABELS.tolist()
