@@ -5,7 +5,8 @@ A README marks where generated text goes, so that nobody types a measured number
     <!-- generated: PAPER SCALE WHAT -->
     <!-- end -->
 
-WHAT is `table NAME`, `claims [NAME ...]`, `times` or `engines RECIPE`. In place of a
+WHAT is `table NAME`, `claims [NAME ...]`, `times`, `engines RECIPE`, or `autoattack
+EVALUATION ...`, whose section is empty without a record of AutoAttack. In place of a
 scale, `study` has `errors` and `transfers`. `overview` and `summary` take several
 papers, joined by commas.
 """
@@ -22,6 +23,7 @@ from common.names import lookup
 from common.results import (
     cells,
     measured,
+    overstated,
     overview,
     packages,
     pages,
@@ -83,6 +85,7 @@ class Blocks:
             "table": _table,
             "claims": _claims,
             "times": _times,
+            "autoattack": _autoattack,
             "engines": self._engines,
         }
         make = lookup(kinds, what, "generated block")
@@ -186,6 +189,17 @@ def _times(results: Results) -> str:
         lines = [line[:-1] for line in lines]
     hardware = ", ".join(dict.fromkeys(r.manifest["hardware"] for r in runs.values()))
     return pages.render("times.md", results=results, lines=lines, hardware=hardware)
+
+
+def _autoattack(results: Results, *names: str) -> str:
+    """Accuracy under AutoAttack beside that under the paper's own attacks."""
+    return pages.render(
+        "autoattack.md",
+        lines=overstated.lines(results, names),
+        names=names,
+        at=results.at,
+        evaluation=results.at.evaluations[overstated.AUTOATTACK],
+    )
 
 
 def _engine(run: measured.Run) -> str:

@@ -6,6 +6,7 @@ import types
 
 import pytest
 
+from common import recipe
 from common.recipe import Cell, Table
 from common.results import readmes
 
@@ -137,6 +138,22 @@ def test_each_engine_has_a_row_of_its_records(block, write_run, outcomes):
     assert (ours["pgd_20"][:5], ours["minutes"]) == ("50.00", "4.00")
     assert (theirs["clean"][:5], theirs["pgd_20"]) == ("79.00", "not run")
     assert theirs["minutes"] == "not finished"
+
+
+def test_the_section_on_autoattack_is_there_if_a_record_is(
+    block, paper, write_run, outcomes
+):
+    known = paper.evaluations["small"] | recipe.autoattacks(8.0)
+    tested = dataclasses.replace(paper, evaluations={"small": known})
+    write_run("natural", {"pgd_20": outcomes(700)}, scale="small")
+    assert block("fake small autoattack pgd_20", tested).strip() == ""
+    both = {"pgd_20": outcomes(700), "autoattack": outcomes(600)}
+    write_run("natural", both, scale="small")
+    text = block("fake small autoattack pgd_20 pgd_100", tested)
+    assert "### Under AutoAttack" in text
+    assert rows(text)[-1][-1].startswith("+10.00 [+")
+    assert "on all test images, at epsilon 8." in text
+    assert "`python -m fake evaluate RECIPE autoattack --scale=small`" in text
 
 
 @pytest.mark.parametrize(

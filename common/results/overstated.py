@@ -1,0 +1,126 @@
+"""By how much a paper's own attacks overstate robustness, beside AutoAttack.
+
+AutoAttack of a scale sees some of the test images. The paper's own attacks are counted
+on the same ones, and the one that leaves fewest of them right is the strongest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from common import intervals
+from common.data.dataset import Dataset
+from common.evaluation import sampling
+from common.names import lookup
+from common.results import measured, metrics, text
+from common.results.answers import Results
+
+AUTOATTACK = "autoattack"  # the evaluation, in every paper
+HEAD = ("recipe", "clean", "the paper's strongest", "", "AutoAttack", "overstated by")
+
+
+class Rates(NamedTuple):
+    """What is right of a network on the images that AutoAttack saw.
+
+    Attributes:
+      clean: bool [N], or None where this was not run.
+      strongest: name of the paper's own attack that leaves fewest right; None where
+        none of them was run.
+      own: bool [N], right under that attack; None likewise.
+      autoattack: bool [N].
+    """
+
+    clean: np.ndarray | None
+    strongest: str | None
+    own: np.ndarray | None
+    autoattack: np.ndarray
+
+
+def lines(results: Results, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Returns the lines of the table, the head first; none without a record.
+
+    Args:
+      results: of the paper at a scale.
+      names: evaluations of the paper's own attacks, at AutoAttack's epsilon.
+
+    Raises:
+      ValueError: no name, an unknown one, or a broken record.
+    """
+    if not names:
+        raise ValueError("Name the paper's own attacks. Received: none")
+    for name in (AUTOATTACK, *names):
+        lookup(results.at.evaluations, name, f"evaluation of {results.at.name}")
+    found = [
+        _line(run.name, _rates(run, results.at.recipes[run.name].dataset, names))
+        for run in results.distinct.values()
+        if run.evaluation(AUTOATTACK)
+    ]
+    return [HEAD, *found] if found else []
+
+
+def _rates(run: measured.Run, dataset: Dataset, names: Sequence[str]) -> Rates:
+    own = {name: _on_the_same(run, name, dataset) for name in names}
+    right = {name: found for name, found in own.items() if found is not None}
+    strongest = min(right, key=lambda name: int(right[name].sum()), default=None)
+    return Rates(
+        clean=_on_the_same(run, "clean", dataset),
+        strongest=strongest,
+        own=None if strongest is None else right[strongest],
+        autoattack=run.survived(AUTOATTACK),
+    )
+
+
+def _on_the_same(run: measured.Run, name: str, dataset: Dataset) -> np.ndarray | None:
+    """Returns who survived an evaluation, of the images that AutoAttack saw.
+
+    None where it was not run, or did not see all of them.
+    """
+    wanted, other = (run.evaluation(each) for each in (AUTOATTACK, name))
+    if wanted is None or other is None:
+        return None
+    positions, seen = (_positions(each, dataset) for each in (wanted, other))
+    if not np.isin(positions, seen).all():
+        return None
+    return run.survived(name)[np.searchsorted(seen, positions)]
+
+
+def _positions(found: measured.Measured, dataset: Dataset) -> np.ndarray:
+    """Returns in ascending order which test images an evaluation saw."""
+    if drawn := found.record.get("num_images"):
+        return sampling.sample(dataset.num_test, drawn, found.record["seed"])
+    return np.arange(found.total)
+
+
+def _line(name: str, rates: Rates) -> tuple[str, ...]:
+    return (
+        name,
+        _share(rates.clean),
+        rates.strongest or "not run",
+        _share(rates.own),
+        _share(rates.autoattack),
+        _difference(rates),
+    )
+
+
+def _share(right: np.ndarray | None) -> str:
+    if right is None:
+        return ""
+    counts = int(right.sum()), len(right)
+    rate = 100 * counts[0] / counts[1]
+    return _shown(intervals.Estimate(rate, *intervals.wilson(*counts)), len(right))
+
+
+def _difference(rates: Rates) -> str:
+    if rates.own is None:
+        return ""
+    points = intervals.paired_difference(rates.own, rates.autoattack)
+    return _shown(points, len(rates.own), sign="+")
+
+
+def _shown(estimate: intervals.Estimate, total: int, sign: str = "") -> str:
+    accuracy = metrics.METRICS["accuracy"]
+    value, *ends = (text.number(part, accuracy, total, sign) for part in estimate)
+    return f"{value} [{', '.join(ends)}]"
