@@ -8,7 +8,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from benchmarks import trained
 from common.models import wide_resnet
+
+TOLERANCE = 1e-3  # of the logits
 
 
 class Network(torch.nn.Module):
@@ -75,6 +78,29 @@ class Network(torch.nn.Module):
             eps=self.epsilon,
         )
         return functional.leaky_relu(outputs, 0.1)
+
+
+def checked(found: trained.Trained, layout: Any) -> Network:
+    """Returns a copy of a trained network, in inference mode.
+
+    Args:
+      found: the network and its images.
+      layout: how kernels lie in memory, a memory format of PyTorch.
+
+    Raises:
+      ValueError: the copy answers differently.
+    """
+    network = Network(found.network).eval().requires_grad_(False)
+    images, labels = found.images[:100], found.labels[:100]
+    with torch.no_grad():
+        logits = network(inputs(images, labels)[0]).numpy()
+    difference = float(np.abs(logits - np.asarray(found.logits_fn(images))).max())
+    if difference > TOLERANCE:
+        raise ValueError(
+            f"The PyTorch copy must give the logits to {TOLERANCE:g}. "
+            f"Received: difference={difference:g}"
+        )
+    return network.to(memory_format=layout)
 
 
 def inputs(images: Any, labels: Any) -> tuple[Any, Any]:
