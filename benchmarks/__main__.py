@@ -1,6 +1,6 @@
 """Runs benchmarks and writes their records, the page and the figure.
 
-    python -m benchmarks [a b c d e f g h i] [--norun] [--workdir=runs]
+    python -m benchmarks [a b c d e f g h i j] [--norun] [--workdir=runs]
         [--classifier=FILE?pixels=raw|unit|tf ...]
 
 Without letters all are run. `g` also takes saved models of CIFAR-10's images, with what
@@ -24,7 +24,8 @@ from benchmarks import figure, questions, records, report
 GOOD, MISSED, USAGE, FAILED = 0, 1, 2, 3
 FOLDER = pathlib.Path(__file__).parent
 PEERS = FOLDER.parent / ".venv-peers" / "bin" / "python"
-PEERS_LETTERS, JAX_LETTER, CLASSIFIER_LETTER = ("e", "g", "h", "i"), "f", "g"
+PEERS_LETTERS = ("e", "g", "h", "i", "j")
+JAX_LETTER, CLASSIFIER_LETTER = "f", "g"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -67,6 +67,7 @@ def _draw(
     panel: Axes, question: questions.Question, comparison: records.Comparison
 ) -> None:
     rows = _rows(comparison)
+    bounds = {row.name: row.bound for row in question.rows}
     panel.set_xlabel(f"ratio to: {comparison.reference}")
     panel.set_yticks(range(len(rows)), rows)
     panel.set_ylim(len(rows) - 0.5, -0.5)
@@ -79,10 +80,10 @@ def _draw(
         middle = statistics.median(ratios)
         panel.plot([middle], [index], "|", color=MEASURED, markersize=12, mew=2)
         ends += ratios
-        if question.bound is not None and row == question.row:
+        if (bound := bounds.get(row)) is not None:
             low, high = 1 - (index + 0.9) / len(rows), 1 - (index + 0.1) / len(rows)
-            panel.axvline(question.bound, low, high, color=BOUND, linestyle="--")
-            ends.append(question.bound)
+            panel.axvline(bound, low, high, color=BOUND, linestyle="--")
+            ends.append(bound)
     _scale(panel, min(ends), max(ends))
 
 

@@ -19,6 +19,7 @@ from benchmarks import (
     doubtful,
     engines,
     memory,
+    peer_autoattack,
     peer_training,
     peer_updates,
     peers,
@@ -38,6 +39,7 @@ MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = 
     "f": lambda _: engines.measure(),
     "h": lambda _: peer_updates.measure(),
     "i": lambda _: peer_training.measure(),
+    "j": peer_autoattack.measure,
 }
 COUNTS: dict[str, Callable[..., tuple[records.Counts, ...]]] = {"g": doubtful.measure}
 VERSIONS: dict[str, Callable[[], dict[str, str]]] = {  # beside this suite's own
@@ -46,6 +48,7 @@ VERSIONS: dict[str, Callable[[], dict[str, str]]] = {  # beside this suite's own
     "g": functools.partial(peers.versions, peers.ON_TENSORFLOW),
     "h": functools.partial(peers.versions, ("torch",)),
     "i": functools.partial(peers.versions, ("adversarial-robustness-toolbox",)),
+    "j": functools.partial(peers.versions, ("torch", "pyautoattack")),
 }
 
 

@@ -27,9 +27,9 @@ python -m benchmarks a c       # some
 python -m benchmarks --norun   # this page and its figure again, from records/
 ```
 
-`e`, `g`, `h` and `i` run in an environment of their own, `.venv-peers`, and are left
-out where that is missing; [`requirements-peers.txt`](requirements-peers.txt) says how
-to make it.
+`e`, `g`, `h`, `i` and `j` run in an environment of their own, `.venv-peers`, and are
+left out where that is missing; [`requirements-peers.txt`](requirements-peers.txt) says
+how to make it.
 `f` needs JAX beside TensorFlow. `g` counts and times nothing; it also takes saved
 models of CIFAR-10's classes, with `--classifier=FILE?pixels=unit`. All on this page is
 generated from [`records/`](records), which hold every sample and every count.
@@ -99,11 +99,15 @@ def _answer(question: questions.Question, record: records.Record | None) -> str:
     """Returns the ratios that the verdict is about, or the range of all."""
     if record is None:
         return "-"
-    if question.row is not None:
-        found = {c.name: spread(c.ratios(question.row)) for c in record.comparisons}
-        if len(found) == 1:
-            return next(iter(found.values()))
-        return "; ".join(f"{name}: {text}" for name, text in found.items())
+    answers = {
+        comparison.name: spread(comparison.ratios(row.name))
+        for row in question.rows
+        for comparison in row.comparisons(record)
+    }
+    if len(answers) == 1:
+        return next(iter(answers.values()))
+    if answers:
+        return "; ".join(f"{name}: {text}" for name, text in answers.items())
     ratios = [
         comparison.ratio(row)
         for comparison in record.comparisons
