@@ -22,7 +22,7 @@ from typing import Any
 
 from common import attacks, data, models
 from common.attacks import cost as costs
-from common.recipe import Evaluation, Recipe
+from common.recipe import Evaluation, Recipe, autoattacks
 from common.training import optimizers, schedules
 from ensemble_at.algorithm import EnsembleTraining
 
@@ -324,10 +324,10 @@ RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
 EVALUATIONS = {
     "paper": evaluations(
         PAPER, crafted(EPSILON, 1.0), unit=1.0, num_images=10_000, masked=1_000
-    ),
-    "small": evaluations(
-        SMALL, SMALL_ATTACKS, unit=1.0, num_images=2_000, masked=1_000
-    ),
+    )
+    | autoattacks(EPSILON),
+    "small": evaluations(SMALL, SMALL_ATTACKS, unit=1.0, num_images=2_000, masked=1_000)
+    | autoattacks(8.0, num_images=500),
     "digits": evaluations(
         DIGITS,
         DIGITS_ATTACKS,
@@ -335,5 +335,6 @@ EVALUATIONS = {
         num_images=0,
         masked=0,
         transferred=("step_ll",),
-    ),
+    )
+    | autoattacks(32.0),
 }
