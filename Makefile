@@ -45,7 +45,8 @@ help:
 
 reproduce: $(SUITE)
 	@echo '== reproduce: all papers at the digits scale'
-	@$(RUN) reproduce.py --scale=digits --jobs=$(JOBS)
+	@# Status 1 is a claim that fails, which is a result and no error.
+	@$(RUN) reproduce.py --scale=digits --jobs=$(JOBS) || [ $$? -eq 1 ]
 
 free: $(SUITE)
 	@$(RUN) -m free_at train $(FREE) --precision=$(PRECISION)
