@@ -184,9 +184,8 @@ def _split(rows: Rows, root: pathlib.Path) -> dict[str, Rows]:
     """Returns the rows of training and of test images."""
     files, labels = rows
     names = [pathlib.Path(file).relative_to(root).as_posix() for file in files]
-    numbers = [zlib.crc32(os.fsencode(name)) for name in names]
-    held_out = np.array([splits.is_held_out(number) for number in numbers])
-    splits.check(held_out, root.name)
+    numbers = (zlib.crc32(os.fsencode(name)) for name in names)
+    held_out = splits.held_out(numbers, root.name)
     return {
         key: (tuple(np.array(files)[chosen].tolist()), labels[chosen])
         for key, chosen in (("train", ~held_out), ("test", held_out))

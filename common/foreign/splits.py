@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,28 +10,25 @@ GIVEN, BY_HASH = "given", "a tenth by hash"  # as the record says it
 _SHARE = 10  # of so many images one is held out, on average
 
 
-def is_held_out(number: int) -> bool:
-    """Whether the image with a hash of that number is a test image."""
-    return number % _SHARE == 0
-
-
-def check(held_out: np.ndarray, name: str) -> None:
-    """Refuses a split that leaves no training or no test image.
+def held_out(numbers: Iterable[int], name: str) -> np.ndarray:
+    """Returns bool [n]: which images are test images.
 
     Args:
-      held_out: bool [n].
+      numbers: int [n], the hash of each image.
       name: of the images, for the error.
 
     Raises:
-      ValueError: names the numbers.
+      ValueError: no training or no test image is left; names the numbers.
     """
-    if held_out.all() or not held_out.any():
+    chosen = np.array([number % _SHARE == 0 for number in numbers], bool)
+    if chosen.all() or not chosen.any():
         raise ValueError(
             "A tenth of the images is held out for the test, which must leave some on "
             "both sides: bring a test set, in folders train/ and test/ or as x_test "
-            f"and y_test. Received: {name} with {len(held_out)} images, of which "
-            f"{held_out.sum()} were held out"
+            f"and y_test. Received: {name} with {len(chosen)} images, of which "
+            f"{chosen.sum()} were held out"
         )
+    return chosen
 
 
 def check_labels(
