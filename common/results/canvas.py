@@ -38,13 +38,9 @@ def save(draw: Callable[[], Figure | None], stem: pathlib.Path) -> str | None:
             figure = draw()
             if figure is None:
                 return None
-            figure.savefig(
-                f"{stem}-{theme}.png",
-                dpi=DPI,
-                # No software version: the same records give the same bytes.
-                metadata={"Software": None},
-                pil_kwargs={"compress_level": 1},  # the best takes a quarter of all
-            )
+            # No software version in the file: the same records give the same bytes.
+            metadata = {"Software": None}
+            figure.savefig(f"{stem}-{theme}.png", dpi=DPI, metadata=metadata)
     return stem.name
 
 
