@@ -203,8 +203,7 @@ SMALL = variants.scaled(
 
 # Handwritten digits. An Inception compiles for longer than these networks train.
 DIGITS_STEPS = 400
-# of the rate: where it falls 90 times, a pilot with the seeds 1 and 2 hardly learned
-# its own attack
+# of the rate: with 100 falls the seeds 1 and 2 learn less of their own attack
 DIGITS_DROPS = 20
 DIGITS_LARGEST = 64.0  # the strokes of 8 x 8 digits withstand 16
 DIGITS_BASELINE = dataclasses.replace(
