@@ -2,7 +2,8 @@
 
 Every rate of the suite comes with the Wilson interval. Two sets of outcomes on the same
 images are compared as pairs: only the images on which they disagree carry information,
-which finds differences that two separate intervals would not.
+which finds differences that two separate intervals would not. Several trainings that
+differ in their seed have an interval made of how far they lie apart.
 
 A `Ratio` divides two counts on the same images. All intervals are closed forms, so the
 same records always give the same verdict.
@@ -182,6 +183,34 @@ def mean_difference(left: np.ndarray, right: np.ndarray) -> Estimate:
             f"Received: {len(left)} and {len(right)} images"
         )
     return mean(np.subtract(left, right, dtype=float))
+
+
+def sum_of_means(groups: Sequence[np.ndarray]) -> Estimate:
+    """Returns the sum of the means of independent groups of numbers, with its interval.
+
+    Welch's interval (1947), with the degrees of freedom of Satterthwaite: the groups
+    need not spread alike.
+
+    Args:
+      groups: each of numbers [N], N >= 2, such as one for each seed of a training.
+
+    Raises:
+      ValueError: a group has fewer than two numbers.
+    """
+    sizes = np.array([len(group) for group in groups])
+    if not groups or sizes.min() < 2:
+        raise ValueError(
+            "A spread needs two numbers or more in every group. "
+            f"Received: numbers={sizes.tolist()}"
+        )
+    value = float(sum(np.mean(group) for group in groups))
+    parts = np.array([np.var(group, ddof=1) for group in groups]) / sizes
+    variance = float(parts.sum())
+    if not variance:
+        return Estimate(value, value, value)
+    freedom = variance**2 / float((parts**2 / (sizes - 1)).sum())
+    half = float(special.stdtrit(freedom, 0.975)) * math.sqrt(variance)
+    return Estimate(value, value - half, value + half)
 
 
 def ratio(of: Ratio) -> Estimate:

@@ -74,6 +74,16 @@ def test_no_disagreement_still_has_an_interval():
     assert found.low < 0 < found.high
 
 
+@pytest.mark.parametrize("groups", [[], [np.ones(3), np.ones(1)]])
+def test_a_spread_needs_two_numbers_in_every_group(groups):
+    with pytest.raises(ValueError, match=r"Received: numbers=\["):
+        intervals.sum_of_means(groups)
+
+
+def test_numbers_that_do_not_spread_have_no_width():
+    assert intervals.sum_of_means([np.full(3, 2.0), np.full(2, 1.0)]) == (3, 3, 3)
+
+
 def test_mcnemar_is_the_mid_p_value_of_the_binomial():
     # Five against none: half of the point probability on both sides.
     found = intervals.mcnemar(*outcomes(10, 0, 5, 10))

@@ -16,9 +16,12 @@ from common.results.margins import (
     gain,
     level,
 )
+from common.seeds import of_seed
 from ensemble_at import presets
 
-SEEDS = {"v3adv": "v3adv_ens4", "v3adv_seed1": "v3adv_ens4_seed1"}  # of each, both
+SEEDS = {  # of each, both
+    of_seed("v3adv", seed): of_seed("v3adv_ens4", seed) for seed in range(presets.SEEDS)
+}
 STANDARD = ("v4", "v3", "irv2")  # networks without a defence
 ON_DIGITS = ("v4", "v3", "resnet_50")
 BOTH = ("paper", "small")

@@ -20,6 +20,7 @@ import math
 from common import attacks, data, models
 from common.foreign.tuning import Tuning
 from common.recipe import Evaluation, Recipe, autoattacks
+from common.seeds import seeded
 from common.training import optimizers, schedules
 from common.training.natural import NaturalTraining
 from free_at.algorithm import FreeTraining, PGDTraining
@@ -183,6 +184,8 @@ IMAGENET_EVALUATIONS = {
     for epsilon in IMAGENET_EPSILONS
 }
 
+SMALL_STEPS = 22_400  # CIFAR-10 again, with a network for two CPU cores
+SMALL_SEEDS = 3  # of natural and of Free training
 SMALL_NAMES = (
     "cifar10_natural",
     "cifar10_free_2",
@@ -190,17 +193,36 @@ SMALL_NAMES = (
     "cifar10_free_8",
     "cifar10_pgd_7",
 )
-SMALL = {  # CIFAR-10 again, with a network for two CPU cores
-    name: dataclasses.replace(
-        PAPER[name],
+
+
+def small(paper: Recipe, num_steps: int = SMALL_STEPS) -> Recipe:
+    """Returns a recipe of scale `paper` for scale `small`.
+
+    Args:
+      paper: on CIFAR-10.
+      num_steps: updates; the rate drops at 1/2 and 3/4 of them.
+    """
+    return dataclasses.replace(
+        paper,
         network=models.WideResNet(depth=8, width=2, stem_stride=2),
-        schedule=schedules.PiecewiseConstant((2_800, 4_200), (0.1, 0.01, 0.001)),
-        num_steps=5_600,  # drops at 1/2 and 3/4, between two minibatches for m = 8
-        probe_every=700,
-        checkpoint_every=700,
+        schedule=schedules.PiecewiseConstant(
+            (num_steps // 2, num_steps * 3 // 4), (0.1, 0.01, 0.001)
+        ),
+        num_steps=num_steps,
+        probe_every=num_steps // 8,
+        checkpoint_every=num_steps // 8,
     )
-    for name in SMALL_NAMES
-}
+
+
+SMALL = seeded(
+    {
+        **{name: small(PAPER[name]) for name in SMALL_NAMES},
+        # As many minibatches as Free m = 8, and as many backward passes, 8 an update
+        "cifar10_pgd_7_short": small(PAPER["cifar10_pgd_7"], SMALL_STEPS // 8),
+    },
+    ("cifar10_natural", "cifar10_free_2", "cifar10_free_4", "cifar10_free_8"),
+    SMALL_SEEDS,
+)
 
 DIGITS_EPSILON = 40.0  # the strokes of 8 x 8 digits withstand 8
 DIGITS_STEP = 10.0  # a quarter of epsilon, as on CIFAR

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from common.recipe import Cell, Plot, Table, grid
+from common.seeds import rows
 from intriguing_at import presets, variants
 
 ADV, MIXED, PAIRED = (
@@ -124,6 +125,24 @@ def ablation() -> tuple[Cell, ...]:
     return (*grid({"own nothing": "mixed"}, columns(500)), *own)
 
 
+def other_seeds() -> tuple[Cell, ...]:
+    """Returns the strategies that claims compare, at the seeds after the first."""
+    strategies = {
+        ADV: "adversarial",
+        MIXED: "mixed",
+        PAIRED: "mixed_alp",
+        "100% adv + 20% clean": "share_20",
+    }
+    through_adv = {c: f"{e}_mbn_adv" for c, e in columns(10, 100, 500).items()}
+    return (
+        *grid(
+            rows({**strategies, f"MBN_clean, {MIXED}": "mbn"}, presets.SMALL_SEEDS),
+            columns(10, 100, 500),
+        ),
+        *grid(rows({f"MBN_adv, {MIXED}": "mbn"}, presets.SMALL_SEEDS), through_adv),
+    )
+
+
 def success() -> tuple[Cell, ...]:
     """Returns accuracy and success of the attack, as the Feature Denoising models."""
     rows = {"ResNet-152": "adversarial", "ResNet-152 Denoise": "denoise"}
@@ -226,6 +245,11 @@ TABLES = (
         "ablation",
         "What the two sets of mixture batch norm have of their own: accuracy, %",
         ablation(),
+    ),
+    Table(
+        "seeds",
+        "The other seeds of strategies that claims compare: accuracy, %",
+        other_seeds(),
     ),
     Table(
         "success",

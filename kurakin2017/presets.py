@@ -193,13 +193,18 @@ SMALL_NAMES = (  # in the order in which they are trained
     *("baseline", "step_ll", "leak_step_ll", "leak_fgsm", "baseline_seed1"),
     *("one_step_none", "one_step_fgsm", "one_step_step_rnd", "one_step_step_ll"),
     *("one_step_random_sign", "k_0", "k_8", "k_16", "k_32"),
+    *("fixed_epsilon", "delay_0k", "delay_40k"),
+    *("one_step_fgsm_pred", "one_step_fast_entropy"),
 )
+SMALL_WIDTHS = tuple(f"width_{rho:g}_step_ll" for rho in (0.5, 1, 2))
 SMALL_STEP_LL = dataclasses.replace(STEP_LL, delay=SMALL_STEPS // 15)  # as 10k of 150k
-SMALL = variants.scaled(
-    variants.recipes(SMALL_BASELINE, SMALL_STEP_LL, inception_v4=models.InceptionV4()),
-    SMALL_BASELINE,
-    SMALL_NAMES,
+SMALL_RECIPES = variants.recipes(
+    SMALL_BASELINE, SMALL_STEP_LL, inception_v4=models.InceptionV4()
 )
+SMALL = {
+    **variants.scaled(SMALL_RECIPES, SMALL_BASELINE, SMALL_NAMES),
+    **{name: SMALL_RECIPES[name] for name in SMALL_WIDTHS},
+}
 
 # Handwritten digits. An Inception compiles for longer than these networks train.
 DIGITS_STEPS = 400

@@ -22,7 +22,7 @@ FLOORS = (
     ("attacks",),
     ("models",),
     ("engine",),
-    ("recipe", "overrides", "processes"),
+    ("recipe", "overrides", "processes", "seeds"),
     ("manifest",),
     ("evaluation",),
     ("training",),

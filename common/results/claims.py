@@ -18,15 +18,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from common.results.margins import (
-    FAILS,
-    HOLDS,
-    INCONCLUSIVE,
-    NOT_RUN,
-    Comparison,
-    Pair,
-    Runs,
-)
+from common.results.margins import FAILS, HOLDS, Comparison
+from common.results.measured import Runs
+from common.results.sums import INCONCLUSIVE, NOT_RUN, Pair
 
 NOT_JUDGED = "not judged at this scale"
 

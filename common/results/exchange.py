@@ -18,7 +18,8 @@ from common.results import metrics, reported
 from common.results.answers import Results
 from common.results.cells import Compared, Tables
 from common.results.claims import ClaimResult
-from common.results.margins import Comparison, Runs
+from common.results.margins import Comparison
+from common.results.measured import Runs
 from common.results.metrics import Value
 
 VERSION = 1  # of the form; a script that knows another one should stop

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from common.recipe import TRAINING_TIME, Cell
-from common.results import cells, exchange, margins, text
+from common.results import cells, exchange, margins, sums, text
 from common.results.cells import Compared
 from common.results.claims import NOT_JUDGED, Claim, ClaimResult
 from common.results.metrics import Value
@@ -190,7 +190,7 @@ def test_the_schema_knows_every_verdict_and_confidence():
         *(cells.NOT_REPORTED, cells.SHOWN, cells.NO_IMAGES),
     }
     assert set(defined["cell"]["properties"]["verdict"]["enum"]) == verdicts
-    answered = {margins.HOLDS, margins.FAILS, margins.INCONCLUSIVE, margins.NOT_RUN}
+    answered = {margins.HOLDS, margins.FAILS, sums.INCONCLUSIVE, sums.NOT_RUN}
     answered.add(NOT_JUDGED)
     assert set(defined["claim"]["properties"]["verdict"]["enum"]) == answered
     confidences = defined["reported"]["properties"]["confidence"]["enum"]

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from common import recipe
 from common.results import cells, claims, metrics, pages, reported, text
 from common.results.answers import Results
-from common.results.margins import Comparison, Pair
+from common.results.margins import Comparison
+from common.results.sums import Pair
 
 _CELLS = {
     "within": (cells.WITHIN,),

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from common.results import claims, measured, metrics, text
 from common.results.answers import Results
-from common.results.margins import Comparison, Runs, Term
+from common.results.margins import Comparison
+from common.results.measured import Runs
+from common.results.sums import Term
 
 WIDTH = 80  # columns of a terminal
 MOST_SHOWN = 2  # comparisons of a claim
@@ -129,22 +131,22 @@ def _equation(comparison: Comparison, runs: Runs) -> str:
     estimate, words, obstacle = comparison.finding(runs)
     if estimate is None or obstacle or not comparison.needs:
         return words
-    total = _value(comparison.terms[0], runs).total
+    total = _total(comparison.terms[0], runs)
     sign = "+" if len(comparison.terms) > 1 else ""
     number, low, high = (
         text.number(part, comparison.metric, total, sign) for part in estimate
     )
     terms = [
-        text.number(_value(term, runs).number, comparison.metric, total)
-        for term in comparison.terms
+        text.number(mean, comparison.metric, total)
+        for mean in comparison.numbers(runs).mean(axis=0)
     ]
     left = f"{comparison.written(terms)} = " if sign else ""
     return f"{left}{number} [{low}, {high}]"
 
 
-def _value(term: Term, runs: Runs) -> metrics.Value:
+def _total(term: Term, runs: Runs) -> int | None:
     found = metrics.of(term.cell).measure(runs[term.recipe], term.cell)
-    return found or metrics.Value(float("nan"))
+    return found.total if found else None
 
 
 def _evaluations(run: measured.Run) -> list[measured.Measured]:

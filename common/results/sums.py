@@ -1,0 +1,323 @@
+"""Signed sums of metrics: what claims hold against a bound.
+
+A `Sum` is one number of a network, the difference of two, or the difference of two
+differences. Each kind has its interval from `common.intervals`. That of one seed counts
+images: it speaks about the networks at hand, not about another seed. Over several seeds
+the number is the mean over the trainings of each recipe, and its interval is made of
+how far those lie apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from common import intervals
+from common.intervals import Estimate
+from common.recipe import TRAINING_TIME, Cell
+from common.results import measured, metrics
+from common.results.measured import Runs
+from common.seeds import of_seed
+
+INCONCLUSIVE = "inconclusive"
+NOT_RUN = "not run"
+
+Pair = tuple[str, str]  # names of a recipe and of an evaluation
+Side = tuple[str, ...]  # a pair, with the other evaluation if the metric relates two
+
+_SUMS = {  # signs of the terms -> how the sum is written
+    (1,): "{}",
+    (1, -1): "{} - {}",
+    (1, -1, -1, 1): "({} - {}) - ({} - {})",
+}
+_PREFIXES = {
+    "transfer": "transfer of ",
+    "leaked": "leaks of ",
+    "loss_share": "loss share of ",
+    "cosine": "cosine of ",
+    "gradient_norm": "gradient norm of ",
+    "minutes": "minutes of ",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """A metric of one network, which is added or subtracted.
+
+    Attributes:
+      sign: 1 or -1.
+      metric: a key of `metrics.METRICS`.
+      recipe: whose network.
+      evaluation: which the metric reads; `TRAINING_TIME` for minutes.
+      other: the second evaluation, if the metric relates two; for minutes, the recipe
+        by whose minutes they are divided.
+    """
+
+    sign: int
+    metric: str
+    recipe: str
+    evaluation: str
+    other: str = ""
+
+    def __post_init__(self) -> None:
+        metrics.of(self.cell)  # an unknown metric names the nearest here, not later
+
+    @property
+    def cell(self) -> Cell:
+        """What `metrics` reads."""
+        return Cell("", "", self.recipe, self.evaluation, self.metric, self.other)
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Each recipe with an evaluation of it that the metric reads."""
+        if self.metric == "minutes":
+            return (self.recipe, TRAINING_TIME), (self.other, TRAINING_TIME)
+        return tuple((self.recipe, name) for name in self.cell.evaluations)
+
+    def __str__(self) -> str:
+        if self.metric == "minutes":
+            return f"{self.recipe} / {self.other}"
+        return f"{self.recipe} {'/'.join(self.cell.evaluations)}"
+
+
+class Finding(NamedTuple):
+    """What the records say about a comparison.
+
+    Attributes:
+      estimate: the number with its 95 % interval, or None if they do not give it. A
+        time has no interval: both its ends are the number.
+      words: the number, or what stands in its way.
+      obstacle: the verdict, if the number cannot be held against a bound.
+    """
+
+    estimate: Estimate | None
+    words: str
+    obstacle: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sum:
+    """A signed sum of metrics on the same images.
+
+    Shares are in percent and their differences in points; ratios have no unit.
+
+    Attributes:
+      terms: all of one metric: one, the difference of two, or the difference of two
+        differences of accuracies.
+      seeds: trainings of each recipe, named as by `seeds.of_seed`; times have one.
+    """
+
+    terms: tuple[Term, ...]
+    _: dataclasses.KW_ONLY
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        names = {term.metric for term in self.terms}
+        known = len(self.terms) < 4 or names == {"accuracy"}
+        if len(names) != 1 or self._signs not in _SUMS or not known:
+            raise ValueError(
+                "A comparison has one term, two with the signs (1, -1), or four of "
+                "accuracies with (1, -1, -1, 1), all of one metric. "
+                f"Received: terms={self.terms}"
+            )
+        if self.seeds < 1 or (self.seeds > 1 and names == {"minutes"}):
+            raise ValueError(
+                "A comparison has one seed or more, and one of training times has one. "
+                f"Received: seeds={self.seeds}, metric={self.terms[0].metric}"
+            )
+
+    @property
+    def metric(self) -> metrics.Metric:
+        """What each term counts."""
+        return metrics.of(self.terms[0].cell)
+
+    @property
+    def form(self) -> str:
+        """How the number is written; differences have a sign."""
+        sign = "+" if len(self.terms) > 1 else ""
+        return f"{sign}.{2 if self.metric.unit else 3}f"
+
+    @property
+    def unit(self) -> str:
+        """Of the number, with a space before it."""
+        if self.metric.unit != "%":
+            return ""
+        return " points" if len(self.terms) > 1 else " %"
+
+    @property
+    def title(self) -> str:
+        """What is compared, in names of recipes and evaluations."""
+        term = self.terms[0]
+        if len(self.terms) == 1 and term.metric == "leaked":
+            return f"{term.recipe} right under {term.evaluation}, not {term.other}"
+        return f"{_PREFIXES.get(term.metric, '')}{self.written(self.terms)}"
+
+    def written(self, parts: Iterable[object]) -> str:
+        """Returns the sum in words or numbers, one for each term."""
+        return _SUMS[self._signs].format(*parts)
+
+    @property
+    def quoted(self) -> tuple[Pair, ...]:
+        """Each recipe of seed 0, and evaluation of it, that the number is made of."""
+        return tuple(pair for term in self.terms for pair in term.pairs)
+
+    @property
+    def needs(self) -> tuple[Pair, ...]:
+        """The same of every seed, and without times, which every training leaves."""
+        return tuple(
+            (of_seed(name, seed), evaluation)
+            for seed in range(self.seeds)
+            for name, evaluation in self.quoted
+            if evaluation != TRAINING_TIME
+        )
+
+    def number(self, runs: Runs) -> float | None:
+        """Returns what is held against the bound, or None if it was not measured."""
+        estimate = self.finding(runs).estimate
+        return None if estimate is None else estimate.value
+
+    def finding(self, runs: Runs) -> Finding:
+        """Returns what the records say, before it is held against the bound."""
+        return _of_images(self, runs) if self.needs else _of_times(self.terms[0], runs)
+
+    def numbers(self, runs: Runs) -> np.ndarray:
+        """Returns the number of each term at each seed, [seeds, terms]; NaN for none.
+
+        Args:
+          runs: which have every evaluation that the comparison needs.
+        """
+        return np.array(
+            [
+                [_number(term, runs[of_seed(term.recipe, seed)]) for term in self.terms]
+                for seed in range(self.seeds)
+            ]
+        )
+
+    def reported(self, numbers: Mapping[Pair, float]) -> float | None:
+        """Returns the same of reported numbers, or None if they do not give it.
+
+        Args:
+          numbers: accuracy in percent by recipe and evaluation, and minutes.
+        """
+        if not all(pair in numbers for pair in self.quoted):
+            return None
+        if not self.needs:
+            top, bottom = (numbers[pair] for pair in self.quoted)
+            return top / bottom if bottom else None
+        if self.metric is not metrics.METRICS["accuracy"]:
+            return None
+        return sum(t.sign * numbers[t.recipe, t.evaluation] for t in self.terms)
+
+    @property
+    def _signs(self) -> tuple[int, ...]:
+        return tuple(term.sign for term in self.terms)
+
+
+def _of_images(of: Sum, runs: Runs) -> Finding:
+    """Returns a sum of metrics on the same images."""
+    records = {
+        (name, key): runs[name].evaluation(key) if name in runs else None
+        for name, key in of.needs
+    }
+    missing = [" ".join(pair) for pair, record in records.items() if not record]
+    if missing:
+        return Finding(None, f"not run: {', '.join(missing)}", NOT_RUN)
+    found = [record for record in records.values() if record]
+    if not all(record.same_images(found[0]) for record in found):
+        sizes = " against ".join(str(record.total) for record in found)
+        words = f"{sizes} images: evaluate both on the same images"
+        return Finding(None, words, INCONCLUSIVE)
+    estimate = (_estimate if of.seeds == 1 else _over_seeds)(of, runs)
+    if estimate is None or math.isnan(estimate.value):
+        return Finding(None, "no images to count", INCONCLUSIVE)
+    value, low, high = (f"{part:{of.form}}" for part in estimate)
+    words = f"{value}{of.unit} [{low}, {high}] on {found[0].total} images"
+    if of.seeds > 1:
+        sums = of.numbers(runs) @ [term.sign for term in of.terms]
+        each = ", ".join(f"{number:{of.form}}" for number in sums)
+        words = f"{words}, the mean of {of.seeds} seeds: {each}"
+    return Finding(estimate, words)
+
+
+def _over_seeds(of: Sum, runs: Runs) -> Estimate:
+    """Returns the sum of means over seeds, with the interval of how they differ.
+
+    What one network gives under several evaluations belongs together; networks of
+    different recipes are independent.
+    """
+    signed = of.numbers(runs) * [term.sign for term in of.terms]
+    recipes = np.array([term.recipe for term in of.terms])
+    return intervals.sum_of_means(
+        [signed[:, recipes == name].sum(axis=1) for name in dict.fromkeys(recipes)]
+    )
+
+
+def _number(term: Term, run: measured.Run) -> float:
+    value = metrics.of(term.cell).measure(run, term.cell)
+    return math.nan if value is None else value.number
+
+
+def _estimate(of: Sum, runs: Runs) -> Estimate | None:
+    """Returns the sum with the interval of its kind, or None without an image."""
+    terms, metric = of.terms, of.metric
+    if len(terms) == 1:
+        value = metric.measure(runs[terms[0].recipe], terms[0].cell)
+        if value is None or value.interval is None:
+            return None
+        return Estimate(value.number, *value.interval)
+    if isinstance(metric, metrics.Mean):
+        return _mean_difference(metric, terms, runs)
+    images = [metric.images(runs[term.recipe], term.cell) for term in terms]
+    some = [each for each in images if each and not math.isnan(each.value)]
+    if len(some) < len(terms):
+        return None
+    if metric.unit != "%":
+        return intervals.ratio_difference(*some)
+    if not all(each.among.all() for each in some):
+        return intervals.ratio_difference(*some).scaled(100)
+    a, b, *others = (each.counted for each in some)
+    if others:
+        c, d = others
+        return intervals.difference_of_differences((a, b), (c, d))
+    return intervals.paired_difference(a, b)
+
+
+def _mean_difference(
+    metric: metrics.Mean, terms: tuple[Term, ...], runs: Runs
+) -> Estimate | None:
+    """Returns the difference of two means, or None where one has no numbers."""
+    numbers = [metric.numbers(runs[term.recipe], term.cell) for term in terms]
+    left, right = numbers
+    if left is None or right is None:
+        return None
+    return intervals.mean_difference(left, right)
+
+
+def _of_times(term: Term, runs: Runs) -> Finding:
+    """Returns the minutes of one training over those of another."""
+    names = (term.recipe, term.other)
+    minutes = {
+        name: runs[name].training_minutes if name in runs else None for name in names
+    }
+    missing = [name for name in names if not minutes[name]]
+    if missing:
+        return Finding(None, f"not trained: {', '.join(missing)}", NOT_RUN)
+    top, bottom = (minutes[name] or math.nan for name in names)
+    estimate = Estimate(*[top / bottom] * 3)
+    places = [_place(runs[name]) for name in names]
+    if places[0] != places[1]:
+        words = f"trained on {' and on '.join(places)}: train both on the same"
+        return Finding(estimate, words, INCONCLUSIVE)
+    return Finding(estimate, f"{top:.2f} / {bottom:.2f} = {top / bottom:.2f}")
+
+
+def _place(run: measured.Run) -> str:
+    """Returns what a run was trained on, as far as it decides on the time."""
+    known = {"backend": "tensorflow", "precision": "float32", "devices": 1}
+    backend, precision, devices = (run.manifest.get(k, v) for k, v in known.items())
+    hardware = run.manifest.get("hardware", "a machine")
+    return f"{devices} of {hardware} by {backend} in {precision}"

@@ -1,0 +1,86 @@
+"""Sums of metrics over seeds; those of one seed are tested beside the bounds."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from common.results import measured
+from common.results.margins import (
+    difference,
+    difference_of_differences,
+    gain,
+    level,
+    time_ratio,
+)
+
+TOTAL = 1_000
+RIGHT = {  # of each seed, clean and under attack
+    "fast": ((800, 500), (820, 530), (810, 520)),
+    "slow": ((790, 460), (800, 450), (795, 440)),
+}
+
+
+@pytest.fixture
+def runs(tmp_path, write_run, outcomes):
+    for name, seeds in RIGHT.items():
+        for seed, (clean, pgd) in enumerate(seeds):
+            write_run(
+                f"{name}_seed{seed}" if seed else name,
+                {"clean": outcomes(clean, TOTAL), "pgd": outcomes(pgd, TOTAL)},
+            )
+    return measured.find(tmp_path / "runs", "fake", "paper")
+
+
+def percent(name, column):
+    return np.array([seed[column] for seed in RIGHT[name]]) * 100 / TOTAL
+
+
+def test_two_recipes_are_compared_by_welchs_interval(runs):
+    fast, slow = percent("fast", 1), percent("slow", 1)
+    wanted = stats.ttest_ind(fast, slow, equal_var=False).confidence_interval(0.95)
+    found = gain("fast", "slow", "pgd", at_least=0.0, seeds=3).finding(runs)
+    assert found.estimate == pytest.approx((np.mean(fast - slow), *wanted))
+    assert found.words.endswith(
+        f"on {TOTAL} images, the mean of 3 seeds: +4.00, +8.00, +8.00"
+    )
+
+
+def test_two_evaluations_of_one_network_are_compared_seed_by_seed(runs):
+    falls = percent("fast", 0) - percent("fast", 1)
+    wanted = stats.ttest_1samp(falls, 0.0).confidence_interval(0.95)
+    comparison = difference(("fast", "clean"), ("fast", "pgd"), at_most=40.0, seeds=3)
+    found = comparison.finding(runs).estimate
+    assert found == pytest.approx((falls.mean(), *wanted))
+
+
+def test_a_difference_of_differences_has_one_number_of_each_network(runs):
+    falls = [percent(name, 0) - percent(name, 1) for name in ("slow", "fast")]
+    wanted = stats.ttest_ind(*falls, equal_var=False).confidence_interval(0.95)
+    sides = (((name, "clean"), (name, "pgd")) for name in ("slow", "fast"))
+    comparison = difference_of_differences(*sides, at_least=0.0, seeds=3)
+    found = comparison.finding(runs).estimate
+    assert found == pytest.approx((np.mean(falls[0] - falls[1]), *wanted))
+
+
+def test_one_network_alone_has_students_interval(runs):
+    clean = percent("fast", 0)
+    wanted = stats.ttest_1samp(clean, 0.0).confidence_interval(0.95)
+    found = level("fast", "clean", at_least=50.0, seeds=3).finding(runs).estimate
+    assert found == pytest.approx((clean.mean(), *wanted))
+
+
+def test_a_seed_that_is_missing_is_named(runs):
+    kept = {name: run for name, run in runs.items() if name != "slow_seed2"}
+    answer = gain("fast", "slow", "pgd", at_least=0.0, seeds=3).check(kept)
+    assert answer == ("not run", "fast pgd - slow pgd: not run: slow_seed2 pgd")
+
+
+@pytest.mark.parametrize("seeds", [0, -1])
+def test_there_is_one_seed_at_least(seeds):
+    with pytest.raises(ValueError, match=rf"seeds={seeds}"):
+        level("fast", "clean", at_least=0.0, seeds=seeds)
+
+
+def test_times_have_one_seed():
+    with pytest.raises(ValueError, match="metric=minutes"):
+        time_ratio("fast", "slow", at_most=1.0, seeds=3)

@@ -1,0 +1,51 @@
+"""Trainings that differ in nothing but their seed, and their names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from common.recipe import Recipe
+
+
+def of_seed(name: str, seed: int) -> str:
+    """Returns the name of a recipe at a seed: its own at 0, else such as `relu_seed1`.
+
+    Args:
+      name: of the recipe with seed 0.
+      seed: of the training.
+    """
+    return f"{name}_seed{seed}" if seed else name
+
+
+def seeded(
+    recipes: Mapping[str, Recipe], names: Iterable[str], seeds: int
+) -> dict[str, Recipe]:
+    """Returns the recipes and, of those that are named, one for each further seed.
+
+    Args:
+      recipes: name to recipe, of seed 0.
+      names: of recipes.
+      seeds: how many there are in the end.
+    """
+    chosen = list(names)
+    others = {
+        of_seed(name, seed): dataclasses.replace(recipes[name], seed=seed)
+        for seed in range(1, seeds)
+        for name in chosen
+    }
+    return {**recipes, **others}
+
+
+def rows(known: Mapping[str, str], seeds: int) -> dict[str, str]:
+    """Returns the rows of a table of the seeds after the first.
+
+    Args:
+      known: row heading to recipe name, of seed 0.
+      seeds: how many there are.
+    """
+    return {
+        f"{row}, seed {seed}": of_seed(name, seed)
+        for row, name in known.items()
+        for seed in range(1, seeds)
+    }
