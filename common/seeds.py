@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from common.recipe import Recipe
 
@@ -19,33 +19,33 @@ def of_seed(name: str, seed: int) -> str:
 
 
 def seeded(
-    recipes: Mapping[str, Recipe], names: Iterable[str], seeds: int
+    recipes: Mapping[str, Recipe], names: Sequence[str], seeds: Iterable[int]
 ) -> dict[str, Recipe]:
     """Returns the recipes and, of those that are named, one for each further seed.
 
     Args:
       recipes: name to recipe, of seed 0.
       names: of recipes.
-      seeds: how many there are in the end.
+      seeds: besides 0.
     """
-    chosen = list(names)
     others = {
         of_seed(name, seed): dataclasses.replace(recipes[name], seed=seed)
-        for seed in range(1, seeds)
-        for name in chosen
+        for seed in seeds
+        for name in names
     }
     return {**recipes, **others}
 
 
-def rows(known: Mapping[str, str], seeds: int) -> dict[str, str]:
-    """Returns the rows of a table of the seeds after the first.
+def rows(known: Mapping[str, str], seeds: Iterable[int]) -> dict[str, str]:
+    """Returns the rows of a table of further seeds.
 
     Args:
       known: row heading to recipe name, of seed 0.
-      seeds: how many there are.
+      seeds: besides 0.
     """
+    chosen = list(seeds)
     return {
         f"{row}, seed {seed}": of_seed(name, seed)
         for row, name in known.items()
-        for seed in range(1, seeds)
+        for seed in chosen
     }

@@ -20,7 +20,7 @@ from common.seeds import of_seed
 from ensemble_at import presets
 
 SEEDS = {  # of each, both
-    of_seed("v3adv", seed): of_seed("v3adv_ens4", seed) for seed in range(presets.SEEDS)
+    of_seed("v3adv", seed): of_seed("v3adv_ens4", seed) for seed in (0, *presets.SEEDS)
 }
 STANDARD = ("v4", "v3", "irv2")  # networks without a defence
 ON_DIGITS = ("v4", "v3", "resnet_50")

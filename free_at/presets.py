@@ -20,7 +20,6 @@ import math
 from common import attacks, data, models
 from common.foreign.tuning import Tuning
 from common.recipe import Evaluation, Recipe, autoattacks
-from common.seeds import seeded
 from common.training import optimizers, schedules
 from common.training.natural import NaturalTraining
 from free_at.algorithm import FreeTraining, PGDTraining
@@ -185,14 +184,6 @@ IMAGENET_EVALUATIONS = {
 }
 
 SMALL_STEPS = 22_400  # CIFAR-10 again, with a network for two CPU cores
-SMALL_SEEDS = 3  # of natural and of Free training
-SMALL_NAMES = (
-    "cifar10_natural",
-    "cifar10_free_2",
-    "cifar10_free_4",
-    "cifar10_free_8",
-    "cifar10_pgd_7",
-)
 
 
 def small(paper: Recipe, num_steps: int = SMALL_STEPS) -> Recipe:
@@ -214,15 +205,16 @@ def small(paper: Recipe, num_steps: int = SMALL_STEPS) -> Recipe:
     )
 
 
-SMALL = seeded(
-    {
-        **{name: small(PAPER[name]) for name in SMALL_NAMES},
-        # As many minibatches as Free m = 8, and as many backward passes, 8 an update
-        "cifar10_pgd_7_short": small(PAPER["cifar10_pgd_7"], SMALL_STEPS // 8),
+SMALL = {
+    **{
+        name: small(PAPER[name])
+        for name in (
+            *("cifar10_natural", "cifar10_free_2", "cifar10_free_4", "cifar10_free_8"),
+        )
     },
-    ("cifar10_natural", "cifar10_free_2", "cifar10_free_4", "cifar10_free_8"),
-    SMALL_SEEDS,
-)
+    # As many minibatches as Free m = 8, and as many backward passes, 8 an update
+    "cifar10_pgd_7": small(PAPER["cifar10_pgd_7"], SMALL_STEPS // 8),
+}
 
 DIGITS_EPSILON = 40.0  # the strokes of 8 x 8 digits withstand 8
 DIGITS_STEP = 10.0  # a quarter of epsilon, as on CIFAR

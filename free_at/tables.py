@@ -6,7 +6,6 @@ the paper stands in this package; the README shows it.
 
 from __future__ import annotations
 
-from common import seeds
 from common.recipe import TRAINING_TIME, Cell, Plot, Table, grid
 from free_at import presets
 
@@ -19,7 +18,6 @@ CIFAR_ROWS = {  # row heading -> end of the recipe name
     "2-PGD": "pgd_2",
     "7-PGD": "pgd_7",
 }
-SHORT = {"7-PGD, with the passes of Free m=8": "pgd_7_short"}  # scale small alone
 CIFAR_COLUMNS = {
     "clean": "clean",
     "PGD-20": "pgd_20",
@@ -76,7 +74,7 @@ TABLES = (
         cells=grid(
             {
                 row: f"cifar10_{name}"
-                for row, name in (CIFAR_ROWS | SHORT).items()
+                for row, name in CIFAR_ROWS.items()
                 if row != "2-PGD"
             },
             CIFAR_COLUMNS,
@@ -84,20 +82,6 @@ TABLES = (
             panel="PGD",
         ),
         plot=BY_STEPS,
-    ),
-    Table(
-        name="seeds",
-        title="CIFAR-10, the other seeds: accuracy in percent",
-        cells=grid(
-            seeds.rows(
-                {
-                    row: f"cifar10_{CIFAR_ROWS[row]}"
-                    for row in ("natural", "Free m=2", "Free m=4", "Free m=8")
-                },
-                presets.SMALL_SEEDS,
-            ),
-            {column: CIFAR_COLUMNS[column] for column in ("clean", "PGD-20")},
-        ),
     ),
     Table(
         name="cifar100",

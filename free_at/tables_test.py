@@ -4,12 +4,8 @@ from common.results import reported
 from free_at import PAPER, presets, tables
 
 
-def test_every_cell_of_scale_paper_has_its_reported_number():
-    cells = {
-        (table.name, cell.row, cell.column)
-        for table in tables.TABLES
-        for cell in PAPER.at("paper").cells(table)
-    }
+def test_every_cell_has_its_reported_number():
+    cells = {(t.name, c.row, c.column) for t in tables.TABLES for c in t.cells}
     assert set(reported.by_cell(PAPER)) == cells
 
 
@@ -23,7 +19,6 @@ def test_a_network_is_attacked_with_the_radius_of_its_training():
     for table in tables.TABLES:
         for cell in table.cells:
             evaluation = presets.EVALUATIONS["paper"].get(cell.evaluation)
-            recipes = presets.PAPER | presets.SMALL
-            trained = getattr(recipes[cell.recipe].method, "epsilon", None)
+            trained = getattr(presets.PAPER[cell.recipe].method, "epsilon", None)
             if evaluation and evaluation.attack and trained:
                 assert evaluation.attack.epsilon == trained, cell

@@ -273,8 +273,8 @@ ALP_EVALUATIONS = {
     for step, num_steps in ((1.0, 20), (2.0, 10))  # ALP, README
 }
 
-SMALL_STEPS = 4_400  # CIFAR-10 with a network for two CPU cores; all numbers are ours
-SMALL_SEEDS = 3  # of the strategies that claims compare
+SMALL_STEPS = 2_200  # CIFAR-10 with a network for two CPU cores; all numbers are ours
+SMALL_SEEDS = (1, 2, 3)  # that claims compare; seed 0 had been seen before
 SMALL_ADVERSARIAL = dataclasses.replace(
     ADVERSARIAL,
     dataset=data.CIFAR10(),

@@ -126,7 +126,7 @@ def ablation() -> tuple[Cell, ...]:
 
 
 def other_seeds() -> tuple[Cell, ...]:
-    """Returns the strategies that claims compare, at the seeds after the first."""
+    """Returns the strategies that claims compare, at seeds after the first."""
     strategies = {
         ADV: "adversarial",
         MIXED: "mixed",
@@ -248,7 +248,7 @@ TABLES = (
     ),
     Table(
         "seeds",
-        "The other seeds of strategies that claims compare: accuracy, %",
+        "The seeds that claims compare: accuracy, %",
         other_seeds(),
     ),
     Table(

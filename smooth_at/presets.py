@@ -135,8 +135,8 @@ def evaluations(
     }
 
 
-SMALL_STEPS = 6_000  # CIFAR-10 with a network for two CPU cores; all numbers are ours
-SMALL_SEEDS = 3
+SMALL_STEPS = 3_000  # CIFAR-10 with a network for two CPU cores; all numbers are ours
+SMALL_SEEDS = (2, 3, 4)  # that claims compare; 0 and 1 had been seen before
 SMALL_RATES = (0.1, 0.01, 0.001, 1e-4)
 SMALL_RELU = dataclasses.replace(
     RELU,
@@ -163,10 +163,14 @@ SMALL_NAMES = (
     *("relu", "silu", "gelu", "elu", "smooth_relu", "softplus"),
     *("table1_attacker", "table1_update", "table1_both"),
 )
+SMALL_JUDGED = tuple(n for n in SMALL_NAMES if n not in ("smooth_relu", "softplus"))
 SMALL_RECIPES = variants.recipes(SMALL_RELU)
 SMALL = seeded(
-    {name: SMALL_RECIPES[name] for name in (*SMALL_NAMES, "table1_none")},
-    SMALL_NAMES,
+    {
+        name: SMALL_RECIPES[name]
+        for name in (*SMALL_NAMES, "table1_none", "relu_seed1", "silu_seed1")
+    },
+    SMALL_JUDGED,
     SMALL_SEEDS,
 )
 

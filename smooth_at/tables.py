@@ -28,9 +28,11 @@ OTHERS = {  # no number of theirs is known
     "GELU, exact": "gelu_exact",
     "ReLU, smoothed labels": "relu_smoothed",
     "SiLU, smoothed labels": "silu_smoothed",
+    "ReLU, another seed": "relu_seed1",
+    "SiLU, another seed": "silu_seed1",
 }
-EVERY_SEED = {
-    **{row: ACTIVATIONS[row] for row in ACTIVATIONS if "Parametric" not in row},
+JUDGED = {
+    **{row: ACTIVATIONS[row] for row in ("ReLU", "SiLU", "GELU", "ELU")},
     "better gradients in the attacker": "table1_attacker",
     "better gradients in the update": "table1_update",
     "better gradients in both": "table1_both",
@@ -133,8 +135,8 @@ TABLES = (
     ),
     Table(
         "seeds",
-        "The other seeds: accuracy, %",
-        grid(seeds.rows(EVERY_SEED, presets.SMALL_SEEDS), columns(20, 50)),
+        "The seeds that claims compare: accuracy, %",
+        grid(seeds.rows(JUDGED, presets.SMALL_SEEDS), columns(20, 50)),
     ),
     Table(
         "controls",

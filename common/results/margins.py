@@ -8,7 +8,7 @@ functions build every kind that the papers use:
     difference(("free_8", "pgd_20"), ("free_8", "pgd_100"), at_most=1.5)
     difference_of_differences((a, b), (c, d), at_least=0.0)  # of four such pairs
     gain("free_8", "pgd_7", "pgd_20", at_least=-2.0)  # of one network over another
-    gain("silu", "relu", "pgd_50", at_least=0.0, seeds=3)  # silu, silu_seed1, ...
+    gain("silu", "relu", "pgd_50", at_least=0.0, seeds=(0, 1, 2))
     time_ratio("free_8", "pgd_7", at_most=0.3)
 """
 

@@ -108,12 +108,13 @@ class Sum:
     Attributes:
       terms: all of one metric: one, the difference of two, or the difference of two
         differences of accuracies.
-      seeds: trainings of each recipe, named as by `seeds.of_seed`; times have one.
+      seeds: of the trainings of each recipe, named as by `seeds.of_seed`; one alone is
+        0, and times have one.
     """
 
     terms: tuple[Term, ...]
     _: dataclasses.KW_ONLY
-    seeds: int = 1
+    seeds: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
         names = {term.metric for term in self.terms}
@@ -124,9 +125,11 @@ class Sum:
                 "accuracies with (1, -1, -1, 1), all of one metric. "
                 f"Received: terms={self.terms}"
             )
-        if self.seeds < 1 or (self.seeds > 1 and names == {"minutes"}):
+        alone = self.seeds == (0,)
+        if not alone and (len(set(self.seeds)) < 2 or names == {"minutes"}):
             raise ValueError(
-                "A comparison has one seed or more, and one of training times has one. "
+                "A comparison has seed 0 alone or several seeds, and one of training "
+                "times has seed 0. "
                 f"Received: seeds={self.seeds}, metric={self.terms[0].metric}"
             )
 
@@ -170,7 +173,7 @@ class Sum:
         """The same of every seed, and without times, which every training leaves."""
         return tuple(
             (of_seed(name, seed), evaluation)
-            for seed in range(self.seeds)
+            for seed in self.seeds
             for name, evaluation in self.quoted
             if evaluation != TRAINING_TIME
         )
@@ -193,7 +196,7 @@ class Sum:
         return np.array(
             [
                 [_number(term, runs[of_seed(term.recipe, seed)]) for term in self.terms]
-                for seed in range(self.seeds)
+                for seed in self.seeds
             ]
         )
 
@@ -231,15 +234,15 @@ def _of_images(of: Sum, runs: Runs) -> Finding:
         sizes = " against ".join(str(record.total) for record in found)
         words = f"{sizes} images: evaluate both on the same images"
         return Finding(None, words, INCONCLUSIVE)
-    estimate = (_estimate if of.seeds == 1 else _over_seeds)(of, runs)
+    estimate = (_estimate if len(of.seeds) == 1 else _over_seeds)(of, runs)
     if estimate is None or math.isnan(estimate.value):
         return Finding(None, "no images to count", INCONCLUSIVE)
     value, low, high = (f"{part:{of.form}}" for part in estimate)
     words = f"{value}{of.unit} [{low}, {high}] on {found[0].total} images"
-    if of.seeds > 1:
+    if len(of.seeds) > 1:
         sums = of.numbers(runs) @ [term.sign for term in of.terms]
         each = ", ".join(f"{number:{of.form}}" for number in sums)
-        words = f"{words}, the mean of {of.seeds} seeds: {each}"
+        words = f"{words}, the mean of {len(of.seeds)} seeds: {each}"
     return Finding(estimate, words)
 
 

@@ -1,5 +1,7 @@
 """Sums of metrics over seeds; those of one seed are tested beside the bounds."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -38,7 +40,7 @@ def percent(name, column):
 def test_two_recipes_are_compared_by_welchs_interval(runs):
     fast, slow = percent("fast", 1), percent("slow", 1)
     wanted = stats.ttest_ind(fast, slow, equal_var=False).confidence_interval(0.95)
-    found = gain("fast", "slow", "pgd", at_least=0.0, seeds=3).finding(runs)
+    found = gain("fast", "slow", "pgd", at_least=0.0, seeds=(0, 1, 2)).finding(runs)
     assert found.estimate == pytest.approx((np.mean(fast - slow), *wanted))
     assert found.words.endswith(
         f"on {TOTAL} images, the mean of 3 seeds: +4.00, +8.00, +8.00"
@@ -48,7 +50,9 @@ def test_two_recipes_are_compared_by_welchs_interval(runs):
 def test_two_evaluations_of_one_network_are_compared_seed_by_seed(runs):
     falls = percent("fast", 0) - percent("fast", 1)
     wanted = stats.ttest_1samp(falls, 0.0).confidence_interval(0.95)
-    comparison = difference(("fast", "clean"), ("fast", "pgd"), at_most=40.0, seeds=3)
+    comparison = difference(
+        ("fast", "clean"), ("fast", "pgd"), at_most=40.0, seeds=(0, 1, 2)
+    )
     found = comparison.finding(runs).estimate
     assert found == pytest.approx((falls.mean(), *wanted))
 
@@ -57,7 +61,7 @@ def test_a_difference_of_differences_has_one_number_of_each_network(runs):
     falls = [percent(name, 0) - percent(name, 1) for name in ("slow", "fast")]
     wanted = stats.ttest_ind(*falls, equal_var=False).confidence_interval(0.95)
     sides = (((name, "clean"), (name, "pgd")) for name in ("slow", "fast"))
-    comparison = difference_of_differences(*sides, at_least=0.0, seeds=3)
+    comparison = difference_of_differences(*sides, at_least=0.0, seeds=(0, 1, 2))
     found = comparison.finding(runs).estimate
     assert found == pytest.approx((np.mean(falls[0] - falls[1]), *wanted))
 
@@ -65,22 +69,24 @@ def test_a_difference_of_differences_has_one_number_of_each_network(runs):
 def test_one_network_alone_has_students_interval(runs):
     clean = percent("fast", 0)
     wanted = stats.ttest_1samp(clean, 0.0).confidence_interval(0.95)
-    found = level("fast", "clean", at_least=50.0, seeds=3).finding(runs).estimate
+    found = (
+        level("fast", "clean", at_least=50.0, seeds=(0, 1, 2)).finding(runs).estimate
+    )
     assert found == pytest.approx((clean.mean(), *wanted))
 
 
 def test_a_seed_that_is_missing_is_named(runs):
     kept = {name: run for name, run in runs.items() if name != "slow_seed2"}
-    answer = gain("fast", "slow", "pgd", at_least=0.0, seeds=3).check(kept)
+    answer = gain("fast", "slow", "pgd", at_least=0.0, seeds=(0, 1, 2)).check(kept)
     assert answer == ("not run", "fast pgd - slow pgd: not run: slow_seed2 pgd")
 
 
-@pytest.mark.parametrize("seeds", [0, -1])
-def test_there_is_one_seed_at_least(seeds):
-    with pytest.raises(ValueError, match=rf"seeds={seeds}"):
+@pytest.mark.parametrize("seeds", [(), (1,), (2, 2)])
+def test_seed_0_is_alone_or_there_are_several(seeds):
+    with pytest.raises(ValueError, match=f"seeds={re.escape(str(seeds))}"):
         level("fast", "clean", at_least=0.0, seeds=seeds)
 
 
 def test_times_have_one_seed():
     with pytest.raises(ValueError, match="metric=minutes"):
-        time_ratio("fast", "slow", at_most=1.0, seeds=3)
+        time_ratio("fast", "slow", at_most=1.0, seeds=(0, 1, 2))
