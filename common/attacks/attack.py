@@ -56,7 +56,9 @@ class Rounds:
       restarts: of the attack.
       gradients: forward and backward passes of each image in a step.
       forwards: forward passes of each image in a step, beside those with a gradient.
-      asked: forward passes of each image before the first step.
+      asked: forward passes of each image before the first step of a restart.
+      chosen: forward passes of each image before every chunk, for a class that the
+        network chooses.
     """
 
     num_steps: Any = 1
@@ -65,6 +67,7 @@ class Rounds:
     gradients: int = 1
     forwards: int = 0
     asked: int = 0
+    chosen: int = 0
 
     @property
     def chunk(self) -> int:

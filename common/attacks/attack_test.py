@@ -232,7 +232,7 @@ def test_the_passes_that_it_tells_are_those_that_it_takes(name):
     row, rounds = ROWS[name], ROWS[name].build(8.0).rounds
     steps = rounds.restarts * rounds.num_steps
     between = rounds.restarts - 1  # a call asks which images are fooled already
-    asked = rounds.restarts * rounds.asked + between
+    asked = rounds.restarts * (rounds.asked + rounds.chosen) + between
     assert row.backward == steps * rounds.gradients
     assert row.forward == steps * (rounds.gradients + rounds.forwards) + asked
 

@@ -46,7 +46,7 @@ class Iterated(ascent.Ascent):
     @property
     def rounds(self) -> attack.Rounds:
         """One restart of all steps."""
-        return attack.Rounds(self.num_steps, asked=objective.asks(self.source))
+        return attack.Rounds(self.num_steps, chosen=objective.asks(self.source))
 
     @property
     def length(self) -> Any:

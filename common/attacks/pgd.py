@@ -88,8 +88,8 @@ class PGD(ascent.Ascent):
     def rounds(self) -> attack.Rounds:
         """Restarts, cut where they are a multiple of `attack.CHUNK` steps."""
         chunks = self.num_steps // attack.CHUNK if self._is_cut else 1
-        asked = objective.asks(TARGETED[self.targeted])
-        return attack.Rounds(self.num_steps, chunks, self.num_restarts, asked=asked)
+        chosen = objective.asks(TARGETED[self.targeted])
+        return attack.Rounds(self.num_steps, chunks, self.num_restarts, chosen=chosen)
 
     @property
     def beginning(self) -> PGD:

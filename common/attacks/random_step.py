@@ -23,7 +23,7 @@ class RStepLL(OneStep):
     @property
     def rounds(self) -> attack.Rounds:
         """One step, after the network was asked for the class."""
-        return attack.Rounds(asked=objective.asks(self.source))
+        return attack.Rounds(chosen=objective.asks(self.source))
 
     @property
     def length(self) -> Any:

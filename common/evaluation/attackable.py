@@ -16,6 +16,7 @@ that (see `common.evaluation.alarms`).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ import numpy as np
 from common import backend, intervals
 from common.attacks import adapted, checks, losses
 from common.attacks import attack as attacks
-from common.lazy import keras, ops
+from common.lazy import keras, ops, tree
 
 ASKED = 32  # images asked at a time
 FIRST = 256  # images at most of which a gradient is asked before an attack
@@ -238,30 +239,33 @@ class Watch:
         still = np.flatnonzero((verdict.still & verdict.top1)[:count])
         if not (part.rounds.climbs and still.size):
             return []
-        images = np.asarray(part.judged(verdict.fetch()))[still]
-        return still[self.unmoved(part, images, batch.labels[still])].tolist()
+        here = part.judged(verdict.fetch())
+        asked = (here, batch.images, batch.labels, batch.restarts, batch.numbers)
+        chosen = tree.map_structure(lambda array: np.asarray(array)[still], asked)
+        return still[_in_slices(backend.briefly(self._has_none(part)), *chosen)[0]]
 
-    def unmoved(
-        self, part: attacks.Attack, images: np.ndarray, labels: np.ndarray
-    ) -> np.ndarray:
-        """Returns bool [B]: images that an attack left where it began, for no gradient.
+    def _has_none(self, part: attacks.Attack) -> Callable[..., Any]:
+        """Returns what tells of images that stand still whether they have no gradient.
 
-        An image may also stand at the bounds of its pixels, with a gradient that points
-        beyond them: that is no fault.
+        The loss is that which the attack climbed: of the restart of each image, and
+        with its own numbers. An image may also stand at the bounds of its pixels, with
+        a gradient that points beyond them: that is no fault.
 
         Args:
           part: of the attack.
-          images: where it began and ended.
-          labels: of the images, which the network has right.
         """
         logits_fn, seed = self._questions.logits_fn, backend.fold(self._seed)
 
-        def ask(images: Any, labels: Any) -> Any:
-            problem = attacks.Problem(logits_fn, images, labels, seed)
-            loss: Any = part.ascended(problem)
-            return (_is_none(backend.value_and_gradients(loss, images)[1]),)
+        def ask(
+            here: Any, images: Any, labels: Any, restarts: Any, numbers: Any
+        ) -> tuple[Any]:
+            attack = dataclasses.replace(part, **numbers)
+            seeds = attacks.restart_seed(seed, restarts)
+            problem = attacks.Problem(logits_fn, images, labels, seeds, restarts)
+            loss: Any = attack.ascended(problem)
+            return (_is_none(backend.value_and_gradients(loss, here)[1]),)
 
-        return _in_slices(backend.briefly(ask), images, labels)[0]
+        return ask
 
 
 def precision(logits_fn: Callable[[Any], Any]) -> dict[str, str]:
@@ -370,17 +374,13 @@ def _is_none(gradient: Any) -> Any:
     return zero | ops.any(~ops.isfinite(gradient), axis=(1, 2, 3))
 
 
-def _in_slices(
-    ask: Callable[[Any, Any], Any], images: np.ndarray, labels: np.ndarray
-) -> np.ndarray:
-    """Returns what is asked of images and labels, `ASKED` at a time: bool [n, B]."""
+def _in_slices(ask: Callable[..., Any], *arrays: Any) -> np.ndarray:
+    """Returns what is asked of arrays [B, ...], `ASKED` at a time: bool [n, B]."""
     found = []
-    size = min(ASKED, len(images))
-    for start in range(0, len(images), size):
-        rows = np.arange(start, start + size) % len(images)  # one shape for all
-        parts = ask(
-            ops.convert_to_tensor(images[rows], "float32"),
-            ops.convert_to_tensor(labels[rows], "int32"),
-        )
-        found.append(np.stack(parts)[:, : len(images) - start])
+    total = len(arrays[0])
+    size = min(ASKED, total)
+    for start in range(0, total, size):
+        rows = np.arange(start, start + size) % total  # one shape for all
+        parts = ask(*tree.map_structure(lambda array: array[rows], arrays))  # noqa: B023
+        found.append(np.stack(parts)[:, : total - start])
     return np.concatenate(found, axis=1)

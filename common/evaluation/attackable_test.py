@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks, backend, evaluation
-from common.evaluation import attackable
+from common.evaluation import attackable, stream
 from tests import agreement
 from tests.agreement import doubtful
 
@@ -352,3 +352,42 @@ def test_calls_with_other_labels_or_images_are_refused_on_both_engines(engine):
         "seed": "seed must be a whole number",
     }.items():
         assert words in messages[name] and "\n" not in messages[name]
+
+
+def test_each_image_of_a_batch_is_asked_with_its_own_loss():
+    """Of logits (f, 0, 0) the DLR loss at f is -1 everywhere, and cross-entropy not."""
+
+    def logits_fn(images):
+        first = tf.reduce_mean(images, axis=(1, 2, 3))[:, None] + 1.0
+        return tf.concat([first, tf.zeros_like(first), tf.zeros_like(first)], axis=-1)
+
+    parts = tuple(attacks.APGD(8.0, 4, loss=loss) for loss in ("cross_entropy", "dlr"))
+    images = np.full((2, 4, 4, 1), 100, np.float32)
+    for first in (0, 1):
+        slots = [
+            stream.Slot(place, images[place], 0, part=part)
+            for place, part in enumerate((first, 1 - first))
+        ]
+        batch = stream.batch(parts, slots, 2)
+        judges = evaluation.Judges(logits_fn)
+        verdict = judges(parts[first], batch, 0)
+        watch = attackable.Watch(judges.questions, attacks.Worst(parts))
+        assert watch.stuck(parts[first], batch, verdict, 2) == [1 - first]
+
+
+def test_a_targeted_image_is_asked_with_the_target_of_its_restart():
+    """The last of three classes has no gradient; it is the target of one restart."""
+
+    def logits_fn(images):
+        mean = tf.reduce_mean(images, axis=(1, 2, 3))[:, None]
+        flat = tf.zeros_like(mean)
+        return tf.concat([flat + 300.0, mean + 150.0, flat + 200.0], axis=-1)
+
+    part = attacks.MultiTargeted(8.0, 4, num_restarts=2)
+    image = np.full((4, 4, 1), 100, np.float32)
+    slots = [stream.Slot(place, image, 0, restart=place) for place in range(2)]
+    batch = stream.batch((part,), slots, 2)
+    judges = evaluation.Judges(logits_fn)
+    verdict = judges(part, batch, 0)
+    watch = attackable.Watch(judges.questions, part)
+    assert watch.stuck(part, batch, verdict, 2) == [1]

@@ -20,7 +20,7 @@ import numpy as np
 from common import backend, intervals
 from common import recipe as recipes
 from common.attacks import losses
-from common.evaluation import accuracy, record, stream
+from common.evaluation import accuracy, attackable, record, stream
 from common.evaluation import judges as judging
 from common.lazy import ops
 
@@ -103,6 +103,7 @@ def gradient_masking(
 
     Raises:
       ValueError: as for `evaluate`.
+      GradientError: a ValueError, likewise.
     """
     begin = time.perf_counter()
     for attack in (one_step, many_steps):
@@ -110,6 +111,8 @@ def gradient_masking(
     judges = judges or judging.Judges(logits_fn)
     judging.of_network(judges, logits_fn, judges.distribution)
     examples = stream.Examples(dataset, judges.questions)
+    watch = attackable.Watch(judges.questions, one_step, seed=seed)
+    watch.first(*examples.first)  # refuses a network without a gradient
     ask = backend.compiled(_question(judges, one_step, many_steps, seed))
     found: list[np.ndarray] = []
     while pool := examples.take(examples.first_size):

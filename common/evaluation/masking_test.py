@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, evaluation
+from common import attacks, backend, evaluation
 from tests.oracles import textbook
 
 WEIGHTS = np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)
@@ -86,3 +86,13 @@ def test_where_no_step_finds_a_loss_one_reaches_all_that_there_is():
     )
     assert 0 < sure.correct < 7  # their loss is 0 in float32
     np.testing.assert_array_equal(sure.loss_share, np.ones(7))
+
+
+def test_a_network_without_a_gradient_is_refused():
+    def flat(images):
+        return linear(tf.clip_by_value(images, 254.0, 255.0))
+
+    with pytest.raises(
+        backend.GradientError, match="No image that the network has right"
+    ):
+        evaluation.gradient_masking(flat, DATA, ONE, MANY)

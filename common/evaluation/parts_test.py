@@ -94,6 +94,14 @@ def test_the_order_of_the_images_and_replicas_change_nothing(two_replicas):
     np.testing.assert_array_equal(record.broken_by, first_broken()[order])
 
 
+def test_a_class_that_the_network_chooses_is_asked_for_before_every_chunk():
+    least_likely = attacks.PGD(1.0, 0.5, 300, targeted="least_likely")
+    record = evaluate(attacks.Worst((least_likely,)), seed=2, batch_size=1)
+    *_, pgd = record.parts
+    chunks = pgd.gradients // 100
+    assert pgd.forwards == 2 * chunks  # to choose, and to judge
+
+
 def test_parts_count_what_they_pass_through_the_network():
     """In batches of one nothing is filled up, and starts are asked for when needed."""
     record = evaluate(WORST, seed=2, batch_size=1)

@@ -24,7 +24,7 @@ class Tally:
       no_gradient: indices of the examples that were right and had no gradient.
       passes: int64 [parts, chunks], images that went through each chunk, over all
         restarts.
-      asked: int64 [parts], images that went through a start.
+      asked: int64 [parts], forward passes before steps.
       ended: int64 [parts, 2], restarts that ended with an image right, and those of
         them that were not finished, see `Attack.is_unfinished`; 0 where that is not
         known.
@@ -135,8 +135,9 @@ class Tally:
         """Counts what goes through a chunk, and through the start of a restart."""
         begins = any(slot.chunk == 0 for slot in slots)
         for slot in slots:
+            rounds = self.rounds[slot.part]
             self.passes[slot.part, slot.chunk] += 1
-            self.asked[slot.part] += begins * self.rounds[slot.part].asked
+            self.asked[slot.part] += begins * rounds.asked + rounds.chosen
 
     def _keep_broken(self, slots: list[stream.Slot], verdict: judges.Verdict) -> None:
         images = np.asarray(self.parts[slots[0].part].judged(verdict.fetch()))
