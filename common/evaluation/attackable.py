@@ -256,9 +256,8 @@ class Watch:
         """
         logits_fn, seed = self._questions.logits_fn, backend.fold(self._seed)
 
-        def ask(
-            here: Any, images: Any, labels: Any, restarts: Any, numbers: Any
-        ) -> tuple[Any]:
+        def ask(*asked: Any) -> tuple[Any]:
+            here, images, labels, restarts, numbers = asked
             attack = dataclasses.replace(part, **numbers)
             seeds = attacks.restart_seed(seed, restarts)
             problem = attacks.Problem(logits_fn, images, labels, seeds, restarts)

@@ -76,11 +76,14 @@ class ClaimResult:
       claim: what was checked.
       verdict: `holds`, `fails`, `inconclusive`, `not run` or `NOT_JUDGED`.
       details: one line per comparison, with its numbers.
+      deciding: of the comparisons with the verdict of the claim, the one whose number
+        lies least far on the right side of its bound, or farthest on the wrong one.
     """
 
     claim: Claim
     verdict: str
     details: tuple[str, ...]
+    deciding: Comparison
 
     @property
     def is_judged(self) -> bool:
@@ -103,11 +106,20 @@ def check(claim: Claim, runs: Runs, scale: str) -> ClaimResult:
     claim = claim.at(scale)
     if scale not in claim.expected_at:
         lines = tuple(comparison.line(runs) for comparison in claim.comparisons)
-        return ClaimResult(claim, NOT_JUDGED, lines)
+        return ClaimResult(claim, NOT_JUDGED, lines, claim.comparisons[0])
     answers = [comparison.check(runs) for comparison in claim.comparisons]
     verdicts = {verdict for verdict, _ in answers}
     verdict = next((v for v in (FAILS, NOT_RUN, INCONCLUSIVE) if v in verdicts), HOLDS)
-    return ClaimResult(claim, verdict, tuple(line for _, line in answers))
+    deciding = min(
+        (
+            comparison
+            for comparison, (found, _) in zip(claim.comparisons, answers, strict=True)
+            if found == verdict
+        ),
+        key=lambda comparison: comparison.slack(runs),
+    )
+    lines = tuple(line for _, line in answers)
+    return ClaimResult(claim, verdict, lines, deciding)
 
 
 def exit_status(results: Iterable[ClaimResult]) -> int:

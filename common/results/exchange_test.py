@@ -125,6 +125,7 @@ def claims(found):
             ),
             each["verdict"],
             tuple(comparison["evidence"] for comparison in each["comparisons"]),
+            deciding=None,
         )
         for each in found
     ]

@@ -71,6 +71,21 @@ class Comparison(Sum):
         """Returns the line of `check` without its verdict."""
         return self._line(self.finding(runs))
 
+    def slack(self, runs: Runs) -> float:
+        """Returns how far the number lies on the right side of the bound.
+
+        It is negative on the wrong side, and infinite if there is no number.
+
+        Args:
+          runs: as for `check`.
+        """
+        number = self.number(runs)
+        if number is None:
+            return math.inf
+        if self.at_least is not None:
+            return number - self.at_least
+        return (math.inf if self.at_most is None else self.at_most) - number
+
     def verdict(self, low: float, high: float) -> str:
         """Returns the verdict on an interval."""
         floor = -math.inf if self.at_least is None else self.at_least

@@ -14,6 +14,7 @@ from common import recipe
 from common.results import cells, claims, metrics, pages, reported, text
 from common.results.answers import Results
 from common.results.margins import Comparison
+from common.results.measured import Runs
 from common.results.sums import Pair
 
 _CELLS = {
@@ -37,7 +38,7 @@ def markdown(papers: Iterable[tuple[Results, Results]]) -> str:
     kinds = [" / ".join(names) for names in (_CELLS, _VERDICTS)]
     head = ["paper", "reported cells", kinds[0], "claims", f"judged at `{scale}`"]
     counts = [[*head, kinds[1]]]
-    answers = [["paper", "claim", "reported", "measured", "verdict"]]
+    answers = [["paper", "claim", "what decides", "reported", "measured", "verdict"]]
     for results, full in papers:
         name = results.at.name
         link = f"[`{name}`]({name}/README.md)"
@@ -90,25 +91,36 @@ def _rows(
 ) -> Iterable[list[str]]:
     by_table = reported_pairs(results.at.paper)
     for result in judged:
-        comparisons = result.claim.comparisons
+        deciding = result.deciding
         yield [
             result.claim.statement,
-            _quoted(comparisons, by_table),
-            _joined(comparisons, [c.number(results.runs) for c in comparisons]),
+            f"{deciding.title}, {deciding.bound}",
+            _quoted(deciding, by_table),
+            _measured(deciding, results.runs),
             f"**{result.verdict}**",
         ]
 
 
+def _measured(comparison: Comparison, runs: Runs) -> str:
+    """Returns the number with its interval, which times do not have."""
+    estimate = comparison.finding(runs).estimate
+    if estimate is None:
+        return ""
+    value, low, high = (f"{part:{comparison.form}}" for part in estimate)
+    return f"{value} [{low}, {high}]" if comparison.needs else value
+
+
 def _quoted(
-    comparisons: Sequence[Comparison],
-    by_table: Sequence[Mapping[Pair, reported.Reported]],
+    comparison: Comparison, by_table: Sequence[Mapping[Pair, reported.Reported]]
 ) -> str:
-    """Returns the reported numbers, and how far the least sure one can be trusted."""
-    found = [_reported(comparison, by_table) for comparison in comparisons]
-    sureness = [record.confidence for _, records in found for record in records]
-    worst = max(sureness, key=list(reported.CONFIDENCES).index, default="paper")
+    """Returns the reported number, and how far its least sure part can be trusted."""
+    number, records = _reported(comparison, by_table)
+    if number is None:
+        return ""
+    sureness = [record.confidence for record in records]
+    worst = max(sureness, key=list(reported.CONFIDENCES).index)
     mark = f" ({text.MARKS[worst]})" if text.MARKS[worst] else ""
-    return _joined(comparisons, [number for number, _ in found]) + mark
+    return f"{number:{comparison.form}}{mark}"
 
 
 def _reported(
@@ -121,13 +133,3 @@ def _reported(
         if number is not None:
             return number, [records[pair] for pair in comparison.quoted]
     return None, []
-
-
-def _joined(comparisons: Sequence[Comparison], numbers: Sequence[float | None]) -> str:
-    """Returns the numbers in their forms; nothing if there is none."""
-    if all(number is None for number in numbers):
-        return ""
-    return ", ".join(
-        "-" if number is None else f"{number:{comparison.form}}"
-        for comparison, number in zip(comparisons, numbers, strict=True)
-    )

@@ -38,15 +38,39 @@ def test_a_claim_stands_with_its_numbers(results, runs):
     answer = rows(results())[-1]
     assert answer[1:] == [
         "Hard training is more robust & as fast.",
-        "+50.00, - (unverified)",  # the paper has no minutes of free_4
-        "+69.50, 1.20",
+        "minutes of free_4 / natural, at most 1.5",
+        "",  # the paper has no minutes of free_4
+        "1.20",
         "**holds**",
     ]
 
 
+def test_what_decides_lies_nearest_to_its_bound_or_farthest_beyond(
+    paper, results, runs
+):
+    by = {
+        margin: gain("free_4", "natural", "pgd_20", at_least=margin)
+        for margin in (20.0, 65.0, 69.5, 75.0, 80.0)
+    }
+    for margins, decides, verdict in (
+        ((20.0, 65.0), 65.0, "holds"),
+        ((20.0, 69.5), 69.5, "inconclusive"),
+        ((75.0, 80.0, 69.5, 20.0), 80.0, "fails"),
+    ):
+        compared = tuple(by[margin] for margin in margins)
+        claim = dataclasses.replace(paper.claims[0], comparisons=compared)
+        changed = dataclasses.replace(paper, claims=(claim,))
+        answer = rows(results(of=changed))[-1]
+        assert answer[2].endswith(f", at least +{decides:g} points")
+        assert answer[3].startswith("+50.00 (")
+        assert answer[4].startswith("+69.50 [+6")
+        assert answer[5] == f"**{verdict}**"
+
+
 def test_a_claim_without_records_has_no_measured_number(results):
     answer = rows(results())[-1]
-    assert answer[2:] == ["+50.00, - (unverified)", "", "**not run**"]
+    assert answer[2].startswith("free_4 pgd_20 - natural pgd_20, at least")
+    assert answer[3:] == ["+50.00 (unverified)", "", "**not run**"]
 
 
 def test_a_number_is_as_sure_as_what_it_is_made_of(paper, results):
@@ -54,7 +78,7 @@ def test_a_number_is_as_sure_as_what_it_is_made_of(paper, results):
     claim = dataclasses.replace(paper.claims[0], comparisons=(clean,))
     changed = dataclasses.replace(paper, claims=(claim,))
     answer = rows(results(of=changed))[-1]
-    assert answer[2] == "+10.00 (code)"  # of one read in the paper and one in the code
+    assert answer[3] == "+10.00 (code)"  # of one read in the paper and one in the code
 
 
 def test_what_a_scale_does_not_judge_is_not_shown(results, runs):
@@ -67,8 +91,8 @@ def test_different_images_give_no_number(results, write_run, outcomes):
     write_run("natural", {"pgd_20": outcomes(5, 1000)})
     write_run("free_4", {"pgd_20": outcomes(700, 2000)})
     answer = rows(results())[-1]
-    assert answer[3] == "-, 1.00"
-    assert answer[4] == "**inconclusive**"
+    assert answer[4] == ""
+    assert answer[5] == "**inconclusive**"
 
 
 def test_sources_of_two_tables_do_not_make_one_number(paper, results):
@@ -82,7 +106,7 @@ def test_sources_of_two_tables_do_not_make_one_number(paper, results):
     across = difference(("free_4", "pgd_20_eps2"), hard, at_least=0.0)
     claim = dataclasses.replace(paper.claims[0], comparisons=(across,))
     changed = dataclasses.replace(paper, claims=(claim,))
-    assert rows(results(of=changed))[-1][2] == ""
+    assert rows(results(of=changed))[-1][3] == ""
 
 
 def test_a_reported_error_is_an_accuracy_and_the_largest_of_some_is_none(paper):
