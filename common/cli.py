@@ -64,7 +64,7 @@ Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run fa
 
 _STRATEGY = "auto or one_device; of TensorFlow also mirrored, multi_worker and tpu"
 _WEIGHTS = (
-    "to evaluate: a file of released ones, or raw for those of the last update where "
+    "to evaluate: a file of released or exported ones, or raw for those of the last update where "
     "the recipe averages"
 )
 _BRANCH = (

@@ -1,10 +1,11 @@
-"""Released weights, read into our Inception networks: no training of our own.
+"""Released weights, read into our networks: no training of our own.
 
-Two kinds of file are read. TF-Slim's checkpoints, adversarially trained ones among
-them, name their variables by the scopes after which our layers are named; most have
-1001 classes, of which the first is the background, and an auxiliary head. The files of
-`keras.applications` hold Inception v3 without that head, in the order in which Keras
-creates its layers.
+Three kinds of file are read. What `export` writes as `NAME.weights.h5` fits the network
+of the same recipe, whichever that is. The others fit Inception networks: TF-Slim's
+checkpoints, adversarially trained ones among them, name their variables by the scopes
+after which our layers are named; most have 1001 classes, of which the first is the
+background, and an auxiliary head. The files of `keras.applications` hold Inception v3
+without that head, in the order in which Keras creates its layers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 from common.data.lazy import tf
 from common.lazy import keras
 
-SLIM, KERAS = "TF-Slim", "keras.applications"  # the kinds of file
+SLIM, KERAS, OWN = "TF-Slim", "keras.applications", "export"  # the kinds of file
+OWN_NAME = ".weights.h5"  # the end of what `export` writes, and some others do
 
 _SCOPES = {  # by the name of our network; those of Keras are not used
     SLIM: {
@@ -109,27 +111,31 @@ def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
     """Gives a network the weights of a file; changes nothing if they do not fit.
 
     Args:
-      path: the prefix of a TF-Slim checkpoint, such as `adv_inception_v3.ckpt`, or a
-        file of `keras.applications`' Inception v3, whose name ends with `.h5`.
-      network: from `models.InceptionV3`, `InceptionV4` or `InceptionResNetV2`. An
-        auxiliary head fits if it was built for images of 299 pixels; from `.h5` it
-        keeps the values that it has.
+      path: a `.weights.h5` that `export` wrote; or the prefix of a TF-Slim checkpoint,
+        such as `adv_inception_v3.ckpt`, or a file of `keras.applications`' Inception
+        v3, whose name ends with `.h5`.
+      network: of the recipe that was exported, or from `models.InceptionV3`,
+        `InceptionV4` or `InceptionResNetV2`. An auxiliary head fits if it was built for
+        images of 299 pixels; a file of `keras.applications` leaves it as it is.
 
     Returns:
-      What was read: `file`, the `sha256` of each of its parts, `kind`, `num_classes` of
-      the file, `background` (whether its first class was dropped, as the network has
-      one class less) and `averaged` (how many variables are moving averages, which are
-      taken where a file has both).
+      What was read: `file`, the `sha256` of each of its parts and `kind`; of files that
+      are not ours also `num_classes`, `background` (whether its first class was
+      dropped, as the network has one class less) and `averaged` (how many variables are
+      moving averages, which are taken where a file has both).
 
     Raises:
       ValueError: there is no such file, it does not read, or it does not fit.
     """
     path = pathlib.Path(path)
-    hashes = _hashes(path)
+    source = {"file": path.name, "sha256": _hashes(path)}
+    if path.name.endswith(OWN_NAME) and _is_taken(path, network):
+        return {**source, "kind": OWN}
     kind = KERAS if path.suffix == ".h5" else SLIM
     if network.name not in _SCOPES[kind]:
         raise ValueError(
-            f"A file of {kind} has the weights of {', '.join(_SCOPES[kind])}. "
+            f"{path} is no file that export wrote for this network, and one of {kind} "
+            f"has the weights of {', '.join(_SCOPES[kind])}. "
             f"Received: network={network.name}"
         )
     wanted = {v.path.partition("/")[2]: v for v in network.variables}
@@ -150,13 +156,24 @@ def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
     for name, variable in wanted.items():
         variable.assign(found.arrays[name])
     return {
-        "file": path.name,
-        "sha256": hashes,
+        **source,
         "kind": kind,
         "num_classes": num_classes,
         "background": background,
         "averaged": found.averaged,
     }
+
+
+def _is_taken(path: pathlib.Path, network: keras.Model) -> bool:
+    """Gives a network the weights that `export` wrote; changes nothing if it cannot."""
+    before = [variable.numpy() for variable in network.variables]
+    try:
+        network.load_weights(path)
+    except _UNREADABLE:
+        for variable, value in zip(network.variables, before, strict=True):
+            variable.assign(value)
+        return False
+    return True
 
 
 def _hashes(path: pathlib.Path) -> dict[str, str]:
@@ -166,8 +183,8 @@ def _hashes(path: pathlib.Path) -> dict[str, str]:
     parts = [part for part in parts if part.is_file()]
     if not parts:
         raise ValueError(
-            "Weights are the prefix of a TF-Slim checkpoint, or a file .h5 of "
-            f"keras.applications; nothing is there. Received: path={path}"
+            "Weights are a .weights.h5 of export, the prefix of a TF-Slim checkpoint, "
+            f"or a file .h5 of keras.applications; nothing is there. Received: {path}"
         )
     hashes = {}
     for part in parts:

@@ -1,0 +1,48 @@
+"""What `export` writes as `NAME.weights.h5`, read back."""
+
+import numpy as np
+import pytest
+
+from common import models
+from common.foreign import exports
+from common.models import norms
+from common.training import imported
+
+NETWORKS = {
+    "wide_resnet": models.WideResNet(depth=8, width=1),
+    "mixture": models.WideResNet(depth=8, width=1, norm=norms.Batch(norms.MIXTURE)),
+    "inception": models.InceptionV3(width=0.1, blocks=(1, 1, 1)),
+}
+
+
+def built(config, seed):
+    network = config.build(10, 32)
+    rng = np.random.default_rng(seed)
+    for variable in network.variables:
+        variable.assign(rng.uniform(0.1, 1, variable.shape))
+    return network
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_variable_comes_back(name, tmp_path):
+    path = tmp_path / f"{name}.weights.h5"
+    written = built(NETWORKS[name], seed=0)
+    exports.write(written, (32, 32, 3), path)
+    read = built(NETWORKS[name], seed=1)
+    found = imported.load(path, read)
+    assert (found["file"], found["kind"]) == (path.name, "export")
+    assert list(found["sha256"]) == [path.name]
+    for ours, theirs in zip(read.variables, written.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+
+
+@pytest.mark.parametrize("other", ["mixture", "inception"])
+def test_the_weights_of_another_network_are_refused_and_change_nothing(other, tmp_path):
+    path = tmp_path / "other.weights.h5"
+    exports.write(built(NETWORKS[other], seed=0), (32, 32, 3), path)
+    network = built(NETWORKS["wide_resnet"], seed=1)
+    before = [variable.numpy() for variable in network.variables]
+    with pytest.raises(ValueError, match="no file that export wrote for this network"):
+        imported.load(path, network)
+    for variable, value in zip(network.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value, err_msg=variable.path)
