@@ -64,8 +64,8 @@ Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run fa
 
 _STRATEGY = "auto or one_device; of TensorFlow also mirrored, multi_worker and tpu"
 _WEIGHTS = (
-    "to evaluate: a file of released or exported ones, or raw for those of the last update where "
-    "the recipe averages"
+    "to evaluate: a file of released or exported ones, or raw for those of the last "
+    "update where the recipe averages; NAME=FILE, once more, for a target of transfers"
 )
 _BRANCH = (
     "of batch norm, to evaluate: in place of the one that each evaluation says, with "
@@ -86,7 +86,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
     (flags.DEFINE_string, "precision", "float32", ", ".join(learner.PRECISIONS)),
     (flags.DEFINE_integer, "seed", None, "short for --set seed=; 0 in a study"),
     (flags.DEFINE_multi_string, "set", [], "override a field: --set method.epsilon=4"),
-    (flags.DEFINE_string, "weights", "", _WEIGHTS),
+    (flags.DEFINE_multi_string, "weights", [], _WEIGHTS),
     (flags.DEFINE_string, "branch", "", _BRANCH),
     (
         *(flags.DEFINE_integer, "eval_batch_size", None),
@@ -161,19 +161,44 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
     overrides = list(values["set"].value or ())
     if values.seed is not None:
         overrides.append(f"seed={values.seed}")
+    at = paper.at(values.scale)
+    weights, target_weights = _weights(at, values.weights)
     return runs.Session(
-        paper.at(values.scale),
+        at,
         pathlib.Path(values.workdir).expanduser(),
         strategy=values.strategy,
         data_dir=values.data_dir,
         precision=values.precision,
         overrides=tuple(overrides),
-        weights=values.weights,
+        weights=weights,
+        target_weights=target_weights,
         branch=values.branch,
         eval_batch_size=values.eval_batch_size or BATCH_SIZE,
         seed=values.seed or 0,
         attacks=tuple(values.attack),
     )
+
+
+def _weights(
+    at: recipes.PaperAtScale, words: Sequence[str]
+) -> tuple[str, dict[str, str]]:
+    """Returns the weights of the recipe that is evaluated, and of others by name.
+
+    Raises:
+      ValueError: two files for one recipe.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        name, named, file = word.partition("=")
+        is_named = named and name in at.recipes
+        name, file = (at.run_name(name), file) if is_named else ("", word)
+        if name in found:
+            raise ValueError(
+                "--weights names one file a recipe: the one that is evaluated, and "
+                f"NAME=FILE of others. Received: {found[name]} and {file}"
+            )
+        found[name] = file
+    return found.pop("", ""), found
 
 
 def run_all(session: runs.Session, names: Sequence[str]) -> None:

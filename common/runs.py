@@ -39,6 +39,7 @@ class Session:
       overrides: `field=value` assignments to the recipe; they name a run of their own.
       weights: what is evaluated: "" for the weights that the recipe says, `RAW`,
         `INITIAL`, or the path of released ones, see `common.training.imported`.
+      target_weights: the same of single recipes by name, such as targets of transfers.
       branch: of batch norm, for every evaluation; "" for the one that it says.
       eval_batch_size: images evaluated at a time, on which no outcome depends.
       seed: of the attacks of a study; recipes have theirs, which overrides change.
@@ -52,6 +53,7 @@ class Session:
     precision: str = "float32"
     overrides: tuple[str, ...] = ()
     weights: str = ""
+    target_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
     branch: str = ""
     eval_batch_size: int = 250
     seed: int = 0
@@ -72,11 +74,6 @@ class Session:
     def is_chief(self) -> bool:
         """Whether this worker writes the records."""
         return engine.worker(self.distribution)[0] == 0
-
-    @property
-    def has_released_weights(self) -> bool:
-        """Whether the weights come from a file, not from a run."""
-        return self.weights not in ("", RAW, INITIAL)
 
     def run(self, name: str) -> Run:
         """Returns the run of a recipe; a ValueError names the nearest known one."""
@@ -100,6 +97,16 @@ class Run:
     recipe: recipes.Recipe
 
     @property
+    def weights(self) -> str:
+        """What is evaluated, as `Session.weights`."""
+        return self.session.target_weights.get(self.name, self.session.weights)
+
+    @property
+    def has_released_weights(self) -> bool:
+        """Whether the weights come from a file, not from a run."""
+        return self.weights not in ("", RAW, INITIAL)
+
+    @property
     def folder(self) -> pathlib.Path:
         """All files of the run lie in it; overrides are part of its name."""
         suffix = "".join(f"@{assignment}" for assignment in self.session.overrides)
@@ -114,14 +121,9 @@ class Run:
 
     @property
     def records(self) -> pathlib.Path:
-        """The folder of the evaluations.
-
-        Raw or initial weights and a branch that is asked for have their own, so that
-        their records are not taken for those of the tables.
-        """
-        session = self.session
-        weights = "" if session.has_released_weights else session.weights
-        parts = ("evaluations", weights, session.branch)
+        """The folder of the evaluations: raw weights and a branch have their own."""
+        weights = "" if self.has_released_weights else self.weights
+        parts = ("evaluations", weights, self.session.branch)
         return self.folder / "_".join(part for part in parts if part)
 
     def record(self, evaluation: str) -> pathlib.Path:
@@ -148,9 +150,9 @@ class Run:
     @property
     def step(self) -> int | None:
         """The updates behind the weights; None for released ones."""
-        if self.session.has_released_weights:
+        if self.has_released_weights:
             return None
-        return 0 if self.session.weights == INITIAL else self.recipe.num_steps
+        return 0 if self.weights == INITIAL else self.recipe.num_steps
 
     def network(
         self, precision: str = "float32", *, number: int | None = None
@@ -171,11 +173,11 @@ class Run:
         """
         session, recipe = self.session, self.recipe
         place = engine.alone(session.distribution)
-        if session.weights == INITIAL:
+        if self.weights == INITIAL:
             return learner.network(recipe, place, precision)
-        if session.has_released_weights:
+        if self.has_released_weights:
             built = learner.network(recipe, place, precision)
-            source = imported.load(session.weights, built)
+            source = imported.load(self.weights, built)
             if session.is_chief:
                 entries = {"weights": source, "precision": session.precision}
                 manifest.check_or_write(
@@ -183,7 +185,7 @@ class Run:
                 )
             return built
         manifest.check(self.folder, recipe=recipe, weights=None)
-        if session.weights == RAW:
+        if self.weights == RAW:
             recipe = dataclasses.replace(recipe, average=0.0)
         shared = session.networks.network
         into = None if number is None else shared(recipe, precision, number)
@@ -233,7 +235,7 @@ class Run:
 
         Args:
           evaluations: names; those that tables and claims need by default, without
-            transfers where the weights are released ones.
+            transfers to targets without weights where its own are released ones.
 
         Raises:
           ValueError: unknown evaluation, a transfer of released weights, or a branch
@@ -249,14 +251,13 @@ class Run:
 def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> None:
     session = run.session
     targets = (value.target for value in wanted.values() if value.target)
-    judges = _judges(session, [run.name, *targets])
-    if session.has_released_weights:
-        run.network()  # refuses the folder of other weights, even if all is there
-    missing = {
-        key: value
-        for key, value in wanted.items()
-        if not _is_done(run, key, value, named=named)
-    }
+    names = list(dict.fromkeys([run.name, *targets]))
+    judges = _judges(session, names)
+    for each in map(session.run, names):
+        if each.has_released_weights:
+            each.network()  # refuses the folder of other weights, even if all is there
+    done = {key for key in wanted if _is_done(run, key, wanted[key], named=named)}
+    missing = {key: value for key, value in wanted.items() if key not in done}
     if not missing or not session.is_chief:
         return
     for value in missing.values():
@@ -287,10 +288,7 @@ def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> No
 def _judges(
     session: Session, names: Sequence[str]
 ) -> Callable[[str, str], evaluation.Judges]:
-    """Returns (recipe, branch) -> judges that attack in the session's precision.
-
-    The recipes of all names are judged together, each on a network of its own.
-    """
+    """Returns (recipe, branch) -> judges, each recipe's on a network of its own."""
 
     @functools.cache
     def network(name: str, precision: str) -> keras.Model:
@@ -313,15 +311,16 @@ def _wanted(run: Run, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation
             key: dataclasses.replace(value, branch=session.branch)
             for key, value in wanted.items()
         }
-    transfers = [key for key, value in wanted.items() if value.target]
-    if not session.has_released_weights or not transfers:
+    if not run.has_released_weights:
         return wanted
-    if asked:
+    targets = {k: session.at.run_name(v.target) for k, v in wanted.items() if v.target}
+    without = [k for k, name in targets.items() if name not in session.target_weights]
+    if asked and without:
         raise ValueError(
-            "A transfer needs two trained networks; --weights names one. "
-            f"Received: {transfers[0]}"
+            "A transfer needs two trained networks: add --weights="
+            f"{targets[without[0]]}=FILE. Received: {without[0]}"
         )
-    return {key: value for key, value in wanted.items() if not value.target}
+    return {key: value for key, value in wanted.items() if key not in without}
 
 
 def _evaluate(run: Run, key: str, value: recipes.Evaluation, judges: Any) -> Any:

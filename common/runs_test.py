@@ -290,13 +290,28 @@ def test_released_weights_are_evaluated_and_noted(open_run, with_twins, released
     assert record["weights"]["file"] == "released.ckpt"
     ones = run.network().trainable_variables[0].numpy()
     np.testing.assert_array_equal(ones, np.ones_like(ones))
-    with pytest.raises(ValueError, match="Received: pgd_2_to_averaged"):
+    with pytest.raises(ValueError, match="add --weights=averaged=FILE"):
         run.evaluate(("pgd_2_to_averaged",))
     trained = open_run(paper=with_twins)
     trained.record("clean").unlink()
     for command in (trained.train, lambda: trained.evaluate(("clean",))):
         with pytest.raises(errors.RunError, match=r"weights.*released\.ckpt"):
             command()
+
+
+def test_a_transfer_between_released_networks_names_the_weights_of_both(
+    open_run, with_twins, released
+):
+    given = {"weights": "released.ckpt", "target_weights": {"averaged": "other.ckpt"}}
+    run = open_run(paper=with_twins, **given)
+    run.evaluate()
+    assert set(records(run)) == {"clean", "pgd_2", "pgd_2_to_averaged"}
+    target = run.session.run("averaged")
+    noted = json.loads((target.folder / "recipe.json").read_text())
+    assert noted["weights"]["file"] == "other.ckpt"
+    given["target_weights"] = {"averaged": "released.ckpt"}  # the folder is of another
+    with pytest.raises(errors.RunError, match=r"weights\.file.*released\.ckpt"):
+        open_run(paper=with_twins, **given).evaluate(("pgd_2_to_averaged",))
 
 
 def test_released_weights_do_not_enter_the_folder_of_a_training(open_run, released):
