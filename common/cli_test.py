@@ -396,26 +396,3 @@ def test_the_session_holds_the_flags(tiny_paper):
     assert (session.weights, session.branch) == ("", "")
     values(["tiny", "--branch=adversarial"])
     assert cli.open_session(tiny_paper, values).branch == "adversarial"
-
-
-def test_weights_are_of_the_recipe_and_by_name_of_others(tiny_paper, monkeypatch):
-    opened = []
-    monkeypatch.setattr(cli.runs.Run, "evaluate", lambda run, _: opened.append(run))
-    name, other = list(tiny_paper.recipes["digits"])[:2]
-    words = [
-        "tiny",
-        "evaluate",
-        name,
-        "--weights=a=b.ckpt",
-        f"--weights={other}=c.ckpt",
-    ]
-    assert cli.main(tiny_paper, words) == cli.GOOD
-    (run,) = opened
-    assert run.weights == "a=b.ckpt"  # a file may have any name
-    assert run.session.run(other).weights == "c.ckpt"
-
-
-def test_two_files_for_one_recipe_are_refused(run):
-    status, _, (line,) = run("evaluate", "tiny", "--weights=a", "--weights=b")
-    assert status == cli.USAGE
-    assert line.endswith("Received: a and b")

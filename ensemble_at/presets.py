@@ -74,7 +74,7 @@ ENSEMBLES = {  # paper, Table 3: its static networks; the network itself is the 
     "v3adv_ens4": ("v3", "resnet_50", "irv2"),
     "irv2adv_ens": ("irv2", "v3"),
 }
-HOLDOUTS = ("v4", "resnet_101")  # paper, Table 3, but for ResNet v1 (50)
+HOLDOUTS = ("v4", "resnet_v1_50", "resnet_101")  # paper, Table 3
 SEEDS = (1,)  # besides 0, of one-step and of ensemble training; ours
 BLACK_BOX = ("step_ll", "r_step_ll", "fgsm", "iter_basic", "pgd")  # paper, Sec. 4.2
 
@@ -175,12 +175,13 @@ def evaluations(
     }
 
 
-# TF-Slim's ResNets are of version 2, which the suite does not have
 RESNETS = {
-    f"resnet_{depth}": dataclasses.replace(
-        V3, network=models.ResNet(depth, normalization="symmetric")
-    )
-    for depth in (50, 101)  # paper, Table 3
+    "resnet_50": models.ResNetV2(50),  # paper, Table 3
+    "resnet_101": models.ResNetV2(101),  # paper, Table 3
+    "resnet_v1_50": models.ResNet(
+        50,  # paper, Table 3
+        normalization="symmetric",
+    ),
 }
 STANDARD = {
     "v3": V3,
@@ -190,7 +191,10 @@ STANDARD = {
         network=models.InceptionResNetV2(),
         num_steps=128_117,  # paper, Sec. 4.2: 160 passes
     ),
-    **RESNETS,
+    **{
+        name: dataclasses.replace(V3, network=network)
+        for name, network in RESNETS.items()
+    },
 }
 ENSEMBLE_SCHEDULE = dataclasses.replace(
     V3.schedule,

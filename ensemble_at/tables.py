@@ -173,6 +173,7 @@ PAPER_MAP = (  # part of the paper, object; its test stands beside its module
     ("Inception v3", "common.models.inception_v3.InceptionV3"),
     ("Inception v4", "common.models.inception_v4.InceptionV4"),
     ("Inception ResNet v2", "common.models.inception_resnet_v2.InceptionResNetV2"),
+    ("ResNet v2", "common.models.resnet_v2.ResNetV2"),
     ("released checkpoints", "common.training.imported.load"),
     ("setup, Table 3", "ensemble_at.presets.RECIPES"),
     ("attacks of the tables", "ensemble_at.presets.EVALUATIONS"),

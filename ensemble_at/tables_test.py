@@ -51,7 +51,7 @@ def test_the_worst_is_of_all_attacks_from_networks_that_no_training_has_seen():
     assert len(cells) == 14
     for cell in cells:
         found = [(each.recipe, each.evaluation) for each in cell.candidates]
-        assert len(set(found)) == len(found) == 2 * 5
+        assert len(set(found)) == len(found) == 3 * 5
         assert {recipe for recipe, _ in found} == set(presets.HOLDOUTS)
         targets = {presets.EVALUATIONS["paper"][name].target for _, name in found}
         assert targets == {

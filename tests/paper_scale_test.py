@@ -50,6 +50,7 @@ PARAMETERS = {  # of the networks that are public, by (network, classes)
     "ResNet(depth=50, 1000)": 25_557_032,  # as published with torchvision's weights
     "ResNet(depth=101, 1000)": 44_549_160,
     "ResNet(depth=152, 1000)": 60_192_808,
+    "ResNetV2(depth=50, 1000)": 25_568_360,  # as `keras.applications` has it
     "EfficientNet(depth=3.6, width=2.2, 1000)": 87_413_142,  # B8, as timm has it
 }
 

@@ -19,6 +19,7 @@ from common.models.architectures import (
     InceptionV4,
     Maxout,
     ResNet,
+    ResNetV2,
     WideResNet,
 )
 
@@ -29,6 +30,7 @@ MODELS = (
     InceptionV4,
     Maxout,
     ResNet,
+    ResNetV2,
     WideResNet,
 )
 
@@ -40,6 +42,7 @@ __all__ = [
     "InceptionV4",
     "Maxout",
     "ResNet",
+    "ResNetV2",
     "WideResNet",
     "norms",
 ]

@@ -202,6 +202,31 @@ class ResNet(Architecture):
 
 
 @dataclasses.dataclass(frozen=True)
+class ResNetV2(Architecture):
+    """A residual network of version 2, with the normaliser at the start of its blocks.
+
+    Attributes:
+      depth: 50, 101, 152 or 200.
+      activation: a name in `common.models.activations`.
+      normalization: of the images, as for `ResNet`.
+      norm: the same.
+    """
+
+    module = "resnet_v2"
+
+    depth: int = 50
+    activation: str = "relu"
+    normalization: str = "symmetric"
+    norm: Any = norms.DEFAULT
+
+    def __post_init__(self) -> None:
+        known = self.depth in (50, 101, 152, 200)
+        self._check(("depth", known, "50, 101, 152 or 200"))
+        activations.check(self.activation)
+        lookup(normalization.INPUTS, self.normalization, "normalization")
+
+
+@dataclasses.dataclass(frozen=True)
 class EfficientNet(Architecture):
     """An EfficientNet of any size; as it stands, B0.
 

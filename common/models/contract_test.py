@@ -14,6 +14,7 @@ MIXTURE = norms.Batch(norms.MIXTURE)
 NETWORKS = {  # the network, and the channels of its images
     "resnet": (models.ResNet(depth=18), 3),
     "resnet, mixture": (models.ResNet(depth=18, denoise="gaussian", norm=MIXTURE), 3),
+    "resnet_v2": (models.ResNetV2(depth=50), 3),
     "wide": (models.WideResNet(depth=8, width=1), 1),
     "wide, group": (models.WideResNet(depth=8, width=1, norm=norms.Group(8)), 1),
     "wide, mixture": (models.WideResNet(depth=8, width=1, norm=MIXTURE), 3),
@@ -34,12 +35,18 @@ FLEXIBLE = [name for name in NETWORKS if name not in OF_HEADS]
 BY_BATCH = [name for name in NETWORKS if name not in ("wide, group", "maxout")]
 
 
+def rows(names):
+    """Returns the names, of which the largest network is for the slow tests."""
+    slow = {"resnet_v2": pytest.mark.slow}
+    return [pytest.param(name, marks=slow.get(name, ())) for name in names]
+
+
 def made(name):
     config, channels = NETWORKS[name]
     return config.build(10, SIZE, channels)
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=rows(NETWORKS))
 def built(request):
     """A network whose weights all reach the logits, its name, and its first weights."""
     keras.utils.set_random_seed(0)
@@ -64,7 +71,7 @@ def images(built):
 
 
 def of(names):
-    return pytest.mark.parametrize("built", names, indirect=True, scope="module")
+    return pytest.mark.parametrize("built", rows(names), indirect=True, scope="module")
 
 
 def ask(network, images, **mode):
@@ -238,7 +245,7 @@ def test_every_activation_hears_of_the_backward_pass(network, images, monkeypatc
     assert heard == dict.fromkeys(there, "smooth") and len(there) > 6
 
 
-@pytest.mark.parametrize("name", [*BY_BATCH, "wide, group"])
+@pytest.mark.parametrize("name", rows([*BY_BATCH, "wide, group"]))
 def test_mixed_precision_gives_float32_logits_of_unrounded_pixels(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
     network = made(name)

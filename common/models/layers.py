@@ -104,20 +104,34 @@ def convolution(
     strides: int = 1,
     groups: int = 1,
     padding: str = "same",
+    use_bias: bool = False,
     name: str,
+    **fields: Any,
 ) -> keras.layers.Conv2D:
-    """Returns a convolution without bias, normal of variance 2 / (k * k * filters)."""
+    """Returns a convolution whose kernel is normal of variance 2 / (k * k * filters).
+
+    Args:
+      filters: output channels.
+      kernel_size: height and width.
+      strides: in both directions.
+      groups: of the channels.
+      padding: "same" or "valid".
+      use_bias: whether there is one, which begins at 0.
+      name: unique in its parent.
+      **fields: further ones of the Keras layer.
+    """
     return keras.layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
         groups=groups,
         padding=padding,
-        use_bias=False,
+        use_bias=use_bias,
         kernel_initializer=keras.initializers.VarianceScaling(
             2.0, mode="fan_out", distribution="untruncated_normal"
         ),
         name=name,
+        **fields,
     )
 
 

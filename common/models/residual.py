@@ -44,16 +44,18 @@ class ConvNorm(layers.Composite):
         convolution: Convolution,
         norm: norms.Norm,
         *,
-        gamma_initializer: str = "ones",
+        epsilon: float = 1e-5,
         name: str,
+        **fields: Any,
     ) -> None:
         """Declares the layers.
 
         Args:
           convolution: its size.
           norm: the normaliser.
-          gamma_initializer: initial factor of the normaliser.
+          epsilon: of the normaliser.
           name: name of the layer, unique in its parent.
+          **fields: further ones of the normaliser, such as its initial factor.
         """
         super().__init__(name=name)
         self.kernel_size = convolution.kernel_size
@@ -66,9 +68,7 @@ class ConvNorm(layers.Composite):
             padding="valid" if self.padded else "same",
             name="conv",
         )
-        self.norm = norm.layer(
-            epsilon=1e-5, gamma_initializer=gamma_initializer, name="norm"
-        )
+        self.norm = norm.layer(epsilon=epsilon, name="norm", **fields)
 
     def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Maps [B, H, W, C] to [B, H / strides, W / strides, filters]."""

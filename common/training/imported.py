@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ _SCOPES = {  # by the name of our network; those of Keras are not used
         "inception_resnet_v2": "InceptionResnetV2",
         "inception_v3": "InceptionV3",
         "inception_v4": "InceptionV4",
+        **{(name := f"resnet_v2_{depth}"): name for depth in (50, 101, 152, 200)},
     },
     KERAS: {"inception_v3": ""},
 }
@@ -38,10 +40,12 @@ _SUFFIXES = {  # of our variables, and of slim's
     "dense/kernel": "weights",
     "dense/bias": "biases",
     "norm/beta": "BatchNorm/beta",
+    "norm/gamma": "BatchNorm/gamma",
     "norm/moving_mean": "BatchNorm/moving_mean",
     "norm/moving_variance": "BatchNorm/moving_variance",
 }
-_HEADS = ("Logits/", "AuxLogits/")
+_HEADS = ("Logits/", "AuxLogits/", "logits/")
+_UNIT = re.compile(r"(/unit_\d+)/")  # of a ResNet; slim has one scope more there
 _AVERAGED = "/ExponentialMovingAverage"
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError)
 
@@ -134,8 +138,8 @@ def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
     kind = KERAS if path.suffix == ".h5" else SLIM
     if network.name not in _SCOPES[kind]:
         raise ValueError(
-            f"{path} is no file that export wrote for this network, and one of {kind} "
-            f"has the weights of {', '.join(_SCOPES[kind])}. "
+            f"{path} does not fit: export writes {OWN_NAME} for the same recipe, and a "
+            f"file of {kind} has the weights of {', '.join(_SCOPES[kind])}. "
             f"Received: network={network.name}"
         )
     wanted = {v.path.partition("/")[2]: v for v in network.variables}
@@ -194,10 +198,7 @@ def _hashes(path: pathlib.Path) -> dict[str, str]:
 
 
 def _from_slim(path: pathlib.Path, wanted: Mapping[str, Any], scope: str) -> _Found:
-    sources = {}
-    for target in wanted:
-        layer, *suffix = target.rsplit("/", 2)
-        sources[target] = f"{scope}/{layer}/{_SUFFIXES['/'.join(suffix)]}"
+    sources = {target: f"{scope}/{_slim_name(target)}" for target in wanted}
     known = set(sources.values())
     try:
         reader = tf.train.load_checkpoint(str(path))
@@ -214,7 +215,7 @@ def _from_slim(path: pathlib.Path, wanted: Mapping[str, Any], scope: str) -> _Fo
         raise ValueError(error.message) from error
     # What is not of the model: slots of an optimizer, averages, counters. And a head
     # that the network is built without.
-    endings = tuple(f"/{suffix}" for suffix in (*_SUFFIXES.values(), "BatchNorm/gamma"))
+    endings = tuple(f"/{suffix}" for suffix in _SUFFIXES.values())
     heads = {target.partition("/")[0] for target in wanted}
     unknown = (
         name
@@ -223,6 +224,14 @@ def _from_slim(path: pathlib.Path, wanted: Mapping[str, Any], scope: str) -> _Fo
         if "AuxLogits" in heads or not name.startswith(f"{scope}/AuxLogits/")
     )
     return _Found(arrays, len(average), next(unknown, ""))
+
+
+def _slim_name(target: str) -> str:
+    """Returns slim's name, below the network's, of one of our variables."""
+    name = _UNIT.sub(r"\1/bottleneck_v2/", target)
+    layer, *suffix = name.rsplit("/", 2)
+    ending = "/".join(suffix)
+    return f"{layer}/{_SUFFIXES[ending]}" if ending in _SUFFIXES else name
 
 
 def _from_keras(path: pathlib.Path, wanted: Mapping[str, Any]) -> _Found:
@@ -254,7 +263,7 @@ def _num_classes(values: Mapping[str, Any]) -> int:
     biases = (
         value
         for name, value in values.items()
-        if name.startswith("Logits/") and name.endswith("/bias")
+        if name.startswith(("Logits/", "logits/")) and name.endswith("/bias")
     )
     return next((int(bias.shape[0]) for bias in biases), 0)
 

@@ -59,12 +59,26 @@ RESNET_V2 = {
     "AuxLogits/Logits/weights": (768, 1001),
     "Logits/Logits/biases": (1001,),
 }
-HEADS = ("Conv2d_1c_1x1", "Conv2d_2b_1x1", "Logits/Logits/")
+HEADS = ("Conv2d_1c_1x1", "Conv2d_2b_1x1", "Logits/Logits/", "/logits/")
+RESNET_50_V2 = {
+    "conv1/weights": (7, 7, 3, 64),
+    "conv1/biases": (64,),
+    "block1/unit_1/bottleneck_v2/preact/gamma": (64,),
+    "block1/unit_1/bottleneck_v2/shortcut/weights": (1, 1, 64, 256),
+    "block1/unit_3/bottleneck_v2/conv2/BatchNorm/moving_variance": (64,),
+    "block2/unit_1/bottleneck_v2/conv3/biases": (512,),
+    "block4/unit_3/bottleneck_v2/conv1/weights": (1, 1, 2048, 512),
+    "postnorm/beta": (2048,),
+    "logits/weights": (1, 1, 2048, 1001),
+    "logits/biases": (1001,),
+}
 
 
 def slim_name(path):
     """Returns the name that slim gives to the variable at a path of ours."""
     network, *scopes, layer, name = path.split("/")
+    if network.startswith("resnet_v2"):
+        return resnet_name(path)
     batch_norm = layer == "norm"
     name = {"kernel": "weights", "bias": "biases"}.get(name, name)
     scope = {
@@ -73,6 +87,23 @@ def slim_name(path):
         "inception_v4": "InceptionV4",
     }[network]
     return "/".join([scope, *scopes, *(["BatchNorm"] if batch_norm else []), name])
+
+
+def resnet_name(path):
+    """Returns the same for a ResNet of version 2, whose names are told one by one."""
+    scopes = path.split("/")
+    if scopes[1].startswith("block"):
+        scopes.insert(3, "bottleneck_v2")
+    ends = {
+        ("conv", "kernel"): ["weights"],
+        ("conv", "bias"): ["biases"],
+        **{
+            ("norm", name): ["BatchNorm", name]
+            for name in ("gamma", "beta", "moving_mean", "moving_variance")
+        },
+    }
+    *first, layer, name = scopes
+    return "/".join([*first, *ends.get((layer, name), [layer, name])])
 
 
 def random_arrays(network, seed=0):
@@ -121,6 +152,11 @@ def residual():
     return narrow(models.InceptionResNetV2)
 
 
+@pytest.fixture(scope="module")
+def second():
+    return models.ResNetV2(50).build(10, 8)
+
+
 def check_holds(network, arrays, first_class=0):
     """Every variable holds its array; the last ones from `first_class` on."""
     for variable in network.variables:
@@ -130,7 +166,7 @@ def check_holds(network, arrays, first_class=0):
         np.testing.assert_array_equal(variable.numpy(), array, err_msg=variable.path)
 
 
-@pytest.mark.parametrize("name", ["third", "fourth", "residual"])
+@pytest.mark.parametrize("name", ["third", "fourth", "residual", "second"])
 def test_a_slim_checkpoint_is_read_whole(name, request, tmp_path):
     network = request.getfixturevalue(name)
     arrays = random_arrays(network)
@@ -171,11 +207,13 @@ def test_the_background_is_dropped_from_both_heads(third, tmp_path):
     np.testing.assert_array_equal(bias.numpy(), expected)
 
 
-def test_the_background_is_dropped_from_heads_alone(residual, tmp_path):
+@pytest.mark.parametrize("name", ["residual", "second"])
+def test_the_background_is_dropped_from_heads_alone(name, request, tmp_path):
     """What projects a residual block has biases, too, and as many filters as before."""
-    arrays = with_classes(random_arrays(residual), 11)
-    assert imported.load(save(arrays, tmp_path / "model.ckpt"), residual)["background"]
-    check_holds(residual, arrays, first_class=1)
+    network = request.getfixturevalue(name)
+    arrays = with_classes(random_arrays(network), 11)
+    assert imported.load(save(arrays, tmp_path / "model.ckpt"), network)["background"]
+    check_holds(network, arrays, first_class=1)
 
 
 def test_averages_are_preferred_and_slots_are_passed_over(third, tmp_path):
@@ -269,7 +307,7 @@ def test_other_networks_are_refused(fourth, tmp_path):
         imported.load(tmp_path / "model.h5", fourth)
     (tmp_path / "model.ckpt").write_bytes(b"")
     wide = models.WideResNet(depth=8, width=1).build(10, 8)
-    with pytest.raises(ValueError, match=r"inception_v4\. .*network=wide_resnet"):
+    with pytest.raises(ValueError, match=r"inception_v4, .*network=wide_resnet"):
         imported.load(tmp_path / "model.ckpt", wide)
 
 
@@ -277,6 +315,13 @@ def test_the_order_of_keras_names_each_convolution_of_slim_once():
     assert len(imported.KERAS_ORDER) == len(set(imported.KERAS_ORDER)) == 94
     scopes = {name.rpartition("/weights")[0] for name in V3 if "Logits" not in name}
     assert scopes - {""} <= set(imported.KERAS_ORDER)
+
+
+@pytest.mark.slow
+def test_names_and_shapes_of_a_resnet_are_those_of_slim():
+    arrays = random_arrays(models.ResNetV2(50).build(1001, 96))
+    for name, shape in RESNET_50_V2.items():
+        assert arrays[f"resnet_v2_50/{name}"].shape == shape, name
 
 
 @pytest.mark.slow
