@@ -10,9 +10,11 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping
 
 import matplotlib as mpl
+from matplotlib import colors
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
 
 COLORS = ("#2186C9", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1")
 MARKERS = "osD^vP*"
@@ -27,20 +29,22 @@ def save(draw: Callable[[], Figure | None], stem: pathlib.Path) -> str | None:
     """Writes `STEM-light.png` and `STEM-dark.png`.
 
     Args:
-      draw: makes the figure; called once per theme.
+      draw: makes the figure; called once.
       stem: path without suffix.
 
     Returns:
       The name of the stem, or None if there was nothing to draw.
     """
-    for theme, colors in THEMES.items():
-        with mpl.rc_context(_style(**colors)):
-            figure = draw()
-            if figure is None:
-                return None
+    with mpl.rc_context(_style(**THEMES["light"])):
+        figure = draw()
+        if figure is None:
+            return None
+        for theme in THEMES:
+            _dye(figure, THEMES["light"], THEMES[theme])
             # No software version in the file: the same records give the same bytes.
             metadata = {"Software": None}
             figure.savefig(f"{stem}-{theme}.png", dpi=DPI, metadata=metadata)
+            figure.set_layout_engine("none")  # everything stays where it is
     return stem.name
 
 
@@ -98,12 +102,26 @@ def marker(index: int) -> str:
     return MARKERS[(index + index // len(COLORS)) % len(MARKERS)]
 
 
+def _dye(figure: Figure, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Gives everything that has a colour of one theme that of another."""
+    others = {before[name]: after[name] for name in before}
+    for artist in figure.findobj():
+        for kind in ("color", "facecolor", "edgecolor"):
+            found = getattr(artist, f"get_{kind}", lambda: None)()
+            if colors.is_color_like(found) and (dyed := others.get(_hex(found))):
+                getattr(artist, f"set_{kind}")(dyed)
+
+
+def _hex(color: ColorType) -> str:
+    """Returns `#rrggbb` of what is not transparent, or else nothing."""
+    return colors.to_hex(color) if colors.to_rgba(color)[3] else ""
+
+
 def _style(ink: str, line: str, page: str) -> dict[str, object]:
     inked = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
     return {
         **dict.fromkeys(inked, ink),
         **dict.fromkeys(("figure.facecolor", "axes.facecolor"), page),
-        "savefig.facecolor": page,
         "axes.edgecolor": line,
         "grid.color": line,
         "axes.grid": True,

@@ -1,5 +1,7 @@
 """Figures come in two themes, the same bytes each time."""
 
+import matplotlib as mpl
+import numpy as np
 import pytest
 
 from common.results import canvas
@@ -19,6 +21,20 @@ def test_both_themes_are_written_and_repeat_their_bytes(tmp_path):
     canvas.save(draw, tmp_path / "plot")
     assert [(tmp_path / name).read_bytes() for name in names] == first
     assert first[0] != first[1] and first[0].startswith(b"\x89PNG")
+
+
+def test_each_theme_has_its_colours_and_none_of_the_other(tmp_path):
+    canvas.save(draw, tmp_path / "plot")
+    for theme, own in canvas.THEMES.items():
+        pixels = mpl.image.imread(tmp_path / f"plot-{theme}.png")[..., :3]
+        shown = {
+            mpl.colors.to_hex(pixel)
+            for pixel in np.unique(pixels.reshape(-1, 3), axis=0)
+        }
+        assert mpl.colors.to_hex(pixels[0, 0]) == own["page"]
+        for other, colors in canvas.THEMES.items():
+            for name in ("ink", "page"):
+                assert (colors[name] in shown) == (other == theme), (theme, name)
 
 
 def test_nothing_to_draw_writes_nothing(tmp_path):
