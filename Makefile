@@ -90,7 +90,9 @@ $(VENV)/.installed-jax-gpu: requirements-jax-gpu.txt requirements-jax.txt
 $(VENV)/.installed $(VENV)/.installed-dev $(VENV)/.installed-gpu \
 $(VENV)/.installed-jax $(VENV)/.installed-jax-gpu: | $(VENV)/pyvenv.cfg
 	@echo '== install $< into $(VENV) (minutes the first time)'
-	@$(RUN) -m pip install -qq --disable-pip-version-check --no-input -r $<
+	@$(RUN) -m pip install -qq --no-compile --disable-pip-version-check --no-input -r $<
+	@# pip compiles on one core alone; a template that is no Python is no error.
+	@$(RUN) -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
 # A name on the path may be a wrapper that does not run, so each is tried.

@@ -224,10 +224,9 @@ DIGITS_BASELINE = dataclasses.replace(
     probe_every=DIGITS_STEPS // 2,
     checkpoint_every=DIGITS_STEPS // 2,
 )
-DIGITS_NAMES = (  # five trainings
+DIGITS_NAMES = (  # four trainings
     *("baseline", "step_ll", "leak_step_ll", "leak_fgsm", "baseline_seed1"),
-    *("one_step_none", "one_step_fgsm", "one_step_step_ll", "one_step_random_sign"),
-    *("k_0", "k_16"),
+    *("one_step_none", "one_step_fgsm", "one_step_step_ll", "k_0", "k_16"),
 )
 DIGITS_STEP_LL = dataclasses.replace(
     STEP_LL, attack=attacks.StepLL(DIGITS_LARGEST), delay=DIGITS_STEPS // 15

@@ -199,7 +199,6 @@ DIGITS_RELU = dataclasses.replace(
 )
 DIGITS_NAMES = (
     *("relu", "silu", "relu_seed1", "silu_seed1", "gelu", "elu", "softplus"),
-    *("table1_none", "table1_both"),
 )
 DIGITS = {
     name: recipe
