@@ -192,10 +192,10 @@ def _weights(
         name, named, file = word.partition("=")
         is_named = named and name in at.recipes
         name, file = (at.run_name(name), file) if is_named else ("", word)
-        if name in found:
+        if name in found or (is_named and file in runs.OF_A_TRAINING):
             raise ValueError(
                 "--weights names one file a recipe: the one that is evaluated, and "
-                f"NAME=FILE of others. Received: {found[name]} and {file}"
+                f"NAME=FILE of others. Received: {' and '.join(words)}"
             )
         found[name] = file
     return found.pop("", ""), found

@@ -1,5 +1,7 @@
 """Which weights the command line gives to which recipe."""
 
+import pytest
+
 from common import cli
 
 
@@ -20,7 +22,15 @@ def test_weights_are_of_the_recipe_and_by_name_of_others(tiny_paper, monkeypatch
     assert run.session.run(other).weights == "c.ckpt"
 
 
-def test_two_files_for_one_recipe_are_refused(tiny_paper, capsys):
-    words = ["tiny", "evaluate", "plain", "--weights=a", "--weights=b"]
-    assert cli.main(tiny_paper, words) == cli.USAGE
-    assert capsys.readouterr().err.rstrip().endswith("Received: a and b")
+@pytest.mark.parametrize("words", [("a", "b"), ("a", "plain=raw"), ("plain=initial",)])
+def test_two_files_for_one_recipe_or_none_are_refused(tiny_paper, capsys, words):
+    given = [f"--weights={word}" for word in words]
+    assert cli.main(tiny_paper, ["tiny", "evaluate", "plain", *given]) == cli.USAGE
+    received = f"Received: {' and '.join(words)}"
+    assert capsys.readouterr().err.rstrip().endswith(received)
+
+
+def test_weights_that_nothing_reads_are_refused(tiny_paper, tmp_path, capsys):
+    words = ["tiny", "evaluate", "plain", "clean", f"--workdir={tmp_path}"]
+    assert cli.main(tiny_paper, [*words, "--weights=replayed=a"]) == cli.USAGE
+    assert capsys.readouterr().err.rstrip().endswith("Received: {'replayed'}")

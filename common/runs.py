@@ -24,6 +24,7 @@ from common.training import checkpoint, imported, learner, loop
 
 RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
 INITIAL = "initial"  # likewise: those before the first update
+OF_A_TRAINING = ("", RAW, INITIAL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Run:
     @property
     def has_released_weights(self) -> bool:
         """Whether the weights come from a file, not from a run."""
-        return self.weights not in ("", RAW, INITIAL)
+        return self.weights not in OF_A_TRAINING
 
     @property
     def folder(self) -> pathlib.Path:
@@ -121,7 +122,7 @@ class Run:
 
     @property
     def records(self) -> pathlib.Path:
-        """The folder of the evaluations: raw weights and a branch have their own."""
+        """Of the evaluations; raw or initial weights, or a branch, have their own."""
         weights = "" if self.has_released_weights else self.weights
         parts = ("evaluations", weights, self.session.branch)
         return self.folder / "_".join(part for part in parts if part)
@@ -238,8 +239,8 @@ class Run:
             transfers to targets without weights where its own are released ones.
 
         Raises:
-          ValueError: unknown evaluation, a transfer of released weights, or a branch
-            that the network does not have, or a record in another precision.
+          ValueError: unknown evaluation, a transfer to a network without weights, a
+            branch that the network does not have, or a record in another precision.
           RunError: the recipe or the target of a transfer is not trained to its end,
             the folder is of another, or the engine failed, as where memory runs out.
         """
@@ -252,6 +253,8 @@ def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> No
     session = run.session
     targets = (value.target for value in wanted.values() if value.target)
     names = list(dict.fromkeys([run.name, *targets]))
+    if unused := session.target_weights.keys() - {session.run(n).name for n in names}:
+        raise ValueError(f"--weights is of no network asked for. Received: {unused}")
     judges = _judges(session, names)
     for each in map(session.run, names):
         if each.has_released_weights:
@@ -274,7 +277,7 @@ def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> No
             part.notes.update(evaluation=key, beginning_of=longest)
             part.save(run.record(key))
     shown = examples.quickest(missing.values())
-    if shown and not (session.weights or session.branch):
+    if shown and not (run.weights or session.branch):
         examples.save(
             run.folder / "examples.npz",
             judges(run.name, shown.branch).logits_fn,
@@ -346,14 +349,12 @@ def _evaluate(run: Run, key: str, value: recipes.Evaluation, judges: Any) -> Any
 
 def _images(run: Run, value: recipes.Evaluation) -> Any:
     """Returns the batches of test images that an evaluation is about."""
-    dataset = run.recipe.dataset
-    positions = None
-    if value.num_images:
-        positions = evaluation.sample(dataset.num_test, value.num_images, value.seed)
+    dataset, count = run.recipe.dataset, value.num_images
+    drawn = evaluation.sample(dataset.num_test, count, value.seed) if count else None
     return dataset.test_batches(
         batch_size=run.session.eval_batch_size,
         data_dir=run.session.data_dir,
-        indices=positions,
+        indices=drawn,
     )
 
 

@@ -179,7 +179,7 @@ RESNETS = {
     "resnet_50": models.ResNetV2(50),  # paper, Table 3
     "resnet_101": models.ResNetV2(101),  # paper, Table 3
     "resnet_v1_50": models.ResNet(
-        50,  # paper, Table 3
+        50,  # paper, Table 3; ours: version 1.5
         normalization="symmetric",
     ),
 }

@@ -5,7 +5,8 @@ that the paper reports stands beside each margin. Free m=10 is trained at scale 
 alone and left out of the claims on CIFAR-10, so that every scale answers the same
 question; those on CIFAR-100 and ImageNet are of that scale alone.
 
-Scale `small` judges every claim about accuracy on CIFAR-10. It judges no time, because
+Scale `small` judges every claim about accuracy on CIFAR-10 and one of ours, in place of
+that which compares with 7-PGD at eight times the passes. It judges no time, because
 its networks may be trained side by side on one machine; part b of `benchmarks/`
 compares updates in turns. Three claims are expected at scale `digits`.
 """
@@ -19,8 +20,6 @@ NATURAL, PGD_7 = "cifar10_natural", "cifar10_pgd_7"
 FREE_2, FREE_4, FREE_8 = "cifar10_free_2", "cifar10_free_4", "cifar10_free_8"
 README = "author README, table CIFAR-10"
 FIGURE = "authors' figure of ResNet-50 on ImageNet"
-# Paper: +0.98. One point below still is "as robust": seeds differ by that.
-AS_ROBUST = gain(FREE_8, PGD_7, "pgd_20", at_least=-1.0)
 
 
 def imagenet(num_replays: int, epsilon: int, evaluation: str = "") -> tuple[str, str]:
@@ -78,7 +77,7 @@ CLAIMS = (
         statement="Free training takes as long as natural training, for every m.",
         source=README,
         # Paper: at most 1.05. 1.25 leaves room for the gradient of the first
-        # convolution's input, a larger share of a small network, and for timer noise.
+        # convolution's input, and for timer noise.
         comparisons=tuple(
             time_ratio(free, NATURAL, at_most=1.25) for free in (FREE_2, FREE_4, FREE_8)
         ),
@@ -86,17 +85,24 @@ CLAIMS = (
     Claim(
         name="free_matches_pgd_7",
         statement="Free m=8 is as robust as 7-PGD training at a fraction of its time.",
-        expected_at=("paper", "small"),
         source="memory for PGD-20, author README for the time, table CIFAR-10",
         comparisons=(
-            AS_ROBUST,
+            # Paper: +0.98. One point below still is "as robust": seeds differ by that.
+            gain(FREE_8, PGD_7, "pgd_20", at_least=-1.0),
             # Paper: 6.9, and 7 to 30 times in the abstract, which speaks of all others'
             # training. 7-PGD needs 8 passes for 1; an attack pass skips the weight
             # gradients, about half of a pass's work, so half of 8 is safe to ask.
             time_ratio(PGD_7, FREE_8, at_least=4.0),
         ),
-        # There 7-PGD has as many backward passes as Free m=8 has, and as many images.
-        instead={"small": (AS_ROBUST,)},
+    ),
+    Claim(
+        name="free_matches_pgd_7_of_equal_passes",
+        statement="With as many images and backward passes, Free m=8 is as robust as "
+        "7-PGD training.",
+        expected_at=("small",),
+        source="ours; the paper has eight times as many passes in 7-PGD",
+        # The margin of the claim before, which asks for more.
+        comparisons=(gain(FREE_8, f"{PGD_7}_short", "pgd_20", at_least=-1.0),),
     ),
     Claim(
         name="no_gradient_masking",

@@ -184,6 +184,7 @@ IMAGENET_EVALUATIONS = {
 }
 
 SMALL_STEPS = 22_400  # CIFAR-10 again, with a network for two CPU cores
+SMALL_NAMES = ("cifar10_natural", "cifar10_free_2", "cifar10_free_4", "cifar10_free_8")
 
 
 def small(paper: Recipe, num_steps: int = SMALL_STEPS) -> Recipe:
@@ -206,14 +207,9 @@ def small(paper: Recipe, num_steps: int = SMALL_STEPS) -> Recipe:
 
 
 SMALL = {
-    **{
-        name: small(PAPER[name])
-        for name in (
-            *("cifar10_natural", "cifar10_free_2", "cifar10_free_4", "cifar10_free_8"),
-        )
-    },
+    **{name: small(PAPER[name]) for name in SMALL_NAMES},
     # As many minibatches as Free m = 8, and as many backward passes, 8 an update
-    "cifar10_pgd_7": small(PAPER["cifar10_pgd_7"], SMALL_STEPS // 8),
+    "cifar10_pgd_7_short": small(PAPER["cifar10_pgd_7"], SMALL_STEPS // 8),
 }
 
 DIGITS_EPSILON = 40.0  # the strokes of 8 x 8 digits withstand 8

@@ -105,7 +105,8 @@ class Questions:
           labels: int32 [B].
         """
         if not _are_equal(self._known[:2], (images, labels)):
-            found = _in_slices(self._gradients, images, labels)
+            shown = np.asarray(images, np.float32), np.asarray(labels, np.int32)
+            found = _in_slices(self._gradients, *shown)
             self._known = images, labels, found
         return self._known[2]
 
@@ -380,6 +381,7 @@ def _in_slices(ask: Callable[..., Any], *arrays: Any) -> np.ndarray:
     size = min(ASKED, total)
     for start in range(0, total, size):
         rows = np.arange(start, start + size) % total  # one shape for all
-        parts = ask(*tree.map_structure(lambda array: array[rows], arrays))  # noqa: B023
+        chosen = tree.map_structure(lambda array, rows=rows: array[rows], arrays)
+        parts = ask(*chosen)
         found.append(np.stack(parts)[:, : total - start])
     return np.concatenate(found, axis=1)

@@ -96,3 +96,10 @@ def test_a_network_without_a_gradient_is_refused():
         backend.GradientError, match="No image that the network has right"
     ):
         evaluation.gradient_masking(flat, DATA, ONE, MANY)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float64"])
+def test_images_of_any_type_are_attacked(dtype):
+    data = [(images.astype(dtype), labels.astype("int64")) for images, labels in DATA]
+    assert evaluation.evaluate(linear, data, MANY).total == len(IMAGES)
+    assert evaluation.gradient_masking(linear, data, ONE, MANY).total == len(IMAGES)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from common import attacks, evaluation
 from common.attacks import apgd, losses, worst
+from common.evaluation import stream
 from common.evaluation.rounds_test import (
     COUNT,
     DATASET,
@@ -19,6 +20,7 @@ from common.evaluation.rounds_test import (
     evaluate,
     logits_fn,
 )
+from tests.oracles import textbook
 
 EPSILON = 45.0
 PARTS = (
@@ -95,11 +97,21 @@ def test_the_order_of_the_images_and_replicas_change_nothing(two_replicas):
 
 
 def test_a_class_that_the_network_chooses_is_asked_for_before_every_chunk():
+    """The record says what the network counts: of a chunk, and of all of them."""
     least_likely = attacks.PGD(1.0, 0.5, 300, targeted="least_likely")
+    counter = textbook.PassCounter()
+    judges = evaluation.Judges(lambda images: counter(logits_fn(images)))
+    slot = stream.Slot(0, IMAGES[0], int(LABELS[0]))
+    for chunk in range(2):
+        slot.chunk = chunk
+        batch = stream.batch((least_likely,), [slot], 1)
+        before = counter.forward
+        verdict = judges(least_likely, batch, 2, num_steps=100)
+        assert counter.forward - before == 100 + 2  # to choose, and to judge
+        slot.state = stream.rows(verdict.fetch(), 1)[0]
     record = evaluate(attacks.Worst((least_likely,)), seed=2, batch_size=1)
     *_, pgd = record.parts
-    chunks = pgd.gradients // 100
-    assert pgd.forwards == 2 * chunks  # to choose, and to judge
+    assert pgd.forwards == 2 * (pgd.gradients // 100)
 
 
 def test_parts_count_what_they_pass_through_the_network():

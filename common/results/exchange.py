@@ -127,6 +127,7 @@ def _comparison(comparison: Comparison, runs: Runs) -> dict[str, Any]:
     estimate = comparison.finding(runs).estimate
     return {
         "title": comparison.title,
+        "seeds": list(comparison.seeds),
         "unit": comparison.unit.strip(),
         "at_least": comparison.at_least,
         "at_most": comparison.at_most,

@@ -74,17 +74,21 @@ class Comparison(Sum):
     def slack(self, runs: Runs) -> float:
         """Returns how far the number lies on the right side of the bound.
 
-        It is negative on the wrong side, and infinite if there is no number.
+        It is counted in half-widths of its interval, since units differ; negative on
+        the wrong side, and infinite without a number or an interval, as of times.
 
         Args:
           runs: as for `check`.
         """
-        number = self.number(runs)
-        if number is None:
+        estimate = self.finding(runs).estimate
+        if estimate is None:
             return math.inf
-        if self.at_least is not None:
-            return number - self.at_least
-        return (math.inf if self.at_most is None else self.at_most) - number
+        if self.at_most is None:
+            ahead = estimate.value - (self.at_least or 0.0)
+        else:
+            ahead = self.at_most - estimate.value
+        half = (estimate.high - estimate.low) / 2
+        return ahead / half if half else math.copysign(math.inf, ahead)
 
     def verdict(self, low: float, high: float) -> str:
         """Returns the verdict on an interval."""

@@ -38,9 +38,9 @@ def test_a_claim_stands_with_its_numbers(results, runs):
     answer = rows(results())[-1]
     assert answer[1:] == [
         "Hard training is more robust & as fast.",
-        "minutes of free_4 / natural, at most 1.5",
-        "",  # the paper has no minutes of free_4
-        "1.20",
+        "free_4 pgd_20 - natural pgd_20, at least +10 points",
+        "+50.00 (unverified)",
+        "+69.50 [+66.49, +72.23]",
         "**holds**",
     ]
 

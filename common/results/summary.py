@@ -14,7 +14,7 @@ from common.results import claims, measured, metrics, text
 from common.results.answers import Results
 from common.results.margins import Comparison
 from common.results.measured import Runs
-from common.results.sums import Term
+from common.seeds import of_seed
 
 WIDTH = 80  # columns of a terminal
 MOST_SHOWN = 2  # comparisons of a claim
@@ -131,7 +131,7 @@ def _equation(comparison: Comparison, runs: Runs) -> str:
     estimate, words, obstacle = comparison.finding(runs)
     if estimate is None or obstacle or not comparison.needs:
         return words
-    total = _total(comparison.terms[0], runs)
+    total = _total(comparison, runs)
     sign = "+" if len(comparison.terms) > 1 else ""
     number, low, high = (
         text.number(part, comparison.metric, total, sign) for part in estimate
@@ -144,8 +144,11 @@ def _equation(comparison: Comparison, runs: Runs) -> str:
     return f"{left}{number} [{low}, {high}]"
 
 
-def _total(term: Term, runs: Runs) -> int | None:
-    found = metrics.of(term.cell).measure(runs[term.recipe], term.cell)
+def _total(comparison: Comparison, runs: Runs) -> int | None:
+    """Returns the images of the first number, which are those of all."""
+    term = comparison.terms[0]
+    run = runs[of_seed(term.recipe, comparison.seeds[0])]
+    found = metrics.of(term.cell).measure(run, term.cell)
     return found.total if found else None
 
 

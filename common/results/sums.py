@@ -4,7 +4,7 @@ A `Sum` is one number of a network, the difference of two, or the difference of 
 differences. Each kind has its interval from `common.intervals`. That of one seed counts
 images: it speaks about the networks at hand, not about another seed. Over several seeds
 the number is the mean over the trainings of each recipe, and its interval is made of
-how far those lie apart.
+how far those lie apart; it is never narrower than that of single seeds on average.
 """
 
 from __future__ import annotations
@@ -126,10 +126,11 @@ class Sum:
                 f"Received: terms={self.terms}"
             )
         alone = self.seeds == (0,)
-        if not alone and (len(set(self.seeds)) < 2 or names == {"minutes"}):
+        several = 2 <= len(self.seeds) == len(set(self.seeds))
+        if not alone and (not several or names == {"minutes"}):
             raise ValueError(
-                "A comparison has seed 0 alone or several seeds, and one of training "
-                "times has seed 0. "
+                "A comparison has seed 0 alone or several seeds, each once, and one of "
+                "training times has seed 0. "
                 f"Received: seeds={self.seeds}, metric={self.terms[0].metric}"
             )
 
@@ -157,7 +158,11 @@ class Sum:
         term = self.terms[0]
         if len(self.terms) == 1 and term.metric == "leaked":
             return f"{term.recipe} right under {term.evaluation}, not {term.other}"
-        return f"{_PREFIXES.get(term.metric, '')}{self.written(self.terms)}"
+        several = f", mean of seeds {', '.join(map(str, self.seeds))}"
+        return (
+            f"{_PREFIXES.get(term.metric, '')}{self.written(self.terms)}"
+            f"{several if len(self.seeds) > 1 else ''}"
+        )
 
     def written(self, parts: Iterable[object]) -> str:
         """Returns the sum in words or numbers, one for each term."""
@@ -182,6 +187,14 @@ class Sum:
         """Returns what is held against the bound, or None if it was not measured."""
         estimate = self.finding(runs).estimate
         return None if estimate is None else estimate.value
+
+    def at(self, seed: int) -> Sum:
+        """Returns the sum of one of the seeds alone."""
+        terms = (
+            dataclasses.replace(term, recipe=of_seed(term.recipe, seed))
+            for term in self.terms
+        )
+        return Sum(tuple(terms))
 
     def finding(self, runs: Runs) -> Finding:
         """Returns what the records say, before it is held against the bound."""
@@ -242,21 +255,28 @@ def _of_images(of: Sum, runs: Runs) -> Finding:
     if len(of.seeds) > 1:
         sums = of.numbers(runs) @ [term.sign for term in of.terms]
         each = ", ".join(f"{number:{of.form}}" for number in sums)
-        words = f"{words}, the mean of {len(of.seeds)} seeds: {each}"
+        words = f"{words}; of each seed: {each}"
     return Finding(estimate, words)
 
 
-def _over_seeds(of: Sum, runs: Runs) -> Estimate:
+def _over_seeds(of: Sum, runs: Runs) -> Estimate | None:
     """Returns the sum of means over seeds, with the interval of how they differ.
 
     What one network gives under several evaluations belongs together; networks of
-    different recipes are independent.
+    different recipes are independent. Seeds that happen to agree do not make the images
+    more: the interval is at least as wide as the mean of those of single seeds.
     """
+    found = [_estimate(of.at(seed), runs) for seed in of.seeds]
+    alone = [each for each in found if each]
+    if len(alone) < len(found):
+        return None
     signed = of.numbers(runs) * [term.sign for term in of.terms]
     recipes = np.array([term.recipe for term in of.terms])
-    return intervals.sum_of_means(
+    value, low, high = intervals.sum_of_means(
         [signed[:, recipes == name].sum(axis=1) for name in dict.fromkeys(recipes)]
     )
+    below, above = np.mean([(e.value - e.low, e.high - e.value) for e in alone], axis=0)
+    return Estimate(value, min(low, value - below), max(high, value + above))
 
 
 def _number(term: Term, run: measured.Run) -> float:

@@ -1,11 +1,12 @@
 """Released weights, read into our networks: no training of our own.
 
 Three kinds of file are read. What `export` writes as `NAME.weights.h5` fits the network
-of the same recipe, whichever that is. The others fit Inception networks: TF-Slim's
-checkpoints, adversarially trained ones among them, name their variables by the scopes
-after which our layers are named; most have 1001 classes, of which the first is the
-background, and an auxiliary head. The files of `keras.applications` hold Inception v3
-without that head, in the order in which Keras creates its layers.
+of the same recipe, whichever that is; that of another one is refused by its shapes
+alone. TF-Slim's checkpoints, adversarially trained ones among them, name their
+variables by the scopes after which the layers of our Inception networks and of ResNet
+v2 are named; most have 1001 classes, of which the first is the background, and an
+auxiliary head. The files of `keras.applications` hold Inception v3 without that head,
+in the order in which Keras creates its layers.
 """
 
 from __future__ import annotations
@@ -119,8 +120,9 @@ def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
         such as `adv_inception_v3.ckpt`, or a file of `keras.applications`' Inception
         v3, whose name ends with `.h5`.
       network: of the recipe that was exported, or from `models.InceptionV3`,
-        `InceptionV4` or `InceptionResNetV2`. An auxiliary head fits if it was built for
-        images of 299 pixels; a file of `keras.applications` leaves it as it is.
+        `InceptionV4`, `InceptionResNetV2` or `ResNetV2`. An auxiliary head fits if it
+        was built for images of 299 pixels; a file of `keras.applications` leaves it as
+        it is.
 
     Returns:
       What was read: `file`, the `sha256` of each of its parts and `kind`; of files that
