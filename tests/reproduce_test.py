@@ -21,12 +21,12 @@ def run(tmp_path, monkeypatch, capsys):
 
 
 def test_it_ends_on_one_screen_and_prints_all_with_full(run, tmp_path):
-    status, out = run("free_at", "--scale=small")
+    status, out = run("free_at", "--scale=digits")
     assert status == cli.GOOD
     assert out.startswith("free_at: Adversarial Training for Free!")
     assert out.endswith(f"Report: {tmp_path / 'index.html'}\n")
     assert len(out.splitlines()) < 24
-    _, full = run("free_at", "--scale=small", "--full")
+    _, full = run("free_at", "--scale=digits", "--full")
     assert full.endswith(out) and len(full.splitlines()) > 60
     assert "NOT JUDGED AT THIS SCALE  free_matches_pgd_7" in full
 
@@ -40,11 +40,11 @@ def test_nothing_is_compared_with_a_folder_that_is_not_there(capsys):
 def test_a_tilde_is_the_home_of_the_user(run, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "before").mkdir()
-    status, _ = run("free_at", "--scale=small", "--baseline=~/before", "--json=~/it")
+    status, _ = run("free_at", "--scale=digits", "--baseline=~/before", "--json=~/it")
     assert status == cli.GOOD and (tmp_path / "it").is_file()
 
 
 def test_a_claim_that_fails_is_told_by_the_exit_status(run):
-    status, out = run("smooth_at", "--scale=small")
+    status, out = run("kurakin2017", "--scale=small")
     assert status == cli.OUTSIDE
-    assert "  fails         The gain costs no extra computation." in out
+    assert "  fails         Training with random noise gives no robustness." in out

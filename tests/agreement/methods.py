@@ -136,7 +136,7 @@ FAST = {
     "pgd": of_digits(free_at, "cifar10_pgd_7", network=TINY),
     "kurakin": of_digits(kurakin2017, "step_ll", network=TINY, delay=2),
     "intriguing": of_digits(intriguing_at, "mbn", network=MIXTURE),
-    "smooth": of_digits(smooth_at, "table1_both", network=RELU, **SMOOTH),
+    "smooth": of_digits(smooth_at, "relu", network=RELU, **SMOOTH),
 }
 # Fewer steps than the recipes', since XLA's convolutions in a loop are slow on a CPU.
 PAIR = {"attack": attacks.PGD(40.0, 30.0, 2, targeted="random", clean_start=0.2)}
