@@ -92,7 +92,7 @@ $(VENV)/.installed-jax $(VENV)/.installed-jax-gpu: | $(VENV)/pyvenv.cfg
 	@echo '== install $< into $(VENV) (minutes the first time)'
 	@$(RUN) -m pip install -qq --no-compile --disable-pip-version-check --no-input -r $<
 	@# pip compiles on one core alone; a template that is no Python is no error.
-	@$(RUN) -m compileall -qq -j 0 $(VENV)/lib || true
+	@$(RUN) -m compileall -qq -j 0 -x '[/\\]tests?[/\\]' $(VENV)/lib || true
 	@touch $@
 
 # A name on the path may be a wrapper that does not run, so each is tried.

@@ -73,12 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         closing, drawn = [], None
         if values.run:
             _check_jobs(values.jobs)
-            run = functools.partial(_run, argv=words)
-            with progress.Line(progress.plan(found, kept), values.jobs) as line:
-                figures = processes.each(run, [p.name for p in papers], values.jobs)
+            run, plan = functools.partial(_run, argv=words), progress.plan(found, kept)
+            order = progress.ending_first(names, plan, values.jobs)
+            with progress.Line(plan, values.jobs) as line:
+                figures = processes.each(run, order, values.jobs)
             if not all(figures):
                 return cli.GOOD  # the chief compares and reports
-            drawn = dict(zip((p.name for p in papers), figures, strict=True))
+            drawn = dict(zip(order, figures, strict=True))
             closing.append(f"This run took {line.minutes:.1f} minutes.")
         status = max(_compare(results, values) for results in found)
         closing.append(f"Report: {_report(found, drawn, values)}")

@@ -7,13 +7,14 @@ earlier, and then by the pace of this one.
 
 from __future__ import annotations
 
+import itertools
 import math
 import pathlib
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self, TextIO
 
 from common.results import measured
@@ -69,6 +70,32 @@ def plan(papers: Sequence[Results], kept: Sequence[Results]) -> list[Piece]:
             for name, part in parts
         ]
     return [piece for piece in pieces if not piece.is_done]
+
+
+def ending_first(names: Iterable[str], pieces: Sequence[Piece], jobs: int) -> list[str]:
+    """Returns the papers in the order in which the last of them ends first.
+
+    Each job takes the next paper when it has done one. Where the seconds of a piece are
+    not known, the order stays as it is.
+
+    Args:
+      names: of the papers.
+      pieces: of the work, as `plan` returns them.
+      jobs: papers at a time.
+    """
+    seconds = dict.fromkeys(names, 0.0)
+    for piece in pieces:
+        seconds[piece.paper] += piece.seconds
+
+    def end(order: Iterable[str]) -> float:
+        ends = [0.0] * jobs
+        for name in order:
+            ends[ends.index(min(ends))] += seconds[name]
+        return max(ends)
+
+    if any(map(math.isnan, seconds.values())):
+        return list(seconds)
+    return list(min(itertools.permutations(seconds), key=end))
 
 
 class Line:

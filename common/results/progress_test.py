@@ -1,6 +1,8 @@
 """The line follows the records in the work folder."""
 
 import io
+import math
+import pathlib
 
 import pytest
 
@@ -92,3 +94,25 @@ def test_it_says_nothing_where_all_is_done(line):
     with line([], 1, file):
         pass
     assert file.getvalue() == ""
+
+
+def pieces(**seconds):
+    return [
+        progress.Piece(name, pathlib.Path(name), progress.TRAINING, seconds[name])
+        for name in seconds
+    ]
+
+
+def test_papers_are_taken_so_that_the_last_one_ends_first():
+    """In their order two jobs would end after 8; 2 + 4 and 6 share the work."""
+    found = progress.ending_first("abc", pieces(a=2.0, b=4.0, c=6.0), 2)
+    ends = [0.0, 0.0]
+    for name in found:
+        ends[ends.index(min(ends))] += {"a": 2.0, "b": 4.0, "c": 6.0}[name]
+    assert max(ends) == 6.0
+
+
+@pytest.mark.parametrize("unknown", [True, False])
+def test_without_seconds_or_a_second_job_papers_keep_their_order(unknown):
+    found = pieces(a=2.0, b=math.nan if unknown else 4.0, c=6.0)
+    assert progress.ending_first("abcd", found, 2 if unknown else 1) == list("abcd")
