@@ -9,7 +9,7 @@ from common.results import packages, readmes
 from common.results.answers import Results
 
 RECORDS = reproduce.ROOT / "records"
-NOT_RUN = {"ensemble_at", "free_at"}  # at scale small
+NOT_RUN = {"ensemble_at"}  # at scale small
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""The weights that are kept give the outcomes that are kept, image by image."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+import reproduce
+from common import evaluation, runs
+from common.models import logits
+from common.results import measured, packages
+
+KEPT = (("free_at", "cifar10_free_8", ("clean", "pgd_20")),)
+LARGEST = 1_300_000  # bytes
+FIRST = 200  # images in the default tests
+FOLDER = pathlib.Path(os.environ.get("TFDS_DATA_DIR", ""), "cifar10")
+has_images = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason="TFDS_DATA_DIR has no cifar10"
+)
+
+
+def weights(paper, recipe):
+    folder = reproduce.RECORDS / paper / "small" / recipe
+    return folder / f"{recipe}.weights.h5"
+
+
+def agreeing(place, kept, count=None):
+    """Returns the share of equal outcomes of the first images, by evaluation."""
+    paper, recipe, names = kept
+    at = packages.find(paper).at("small")
+    run = runs.Session(at, place, weights=str(weights(paper, recipe))).run(recipe)
+    network, found = run.network(), {}
+    records = measured.Run(weights(paper, recipe).parent)
+    for name in names:
+        value = at.evaluations[name]
+        total = run.recipe.dataset.num_test
+        drawn = np.arange(total)
+        if value.num_images:
+            drawn = evaluation.sample(total, value.num_images, value.seed)
+        images = run.recipe.dataset.test_batches(batch_size=250, indices=drawn[:count])
+        logits_fn = logits.inference(network, value.branch)
+        record = evaluation.evaluate(logits_fn, images, value.attack, seed=value.seed)
+        found[name] = np.mean(record.survived == records.survived(name)[:count])
+    return found
+
+
+def test_each_file_is_small_and_known():
+    found = set(reproduce.RECORDS.glob("*/small/*/*.weights.h5"))
+    assert found == {weights(*kept[:2]) for kept in KEPT}
+    assert all(path.stat().st_size <= LARGEST for path in found)
+
+
+@has_images
+@pytest.mark.parametrize("kept", KEPT, ids=str)
+def test_the_first_images_have_their_outcomes(tmp_path, kept):
+    for name, share in agreeing(tmp_path, kept, FIRST).items():
+        assert share >= 1 - 1 / FIRST, name  # one may lie on the edge of rounding
+
+
+@pytest.mark.slow
+@has_images
+@pytest.mark.parametrize("kept", KEPT, ids=str)
+def test_all_images_have_their_outcomes(tmp_path, kept):
+    for name, share in agreeing(tmp_path, kept).items():
+        assert share >= 0.999, name
