@@ -94,6 +94,23 @@ def test_two_tasks_give_the_bits_of_two_replicas(cluster, mirrored, tmp_path, ta
 
 
 @pytest.mark.slow
+def test_two_tasks_train_the_sources_of_a_recipe_first(cluster, two_replicas, tmp_path):
+    """The worker goes on when the chief has saved the source, not before."""
+    source, mirrored = tmp_path / "source", tmp_path / "mirrored"
+    loop.train(small_paper.NATURAL, source, distribution=two_replicas)
+    loop.train(
+        small_paper.ENSEMBLE,
+        mirrored,
+        distribution=two_replicas,
+        sources=[source / "checkpoints"],
+    )
+    for process in cluster(CHIEF, words=("train", "ensemble")):
+        assert worker.ended(process) == (0, "")
+    for name, expected in (("natural", source), ("ensemble", mirrored)):
+        resume_test.check_same_run(worker.run_dir(tmp_path, name), expected)
+
+
+@pytest.mark.slow
 def test_a_killed_worker_ends_the_other_and_a_restart_of_both_goes_on(
     cluster, mirrored, tmp_path
 ):

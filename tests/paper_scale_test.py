@@ -29,7 +29,6 @@ RECIPES = {
     if name in packages.find(paper).at("paper").run_names
 }
 FAST = (  # the smaller networks
-    ("free_at", "cifar10_free_8"),
     ("kurakin2017", "mnist_adversarial_seed2"),
     ("smooth_at", "efficientnet_b0"),
 )

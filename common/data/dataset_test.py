@@ -6,8 +6,16 @@ import pytest
 from common import data
 from common.data import imagenet
 
+SETS = ["tiny", "digits", *imagenet._TRAINING]
+FAST = ("tiny", "digits", "tensorpack")  # the preprocessing that draws most
 
-@pytest.fixture(params=["tiny", "digits", *imagenet._TRAINING])
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
+        for name in SETS
+    ]
+)
 def dataset(request):
     """Small sets in memory, and a folder of photographs with each preprocessing."""
     if request.param == "digits":

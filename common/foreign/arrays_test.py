@@ -139,6 +139,7 @@ def test_what_tfds_has_not_prepared_is_said_and_what_was_exported_is_read(tmp_pa
     assert (found.num_train, found.num_test) == (60, 4)
 
 
+@pytest.mark.slow
 def test_a_dataset_of_tfds_has_its_class_names():
     try:
         found = arrays.from_tfds("cifar10", (32, 32, 3), None)

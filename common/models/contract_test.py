@@ -36,9 +36,11 @@ BY_BATCH = [name for name in NETWORKS if name not in ("wide, group", "maxout")]
 
 
 def rows(names):
-    """Returns the names, of which the largest network is for the slow tests."""
-    slow = {"resnet_v2": pytest.mark.slow}
-    return [pytest.param(name, marks=slow.get(name, ())) for name in names]
+    """Returns the names, of which the costly ones are for the slow tests."""
+    slow = ("resnet_v2", "inception_resnet_v2", "inception_v4")
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in slow)) for name in names
+    ]
 
 
 def made(name):
