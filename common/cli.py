@@ -45,8 +45,9 @@ Commands:
   fit C DATA           train a Keras classifier further by the paper's method, and say
                        what was won; DATA is a folder of class folders, a file .npz, or
                        the name of a dataset that TFDS has prepared
-  export R             write a trained recipe's network as a SavedModel (--to=FOLDER) or
-                       its weights (--to=NAME.weights.h5)
+  export R             write a trained recipe's network as a plain Keras model, which
+                       takes pixels in [0, 255] (--to=NAME.keras), as a SavedModel
+                       (--to=FOLDER), or its weights (--to=NAME.weights.h5)
 
   AutoAttack, what is published as robust accuracy, is an evaluation of every paper:
   evaluate R autoattack (or autoattack_quick, autoattack_plus), and in a study

@@ -38,9 +38,16 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def called(*args: Any) -> Any:
+        if any(map(is_symbolic, args)):  # which needs no gradient
+            return function(*args)[0]
         return made()(*args)
 
     return called
+
+
+def is_symbolic(value: Any) -> bool:
+    """Whether a value stands for a tensor in a model that is being made."""
+    return isinstance(value, keras.KerasTensor)
 
 
 if TYPE_CHECKING:
@@ -49,4 +56,4 @@ if TYPE_CHECKING:
 else:
     keras, ops, tree = map(module, ("keras", "keras.ops", "keras.tree"))
 
-__all__ = ["custom_gradient", "keras", "module", "ops", "tree"]
+__all__ = ["custom_gradient", "is_symbolic", "keras", "module", "ops", "tree"]

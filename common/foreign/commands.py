@@ -119,7 +119,9 @@ def export(session: runs.Session, name: str, *, to: str = "") -> int:
       RunError: the recipe is not trained to its end.
     """
     if not to:
-        raise ValueError("export needs --to=FOLDER or --to=NAME.weights.h5.")
+        raise ValueError(
+            "export needs --to=NAME.keras, --to=NAME.weights.h5 or --to=FOLDER."
+        )
     run = session.run(name)
     shape = run.recipe.dataset.image_shape
     place = pathlib.Path(to).expanduser()

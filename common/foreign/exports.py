@@ -1,10 +1,12 @@
 """Trained networks as files that load where this suite is not installed.
 
+    robust.keras        a Keras model, of layers that Keras has
     robust              a folder: a SavedModel of TensorFlow
     robust.weights.h5   the weights alone, by Keras
-    robust.keras        a Keras model, of a network that came as one
 
-A SavedModel has `serve`: pixels float32 [B, H, W, C] in [0, 255] -> logits [B, K].
+A Keras model of a recipe's network, and `serve` of a SavedModel, map pixels float32
+[B, H, W, C] in [0, 255] to logits [B, K]. A network that came from elsewhere goes back
+as the Keras model that it was.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from typing import Any
 import keras
 
 from common.foreign import adoption
-from common.models import logits
+from common.models import logits, plain
 
 _FORMS = (
-    "NAME.weights.h5 for the weights, or a folder without a suffix for a SavedModel"
+    "NAME.keras for a Keras model, NAME.weights.h5 for the weights, or a folder "
+    "without a suffix for a SavedModel"
 )
 
 
@@ -39,26 +42,30 @@ def write(
       branch: of batch norm; the network's first if empty.
 
     Raises:
-      ValueError: there is something of that name, the form is none that the network
-        can have here, or the network does not have the branch.
+      ValueError: there is something of that name, the form is none of these, or the
+        network does not have the branch.
     """
     logits_fn = logits.inference(network, branch)
     if to.exists():
         raise ValueError(f"--to is there; take another name. Received: --to={to}")
-    if to.suffix == ".keras" and not isinstance(network, adoption.Network):
-        raise ValueError(
-            f"The layers of {network.name} are this suite's, which Keras alone does "
-            f"not load: --to is {_FORMS}. Received: --to={to}"
-        )
     to.parent.mkdir(parents=True, exist_ok=True)
     if to.name.endswith(".weights.h5"):
         network.save_weights(to)
     elif to.suffix == ".keras":
-        network.plain(branch).save(to)
+        _keras_model(network, image_shape, branch).save(to)
     elif to.suffix:
         raise ValueError(f"--to is {_FORMS}. Received: --to={to}")
     else:
         _write_saved_model(network, logits_fn, image_shape, to)
+
+
+def _keras_model(
+    network: keras.Model, image_shape: tuple[int, int, int], branch: str
+) -> keras.Model:
+    """Returns the model of Keras's layers that does what a network does."""
+    if isinstance(network, adoption.Network):
+        return network.plain(branch)
+    return plain.model(network, image_shape, branch or network.branches[0])
 
 
 def _write_saved_model(

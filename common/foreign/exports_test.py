@@ -60,6 +60,18 @@ def test_a_saved_model_has_the_logits_of_the_branch(network, tmp_path):
     assert not np.allclose(found, network(IMAGES, branch="clean"), atol=1e-2)
 
 
+def test_a_network_of_the_suite_is_a_keras_model_of_pixels(network, tmp_path):
+    exports.write(network, SHAPE, tmp_path / "robust.keras", branch="adversarial")
+    found = elsewhere(
+        tmp_path,
+        imports="keras",
+        model="keras.models.load_model('robust.keras')",
+        logits="model(images)",
+    )
+    expected = network(IMAGES, branch="adversarial")
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_an_adopted_network_goes_home_as_a_keras_model(tmp_path):
     layers = keras.layers
     model = keras.Sequential(
@@ -97,7 +109,6 @@ def test_weights_are_those_that_the_same_network_loads(network, tmp_path):
 @pytest.mark.parametrize(
     ("to", "branch", "message"),
     [
-        ("robust.keras", "", "this suite's, which Keras alone does not load"),
         ("robust.h5", "", "NAME.weights.h5 for the weights.*Received: --to="),
         (".", "", "--to is there"),
         ("robust", "dirty", "branch must be one that the network has"),

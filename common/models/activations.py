@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from common import backend, lazy
-from common.lazy import custom_gradient, keras, ops
+from common.lazy import custom_gradient, is_symbolic, keras, ops
 from common.names import lookup
 
 _layers = lazy.module("common.models.layers")
@@ -21,7 +21,8 @@ _SHARPNESS = 10.0  # alpha of the Softplus whose derivative takes the place of R
 
 def leaky_relu(inputs: Any) -> Any:
     """Leaky ReLU with the slope 0.1 that the wide residual network was given."""
-    return backend.leaky_relu(inputs, 0.1)
+    function = ops.leaky_relu if is_symbolic(inputs) else backend.leaky_relu
+    return function(inputs, 0.1)
 
 
 def relu_decay(inputs: Any, beta: float) -> Any:
@@ -54,7 +55,7 @@ def smooth_relu(inputs: Any, beta: Any) -> Any:
     """
     alpha = ops.square(ops.cast(beta, "float32"))
     exact = ops.cast(inputs, "float32")
-    reduced = exact - ops.log1p(alpha * ops.abs(exact)) / alpha
+    reduced = exact - ops.log1p(ops.abs(exact) * alpha) / alpha
     return ops.cast(ops.relu(reduced), inputs.dtype)
 
 

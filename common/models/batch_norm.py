@@ -18,13 +18,13 @@ import numpy as np
 from keras import ops
 
 from common import backend
-from common.models import norms
+from common.models import norms, plain
 
 Branch = str | tuple[tuple[str, int], ...]
 """A branch, or the parts of a batch: name and number of images, in their order."""
 
 
-class BatchNorm(keras.layers.Layer):
+class BatchNorm(plain.Inner):
     """Batch normalisation over all axes but the last, with branches.
 
     Statistics are computed and kept in float32 whatever the compute dtype.
@@ -107,6 +107,22 @@ class BatchNorm(keras.layers.Layer):
             for name, piece in zip(names, pieces, strict=True)
         ]
         return ops.concatenate(outputs) if len(outputs) > 1 else outputs[0]
+
+    def of_keras(
+        self, inputs: Any, training: Any = False, branch: str = "clean"
+    ) -> Any:
+        """Returns the outputs of a layer of Keras with the numbers of the branch."""
+        del training
+        layer = keras.layers.BatchNormalization(
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            scale=self.scale,
+            name=self.name,
+        )
+        outputs = layer(inputs)
+        variables = (*self._affine[branch], *self._statistics[branch])
+        layer.set_weights([v.numpy() for v in variables if v is not None])
+        return outputs
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
         """Returns the input's shape."""

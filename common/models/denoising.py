@@ -15,7 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.models import layers, norms, residual
+from common.models import layers, norms, plain, residual
 from common.models.layers import INFERENCE, Mode
 
 
@@ -43,7 +43,7 @@ class Gaussian(layers.Composite):
         return ops.reshape(means, (-1, *inputs.shape[1:]))
 
 
-class DotProduct(keras.layers.Layer):
+class DotProduct(plain.Inner):
     """Weights x_i . x_j / (H * W) of the features as they are, without an embedding."""
 
     def __init__(self, channels: int, *, name: str) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import keras
 
+from common.models import plain
 
-class GroupNorm(keras.layers.GroupNormalization):
+
+class GroupNorm(plain.Inner, keras.layers.GroupNormalization):
     """Group norm that is called as batch norm is; it computes in float32."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -41,3 +43,13 @@ class GroupNorm(keras.layers.GroupNormalization):
         """
         del training, branch
         return keras.ops.cast(super().call(inputs), self.output_dtype)
+
+    def of_keras(self, inputs: Any, **mode: Any) -> Any:
+        """Returns the outputs of a layer of Keras with the same weights."""
+        del mode
+        layer = keras.layers.GroupNormalization(
+            groups=self.groups, epsilon=self.epsilon, name=self.name
+        )
+        outputs = layer(inputs)
+        layer.set_weights(self.get_weights())
+        return outputs

@@ -19,7 +19,7 @@ import keras
 from keras import ops
 from keras.initializers import GlorotUniform, Initializer
 
-from common.models import activations, batch_norm, layers
+from common.models import activations, batch_norm, layers, plain
 from common.models.layers import INFERENCE, Mode
 
 # Slim's least number of filters, so that thin networks keep their bottlenecks open.
@@ -87,7 +87,7 @@ Conv = Callable[..., ConvNorm]
 """Makes a `ConvNorm` whose width, activation and batch norm are those of a network."""
 
 
-class AveragePool(keras.layers.Layer):
+class AveragePool(plain.Inner):
     """The mean of each 3x3 neighbourhood; at an edge, of what lies inside."""
 
     def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
@@ -95,7 +95,7 @@ class AveragePool(keras.layers.Layer):
         return ops.average_pool(inputs, 3, strides=1, padding="same")
 
 
-class MaxPool(keras.layers.Layer):
+class MaxPool(plain.Inner):
     """The maximum of every second 3x3 neighbourhood."""
 
     def __init__(self, padding: str, *, name: str) -> None:

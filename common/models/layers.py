@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from common import backend
-from common.models import activations, batch_norm
+from common.models import activations, batch_norm, plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Mode:
 INFERENCE = Mode()
 
 
-class Composite(keras.layers.Layer):
+class Composite(plain.Inner):
     """A layer made of others, which create their weights when they are first called.
 
     It is called as `layer(inputs, mode=mode)`, by name since Keras takes tensors alone
@@ -46,7 +46,7 @@ class Composite(keras.layers.Layer):
         """Creates nothing; Keras's would trace all layers inside, at every depth."""
 
 
-class Activation(keras.layers.Layer):
+class Activation(plain.Inner):
     """An activation whose derivative may be another function's, pass by pass."""
 
     def __init__(self, activation: str, *, name: str) -> None:
@@ -91,6 +91,13 @@ class Activation(keras.layers.Layer):
             parameter = ops.cast(self.parameter, inputs.dtype)
             return function(inputs, parameter)
         return activations.get(self.activation)(inputs)
+
+    def of_keras(self, inputs: Any, backward: str = activations.OWN) -> Any:
+        """Returns the activations, by operations that know a learned parameter."""
+        if self.activation in activations.LEARNED:
+            function, _ = activations.LEARNED[self.activation]
+            return function(inputs, float(self.parameter))
+        return self.call(inputs, backward)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
         """Returns the input's shape."""

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.models import activations, batch_norm, layers, normalization
+from common.models import activations, batch_norm, layers, normalization, plain
 from common.models.architectures import WideResNet
 from common.models.layers import INFERENCE, Mode
 
@@ -83,7 +83,7 @@ class Network(keras.Model):
         return self.classifier(self.pool(features))
 
 
-class NormAct(keras.layers.Layer):
+class NormAct(plain.Inner):
     """Batch norm, then the activation."""
 
     def __init__(self, config: WideResNet, *, name: str) -> None:
@@ -98,7 +98,7 @@ class NormAct(keras.layers.Layer):
         return self.activation(normalized, backward=mode.backward)
 
 
-class Unit(keras.layers.Layer):
+class Unit(plain.Inner):
     """A pre-activation residual unit of two 3x3 convolutions."""
 
     def __init__(
