@@ -5,8 +5,8 @@
 trains and evaluates every recipe of every paper, writes `report/index.html`, and prints
 the claims that the scale judges, with their numbers and verdicts. Every number, beside
 the reported one, is printed with --full. The same command again goes on where it
-stopped. With --jobs=2 two papers run at a time, which tells on the times of training.
-Exit status as for the papers' own commands.
+stopped. With --jobs=2 two papers run at a time, which makes their times of training
+longer. Exit status as for the papers' own commands.
 """
 
 from __future__ import annotations

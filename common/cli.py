@@ -34,24 +34,23 @@ HELP = """Usage: python -m {paper} COMMAND [NAME ...] [flags]
 
 Commands:
   list                 recipes, evaluations and tables of the scale
-  cost R               steps, passes, FLOPs and estimated hours of a recipe
+  cost R               updates, passes over the data, operations and estimated hours
   train R              train a recipe; the same command again goes on
   evaluate R [E ...]   evaluate a trained recipe, by default as the tables need it
   table T              train and evaluate what a table needs, and compare
   claims               the paper's statements, judged by what has been measured
-  study IMAGES C ...   the paper's attacks on Keras classifiers C that are trained
-                       already, and what they transfer, on a folder of photographs
-                       (FOLDER, or FOLDER?split=FOLDER_IN_IT)
+  study IMAGES C ...   attack trained Keras classifiers C on a folder of photographs as
+                       the paper does, and count which images fool the others, too;
+                       IMAGES is FOLDER, or FOLDER?split=NAME for the folder in it
   fit C DATA           train a Keras classifier further by the paper's method, and say
-                       what was won; DATA is a folder of class folders, a file .npz, or
-                       the name of a dataset that TFDS has prepared
+                       what was won (not in ensemble_at); DATA is a folder of class
+                       folders, a file .npz, or the name of a dataset of TFDS
   export R             write a trained recipe's network as a plain Keras model, which
                        takes pixels in [0, 255] (--to=NAME.keras), as a SavedModel
                        (--to=FOLDER), or its weights (--to=NAME.weights.h5)
 
-  AutoAttack, what is published as robust accuracy, is an evaluation of every paper:
-  evaluate R autoattack (or autoattack_quick, autoattack_plus), and in a study
-  --attack=autoattack
+  Every paper has AutoAttack, by which robust accuracy is usually published: evaluate
+  R autoattack (or autoattack_quick, _plus, _rand), and in a study --attack=autoattack
 
   A classifier C is model.keras?pixels=tf (or unit, raw), or a network of
   keras.applications with a file of its weights: MobileNetV2:weights.h5?image_size=224
@@ -65,12 +64,12 @@ Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run fa
 
 _STRATEGY = "auto or one_device; of TensorFlow also mirrored, multi_worker and tpu"
 _WEIGHTS = (
-    "to evaluate: a file of released or exported ones, or raw for those of the last "
-    "update where the recipe averages; NAME=FILE, once more, for a target of transfers"
+    "weights to evaluate: a file, released or exported, or raw for those of the last "
+    "update in place of their average; NAME=FILE as well for a target of transfers"
 )
 _BRANCH = (
-    "of batch norm, to evaluate: in place of the one that each evaluation says, with "
-    "records in a folder of their own"
+    "branch of batch norm: that fit and export write, or that evaluate takes in place "
+    "of an evaluation's own, with records in a folder of their own"
 )
 _ATTACK = (
     "of a study, the name of an evaluation; may come several times. Default: those of "
@@ -85,7 +84,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
     (flags.DEFINE_string, "data_dir", None, "TFDS folder; default TFDS_DATA_DIR"),
     (flags.DEFINE_string, "strategy", "auto", _STRATEGY),
     (flags.DEFINE_string, "precision", "float32", ", ".join(learner.PRECISIONS)),
-    (flags.DEFINE_integer, "seed", None, "short for --set seed=; 0 in a study"),
+    (flags.DEFINE_integer, "seed", None, "that of the recipe, or of a study's attacks"),
     (flags.DEFINE_multi_string, "set", [], "override a field: --set method.epsilon=4"),
     (flags.DEFINE_multi_string, "weights", [], _WEIGHTS),
     (flags.DEFINE_string, "branch", "", _BRANCH),
@@ -94,7 +93,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
         *("images evaluated at a time; default 250, in a study 50", 1),
     ),
     (flags.DEFINE_multi_string, "attack", [], _ATTACK),
-    (flags.DEFINE_string, "to", "", "of fit: the robust model, NAME.keras; of export"),
+    (flags.DEFINE_string, "to", "", "of fit and export: the file or folder to write"),
     (flags.DEFINE_float, "epochs", None, _EPOCHS),
     (flags.DEFINE_integer, "steps", None, "of fit: updates, in place of --epochs"),
     (flags.DEFINE_integer, "batch_size", None, "of fit: images per update", 1),
@@ -315,7 +314,7 @@ def _foreign() -> Any:
 def _refuse_overrides(session: runs.Session) -> None:
     if session.overrides:
         raise ValueError(
-            "Tables and claims are about the recipes as they are; without --set and "
+            "Tables and claims compare the recipes as they are: leave out --set and "
             f"--seed, or train R and evaluate R. Received: {session.overrides[0]}"
         )
 

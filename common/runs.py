@@ -254,7 +254,7 @@ def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> No
     targets = (value.target for value in wanted.values() if value.target)
     names = list(dict.fromkeys([run.name, *targets]))
     if unused := session.target_weights.keys() - {session.run(n).name for n in names}:
-        raise ValueError(f"--weights is of no network asked for. Received: {unused}")
+        raise ValueError(f"--weights=NAME=FILE is of no use. Received: {[*unused]}")
     judges = _judges(session, names)
     for each in map(session.run, names):
         if each.has_released_weights:
@@ -379,10 +379,10 @@ def _is_done(run: Run, key: str, value: recipes.Evaluation, *, named: bool) -> b
     }
     if others != {"precision"}:
         return not others
-    message = f"{path} is in {found.get('precision')}"
+    message = f"The record {path} was made in {found.get('precision')}"
     if named:
         raise ValueError(
-            f"{message}; take that --precision, or move the file. "
+            f"{message}; give that --precision, or move the file. "
             f"Received: --precision={run.session.precision}"
         )
     print(f"{message} and is kept", flush=True)

@@ -182,7 +182,9 @@ def test_a_record_is_not_replaced_by_one_in_another_precision(open_run, evaluate
     run = open_run()
     run.train()
     run.evaluate(("clean",))
-    with pytest.raises(ValueError, match=r"clean.json is in float32; take.*bfloat16"):
+    with pytest.raises(
+        ValueError, match=r"clean.json was made in float32; give.*bfloat16"
+    ):
         open_run(precision="mixed_bfloat16").evaluate(("clean",))
     assert records(run)["clean"]["precision"] == "float32"
     open_run(precision="mixed_bfloat16").evaluate()

@@ -130,8 +130,8 @@ def from_tfds(
     how = f"tfds build {name} --data_dir={folder}"
     if not os.path.isdir(os.path.join(folder, name.partition("/")[0])):
         raise FileNotFoundError(
-            "Data are a folder of class folders, a file .npz, or the name of a dataset "
-            f"that TFDS has prepared: {how}. Received: {name}, which is none of them"
+            "DATA is a folder of class folders, a file .npz, or a dataset of TFDS, "
+            f"prepared by {how}. Received: {name}, which is none of these"
         )
     source = tfds_files.builder(name, folder, how=how, split="train")
     features = source.info.features
@@ -158,7 +158,7 @@ def from_stream(stream: Any, what: str) -> memory.Arrays:
         )
     length = int(stream.cardinality())
     if length == 0:
-        raise ValueError(f"A set of images must have some. Received: {what}, empty")
+        raise ValueError(f"A set of images must not be empty. Received: {what}")
     if length < 0:
         kind = "endless" if length == -1 else "not known"
         raise ValueError(
@@ -189,7 +189,7 @@ def checked(images: Any, labels: Any) -> memory.Arrays:
     checks.check_classes(labels)
     checks.check_as_many(images, labels)
     if not len(labels):
-        raise ValueError("A set of images must have some. Received: 0 images")
+        raise ValueError("A set of images must not be empty. Received: 0 images")
     return images, labels.reshape(-1).astype(np.int32)
 
 

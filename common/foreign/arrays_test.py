@@ -76,7 +76,7 @@ def test_images_get_the_channels_of_the_network():
         (IMAGES[:9], LABELS, "9 images and 60 labels"),
         (IMAGES, LABELS / 1.0, "Labels must be integers"),
         (IMAGES, LABELS + 1, "Labels count the classes from 0"),
-        (IMAGES[:0], LABELS[:0], "must have some. Received: 0 images"),
+        (IMAGES[:0], LABELS[:0], "must not be empty. Received: 0 images"),
     ],
 )
 def test_what_is_no_data_is_refused_in_one_line(images, labels, message):

@@ -32,7 +32,7 @@ def test_what_cannot_be_attacked_is_refused_before_the_first_epoch(
     images, labels = few_digits[0]
     kept = digits_model.get_weights()
     for settings, message in (
-        ({"pixels": "units"}, "Cannot attack small: Say what it takes"),
+        ({"pixels": "units"}, "Cannot attack small: Say which pixels"),
         ({"pixels": "unit", "output": "size"}, "Cannot attack small: Unknown or amb"),
     ):
         callback = RobustAccuracy(ATTACK, few_digits[0], **settings)

@@ -47,7 +47,9 @@ def write(
     """
     logits_fn = logits.inference(network, branch)
     if to.exists():
-        raise ValueError(f"--to is there; take another name. Received: --to={to}")
+        raise ValueError(
+            f"The path of --to exists; choose another. Received: --to={to}"
+        )
     to.parent.mkdir(parents=True, exist_ok=True)
     if to.name.endswith(".weights.h5"):
         network.save_weights(to)

@@ -110,7 +110,7 @@ def test_weights_are_those_that_the_same_network_loads(network, tmp_path):
     ("to", "branch", "message"),
     [
         ("robust.h5", "", "NAME.weights.h5 for the weights.*Received: --to="),
-        (".", "", "--to is there"),
+        (".", "", "--to exists"),
         ("robust", "dirty", "branch must be one that the network has"),
     ],
 )

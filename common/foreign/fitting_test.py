@@ -198,7 +198,7 @@ def test_attacks_and_probe_follow_a_radius_that_is_set():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"pixels": ""}, "Say what it takes: pixels= one of raw"),
+        ({"pixels": ""}, "Say which pixels the model takes: pixels= one of raw"),
         ({"branch": "advers"}, "branch must be one that the network has: clean"),
         ({"batch_size": 0}, "batch_size must be"),
         ({"method": NaturalTraining()}, "no radius .*say attacks=.*NaturalTraining"),

@@ -210,7 +210,7 @@ def _check(image_size: int, resize: int, split: str) -> None:
             f"image_size={image_size}, resize={resize}"
         )
     if labels.escapes(split):
-        raise ValueError(f"split must be a folder in it. Received: split={split}")
+        raise ValueError(f"split must be inside the folder. Received: split={split}")
 
 
 def _from_table(root: pathlib.Path, split: str) -> _Found:

@@ -143,7 +143,7 @@ def of_model(
         raise ValueError(f"background is first or last, not {background}")
     if not (callable(pixels) or pixels in PIXELS):
         raise ValueError(
-            f"Say what it takes: pixels= one of {', '.join(PIXELS)}. "
+            f"Say which pixels the model takes: pixels= one of {', '.join(PIXELS)}. "
             f"Received: pixels={pixels}"
         )
     preprocess = pixels if callable(pixels) else PIXELS[pixels]

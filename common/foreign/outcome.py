@@ -44,7 +44,7 @@ class Home:
             raise ValueError(f"--to is a file NAME.keras. Received: --to={file}")
         if file.is_dir() or (file.exists() and not self._is_ours(file)):
             raise ValueError(
-                "--to is there and not of this fit; take another name, or remove it. "
+                "The file of --to exists and is not of this fit; choose another one. "
                 f"Received: --to={file}"
             )
 

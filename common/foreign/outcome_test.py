@@ -19,8 +19,8 @@ def home(tmp_path):
     ("name", "message"),
     [
         ("robust.h5", "NAME.keras. Received: --to=.*robust.h5"),
-        ("folder.keras", "there and not of this fit.*folder.keras"),
-        ("other.keras", "there and not of this fit.*other.keras"),
+        ("folder.keras", "is not of this fit.*folder.keras"),
+        ("other.keras", "is not of this fit.*other.keras"),
     ],
 )
 def test_a_file_of_something_else_is_not_replaced(home, tmp_path, name, message):

@@ -68,7 +68,7 @@ def load(file: pathlib.Path) -> keras.Model:
       ValueError: the file is of weights alone, or has no model that can be loaded.
     """
     if file.name.endswith(".weights.h5"):
-        raise ValueError("It holds weights alone; say NETWORK:FILE")
+        raise ValueError("The file holds weights alone; say NETWORK:FILE")
     return keras.saving.load_model(file, compile=False)
 
 

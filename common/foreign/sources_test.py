@@ -54,7 +54,7 @@ def test_a_folder_is_an_album(tmp_path):
         ("no_such_dataset", {"data_dir": "nowhere"}, "no_such_dataset"),
         (7, {}, "Received: int"),
         (STREAM.map(lambda image, label: {"image": image}), {}, r"pairs.*\{'image'"),
-        (STREAM.take(0), {}, "must have some. Received: the dataset, empty"),
+        (STREAM.take(0), {}, "must not be empty. Received: the dataset"),
         ((IMAGES, LABELS), {"num_classes": 11}, "11 classes of the network and 10 of"),
         (data.Digits(), {"shape": (8, 8, 3)}, r"\(8, 8, 1\) for a network of"),
         (data.Digits(), {"flips": True}, "says its own crops and flips"),

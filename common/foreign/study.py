@@ -119,8 +119,8 @@ def _check_networks(classifiers: Sequence[classifiers.Classifier]) -> None:
     if len(classes) > 1:
         counts = ", ".join(f"{c.name} with {c.num_classes}" for c in classifiers)
         raise ValueError(
-            "What transfers is counted between networks of the same classes; where one "
-            f"has a background class, drop it with ?background=. Received: {counts}"
+            "Transfer is counted between networks of the same classes; drop the class "
+            f"of the background with ?background=first or last. Received: {counts}"
         )
 
 
