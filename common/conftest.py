@@ -13,6 +13,7 @@ from keras import ops
 
 from common import attacks, data, runs
 from common import recipe as recipes
+from common.evaluation import accuracy
 from common.results.claims import Claim
 from common.results.margins import difference
 from common.training import Method, optimizers, schedules
@@ -158,3 +159,17 @@ def released(monkeypatch):
         return {"file": path, "sha256": {"data": "0"}}
 
     monkeypatch.setattr("common.training.imported.load", load)
+
+
+@pytest.fixture
+def evaluated(monkeypatch):
+    """Returns the attacks of the evaluations that are run."""
+    seen = []
+    evaluate = accuracy.evaluate
+
+    def spy(logits_fn, dataset, attack, **kwargs):
+        seen.append(attack)
+        return evaluate(logits_fn, dataset, attack, **kwargs)
+
+    monkeypatch.setattr(accuracy, "evaluate", spy)
+    return seen

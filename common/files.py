@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import pathlib
@@ -27,16 +28,46 @@ def whole(path: pathlib.Path) -> Iterator[IO[bytes]]:
     """
     with room(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial(path), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with open(partial(path), "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            partial(path).unlink(missing_ok=True)
+            raise
         os.replace(partial(path), path)
 
 
 def partial(path: pathlib.Path) -> pathlib.Path:
     """Returns the file that is written before it takes the place of `path`."""
     return path.with_name(f"{path.name}.partial")
+
+
+@contextlib.contextmanager
+def alone(folder: pathlib.Path) -> Iterator[None]:
+    """Keeps other processes of this machine that ask for it out of a folder.
+
+    Args:
+      folder: is made.
+
+    Raises:
+      RunError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # of a file system without locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise errors.RunError(
+                    "Another process is writing this run; wait for its end, or take "
+                    f"another --workdir. Received: {folder}"
+                ) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

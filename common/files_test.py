@@ -46,6 +46,25 @@ def test_a_broken_line_before_the_last_is_named(tmp_path, line):
         files.json_lines(path)
 
 
+def test_a_folder_is_one_process_alone(tmp_path):
+    folder = tmp_path / "run"
+    with (
+        files.alone(folder),
+        pytest.raises(errors.RunError, match=r"Another process.*run$"),
+        files.alone(folder),
+    ):
+        pass
+    with files.alone(folder):  # which is free again
+        assert list(folder.iterdir()) == []
+
+
+def test_what_could_not_be_written_leaves_nothing_behind(tmp_path):
+    with pytest.raises(KeyError), files.whole(tmp_path / "record.json") as file:
+        file.write(b"half")
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def full(tmp_path):
     """Returns a path whose disk is full for what is written before it."""

@@ -32,12 +32,13 @@ def override(recipe: Any, assignments: Iterable[str]) -> Any:
     Raises:
       ValueError: unknown field, or a value that the field's type does not read.
     """
+    parsed = []
     for assignment in assignments:
         path, separator, text = assignment.partition("=")
         if not separator:
             raise ValueError(f"--set takes field=value. Received: {assignment}")
-        recipe = _replace(recipe, path.split("."), text, assignment)
-    return recipe
+        parsed.append((path.split("."), text, assignment))
+    return _replaced(recipe, parsed) if parsed else recipe
 
 
 def first_difference(left: Any, right: Any, path: str = "") -> str | None:
@@ -89,18 +90,29 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return field.default_factory()
 
 
-def _replace(part: Any, path: list[str], text: str, assignment: str) -> Any:
+def _replaced(part: Any, assignments: list[tuple[list[str], str, str]]) -> Any:
+    """Returns a part with all assignments at once, since fields may need each other.
+
+    Args:
+      part: a dataclass.
+      assignments: of each the path below the part, the text, and what was given.
+    """
     names = [field.name for field in recipes.fields(part)]
-    if path[0] not in names:
-        raise ValueError(unknown(names, path[0], f"field in --set {assignment}"))
-    current = getattr(part, path[0])
-    if len(path) > 1:
-        if not dataclasses.is_dataclass(current):
-            raise ValueError(f"{path[0]} has no fields. Received: --set {assignment}")
-        value = _replace(current, path[1:], text, assignment)
-    else:
-        value = _parse(current, text, assignment, _kinds(part, path[0]))
-    return dataclasses.replace(part, **{path[0]: value})
+    below: dict[str, list[Any]] = {}
+    values = {}
+    for (name, *path), text, assignment in assignments:
+        if name not in names:
+            raise ValueError(unknown(names, name, f"field in --set {assignment}"))
+        current = getattr(part, name)
+        if not path:
+            values[name] = _parse(current, text, assignment, _kinds(part, name))
+        elif not dataclasses.is_dataclass(current):
+            raise ValueError(f"{name} has no fields. Received: --set {assignment}")
+        else:
+            below.setdefault(name, []).append((path, text, assignment))
+    for name, inner in below.items():
+        values[name] = _replaced(getattr(part, name), inner)
+    return dataclasses.replace(part, **values)
 
 
 def _kinds(part: Any, name: str) -> set[Any]:
@@ -123,8 +135,10 @@ def _parse(current: Any, text: str, assignment: str, kinds: set[Any]) -> Any:
         raise ValueError(
             f"Cannot read the value as JSON. Received: --set {assignment}"
         ) from None
-    if current is None and Any not in kinds:
+    if current is None:
         (kind,) = kinds - {types.NoneType}
+        if kind is Any:
+            raise ValueError(f"The field stays null here. Received: --set {assignment}")
         current = kind()
     return _typed(current, value, assignment)
 

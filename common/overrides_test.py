@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import overrides, recipe
+from common.training import schedules
 from tests.parts import PARTS, Part
 
 
@@ -221,3 +222,22 @@ def test_a_record_of_before_agrees_and_one_of_another_value_does_not():
     assert overrides.agrees(later, PARTS.dataset)
     assert not overrides.agrees({**record, "width": 7}, PARTS.dataset)
     assert overrides.agrees(3, 3) and not overrides.agrees(None, 3)
+
+
+def test_fields_that_need_each_other_are_set_together():
+    schedule = schedules.PiecewiseConstant((8, 12), (0.1, 0.01, 0.001))
+    recipe = dataclasses.replace(PARTS, schedule=schedule)
+    assignments = ["schedule.boundaries=[4]", "schedule.values=[0.2, 0.1]", "l2=0.5"]
+    for order in (assignments, assignments[::-1]):
+        changed = overrides.override(recipe, order)
+        assert changed.schedule == schedules.PiecewiseConstant((4,), (0.2, 0.1))
+        assert changed.l2 == 0.5
+    with pytest.raises(ValueError, match="one value more"):
+        overrides.override(recipe, assignments[:1])
+
+
+def test_a_part_that_is_not_there_takes_no_number():
+    recipe = dataclasses.replace(PARTS, probe=None)
+    with pytest.raises(ValueError, match=r"stays null here.*--set probe=5"):
+        overrides.override(recipe, ["probe=5"])
+    assert overrides.override(recipe, ["probe=null"]) == recipe

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from common import engine, errors, evaluation, manifest, networks, overrides
+from common import engine, manifest, missing, networks, overrides
 from common import recipe as recipes
-from common.evaluation import examples, kinds
-from common.evaluation import record as counted
 from common.lazy import keras
-from common.names import lookup
 from common.training import checkpoint, imported, learner, loop
 
 RAW = "raw"  # as `--weights`: those of the last update, where a recipe averages
@@ -149,6 +145,22 @@ class Run:
         return self.recipe.num_steps in checkpoint.steps(self.checkpoints)
 
     @property
+    def has_weights(self) -> bool:
+        """Whether there are weights to evaluate, as far as that is known beforehand.
+
+        Raises:
+          RunError: as `is_trained`.
+          ValueError: raw weights of a recipe that evaluates no others.
+        """
+        if self.weights == RAW and not self.recipe.average:
+            raise ValueError(
+                f"{self.name} has no average of its weights beside the raw ones; "
+                f"evaluate it without --weights. Received: --weights={RAW}"
+            )
+        of_a_file = self.has_released_weights or self.weights == INITIAL
+        return of_a_file or self.is_trained
+
+    @property
     def step(self) -> int | None:
         """The updates behind the weights; None for released ones."""
         if self.has_released_weights:
@@ -232,11 +244,12 @@ class Run:
 
         Under several workers the chief evaluates alone, on its first device. Of attacks
         that begin alike the longest is run, and what its steps find on the way are the
-        records of the others. A killed evaluation goes on where it was.
+        records of the others. A killed evaluation goes on where it was; a transfer, or
+        a comparison of one step with many, begins again.
 
         Args:
           evaluations: names; those that tables and claims need by default, without
-            transfers to targets without weights where its own are released ones.
+            transfers to targets that have no weights yet.
 
         Raises:
           ValueError: unknown evaluation, a transfer to a network without weights, a
@@ -244,157 +257,5 @@ class Run:
           RunError: the recipe or the target of a transfer is not trained to its end,
             the folder is of another, or the engine failed, as where memory runs out.
         """
-        wanted = _wanted(self, tuple(evaluations))
         with engine.explained_failures():
-            _evaluate_missing(self, wanted, named=bool(evaluations))
-
-
-def _evaluate_missing(run: Run, wanted: Mapping[str, Any], *, named: bool) -> None:
-    session = run.session
-    targets = (value.target for value in wanted.values() if value.target)
-    names = list(dict.fromkeys([run.name, *targets]))
-    if unused := session.target_weights.keys() - {session.run(n).name for n in names}:
-        raise ValueError(f"--weights=NAME=FILE is of no use. Received: {[*unused]}")
-    judges = _judges(session, names)
-    for each in map(session.run, names):
-        if each.has_released_weights:
-            each.network()  # refuses the folder of other weights, even if all is there
-    done = {key for key in wanted if _is_done(run, key, wanted[key], named=named)}
-    missing = {key: value for key, value in wanted.items() if key not in done}
-    if not missing or not session.is_chief:
-        return
-    for value in missing.values():
-        judges(run.name, value.branch)  # refuses a branch before any work
-    for longest, *shorter in counted.begin_alike(missing):
-        print(f"{session.at.name} {run.name}: {longest}", flush=True)
-        record = _evaluate(run, longest, missing[longest], judges)
-        print(f"\n{kinds.told(record, missing[longest])}", flush=True)
-        record.notes["evaluation"] = longest
-        record.save(run.record(longest))
-        for key in shorter:
-            part = record.beginning(missing[key].attack)
-            print(f"{key}: {kinds.told(part, missing[key])}", flush=True)
-            part.notes.update(evaluation=key, beginning_of=longest)
-            part.save(run.record(key))
-    shown = examples.quickest(missing.values())
-    if shown and not (run.weights or session.branch):
-        examples.save(
-            run.folder / "examples.npz",
-            judges(run.name, shown.branch).logits_fn,
-            run.recipe.dataset.test_batches(
-                batch_size=examples.COUNT, data_dir=session.data_dir
-            ),
-            shown.attack,
-        )
-
-
-def _judges(
-    session: Session, names: Sequence[str]
-) -> Callable[[str, str], evaluation.Judges]:
-    """Returns (recipe, branch) -> judges, each recipe's on a network of its own."""
-
-    @functools.cache
-    def network(name: str, precision: str) -> keras.Model:
-        return session.run(name).network(precision, number=names.index(name))
-
-    def judges(name: str, branch: str) -> evaluation.Judges:
-        exact, attacked = (network(name, p) for p in ("float32", session.precision))
-        return session.networks.judges(exact, attacked, branch)
-
-    return judges
-
-
-def _wanted(run: Run, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]:
-    session = run.session
-    names = asked or session.at.needed_evaluations(run.name)
-    known = session.at.evaluations
-    wanted = {key: lookup(known, key, "evaluation") for key in names}
-    if session.branch:
-        wanted = {
-            key: dataclasses.replace(value, branch=session.branch)
-            for key, value in wanted.items()
-        }
-    if not run.has_released_weights:
-        return wanted
-    targets = {k: session.at.run_name(v.target) for k, v in wanted.items() if v.target}
-    without = [k for k, name in targets.items() if name not in session.target_weights]
-    if asked and without:
-        raise ValueError(
-            "A transfer needs two trained networks: add --weights="
-            f"{targets[without[0]]}=FILE. Received: {without[0]}"
-        )
-    return {key: value for key, value in wanted.items() if key not in without}
-
-
-def _evaluate(run: Run, key: str, value: recipes.Evaluation, judges: Any) -> Any:
-    """Returns the record of an evaluation, on all images that it is to see."""
-    identity = _identity(run, value)
-    record = kinds.answer(
-        value,
-        _images(run, value),
-        judges(run.name, value.branch),
-        judges(value.target, "") if value.target else None,
-        progress_file=run.record(key).with_suffix(".progress.npz"),
-        progress_key=identity,
-    )
-    expected = value.num_images or run.recipe.dataset.num_test
-    if record.total != expected:
-        raise errors.RunError(
-            f"{run.name} was evaluated on another number of images than the "
-            f"{expected} of its test set. Received: total={record.total}"
-        )
-    record.notes.update(recipe=run.name, **identity, **manifest.environment())
-    return record
-
-
-def _images(run: Run, value: recipes.Evaluation) -> Any:
-    """Returns the batches of test images that an evaluation is about."""
-    dataset, count = run.recipe.dataset, value.num_images
-    drawn = evaluation.sample(dataset.num_test, count, value.seed) if count else None
-    return dataset.test_batches(
-        batch_size=run.session.eval_batch_size,
-        data_dir=run.session.data_dir,
-        indices=drawn,
-    )
-
-
-def _is_done(run: Run, key: str, value: recipes.Evaluation, *, named: bool) -> bool:
-    """Whether the record is there, and of this evaluation and network.
-
-    One in another precision is kept, too, unless the evaluation was named.
-
-    Raises:
-      ValueError: it is in another precision, and the evaluation was named.
-    """
-    path = run.record(key)
-    if not path.exists():
-        return False
-    found = json.loads(path.read_text(encoding="utf-8"))
-    attacks = {"attack": value.attack, "against": value.against}
-    expected = {**attacks, "seed": value.seed, **_identity(run, value)}
-    others = {
-        field
-        for field, part in expected.items()
-        if not overrides.agrees(found.get(field), part)
-    }
-    if others != {"precision"}:
-        return not others
-    message = f"The record {path} was made in {found.get('precision')}"
-    if named:
-        raise ValueError(
-            f"{message}; give that --precision, or move the file. "
-            f"Received: --precision={run.session.precision}"
-        )
-    print(f"{message} and is kept", flush=True)
-    return True
-
-
-def _identity(run: Run, value: recipes.Evaluation) -> dict[str, Any]:
-    """Returns what tells an evaluation from others of the same attack and seed."""
-    return {
-        "step": run.step,
-        "precision": run.session.precision,
-        "target": value.target or None,
-        "num_images": value.num_images or None,
-        "branch": value.branch or None,
-    }
+            missing.evaluate(self, tuple(evaluations))

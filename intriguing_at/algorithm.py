@@ -58,7 +58,7 @@ class AdversarialTraining(Method):
                 f"Received: clean_share={self.clean_share}"
             )
         for name in ("clean_weight", "pairing_weight", "consistent_from"):
-            if (getattr(self, name) or 0) < 0:
+            if not (getattr(self, name) or 0) >= 0:  # which NaN is not either
                 raise ValueError(
                     f"{name} must not be negative. "
                     f"Received: {name}={getattr(self, name)}"

@@ -189,6 +189,8 @@ def test_a_replica_that_cannot_replace_its_share_is_refused(images):
     [
         ({"num_adversarial": 33}, "num_adversarial=33"),
         ({"adversarial_weight": -0.3}, "adversarial_weight=-0.3"),
+        ({"adversarial_weight": float("nan")}, "adversarial_weight=nan"),
+        ({"num_adversarial": 0, "minibatch": 0}, "minibatch=0, which is 1 or more"),
         ({"attack": None}, "num_adversarial=16"),
         ({"delay": -1}, "delay=-1"),
         ({"auxiliary_weight": -1}, "auxiliary_weight=-1"),

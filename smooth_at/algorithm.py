@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from common import backend
-from common.attacks import losses
 from common.models import activations
 from common.training.method import Method
 
@@ -58,13 +56,8 @@ class SmoothTraining(Method):
             seed=seed,
         )
 
-        def loss() -> Any:
-            logits = self.forward(adv_images, seed, backward=self.update)
-            example_losses = losses.smoothed_cross_entropy(
-                labels, logits, self.label_smoothing
-            )
-            return self.mean(example_losses) + self.l2_penalty(), logits
-
-        (value, logits), g_theta = backend.value_and_gradients(loss, self.theta)
-        self.optimizer.apply(g_theta, self.theta)
-        return self.metrics(value, logits, labels), state
+        smoothing = self.label_smoothing
+        metrics = self.descend(
+            adv_images, labels, seed, label_smoothing=smoothing, backward=self.update
+        )
+        return metrics, state

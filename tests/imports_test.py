@@ -28,7 +28,7 @@ FLOORS = (
     ("training",),
     ("results",),
     ("networks",),
-    ("runs",),
+    ("missing", "runs"),
     ("foreign",),
     ("cli",),
 )

@@ -119,7 +119,7 @@ def test_a_killed_worker_ends_the_other_and_a_restart_of_both_goes_on(
     status, output = worker.ended(first)
     assert status == 3
     error = output.strip().splitlines()[-1]
-    assert "error: A worker was lost after step 1" in error
+    assert "error: A worker failed or was lost after step 1" in error
     assert "the same command, on every worker, goes on" in error
     assert "Traceback" not in output
     for process in cluster():

@@ -9,7 +9,7 @@ is one more module with these. A distribution is what `make` returned.
   accelerators: the devices that are not the CPU, in words; empty if there are none.
   worker: this worker's index and the number of workers; worker 0 is the chief.
   alone: where this worker computes without the others.
-  wait: until all workers have come to the same place.
+  wait: until all workers have come to the same place, with the same number.
   num_devices: what a batch must divide by.
   num_replicas: how many parts of a batch are computed on their own, each with its own
     statistics, state and share of the loss.

@@ -56,11 +56,13 @@ def alone(distribution: tf.distribute.Strategy) -> tf.distribute.Strategy:
     return distribution if worker(distribution)[1] == 1 else make("one_device")
 
 
-def wait(distribution: tf.distribute.Strategy) -> None:
-    """Returns once all workers have called it."""
-    if worker(distribution)[1] > 1:
-        each = distribution.run(lambda: tf.ones(()))
-        distribution.reduce(tf.distribute.ReduceOp.SUM, each, axis=None).numpy()
+def wait(distribution: tf.distribute.Strategy, number: int = 0) -> bool:
+    """Returns, once all workers have called it, whether they mean the same number."""
+    if worker(distribution)[1] == 1:
+        return True
+    each = distribution.run(lambda: tf.constant(number, tf.int64))
+    total = distribution.reduce(tf.distribute.ReduceOp.SUM, each, axis=None)
+    return int(total) == number * distribution.num_replicas_in_sync
 
 
 def num_devices(distribution: tf.distribute.Strategy | None) -> int:

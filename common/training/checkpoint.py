@@ -45,9 +45,7 @@ def save(
       RunError: a variable is not finite, and nothing is written; or the disk is full.
     """
     index = worker[0]
-    arrays: dict[str, Any] = named(
-        variables
-    )  # which are the same on every worker, as the check
+    arrays: dict[str, Any] = named(variables)  # the same on every worker, as the check
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
         raise errors.RunError(
@@ -111,6 +109,12 @@ def restore(
         state = states[worker[0]]
         return step, [state[str(i)] for i in range(len(state))]
     if found:
+        written = max(len(_states(directory, step)) for step in found)
+        if written < worker[1]:
+            raise errors.RunError(
+                f"The checkpoints in {directory} have states of {written} workers; "
+                f"restart with as many, and with all files. Received: {worker[1]}"
+            )
         raise errors.RunError(
             f"No checkpoint in {directory} reads back. Received: steps {found}. "
             "Remove the folder to start again."
@@ -148,6 +152,15 @@ def load(
         ) from error
     assign(variables, arrays)
     return step
+
+
+def is_whole(directory: pathlib.Path, step: int) -> bool:
+    """Whether a checkpoint is there and reads back, with a state beside it."""
+    paths = [directory / f"{step:08d}.npz", *_states(directory, step)]
+    try:
+        return len([_read(path) for path in paths]) > 1
+    except _BROKEN:
+        return False
 
 
 def drop(directory: pathlib.Path, step: int) -> None:
@@ -190,13 +203,18 @@ def assign(variables: Iterable[Any], arrays: dict[str, np.ndarray]) -> None:
 
 
 def _check_workers(directory: pathlib.Path, step: int, workers: int) -> None:
-    """Refuses to split one worker's state over several, or the reverse."""
-    files = list(directory.glob(f"{step:08d}.state-*.npz"))
-    if len(files) > workers:
+    """Refuses states of more workers than there are, with a RunError."""
+    written = len(_states(directory, step))
+    if written > workers:
         raise errors.RunError(
-            f"Checkpoint {step} was written by {len(files)} workers. Received: "
+            f"Checkpoint {step} was written by {written} workers. Received: "
             f"{workers} workers; restart with as many."
         )
+
+
+def _states(directory: pathlib.Path, step: int) -> list[pathlib.Path]:
+    """Returns the files of the workers' states."""
+    return list(directory.glob(f"{step:08d}.state-*.npz"))
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:

@@ -166,5 +166,5 @@ def test_another_number_of_workers_is_refused(tmp_path):
     assert step == 10
     with pytest.raises(errors.RunError, match=r"written by 2 workers.*1 workers"):
         checkpoint.restore(tmp_path, variables=variables())
-    with pytest.raises(errors.RunError, match="reads back"):
+    with pytest.raises(errors.RunError, match="states of 2 workers; restart with as"):
         checkpoint.restore(tmp_path, variables=variables(), worker=(0, 3))

@@ -51,6 +51,8 @@ def describe(recipe: recipes.Recipe) -> str:
         "timed on": f"{_what(count, recipe.batch_size)} in {seconds:.2g} s",
         "machine": f"one device of {manifest.environment()['hardware']}, in float32",
     }
+    if method.sources:
+        rows["not counted"] = f"{len(method.sources)} networks that are trained first"
     return "\n".join(f"{name:22}{value}" for name, value in rows.items())
 
 

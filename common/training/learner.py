@@ -75,6 +75,11 @@ class Learner:
         step, parts = checkpoint.restore(
             directory, variables=self.variables, worker=worker
         )
+        if not engine.wait(self.distribution, step):
+            raise errors.RunError(
+                "The workers find different checkpoints: --workdir must be one folder "
+                f"for all of them. Received: step {step} of {directory} on this one"
+            )
         for part in parts:
             if part.shape[0] != replicas:
                 raise errors.RunError(

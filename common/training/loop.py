@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from common import engine, errors, manifest
+from common import engine, errors, files, manifest
 from common import recipe as recipes
 from common.data import checks, unreadable
 from common.evaluation import attackable
@@ -53,17 +54,22 @@ def train(
         )
     engine.check_dataset(recipe.dataset)
     engine.check_divides(recipe.batch_size, distribution)
+    manifest.check_run(run_dir, {"recipe": recipe, "precision": precision})
+    if _is_finished(recipe, run_dir):
+        return
     worker, learner = engine.worker(distribution), None
     try:
         learner = learners.build(recipe, distribution, precision, sources)
         record = {**(notes or {}), **_manifest(recipe, learner, precision)}
-        if worker[0] == 0:
-            manifest.check_run(run_dir, record)
-        learner.restore(run_dir / "checkpoints")
-        with unreadable.named():
+        with contextlib.ExitStack() as stack:
+            if worker[0] == 0:
+                stack.enter_context(files.alone(run_dir))
+            learner.restore(run_dir / "checkpoints")
+            stack.enter_context(unreadable.named())
             _Run(learner, recipe, run_dir, data_dir=data_dir, record=record).finish()
     except engine.FAILURES as error:
-        cause = "A worker was lost" if worker[1] > 1 else f"{engine.NAME} failed"
+        failed = f"{engine.NAME} failed"
+        cause = "A worker failed or was lost" if worker[1] > 1 else failed
         raise errors.RunError(
             f"{cause} after step {learner.step if learner else 0}; the same command, "
             "on every worker, goes on from the newest checkpoint. "
@@ -130,7 +136,7 @@ class _Run:
             self._do_what_is_due()
 
     def _note(self) -> None:
-        """Writes what the run is and, if it continues, from which step and where.
+        """Writes what the run is and, if it began elsewhere, where it goes on.
 
         The data have been read by now, so a run without data leaves no record.
         """
@@ -138,8 +144,7 @@ class _Run:
         where = f"{engine.NAME} on {place['hardware']}"
         print(f"{where}, {self.record['precision']}", flush=True)
         manifest.check_or_write(self.run_dir, {**self.record, **place})
-        if step:
-            manifest.note_continuation(self.run_dir, step, place)
+        manifest.note_continuation(self.run_dir, step, place)
 
     def _until_due(self) -> int:
         """Returns the number of updates after which something is due."""
@@ -209,6 +214,13 @@ class _Run:
         checks.check_labels(labels, self.recipe.dataset.num_classes)
         logits_fn = logits.inference(self.learner.network)
         attackable.Questions(logits_fn).check(images)
+
+
+def _is_finished(recipe: recipes.Recipe, run_dir: pathlib.Path) -> bool:
+    """Whether the last update is saved, and the log is closed."""
+    lines = metrics.read(run_dir / "metrics.jsonl")
+    is_closed = any(line["kind"] == "end" for line in lines)
+    return is_closed and checkpoint.is_whole(run_dir / "checkpoints", recipe.num_steps)
 
 
 def _manifest(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import data, errors, models
+from common import data, errors, files, manifest, models
 from common import recipe as recipes
 from common.engine import strategy, tensorflow_engine
 from common.training import checkpoint, learner, loop, metrics, probe, schedules
@@ -120,6 +120,27 @@ def test_a_finished_run_does_nothing_more(bare, tmp_path, spied):
     train(bare, tmp_path)
     assert spied == []
     assert [path.read_text() for path in kept] == before
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_says_where_it_goes_on(
+    bare, tmp_path, monkeypatch
+):
+    first, second = ({"hardware": name} for name in ("an abacus", "a loom"))
+    monkeypatch.setattr(manifest, "environment", lambda: first)
+    manifest.check_or_write(tmp_path, {"recipe": bare, "precision": "float32", **first})
+    monkeypatch.setattr(manifest, "environment", lambda: second)
+    train(bare, tmp_path)
+    (continued,) = json.loads((tmp_path / "recipe.json").read_text())["continued"]
+    assert (continued["step"], continued["hardware"]) == (0, "a loom")
+
+
+def test_two_processes_do_not_train_one_run(bare, tmp_path):
+    with (
+        files.alone(tmp_path),
+        pytest.raises(errors.RunError, match="Another process is writing this run"),
+    ):
+        train(bare, tmp_path)
+    assert not checkpoint.steps(tmp_path / "checkpoints")
 
 
 def test_a_single_update_is_a_run(bare, tmp_path):

@@ -134,7 +134,13 @@ class Method:
         return self.network(images, **{"training": True, **mode})
 
     def descend(
-        self, images: Any, labels: Any, seed: Any, *, label_smoothing: float = 0.0
+        self,
+        images: Any,
+        labels: Any,
+        seed: Any,
+        *,
+        label_smoothing: float = 0.0,
+        **mode: Any,
     ) -> dict[str, Any]:
         """Updates the weights once on the mean cross-entropy of images as they are.
 
@@ -143,13 +149,14 @@ class Method:
           labels: int32 [B].
           seed: of the update.
           label_smoothing: share of the label that is spread over all classes.
+          **mode: of the network, as for `forward`.
 
         Returns:
           `self.metrics(...)`.
         """
 
         def loss() -> Any:
-            logits = self.forward(images, seed)
+            logits = self.forward(images, seed, **mode)
             example_losses = losses.smoothed_cross_entropy(
                 labels, logits, label_smoothing
             )
@@ -168,6 +175,8 @@ class Method:
 
     def l2_penalty(self) -> Any:
         """Returns this replica's share of `l2 / 2 * sum ||kernel||^2`."""
+        if not self.l2:
+            return 0.0
         kernels = [v for v in self.theta if v.path.endswith("kernel")]
         squares = [ops.sum(ops.square(ops.cast(v, "float32"))) for v in kernels]
         return self.l2 / 2.0 / self.num_replicas * sum(squares)

@@ -33,8 +33,8 @@ class Log:
         self._bar = None
         if not chief:
             return
-        kept = [line for line in read(self.path) if line["step"] <= step]
-        kept = [line for line in kept if line["kind"] != "end"]
+        lines = read(self.path)
+        kept = [x for x in lines if x["step"] <= step and x["kind"] != "end"]
         with files.whole(self.path) as file:
             file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
         with files.room(run_dir):

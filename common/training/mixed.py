@@ -64,10 +64,10 @@ class Mixed(Method):
           ValueError: k is not between 0 and m, or not 0 without an attack; a weight or
             the delay is negative; or no example has a weight.
         """
-        if not 0 <= self.num_adversarial <= self.minibatch:
+        if not 0 <= self.num_adversarial <= self.minibatch or self.minibatch < 1:
             raise ValueError(
-                f"num_adversarial must be from 0 to minibatch={self.minibatch}. "
-                f"Received: num_adversarial={self.num_adversarial}"
+                f"num_adversarial must be from 0 to minibatch={self.minibatch}, which "
+                f"is 1 or more. Received: num_adversarial={self.num_adversarial}"
             )
         if self.num_adversarial and self.attack is None:
             raise ValueError(
@@ -75,7 +75,7 @@ class Mixed(Method):
                 f"Received: num_adversarial={self.num_adversarial}"
             )
         for name in ("adversarial_weight", "delay", "auxiliary_weight"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # which NaN is not either
                 raise ValueError(
                     f"{name} must not be negative. "
                     f"Received: {name}={getattr(self, name)}"

@@ -31,11 +31,13 @@ class PiecewiseConstant:
                 "PiecewiseConstant needs boundaries and one value more. Received: "
                 f"boundaries={self.boundaries}, values={self.values}"
             )
-        if list(self.boundaries) != sorted(set(self.boundaries)):
+        if list(self.boundaries) != sorted({b for b in self.boundaries if b > 0}):
             raise ValueError(
-                "PiecewiseConstant needs increasing boundaries. Received: "
+                "PiecewiseConstant needs increasing boundaries from 1 on. Received: "
                 f"boundaries={self.boundaries}"
             )
+        if not all(0.0 < value < math.inf for value in self.values):
+            raise ValueError(f"values must be positive. Received: values={self.values}")
 
     def build(self) -> keras.optimizers.schedules.LearningRateSchedule:
         """Returns the Keras schedule."""

@@ -27,6 +27,9 @@ def test_the_rate_drops_at_the_boundary_itself():
         ((1, 2), (0.1, 0.01), "one value more"),
         ((), (0.1,), "needs boundaries"),
         ((2, 1), (0.1, 0.01, 0.001), r"increasing.*boundaries=\(2, 1\)"),
+        ((0, 1), (0.1, 0.01, 0.001), r"from 1 on.*boundaries=\(0, 1\)"),
+        ((1,), (0.1, -0.01), r"values must be positive.*-0.01"),
+        ((1,), (float("nan"), 0.1), r"values must be positive.*nan"),
     ],
 )
 def test_bad_arguments_are_refused_when_built(boundaries, values, message):
