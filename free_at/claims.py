@@ -91,7 +91,7 @@ CLAIMS = (
             gain(FREE_8, PGD_7, "pgd_20", at_least=-1.0),
             # Paper: 6.9, and 7 to 30 times in the abstract, which speaks of all others'
             # training. 7-PGD needs 8 passes for 1; an attack pass skips the weight
-            # gradients, about half of a pass's work, so half of 8 is safe to ask.
+            # gradients, a third of a pass's work, so half of 8 is safe to ask.
             time_ratio(PGD_7, FREE_8, at_least=4.0),
         ),
     ),

@@ -19,9 +19,10 @@ from common.results.margins import (
 )
 from intriguing_at import presets
 
-# The strong attack is of 500 steps: every scale can pay for them, and the paper prints
-# its three strategies there. What only scale `paper` trains is judged at its 2000.
-STRONG, STRONGEST = "pgd_500", "pgd_2000"
+# The strong attack is of 500 steps: scale `small` can pay for them, and the paper
+# prints its three strategies there. What only scale `paper` trains is judged at its
+# 2000. On digits 100 find what 500 do.
+STRONG, STRONGEST, ON_DIGITS = "pgd_500", "pgd_2000", "pgd_100"
 MBN_ADV = "_mbn_adv"  # through the batch norm for adversarial images
 ADVERSARIAL, MIXED, MBN = "adversarial", "mixed", "mbn"
 EFFICIENTNETS = tuple(f"efficientnet_{size}" for size in presets.JOINT_SIZES)
@@ -33,27 +34,23 @@ ONE_SCALE = "Other scales do not train these networks."
 SEEDS = presets.SMALL_SEEDS
 
 
-def _levels_off(**seeds: Any) -> tuple[Comparison, ...]:
-    # Paper: 2.1. About twice that, for networks of other accuracies.
-    few, many = (ADVERSARIAL, "pgd_100"), (ADVERSARIAL, STRONG)
-    return (difference(few, many, at_most=4.0, **seeds),)
-
-
-def _more_robust(recipe: str, over: str, **seeds: Any) -> tuple[Comparison, ...]:
+def _more_robust(
+    recipe: str, over: str, under: str = STRONG, **seeds: Any
+) -> tuple[Comparison, ...]:
     # The direction is the claim.
-    return (gain(recipe, over, STRONG, at_least=0.0, **seeds),)
+    return (gain(recipe, over, under, at_least=0.0, **seeds),)
 
 
-def _mixture_recovers(**seeds: Any) -> tuple[Comparison, ...]:
+def _mixture_recovers(under: str = STRONG, **seeds: Any) -> tuple[Comparison, ...]:
     # The direction is the claim; paper: +17.4 under 2000 steps.
-    mixture = (MBN, f"{STRONG}{MBN_ADV}")
-    return (difference(mixture, (MIXED, STRONG), at_least=0.0, **seeds),)
+    mixture = (MBN, f"{under}{MBN_ADV}")
+    return (difference(mixture, (MIXED, under), at_least=0.0, **seeds),)
 
 
-def _each_serves(**seeds: Any) -> tuple[Comparison, ...]:
+def _each_serves(under: str = STRONG, **seeds: Any) -> tuple[Comparison, ...]:
     # The direction is the claim: no number is given.
     clean, attacked = (
-        ((MBN, name), (MBN, f"{name}{MBN_ADV}")) for name in ("clean", STRONG)
+        ((MBN, name), (MBN, f"{name}{MBN_ADV}")) for name in ("clean", under)
     )
     return (
         difference(*clean, at_least=0.0, **seeds),
@@ -80,10 +77,12 @@ CLAIMS = (
         statement="Trained on adversarial images alone, a network loses little to more "
         "steps.",
         source="iterations figure",
-        expected_at=("paper", "small", "digits"),
-        note=ANY_SIZE,
-        comparisons=_levels_off(),
-        instead={"small": _levels_off(seeds=SEEDS)},
+        note=f"{SIZE} In small networks 500 steps take nothing that 100 have left, "
+        "however they are trained, so that the claim could not fail there.",
+        comparisons=(
+            # Paper: 2.1. About twice that, for networks of other accuracies.
+            difference((ADVERSARIAL, "pgd_100"), (ADVERSARIAL, STRONG), at_most=4.0),
+        ),
     ),
     Claim(
         name="mixed_training_keeps_falling",
@@ -109,7 +108,10 @@ CLAIMS = (
         note=ANY_SIZE,
         # Paper: +13.0, and +18.3 under 2000 steps.
         comparisons=_more_robust(ADVERSARIAL, MIXED),
-        instead={"small": _more_robust(ADVERSARIAL, MIXED, seeds=SEEDS)},
+        instead={
+            "small": _more_robust(ADVERSARIAL, MIXED, seeds=SEEDS),
+            "digits": _more_robust(ADVERSARIAL, MIXED, ON_DIGITS),
+        },
     ),
     Claim(
         name="removing_clean_images_beats_pairing",
@@ -166,7 +168,10 @@ CLAIMS = (
         expected_at=("paper", "small", "digits"),
         note=ANY_SIZE,
         comparisons=_mixture_recovers(),
-        instead={"small": _mixture_recovers(seeds=SEEDS)},
+        instead={
+            "small": _mixture_recovers(seeds=SEEDS),
+            "digits": _mixture_recovers(ON_DIGITS),
+        },
     ),
     Claim(
         name="mixture_matches_both_specialists",
@@ -192,7 +197,10 @@ CLAIMS = (
         expected_at=("paper", "small", "digits"),
         note=ANY_SIZE,
         comparisons=_each_serves(),
-        instead={"small": _each_serves(seeds=SEEDS)},
+        instead={
+            "small": _each_serves(seeds=SEEDS),
+            "digits": _each_serves(ON_DIGITS),
+        },
     ),
     Claim(
         name="pairing_hurts_with_mixture",

@@ -351,7 +351,7 @@ EVALUATIONS = {
     "small": evaluations(8.0, (10, 100, 500), SMALL, attacked=2_000)
     | autoattacks(8.0, num_images=500),
     "digits": evaluations(
-        DIGITS_EPSILON, (10, 100, 500), DIGITS, attacked=0, step_size=DIGITS_STEP
+        DIGITS_EPSILON, (10, 100), DIGITS, attacked=0, step_size=DIGITS_STEP
     )
     | autoattacks(DIGITS_EPSILON),
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from common.results.claims import Claim
 from common.results.margins import (
+    Comparison,
     difference,
     difference_of_differences,
     gain,
@@ -32,6 +33,16 @@ BELOW_ITS_OWN = tuple(
     gain(STEP_LL, "fixed_epsilon", f"step_ll_eps{epsilon}", at_least=0.0)
     for epsilon in (2, 4, 8)
 )
+
+
+def _hardly_leaks(epsilon: int) -> tuple[Comparison, ...]:
+    fgsm, step_ll = (f"{name}_eps{epsilon}" for name in ("fgsm", "step_ll"))
+    return (
+        difference((LEAK_FGSM, fgsm), (LEAK_FGSM, "clean"), at_most=0.0),
+        # Paper: 79 of 10,000 at the worst epsilon; 2 % leaves room for 500 images.
+        level(LEAK_FGSM, fgsm, step_ll, metric="leaked", at_most=2.0),
+    )
+
 
 CLAIMS = (
     Claim(
@@ -79,14 +90,12 @@ CLAIMS = (
         "stays below clean accuracy.",
         source="text, for MNIST",
         expected_at=("digits",),
-        note="The paper's data here are MNIST; on larger images labels leak.",
-        comparisons=(
-            difference((LEAK_FGSM, "fgsm_eps16"), (LEAK_FGSM, "clean"), at_most=0.0),
-            # Paper: 79 of 10,000 at the worst epsilon; 2 % leaves room for 500 images.
-            level(
-                LEAK_FGSM, "fgsm_eps16", "step_ll_eps16", metric="leaked", at_most=2.0
-            ),
-        ),
+        note="The paper's data here are MNIST; on larger images labels leak. The claim "
+        "was first judged at epsilon 16, where it holds; it is judged at the largest "
+        "epsilon of the training, as the others at this scale, since a reading found "
+        "that the paper's radii are larger.",
+        comparisons=_hardly_leaks(16),
+        instead={"digits": _hardly_leaks(64)},
     ),
     Claim(
         name="a_network_resists_the_step_it_trains_on",
@@ -107,7 +116,8 @@ CLAIMS = (
         source="text, Figure 3; memory, Table 5",
         note=SIZE,
         comparisons=tuple(
-            # Memory: 4.1 points below clean under FGSM, 3.7 under step l.l.; twice.
+            # Memory: 4.1 points below clean under FGSM, 3.7 under step l.l.; over twice
+            # that.
             difference((STEP_LL, name), (STEP_LL, "clean"), at_least=-10.0)
             for name in ONE_STEP_AT_16
         ),
@@ -147,7 +157,7 @@ CLAIMS = (
                         *("fgsm_pred", "fast_entropy", "random_sign", "random_normal"),
                     )
                 ),
-                # Under step l.l., as in the paper; there 22.5 and 25.0, step l.l. 70.
+                # Under step l.l., as in the paper; there 22.5 and 25.0.
                 *(
                     gain(best, f"one_step_{other}", "step_ll_eps16", at_least=5.0)
                     for other in OF_THE_LABEL
@@ -161,10 +171,18 @@ CLAIMS = (
         source="text; memory, Table 5",
         expected_at=("paper", "small"),
         note="Digits withstand these radii unaided, and their runs are too short.",
-        comparisons=(
-            # Paper: -4.0 points. Two points allow for another seed.
-            gain("one_step_random_sign", "one_step_none", "fgsm_eps16", at_most=2.0),
+        comparisons=tuple(
+            # Paper: -4.0 and -4.9 points. Two points allow for another seed.
+            gain(f"one_step_{noise}", "one_step_none", "fgsm_eps16", at_most=2.0)
+            for noise in ("random_sign", "random_normal")
         ),
+        instead={
+            "small": (
+                gain(
+                    "one_step_random_sign", "one_step_none", "fgsm_eps16", at_most=2.0
+                ),
+            )
+        },
     ),
     Claim(
         name="no_robustness_to_iterative_attacks",
@@ -190,6 +208,7 @@ CLAIMS = (
             # The direction is the claim: no number is given.
             gain("iter_ll", BASELINE, "clean", at_most=0.0),
             gain("iter_ll", BASELINE, "iter_basic_eps16", at_most=5.0),
+            gain("iter_ll", BASELINE, "iter_ll_eps16", at_most=5.0),
         ),
     ),
     Claim(
@@ -264,8 +283,14 @@ CLAIMS = (
         note="Delays are the same shares of the training at every scale.",
         comparisons=(
             # Paper: at most 0.2 points of clean accuracy; one allows for another seed.
-            gain("delay_0k", STEP_LL, "clean", at_least=-1.0),
-            gain("delay_0k", STEP_LL, "clean", at_most=1.0),
+            *(
+                gain(delay, STEP_LL, "clean", **bound)
+                for delay in ("delay_0k", "delay_40k")
+                for bound in ({"at_least": -1.0}, {"at_most": 1.0})
+            ),
+            # Paper: not significant under attack; two points.
+            gain("delay_0k", STEP_LL, "step_ll_eps16", at_least=-2.0),
+            gain("delay_0k", STEP_LL, "step_ll_eps16", at_most=2.0),
             # Paper: up to 4 points.
             gain(STEP_LL, "delay_40k", "step_ll_eps16", at_least=0.0),
         ),
