@@ -150,13 +150,7 @@ class Run:
 
         Raises:
           RunError: as `is_trained`.
-          ValueError: raw weights of a recipe that evaluates no others.
         """
-        if self.weights == RAW and not self.recipe.average:
-            raise ValueError(
-                f"{self.name} has no average of its weights beside the raw ones; "
-                f"evaluate it without --weights. Received: --weights={RAW}"
-            )
         of_a_file = self.has_released_weights or self.weights == INITIAL
         return of_a_file or self.is_trained
 
@@ -252,10 +246,16 @@ class Run:
             transfers to targets that have no weights yet.
 
         Raises:
-          ValueError: unknown evaluation, a transfer to a network without weights, a
-            branch that the network does not have, or a record in another precision.
+          ValueError: unknown evaluation, a transfer to a network without weights, raw
+            weights of a recipe that has no others, a branch that the network does not
+            have, or a record in another precision.
           RunError: the recipe or the target of a transfer is not trained to its end,
             the folder is of another, or the engine failed, as where memory runs out.
         """
+        if self.weights == RAW and not self.recipe.average:
+            raise ValueError(
+                f"{self.name} has no average of its weights beside the raw ones; "
+                f"evaluate it without --weights. Received: --weights={RAW}"
+            )
         with engine.explained_failures():
             missing.evaluate(self, tuple(evaluations))
