@@ -41,6 +41,8 @@ report = lazy.module("common.results.report")  # Matplotlib is slow to import
 ROOT = pathlib.Path(__file__).parent
 RECORDS = ROOT / "records"
 PAPERS = ("kurakin2017", "ensemble_at", "free_at", "intriguing_at", "smooth_at")
+OWN_FLAGS = ("run", "jobs", "report", "full", "baseline", "keep")
+FLAGS = (*cli.COMMANDS["table"].flags, *cli.OF_ALL, "json", *OWN_FLAGS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,16 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     _define_flags(values)
     words = list(sys.argv if argv is None else argv)
     try:
-        names = values(words)[1:] or list(PAPERS)
+        names = list(dict.fromkeys(values(words)[1:])) or list(PAPERS)
         if values.help:
             print(__doc__, values.get_help().split("\n", 1)[1], sep="\n")
             return cli.GOOD
         logs.show(values.verbosity)
-        _check_baseline(values.baseline)
-        papers = [
-            packages.find(lookup({p: p for p in PAPERS}, name, "paper"))
-            for name in names
-        ]
+        cli.check_flags("reproduce.py", FLAGS, values)
+        papers = [packages.find(_known(name)) for name in names]
         if argv is None:
             processes.end_on_signals(in_cluster=values.run)
         workdir = _place(values.workdir)
@@ -70,11 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             [Results(paper.at(values.scale), folder) for paper in papers]
             for folder in (workdir, RECORDS)
         )
+        _check_baseline(values.baseline, papers, values.scale)
         closing, drawn = [], None
         if values.run:
             _check_jobs(values.jobs)
             run, plan = functools.partial(_run, argv=words), progress.plan(found, kept)
             order = progress.ending_first(names, plan, values.jobs)
+            plan.sort(key=lambda piece: order.index(piece.paper))
             with progress.Line(plan, values.jobs) as line:
                 figures = processes.each(run, order, values.jobs)
             if not all(figures):
@@ -89,6 +90,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return cli.fail(cli.USAGE, error)
     except cli.RUN_ERRORS as error:
         return cli.fail(cli.FAILED, error)
+
+
+def _known(name: str) -> str:
+    """Returns the name of a paper; a ValueError names the nearest known one."""
+    return lookup({paper: paper for paper in PAPERS}, name, "paper")
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -111,12 +117,14 @@ def _define_flags(values: flags.FlagValues) -> None:
     )
 
 
-def _check_baseline(folder: str | None) -> None:
-    """Refuses a folder that is not there, against which nothing would differ."""
-    if folder and not _place(folder).is_dir():
+def _check_baseline(folder: str | None, papers: Sequence[Any], scale: str) -> None:
+    """Refuses a folder without runs of the papers: nothing would differ from it."""
+    if folder and not any(
+        Results(paper.at(scale), _place(folder)).runs for paper in papers
+    ):
         raise FileNotFoundError(
-            "--baseline is the folder of earlier runs, which must be there. "
-            f"Received: --baseline={folder}"
+            "--baseline is the folder of earlier runs of the scale, which must be "
+            f"there. Received: --baseline={folder}"
         )
 
 

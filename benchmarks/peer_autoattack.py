@@ -41,7 +41,7 @@ class Candidates:
         self.records: dict[str, evaluation.Record] = {}
         self._found = found
         self._judges = judges.Judges(found.logits_fn)  # compile in the first round only
-        self._reference = torch_autoattack.Reference(found)
+        self._reference = torch_autoattack.Reference(found, BATCH_SIZE)
 
     @property
     def rows(self) -> dict[str, Callable[[int], None]]:

@@ -35,8 +35,12 @@ class Row:
         return words
 
     def comparisons(self, record: records.Record) -> list[records.Comparison]:
-        """Returns the comparisons that have the row."""
-        return [found for found in record.comparisons if self.name in found.samples]
+        """Returns the comparisons that set the row against another."""
+        return [
+            found
+            for found in record.comparisons
+            if self.name in found.samples and self.name != found.reference
+        ]
 
     def is_kept(self, record: records.Record) -> bool:
         """Whether a comparison has the row, and all that have it meet what is asked."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 import statistics
 from collections.abc import Mapping
 from typing import Any
+
+from common import files
 
 FOLDER = pathlib.Path(__file__).with_name("records")
 
@@ -101,12 +102,9 @@ class Record:
 
     def save(self, folder: pathlib.Path = FOLDER) -> None:
         """Writes `LETTER.json`, whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.benchmark}.json"
-        partial = path.with_suffix(".partial")
         content = json.dumps(dataclasses.asdict(self), indent=1)
-        partial.write_text(content + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        with files.whole(folder / f"{self.benchmark}.json") as file:
+            file.write(f"{content}\n".encode())
 
 
 def load(letter: str, folder: pathlib.Path = FOLDER) -> Record | None:

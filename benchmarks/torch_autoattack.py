@@ -19,17 +19,19 @@ class Reference:
         forward pass alone, so far.
     """
 
-    def __init__(self, found: trained.Trained) -> None:
+    def __init__(self, found: trained.Trained, batch_size: int) -> None:
         """Copies the network, with kernels laid out as TensorFlow's.
 
         Args:
           found: the network, its images, and the attack whose radius counts.
+          batch_size: images attacked at a time.
 
         Raises:
           ValueError: the copy answers differently.
         """
         network = torch_network.checked(found, torch.channels_last)
         self._inputs = torch_network.inputs(found.images, found.labels)
+        self._batch_size = batch_size
         self.passes = {"with a gradient": 0, "without": 0}
         network.register_forward_hook(self._count)
         self._attack = pyautoattack.AutoAttack(
@@ -39,7 +41,9 @@ class Reference:
     def survived(self) -> np.ndarray:
         """Returns bool [n]: the images on which every attack has failed."""
         images, labels = self._inputs
-        _, answers = self._attack.run_standard_evaluation(images, labels)
+        _, answers = self._attack.run_standard_evaluation(
+            images, labels, batch_size=self._batch_size
+        )
         return (answers == labels).numpy()
 
     def _count(self, _: Any, __: Any, logits: Any) -> None:

@@ -137,7 +137,8 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
             return GOOD if values.help else USAGE
         command = lookup(COMMANDS, words[0], "command")
         _check_names(command, words)
-        _check_flags(command, words[0], values)
+        taken = (*command.flags, *command.own, *OF_ALL)
+        check_flags(words[0], taken, values)
         values.eval_batch_size = values.eval_batch_size or command.batch_size
         if argv is None:
             processes.end_on_signals(in_cluster=command.computes)
@@ -329,9 +330,8 @@ def _check_names(command: Command, words: Sequence[str]) -> None:
         ) from None
 
 
-def _check_flags(command: Command, word: str, values: flags.FlagValues) -> None:
-    """Refuses a flag that would change nothing."""
-    taken = (*command.flags, *command.own, *OF_ALL)
+def check_flags(word: str, taken: Sequence[str], values: flags.FlagValues) -> None:
+    """Refuses a flag that is not taken by a command, with a ValueError."""
     for name in values:
         value = values[name].value
         if name not in (*taken, "help") and value != values[name].default:

@@ -117,6 +117,25 @@ def json_lines(path: pathlib.Path) -> list[dict[str, Any]]:
     return found
 
 
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """Returns the JSON object of a file.
+
+    Raises:
+      ValueError: it is broken, or no object; names the file.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path}: broken or half-written JSON ({error}). "
+            "Delete it and run the command that writes it again"
+        ) from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: expected a JSON object. Received: {text[:40]}")
+    return value
+
+
 def load_arrays(path: pathlib.Path, *names: str) -> dict[str, np.ndarray]:
     """Returns named arrays of an `.npz` file.
 

@@ -113,8 +113,8 @@ def paired_difference(left: np.ndarray, right: np.ndarray) -> Estimate:
     half = Z95 * math.sqrt((up + down - (up - down) ** 2) / total)
     return Estimate(
         100 * (gained - lost) / len(left),
-        100 * (up - down - half),
-        100 * (up - down + half),
+        100 * max(-1.0, up - down - half),
+        100 * min(1.0, up - down + half),
     )
 
 
@@ -142,7 +142,8 @@ def difference_of_differences(
     seen = np.concatenate([moves, (1.0, -1.0, 1.0, -1.0)])
     centre = float(np.mean(seen))
     half = Z95 * float(np.std(seen)) / math.sqrt(len(seen))
-    return Estimate(float(np.mean(moves)), centre - half, centre + half).scaled(100)
+    ends = max(-2.0, centre - half), min(2.0, centre + half)
+    return Estimate(float(np.mean(moves)), *ends).scaled(100)
 
 
 def separate_difference(left: tuple[int, int], right: tuple[int, int]) -> Estimate:

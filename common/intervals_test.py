@@ -258,3 +258,12 @@ def test_a_mean_has_the_normal_interval_and_pairs_that_of_their_differences():
     assert gap.high - gap.low < 0.03
     with pytest.raises(ValueError, match="Received: 400 and 399 images"):
         intervals.mean_difference(left, right[1:])
+
+
+def test_differences_stay_within_what_is_possible():
+    all_right, none_right = np.ones(20, bool), np.zeros(20, bool)
+    sides = (all_right, none_right), (none_right, all_right)
+    assert intervals.paired_difference(*sides[0]).high == 100
+    assert intervals.paired_difference(*sides[1]).low == -100
+    assert intervals.difference_of_differences(*sides).high == 200
+    assert intervals.difference_of_differences(*reversed(sides)).low == -200

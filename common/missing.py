@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from common import errors, evaluation, manifest, overrides
+from common import errors, evaluation, files, manifest, overrides
 from common import recipe as recipes
 from common.evaluation import examples, kinds
 from common.evaluation import record as counted
@@ -169,9 +168,9 @@ def _is_done(run: Any, key: str, value: recipes.Evaluation, *, named: bool) -> b
       ValueError: it is in another precision, and the evaluation was named.
     """
     path = run.record(key)
-    if not path.exists():
+    if not (path.exists() and path.with_suffix(".npz").exists()):
         return False
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = files.read_json(path)
     attacks = {"attack": value.attack, "against": value.against}
     expected = {**attacks, "seed": value.seed, **_identity(run, value)}
     others = {

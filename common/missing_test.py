@@ -232,3 +232,12 @@ def test_an_evaluation_against_many_steps_compares_them(open_run, tiny_paper):
     made = run.record("m").stat().st_mtime_ns
     run.evaluate(("m",))
     assert run.record("m").stat().st_mtime_ns == made
+
+
+def test_a_record_without_its_outcomes_is_made_again(open_run, evaluated):
+    run = open_run()
+    run.train()
+    run.evaluate(("clean",))
+    run.record("clean").with_suffix(".npz").unlink()
+    run.evaluate(("clean",))
+    assert len(evaluated) == 2 and run.record("clean").with_suffix(".npz").exists()

@@ -39,7 +39,7 @@ def test_nothing_is_compared_with_a_folder_that_is_not_there(capsys):
 
 def test_a_tilde_is_the_home_of_the_user(run, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "before").mkdir()
+    (tmp_path / "before").symlink_to(reproduce.RECORDS)
     status, _ = run("free_at", "--scale=digits", "--baseline=~/before", "--json=~/it")
     assert status == cli.GOOD and (tmp_path / "it").is_file()
 
@@ -48,3 +48,10 @@ def test_a_claim_that_fails_is_told_by_the_exit_status(run):
     status, out = run("kurakin2017", "--scale=small")
     assert status == cli.OUTSIDE
     assert "  fails         Training with random noise gives no robustness." in out
+
+
+@pytest.mark.parametrize("flag", ["--to=robust.keras", "--baseline=nowhere"])
+def test_what_would_change_nothing_is_refused(capsys, flag):
+    words = ["reproduce.py", "free_at", "--norun", "--scale=small", flag]
+    assert reproduce.main(words) == cli.USAGE
+    assert capsys.readouterr().err.endswith(f"Received: {flag}\n")

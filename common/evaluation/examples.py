@@ -19,13 +19,14 @@ def quickest(evaluations: Iterable[recipes.Evaluation]) -> recipes.Evaluation | 
     """Returns the evaluation whose attack has the fewest steps, to be shown.
 
     Args:
-      evaluations: those of clean images, transfers and attacks of several parts are
-        left out; None is returned where there are no others.
+      evaluations: those of clean images, noise, transfers and attacks of several parts
+        are left out; None is returned where there are no others.
     """
     shown = [
         evaluation
         for evaluation in evaluations
         if evaluation.attack
+        and evaluation.attack.rounds.num_steps  # noise has none
         and not evaluation.target
         and len(evaluation.attack.parts) == 1
     ]

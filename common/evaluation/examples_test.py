@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from common import attacks, data, files
+from common import attacks, data, files, recipe
 from common.evaluation import examples
 
 NAMES = (
@@ -36,3 +36,10 @@ def test_images_before_and_after_the_attack_with_what_the_network_said(tmp_path)
     ):
         expected = np.argmax(logits_fn(saved[images]), -1)
         np.testing.assert_array_equal(saved[predictions], expected)
+
+
+def test_the_quickest_attack_is_shown_and_no_noise():
+    pgd, noise = attacks.PGD(16.0, 8.0, num_steps=3), attacks.RandomSign(16.0)
+    known = [recipe.Evaluation(attack) for attack in (None, noise, pgd)]
+    assert examples.quickest(known) == recipe.Evaluation(pgd)
+    assert examples.quickest(known[:2]) is None

@@ -122,7 +122,7 @@ class Judges:
             num_steps=chunk,
         )
         outcomes = self._whole(outcomes)
-        _check(outcomes)
+        check_finite(outcomes != _NOT_FINITE)
         bits = (_TOP1, _TOP5, _HIT, _STILL)
         top1, top5, hit, still = (outcomes & bit > 0 for bit in bits)
         return Verdict(
@@ -233,11 +233,15 @@ def _among_largest(count: int, labels: Any, logits: Any) -> Any:
     return ops.cast(ops.sum(ops.cast(before, "int32"), axis=-1) < count, "int8")
 
 
-def _check(outcomes: np.ndarray) -> None:
-    """Refuses to count images for which the network has no finite logits."""
-    broken = int(np.count_nonzero(outcomes == _NOT_FINITE))
+def check_finite(known: np.ndarray) -> None:
+    """Refuses to count images for which the network has no finite logits.
+
+    Args:
+      known: bool [B], whether it has.
+    """
+    broken = int(np.count_nonzero(~known))
     if broken:
         raise ValueError(
             "logits must be finite; look at the weights and the input scale. "
-            f"Received: {broken} of {len(outcomes)} images without, in one batch"
+            f"Received: {broken} of {len(known)} images without"
         )

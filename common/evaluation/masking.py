@@ -120,7 +120,8 @@ def gradient_masking(
         images = np.stack([slot.image for slot in slots]).astype(np.float32)
         labels = np.array([slot.label for slot in slots], np.int32)
         found.append(np.stack(ask(images, labels))[:, : len(pool)])
-    right, loss_share, cosine, norm = np.concatenate(found, axis=1)
+    right, loss_share, cosine, norm, known = np.concatenate(found, axis=1)
+    judging.check_finite(known > 0)
     return MaskingRecord(
         right.astype(bool),
         loss_share,
@@ -136,7 +137,10 @@ def gradient_masking(
 def _question(
     judges: judging.Judges, one_step: Any, many_steps: Any, seed: int
 ) -> Callable[..., Any]:
-    """Returns images, labels -> right after one step, and the numbers; float32 [B]."""
+    """Returns images, labels -> right after one step, and the numbers; float32 [B].
+
+    The last number is 1 where all logits are finite, else 0.
+    """
     logits_fn = judges.logits_fn
 
     def ask(images: Any, labels: Any) -> Any:
@@ -151,7 +155,9 @@ def _question(
         classes = ops.cast(ops.argmax(logits[0], axis=-1), "int32")
         right = ops.cast(ops.equal(classes, labels), "float32")
         cosine = _cosine(*(adv_images - images for adv_images in reached))
-        return right, share, cosine, gradient_norm(logits_fn, images, labels)
+        known = ops.all(ops.isfinite(ops.stack(logits)), axis=(0, -1))
+        norm = gradient_norm(logits_fn, images, labels)
+        return right, share, cosine, norm, ops.cast(known, "float32")
 
     return ask
 

@@ -103,3 +103,13 @@ def test_images_of_any_type_are_attacked(dtype):
     data = [(images.astype(dtype), labels.astype("int64")) for images, labels in DATA]
     assert evaluation.evaluate(linear, data, MANY).total == len(IMAGES)
     assert evaluation.gradient_masking(linear, data, ONE, MANY).total == len(IMAGES)
+
+
+def test_logits_that_are_not_finite_are_refused():
+    def broken(images):
+        off = tf.abs(images - GRID * tf.round(images / GRID)) > 0.1
+        moved = tf.reduce_any(off, axis=(1, 2, 3))
+        return tf.where(moved[:, None], np.nan, linear(images))
+
+    with pytest.raises(ValueError, match="logits must be finite"):
+        evaluation.gradient_masking(broken, DATA, ONE, MANY)

@@ -189,7 +189,7 @@ def transfer(
         top5=Outcomes(*top5) if examples.num_classes > 5 else None,
         attack=recipes.to_dict(attack),
         seed=seed,
-        passes=passes * climber.rounds.num_steps,
+        passes=passes * climber.rounds.num_steps * climber.rounds.gradients,
         seconds=time.perf_counter() - begin,
         no_gradient=len(no_gradient),
     )

@@ -39,9 +39,12 @@ class Pool:
         self.slots = slots
         self._examples, self._size = examples, size
         kinds = [_company(part) for part in parts]
-        self._groups = [kinds.index(kind) for kind in kinds]
         gates = [isinstance(part, worst.Nearest) for part in parts]
         self._gates = [place for place, is_gate in enumerate(gates) if is_gate]
+        self._groups = [  # a gate waits for all before it, so it has its own
+            place if place in self._gates else kinds.index(kind)
+            for place, kind in enumerate(kinds)
+        ]
 
     def next(self) -> list[stream.Slot]:
         """Returns the slots of the next batch, from 1 to its size; none at the end."""

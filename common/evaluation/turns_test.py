@@ -90,3 +90,15 @@ def test_examples_that_are_done_go():
     found = pool(APGD, APGD, FGSM)
     found.drop({101})
     assert [slot.index for slot in found.slots] == [100, 102]
+
+
+def test_each_gate_waits_for_all_before_it():
+    gate = worst.Nearest(0.5)
+    attack = attacks.Worst((attacks.FGSM(8.0), gate, attacks.APGD(8.0), gate, PARTS[4]))
+    first, between, second = 2, 3, 4
+    slots = [
+        stream.Slot(n, np.zeros(1), 0, part=part)
+        for n, part in enumerate([second] * 3 + [between])
+    ]
+    assert turn(turns.Pool(attack.parts, Examples(0), 4, slots)) == [between]
+    assert isinstance(attack.parts[first], worst.Nearest)

@@ -7,7 +7,7 @@ import functools
 import pathlib
 
 from common import recipe
-from common.results import cells, claims, diagnostics, measured
+from common.results import cells, claims, diagnostics, measured, sums
 from common.results.cells import Tables
 from common.results.claims import ClaimResult
 from common.results.diagnostics import Finding
@@ -78,12 +78,14 @@ class Results:
         """Returns training minutes over those of natural training of the same network.
 
         Natural training is of a recipe whose method crafts no images, on the same data
-        and for as many updates; the first such run counts. Returns None if there is
-        none, or if either has no time.
+        and for as many updates, on the same machine; the first such run counts. Returns
+        None if there is none, or if either has no time.
         """
         for name, natural in self.distinct.items():
             crafts = self.at.recipes[name].method.attack_passes
-            if not crafts and _work(natural) == _work(run):
+            is_alike = _work(natural) == _work(run)
+            where = {*sums.places(natural), *sums.places(run)}
+            if not crafts and is_alike and len(where) == 1:
                 minutes, base = run.training_minutes, natural.training_minutes
                 return minutes / base if minutes is not None and base else None
         return None

@@ -3,7 +3,6 @@
 import pytest
 
 from common import files
-from common.results import measured
 
 
 def test_every_record_is_read_once_for_all_answers(
@@ -12,7 +11,7 @@ def test_every_record_is_read_once_for_all_answers(
     for name in ("natural", "free_4"):
         write_run(name, {"clean": outcomes(900), "pgd_20": outcomes(400)})
     read = []
-    for home, function in ((measured, "_read_json"), (files, "json_lines")):
+    for home, function in ((files, "read_json"), (files, "json_lines")):
         kept = getattr(home, function)
         monkeypatch.setattr(
             home, function, lambda path, kept=kept: read.append(path) or kept(path)
@@ -50,3 +49,12 @@ def test_an_unfinished_training_has_no_ratio(results, write_run):
     assert ratios(results()) == {"natural": 1.0, "free_4": None}
     write_run("natural", {}, minutes=None)
     assert set(ratios(results()).values()) == {None}
+
+
+def test_a_training_of_another_machine_has_no_ratio(results, write_run):
+    write_run("natural", {}, hardware="an abacus")
+    write_run("free_4", {}, hardware="a loom")
+    assert ratios(results())["free_4"] is None
+    moved = {"step": 5, "hardware": "a loom"}
+    write_run("free_4", {}, hardware="an abacus", continued=[moved])
+    assert ratios(results())["free_4"] is None

@@ -15,6 +15,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from common import intervals, overrides, recipe
 from common.intervals import Ratio
 from common.results import metrics, reported
@@ -209,20 +211,28 @@ def _regressed(
     earlier: Runs,
 ) -> Compared:
     new, old = (each.get(cell.recipe) for each in (runs, earlier))
+    before, after = (_largest(cell, each) for each in (earlier, runs))
     if new is None or old is None:
-        return Compared(cell, None, None, NOT_RUN)
+        return Compared(cell, before, after, NOT_RUN)
     metric = metrics.of(cell)
     made = (run.manifest.get("recipe") for run in (old, new))
     note = _difference("recipes", *made, here=at.recipe(cell.recipe))
-    before, after = (_largest(cell, each) for each in (earlier, runs))
     if before is None or after is None:
-        return Compared(cell, None, None, NOT_RUN, note)
+        return Compared(cell, before, after, NOT_RUN, note)
     if cell.among or not metric.arrays:
         return Compared(cell, before, after, SHOWN, note)
-    verdict, evidence = _changed(
-        metric.images(new, cell), metric.images(old, cell), metric.unit
-    )
-    records = (run.evaluation(cell.evaluation) for run in (old, new))
+    records = [run.evaluation(cell.evaluation) for run in (old, new)]
+    one, other = records
+    paired = bool(one and other and one.same_images(other))
+    if isinstance(metric, metrics.Mean):
+        verdict, evidence = SHOWN, ""
+        numbers = [metric.numbers(run, cell) for run in (new, old)]
+        if paired and numbers[0] is not None and numbers[1] is not None:
+            verdict, evidence = _moved(numbers[0], numbers[1])
+    else:
+        verdict, evidence = _changed(
+            metric.images(new, cell), metric.images(old, cell), metric.unit, paired
+        )
     attacks = (record.attack if record else None for record in records)
     attack = at.evaluations[cell.evaluation].attack
     note = note or _difference("attacks", *attacks, here=attack)
@@ -230,19 +240,36 @@ def _regressed(
     return Compared(cell, before, after, verdict, evidence)
 
 
-def _changed(after: Ratio | None, before: Ratio | None, unit: str) -> tuple[str, str]:
-    """Returns the verdict and the evidence for it."""
+def _moved(after: np.ndarray, before: np.ndarray) -> tuple[str, str]:
+    """Returns the verdict on two means over the same images, and the evidence."""
+    value, low, high = intervals.mean_difference(after, before)
+    chance = low <= 0 <= high
+    words = f"{value:+.3f} [{low:+.3f}, {high:+.3f}] on {len(after)} images"
+    return side(value, math.inf if chance else 0), words
+
+
+def _changed(
+    after: Ratio | None, before: Ratio | None, unit: str, paired: bool
+) -> tuple[str, str]:
+    """Returns the verdict and the evidence for it.
+
+    Args:
+      after: what is counted now.
+      before: what was counted in the baseline.
+      unit: of the metric.
+      paired: whether both are of the same images.
+    """
     if after is None or before is None or math.isnan(after.value + before.value):
         return SHOWN, ""
     sizes = len(after.among), len(before.among)
-    if sizes[0] == sizes[1] and after.among.all() and before.among.all():
+    if paired and after.among.all() and before.among.all():
         test = intervals.mcnemar(after.counted, before.counted)
         chance = test.p_value >= 0.05
         return side(test.gained - test.lost, math.inf if chance else 0), (
             f"{test.gained} images gained, {test.lost} lost of {sizes[0]}, "
             f"p = {test.p_value:.2g}"
         )
-    if sizes[0] == sizes[1]:
+    if paired:
         difference = intervals.ratio_difference(after, before)
         difference = difference.scaled(100) if unit == "%" else difference
     elif unit == "%":

@@ -13,12 +13,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from common import intervals, overrides, recipe
-from common.attacks import RandomSign, RandomTruncatedNormal
+from common.attacks import (
+    FGSMPredicted,
+    RandomSign,
+    RandomTruncatedNormal,
+    RStepLL,
+    StepLL,
+    StepRandom,
+)
 from common.evaluation import alarms
 from common.results import measured
 
 STRENGTH = ("epsilon", "num_steps", "num_restarts")  # more of each is a stronger attack
 NOISE = {kind.__name__ for kind in (RandomSign, RandomTruncatedNormal)}
+_BLIND = NOISE | {k.__name__ for k in (FGSMPredicted, RStepLL, StepLL, StepRandom)}
+_IDENTITY = ("seed", "target", "num_images", "branch")  # of an evaluation
+_AT_THE_LABEL = ("no", "true")  # fields of attacks away from the label
 FAR_APART = 5.0  # points between the losses of one attack, beyond their noise
 
 # Two evaluations, what the second has less of, and the family of the first's attack.
@@ -64,6 +74,7 @@ def diagnose(
         for kind, message in itertools.chain(
             *(rule(run) for rule in rules),
             _transfers(run, runs, at),
+            _autoattack(run, at),
             _changed(run, at.recipes.get(name), at.evaluations),
         )
     ]
@@ -75,7 +86,7 @@ def _label_leak(run: measured.Run) -> Iterator[tuple[str, str]]:
     pairs = [
         (attacked, clean, "clean", _family(attacked))
         for clean, attacked in itertools.product(records, records)
-        if attacked.attack and not clean.attack
+        if attacked.attack and not clean.attack and _sees_the_label(attacked.attack)
     ]
     return _above(run, pairs, kind="label leak")
 
@@ -92,17 +103,18 @@ def _masking(run: measured.Run) -> Iterator[tuple[str, str]]:
 
 
 def _noise(run: measured.Run) -> Iterator[tuple[str, str]]:
-    """Random noise that hurts as much as an attack of the same radius."""
+    """Random noise that leaves as few right as an attack of the same radius."""
     records = [record for record in _evaluations(run) if record.attack]
     found = []
     for noise, attacked in itertools.product(records, records):
-        is_noise = [r.attack["type"] in NOISE for r in (noise, attacked)]
+        is_tried = noise.attack["type"] in NOISE and _sees_the_label(attacked.attack)
         same_radius = noise.attack.get("epsilon") == attacked.attack.get("epsilon")
-        if is_noise == [True, False] and same_radius and _alike(noise, attacked):
+        if is_tried and same_radius and _alike(noise, attacked):
             points = _difference(run, attacked, noise)
             message = (
-                f"{noise.name} hurts as much as {attacked.name}: {-points.value:+.2f} "
-                f"points [{-points.high:+.2f}, {-points.low:+.2f}] apart"
+                f"{noise.name} leaves as few right as {attacked.name}: "
+                f"{-points.value:+.2f} points [{-points.high:+.2f}, "
+                f"{-points.low:+.2f}] apart"
             )
             if points.high >= 0:
                 family = _family(noise) + _family(attacked)
@@ -136,6 +148,7 @@ def _transfers(
         (other, record)
         for other in runs.values()
         for record in _evaluations(other, transfers=True)
+        if not other.manifest.get("overrides")  # which its target had, too
         if record.target in at.recipes and at.run_name(record.target) == run.name
     ]
     found = []
@@ -148,6 +161,30 @@ def _transfers(
                 f"{black.accuracy:.2f} % if the images are made on {other.name}"
             )
             found.append((_family(white), points, message))
+    return _worst(found, "masking")
+
+
+def _autoattack(
+    run: measured.Run, at: recipe.PaperAtScale
+) -> Iterator[tuple[str, str]]:
+    """AutoAttack that leaves more right than one of the paper's own attacks."""
+    strong = run.evaluation(measured.AUTOATTACK) if run.name in at.recipes else None
+    if strong is None:
+        return iter(())
+    radii = [part.get("epsilon") for part in strong.attack.get("attacks", ())]
+    found = []
+    for weak in _evaluations(run):
+        names = weak.name, strong.name
+        own = run.survived_among(*names, at.recipes[run.name].dataset)
+        if own is None or weak.attack.get("epsilon") not in radii:
+            continue
+        points = intervals.paired_difference(run.survived(strong.name), own)
+        message = (
+            f"{strong.name} leaves more right than {weak.name}, by {points.value:.2f} "
+            f"points [{points.low:.2f}, {points.high:.2f}]"
+        )
+        if points.low > 0:
+            found.append((_family(weak), points.value, message))
     return _worst(found, "masking")
 
 
@@ -195,9 +232,16 @@ def _changed(
     if found:
         yield "record", f"trained as the recipe was before: {found}"
     for record in _evaluations(run, transfers=True):
-        attack = getattr(evaluations.get(record.name), "attack", None)
+        here = evaluations.get(record.name)
+        attack = getattr(here, "attack", None)
         if found := _difference_of(record.record, attack, key="attack"):
             yield "record", f"{record.name} is of the attack as it was before: {found}"
+        if here is not None:
+            pairs = [(f, record.record.get(f), getattr(here, f)) for f in _IDENTITY]
+            for field, then, now in pairs:
+                if (then or None) != (now or None):
+                    message = f"made with another {field}: {then} != {now}"
+                    yield "record", f"{record.name} was {message}"
 
 
 def _difference_of(record: Mapping[str, Any], now: Any, key: str = "recipe") -> str:
@@ -260,6 +304,12 @@ def _difference(
     return intervals.paired_difference(
         run.survived(left.name), run.survived(right.name)
     )
+
+
+def _sees_the_label(attack: Mapping[str, Any]) -> bool:
+    """Whether an attack leads away from the label, which noise and targets do not."""
+    fields = (attack.get("targeted", "no"), attack.get("source", "true"))
+    return fields == _AT_THE_LABEL and attack["type"] not in _BLIND
 
 
 def _family(record: measured.Measured) -> str:

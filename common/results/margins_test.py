@@ -136,7 +136,7 @@ def test_a_bound_is_held_with_the_whole_interval_or_not_at_all(
         assert verdict == at_least
         assert line.startswith(words)
         assert f"on {TOTAL} images; claimed at least" in line
-        assert comparison.number(runs) == pytest.approx(value)
+        assert comparison.finding(runs).estimate.value == pytest.approx(value)
         comparison = build(*sides, at_most=factor * value)
         assert comparison.check(runs)[0] == at_most
 
@@ -166,7 +166,7 @@ def test_what_is_needed_is_every_evaluation_and_a_missing_one_is_named(
     title = words.partition(" = ")[0]
     names = [f"{recipe} {e}" for recipe, e in comparison.needs if recipe == lost]
     assert line == f"{title}: not run: {', '.join(names)}"
-    assert comparison.number(kept) is None
+    assert comparison.finding(kept).estimate is None
 
 
 def test_each_kind_has_its_own_interval(runs):
@@ -197,7 +197,7 @@ def test_ratios_to_a_perfect_network_stay_ratios(tmp_path, write_run, outcomes):
     runs = measured.find(tmp_path / "runs", "fake", "paper")
     sides = (("a", "pgd", "clean"), ("b", "pgd", "clean"))
     comparison = ratios(*sides, at_least=0.2)
-    assert comparison.number(runs) == pytest.approx(0.3)
+    assert comparison.finding(runs).estimate.value == pytest.approx(0.3)
     assert comparison.check(runs)[0] == "holds"
 
 
@@ -259,7 +259,7 @@ def test_times_are_divided_in_the_order_given(runs, bound, verdict):
     found, line = times.check(runs)
     assert found == verdict
     assert line.startswith("minutes of wide / narrow = 12.00 / 10.00 = 1.20; claimed")
-    assert times.number(runs) == pytest.approx(1.2)
+    assert times.finding(runs).estimate.value == pytest.approx(1.2)
     assert times.needs == ()
 
 
@@ -269,7 +269,7 @@ def test_a_training_that_is_missing_has_no_time(runs):
         "not run",
         "minutes of wide / other: not trained: other",
     )
-    assert times.number(runs) is None
+    assert times.finding(runs).estimate is None
 
 
 @pytest.mark.parametrize(
@@ -279,6 +279,10 @@ def test_a_training_that_is_missing_has_no_time(runs):
         ({"devices": 8}, "on 8 of a machine by tensorflow in float32 and on 1 of"),
         ({"backend": "jax"}, "on 1 of a machine by jax in float32 and on 1 of a ma"),
         ({"precision": "mixed_bfloat16"}, "by tensorflow in mixed_bfloat16 and on"),
+        (
+            {"continued": [{"devices": 8}]},
+            "tensorflow in float32 and on 8 of a",
+        ),
     ],
 )
 def test_times_of_different_places_are_not_judged(tmp_path, write_run, place, words):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +17,10 @@ from typing import Any
 import numpy as np
 
 from common import files, intervals
+from common.data.dataset import Dataset
+from common.evaluation import sampling
 
+AUTOATTACK = "autoattack"  # the evaluation, in every paper
 COUNTS = {  # array of outcomes -> the count of the record that it adds up to
     "survived": "correct",
     "top5": "top5",
@@ -86,7 +88,7 @@ class Run:
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
         """`recipe.json`."""
-        return _read_json(self.path / "recipe.json")
+        return files.read_json(self.path / "recipe.json")
 
     @functools.cached_property
     def metrics(self) -> tuple[dict[str, Any], ...]:
@@ -119,6 +121,26 @@ class Run:
     def survived(self, name: str) -> np.ndarray:
         """Returns which images of an evaluation were right; see `outcomes`."""
         return self.outcomes(name, "survived")
+
+    def survived_among(
+        self, name: str, other: str, dataset: Dataset
+    ) -> np.ndarray | None:
+        """Returns who survived an evaluation, of the images that another one saw.
+
+        None where one of both was not run, or the first did not see all of them.
+
+        Args:
+          name: of the evaluation.
+          other: of the one whose images count.
+          dataset: whose test images are seen.
+        """
+        found = [self.evaluation(each) for each in (name, other)]
+        if None in found:
+            return None
+        seen, wanted = (_positions(each, dataset) for each in found if each)
+        if not np.isin(wanted, seen).all():
+            return None
+        return self.survived(name)[np.searchsorted(seen, wanted)]
 
     def outcomes(self, name: str, array: str) -> np.ndarray:
         """Returns one outcome of an evaluation: bool [total] in test-set order.
@@ -194,6 +216,13 @@ class Run:
 Runs = Mapping[str, Run]  # by recipe name
 
 
+def _positions(found: Measured, dataset: Dataset) -> np.ndarray:
+    """Returns in ascending order which test images an evaluation saw."""
+    if drawn := found.record.get("num_images"):
+        return sampling.sample(dataset.num_test, drawn, found.record["seed"])
+    return np.arange(found.total)
+
+
 def find(workdir: str | pathlib.Path, paper: str, scale: str) -> dict[str, Run]:
     """Returns the runs of a paper at a scale by the name of their folder."""
     folder = pathlib.Path(workdir) / paper / scale
@@ -205,7 +234,7 @@ def find(workdir: str | pathlib.Path, paper: str, scale: str) -> dict[str, Run]:
 
 def _measured(path: pathlib.Path) -> Measured:
     """Reads the record of an evaluation; all its counts are between 0 and total."""
-    record = _read_json(path)
+    record = files.read_json(path)
     names = ("correct", *COUNTS.values(), "transferred", "transferred_top5")
     counts = {name: record[name] for name in names if name in record}
     total = record.get("total")
@@ -228,17 +257,3 @@ def _measured(path: pathlib.Path) -> Measured:
         record.get("step"),
         record,
     )
-
-
-def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    text = path.read_text(encoding="utf-8")
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{path}: broken or half-written JSON ({error}). "
-            "Delete it and run the command that writes it again"
-        ) from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{path}: expected a JSON object. Received: {text[:40]}")
-    return value

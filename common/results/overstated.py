@@ -13,12 +13,11 @@ import numpy as np
 
 from common import intervals
 from common.data.dataset import Dataset
-from common.evaluation import sampling
 from common.names import lookup
 from common.results import measured, metrics, text
 from common.results.answers import Results
+from common.results.measured import AUTOATTACK
 
-AUTOATTACK = "autoattack"  # the evaluation, in every paper
 HEAD = ("recipe", "clean", "the paper's strongest", "", "AutoAttack", "overstated by")
 
 
@@ -51,8 +50,15 @@ def lines(results: Results, names: Sequence[str]) -> list[tuple[str, ...]]:
     """
     if not names:
         raise ValueError("Name the paper's own attacks. Received: none")
+    known = results.at.evaluations
     for name in (AUTOATTACK, *names):
-        lookup(results.at.evaluations, name, f"evaluation of {results.at.name}")
+        lookup(known, name, f"evaluation of {results.at.name}")
+    radius = known[AUTOATTACK].attack.attacks[0].epsilon
+    if others := [name for name in names if known[name].attack.epsilon != radius]:
+        raise ValueError(
+            f"Name attacks of the radius of AutoAttack, {radius:g}. "
+            f"Received: {others[0]}"
+        )
     found = [
         _line(run.name, _rates(run, results.at.recipes[run.name].dataset, names))
         for run in results.distinct.values()
@@ -62,36 +68,15 @@ def lines(results: Results, names: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _rates(run: measured.Run, dataset: Dataset, names: Sequence[str]) -> Rates:
-    own = {name: _on_the_same(run, name, dataset) for name in names}
+    own = {name: run.survived_among(name, AUTOATTACK, dataset) for name in names}
     right = {name: found for name, found in own.items() if found is not None}
     strongest = min(right, key=lambda name: int(right[name].sum()), default=None)
     return Rates(
-        clean=_on_the_same(run, "clean", dataset),
+        clean=run.survived_among("clean", AUTOATTACK, dataset),
         strongest=strongest,
         own=None if strongest is None else right[strongest],
         autoattack=run.survived(AUTOATTACK),
     )
-
-
-def _on_the_same(run: measured.Run, name: str, dataset: Dataset) -> np.ndarray | None:
-    """Returns who survived an evaluation, of the images that AutoAttack saw.
-
-    None where it was not run, or did not see all of them.
-    """
-    wanted, other = (run.evaluation(each) for each in (AUTOATTACK, name))
-    if wanted is None or other is None:
-        return None
-    positions, seen = (_positions(each, dataset) for each in (wanted, other))
-    if not np.isin(positions, seen).all():
-        return None
-    return run.survived(name)[np.searchsorted(seen, positions)]
-
-
-def _positions(found: measured.Measured, dataset: Dataset) -> np.ndarray:
-    """Returns in ascending order which test images an evaluation saw."""
-    if drawn := found.record.get("num_images"):
-        return sampling.sample(dataset.num_test, drawn, found.record["seed"])
-    return np.arange(found.total)
 
 
 def _line(name: str, rates: Rates) -> tuple[str, ...]:

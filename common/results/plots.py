@@ -146,7 +146,7 @@ def probe_curves(runs: Mapping[str, measured.Run]) -> Figure | None:
                 [line[f"{kind}_accuracy"] for line in lines],
                 color=canvas.color(index),
                 linestyle=STROKES[index],
-                label={"clean": "clean"}.get(kind, kind.upper()),
+                label=kind if kind == "clean" else kind.upper(),
             )
     panels[0].set_ylabel("accuracy, %")
     canvas.legend(figure, canvas.named(panels[:1]))
@@ -158,7 +158,7 @@ def examples(arrays: Mapping[str, np.ndarray], count: int = 8) -> Figure:
 
     Args:
       arrays: `clean` and `adversarial` [N, H, W, C] in pixels of 255, `labels`,
-        `predictions_clean` and `predictions_adversarial` [N], `class_names` if known.
+        `predictions_clean` and `predictions_adversarial` [N].
       count: images drawn.
     """
     clean, adversarial = (arrays[n][:count] for n in ("clean", "adversarial"))
@@ -188,12 +188,8 @@ def examples(arrays: Mapping[str, np.ndarray], count: int = 8) -> Figure:
 
 def _classes(arrays: Mapping[str, np.ndarray], key: str, count: int) -> list[str]:
     """Returns a caption per image: the predicted class, and the true one if wrong."""
-    names = arrays.get("class_names")
-    captions = []
-    for found, true in zip(arrays[key][:count], arrays["labels"][:count], strict=True):
-        found, true = (str(i if names is None else names[i]) for i in (found, true))
-        captions.append(found if found == true else f"{found}, not {true}")
-    return captions
+    pairs = zip(arrays[key][:count], arrays["labels"][:count], strict=True)
+    return [str(one) if one == true else f"{one}, not {true}" for one, true in pairs]
 
 
 def _draw_cell(panel: Axes, y: int, compared: Compared, with_reported: bool) -> None:

@@ -35,7 +35,8 @@ from common.results.answers import Results
 JAX = "jax"  # folder of that engine's records, beside those of the papers
 _MARKER = re.compile(r"<!-- generated: (.*?) -->")
 _STUDIED = {"errors": "errors.md", "transfers": "transfers.md"}  # kind -> template
-_KEPT = ("recipe.json", "metrics.jsonl", "examples.npz")
+_MADE = ("recipe.json", "metrics.jsonl")
+_KEPT = (*_MADE, "examples.npz")
 
 
 class Blocks:
@@ -139,7 +140,8 @@ def replaced(old: str, name: str, block: str, path: pathlib.Path) -> str:
 def keep(results: Results, records: pathlib.Path) -> None:
     """Copies the records of trained recipes, without weights, to `records`.
 
-    Those of JAX go into a folder of their own there if TensorFlow's are kept.
+    Those of JAX go into a folder of their own there if TensorFlow's are kept. What is
+    there of another training of a recipe is removed.
     """
     kept = Results(results.at, records).runs
     for name, run in results.distinct.items():
@@ -149,12 +151,23 @@ def keep(results: Results, records: pathlib.Path) -> None:
         folder = home / results.at.name / results.at.scale / name
         if folder == source:
             continue
+        if folder.exists() and not _are_of_one_training(folder, source):
+            shutil.rmtree(folder)
         whole = [source / "evaluations" / f"{name}.json" for name in run.evaluations]
         whole += [path.with_suffix(".npz") for path in whole]
         for file in filter(pathlib.Path.exists, [*map(source.joinpath, _KEPT), *whole]):
             target = folder / file.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
+
+
+def _are_of_one_training(*folders: pathlib.Path) -> bool:
+    """Whether two folders have the same recipe and the same log."""
+    one, other = (
+        [file.read_bytes() for file in map(home.joinpath, _MADE) if file.is_file()]
+        for home in folders
+    )
+    return one == other
 
 
 def paths(root: pathlib.Path, papers: Iterable[str]) -> list[pathlib.Path]:

@@ -143,7 +143,7 @@ def test_each_engine_has_a_row_of_its_records(block, write_run, outcomes):
 def test_the_section_on_autoattack_is_there_if_a_record_is(
     block, paper, write_run, outcomes
 ):
-    known = paper.evaluations["small"] | recipe.autoattacks(8.0)
+    known = paper.evaluations["small"] | recipe.autoattacks(4.0)
     tested = dataclasses.replace(paper, evaluations={"small": known})
     write_run("natural", {"pgd_20": outcomes(700)}, scale="small")
     assert block("fake small autoattack pgd_20", tested).strip() == ""
@@ -152,7 +152,7 @@ def test_the_section_on_autoattack_is_there_if_a_record_is(
     text = block("fake small autoattack pgd_20 pgd_100", tested)
     assert "### Under AutoAttack" in text
     assert rows(text)[-1][-1].startswith("+10.00 [+")
-    assert "on all test images, at epsilon 8." in text
+    assert "on all test images, at epsilon 4." in text
     assert "`python -m fake evaluate RECIPE autoattack --scale=small`" in text
 
 
@@ -233,3 +233,18 @@ def test_records_of_jax_do_not_replace_those_of_tensorflow(
     assert keep("jax") == keep("jax") == ["fake"]
     assert keep("tensorflow") == ["fake"]
     assert keep("jax") == ["fake", "jax"]
+
+
+def test_what_is_kept_of_an_earlier_training_goes(
+    tmp_path, results, write_run, outcomes
+):
+    records = tmp_path / "records"
+    folder = write_run("free_4", {"clean": outcomes(5), "pgd_20": outcomes(3)})
+    readmes.keep(results(), records)
+    (folder / "evaluations" / "pgd_20.json").unlink()
+    kept = records / "fake/paper/free_4/evaluations/pgd_20.json"
+    readmes.keep(results(), records)
+    assert kept.exists()  # of the same training
+    write_run("free_4", {}, minutes=3.0)
+    readmes.keep(results(), records)
+    assert not kept.exists()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import pathlib
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -125,12 +126,16 @@ class Section:
         at = self.results.at
         lines = []
         for run in self.results.trained.values():
-            settings = [f"--set {item}" for item in run.manifest.get("overrides") or ()]
-            if run.manifest.get("precision"):
-                settings.append(f"--precision={run.manifest['precision']}")
-            flags = " ".join([f"--scale={at.scale}", *settings])
-            lines.append(f"python -m {at.name} train {run.name} {flags}")
-            lines.append(f"python -m {at.name} evaluate {run.name} {flags}")
+            made, begin = run.manifest, f"python -m {at.name}"
+            flags = [f"--scale={at.scale}"]
+            flags += [f"--set={item}" for item in made.get("overrides") or ()]
+            if made.get("precision"):
+                flags.append(f"--precision={made['precision']}")
+            if made.get("weights"):
+                flags.append(f"--weights={made['weights']['file']}")
+            rest = shlex.join([made.get("name", run.name), *flags])
+            words = ("evaluate",) if made.get("weights") else ("train", "evaluate")
+            lines += [f"{begin} {word} {rest}" for word in words]
         lines.append(f"python -m {at.name} claims --scale={at.scale}")
         return "\n".join(lines)
 

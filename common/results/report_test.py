@@ -1,5 +1,6 @@
 import dataclasses
 import html.parser
+import json
 import re
 import shutil
 
@@ -217,10 +218,12 @@ def test_a_run_of_two_names_is_listed_once_and_a_note_shown(
 ):
     for name in ("m_4", "free_4@seed=1"):  # left over, and with overrides
         shutil.copytree(runs / "fake/paper/natural", runs / "fake/paper" / name)
+    made = {"name": "free_4", "overrides": ["seed=1", "schedule.values=[0.1, 0.01]"]}
+    (runs / "fake/paper/free_4@seed=1/recipe.json").write_text(json.dumps(made))
     claim = dataclasses.replace(alias.claims[0], note="Few <updates> hide it.")
     found = page(of=dataclasses.replace(alias, claims=(claim,)), drawn=False)
-    assert found.text.count("python -m fake train free_4 ") == 1
-    assert "python -m fake train free_4@seed=1 " in found.text
+    assert found.text.count("python -m fake train free_4 ") == 2
+    assert "train free_4 --scale=paper --set=seed=1 '--set=schedule.va" in found.text
     assert "train m_4" not in found.text
     assert "Few <updates> hide it." in found.text
     text = (tmp_path / "report" / "report.md").read_text()

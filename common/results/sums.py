@@ -183,11 +183,6 @@ class Sum:
             if evaluation != TRAINING_TIME
         )
 
-    def number(self, runs: Runs) -> float | None:
-        """Returns what is held against the bound, or None if it was not measured."""
-        estimate = self.finding(runs).estimate
-        return None if estimate is None else estimate.value
-
     def at(self, seed: int) -> Sum:
         """Returns the sum of one of the seeds alone."""
         terms = (
@@ -331,16 +326,26 @@ def _of_times(term: Term, runs: Runs) -> Finding:
         return Finding(None, f"not trained: {', '.join(missing)}", NOT_RUN)
     top, bottom = (minutes[name] or math.nan for name in names)
     estimate = Estimate(*[top / bottom] * 3)
-    places = [_place(runs[name]) for name in names]
-    if places[0] != places[1]:
-        words = f"trained on {' and on '.join(places)}: train both on the same"
+    where = dict.fromkeys(place for name in names for place in places(runs[name]))
+    if len(where) > 1:
+        words = f"trained on {' and on '.join(where)}: train both on the same"
         return Finding(estimate, words, INCONCLUSIVE)
     return Finding(estimate, f"{top:.2f} / {bottom:.2f} = {top / bottom:.2f}")
 
 
-def _place(run: measured.Run) -> str:
-    """Returns what a run was trained on, as far as it decides on the time."""
-    known = {"backend": "tensorflow", "precision": "float32", "devices": 1}
-    backend, precision, devices = (run.manifest.get(k, v) for k, v in known.items())
-    hardware = run.manifest.get("hardware", "a machine")
-    return f"{devices} of {hardware} by {backend} in {precision}"
+def places(run: measured.Run) -> tuple[str, ...]:
+    """Returns what a run was trained on, one after the other, as times depend on it."""
+    known = {
+        "devices": 1,
+        "hardware": "a machine",
+        "backend": "tensorflow",
+        "precision": "float32",
+    }
+    begun = {key: run.manifest.get(key, value) for key, value in known.items()}
+    entries = [begun, *(begun | each for each in run.manifest.get("continued", ()))]
+    return tuple(
+        dict.fromkeys(
+            "{devices} of {hardware} by {backend} in {precision}".format(**each)
+            for each in entries
+        )
+    )
