@@ -133,7 +133,8 @@ def normalized(
 
 def leaky_relu(inputs: Any, slope: float) -> Any:
     """Returns the inputs where they are positive, else `slope` > 0 times them."""
-    return keras.ops.leaky_relu(inputs, negative_slope=slope)
+    # At 0 its derivative is the slope, as TensorFlow's.
+    return keras.ops.where(inputs > 0, inputs, slope * inputs)
 
 
 def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -112,6 +112,10 @@ def test_rows(
             f"batch_size must be at least 1. Received: batch_size={batch_size}"
         )
     rows = np.arange(num_examples) if indices is None else np.asarray(indices)
+    if rows.size and rows.dtype.kind not in "iu":
+        raise ValueError(
+            f"indices must be whole numbers. Received: numbers of type {rows.dtype}"
+        )
     if rows.size and not 0 <= rows.min() <= rows.max() < num_examples:
         raise ValueError(
             f"indices must be in [0, {num_examples}), the size of the test set. "

@@ -136,6 +136,12 @@ def test_a_choice_outside_the_test_set_is_refused(wrong):
         pipeline.test_rows(10, batch_size=2, indices=np.array([3, wrong, 5]))
 
 
+@pytest.mark.parametrize("choice", [[True, False], [1.7, 3.2]])
+def test_a_choice_that_is_no_list_of_positions_is_refused(choice):
+    with pytest.raises(ValueError, match="indices must be whole numbers"):
+        pipeline.test_rows(10, batch_size=2, indices=np.array(choice))
+
+
 def test_a_batch_that_does_not_divide_is_refused_with_both_numbers():
     with pytest.raises(ValueError, match=r"batch_size=10, .*2 \* 2 = 4.*--set batch_"):
         pipeline.index_stream(10, batch_size=10, seed=0, shard=(0, 2), replicas=2)

@@ -6,6 +6,7 @@ parameter is learned, each layer has one of its own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,14 @@ def leaky_relu(inputs: Any) -> Any:
     """Leaky ReLU with the slope 0.1 that the wide residual network was given."""
     function = ops.leaky_relu if is_symbolic(inputs) else backend.leaky_relu
     return function(inputs, 0.1)
+
+
+def celu(inputs: Any, alpha: float = 1.0) -> Any:
+    """Returns x where x > 0, else alpha * (exp(x / alpha) - 1), whose slope at 0 is 1.
+
+    TensorFlow would have a slope of 2 there from Keras's own, a sum of two cases.
+    """
+    return alpha * ops.elu(inputs / alpha)
 
 
 def relu_decay(inputs: Any, beta: float) -> Any:
@@ -59,6 +68,12 @@ def smooth_relu(inputs: Any, beta: Any) -> Any:
     return ops.cast(ops.relu(reduced), inputs.dtype)
 
 
+def learned_softplus(inputs: Any, alpha: Any) -> Any:
+    """Parametric Softplus that is computed in float32, so that alpha is not rounded."""
+    exact = parametric_softplus(ops.cast(inputs, "float32"), alpha)
+    return ops.cast(exact, inputs.dtype)
+
+
 @custom_gradient
 def relu_with_smooth_gradient(inputs: Any) -> Any:
     """ReLU whose derivative is that of Parametric Softplus."""
@@ -75,12 +90,12 @@ def _of_keras(name: str, **settings: Any) -> Callable[..., Any]:
 
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "celu": _of_keras("celu"),
+    "celu": celu,
     "elu": _of_keras("elu"),
     "gelu": _of_keras("gelu", approximate=True),
     "gelu_exact": _of_keras("gelu", approximate=False),
     "leaky_relu": leaky_relu,
-    "mish": lambda inputs: keras.activations.mish(inputs),
+    "mish": lambda inputs: inputs * ops.tanh(ops.softplus(inputs)),
     "parametric_softplus": parametric_softplus,
     "relu": _of_keras("relu"),
     "relu6": _of_keras("relu6"),
@@ -95,7 +110,7 @@ NUMBERED: dict[str, Callable[..., Any]] = {
     "relu_decay": relu_decay,
 }
 LEARNED: dict[str, tuple[Callable[..., Any], float]] = {  # and the parameter's start
-    "learned_softplus": (parametric_softplus, _SHARPNESS),
+    "learned_softplus": (learned_softplus, _SHARPNESS),
     "smooth_relu": (smooth_relu, 20.0),
 }
 
@@ -112,7 +127,7 @@ def get(name: str) -> Callable[[Any], Any]:
             parameter = float(number)
         except ValueError:
             parameter = 0.0
-        if parameter <= 0:
+        if not 0 < parameter < math.inf:
             raise ValueError(
                 f"{family} takes a positive number behind it. "
                 f"Received: activation={name}"

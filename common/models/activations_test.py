@@ -225,6 +225,10 @@ def test_every_activation_has_a_row_here():
             r"Received: leaky-relu. Nearest: leaky_relu",
         ),
         (
+            functools.partial(activations.get, "elu_nan"),
+            r"elu takes a positive number behind it. Received: activation=elu_nan",
+        ),
+        (
             functools.partial(activations.get, "elu_0"),
             r"elu takes a positive number behind it. Received: activation=elu_0",
         ),
@@ -237,3 +241,27 @@ def test_every_activation_has_a_row_here():
 def test_what_does_not_exist_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("name", ["celu", "celu_2", "elu"])
+def test_the_slope_at_zero_is_one(name):
+    zero = tf.zeros(1)
+    with tf.GradientTape() as tape:
+        tape.watch(zero)
+        value = activations.get(name)(zero)
+    assert float(tape.gradient(value, zero)[0]) == 1.0
+
+
+@pytest.mark.parametrize("name", activations.LEARNED)
+def test_a_learned_parameter_is_not_rounded_in_low_precision(name):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    layer = activations.layer(name, name="activation")
+    values = tf.cast(tf.linspace(-0.3, 0.3, 101), "bfloat16")
+    sums = []
+    for parameter in (10.0, 10.02):  # which bfloat16 has as one
+        layer(values)
+        layer.parameter.assign(parameter)
+        outputs = layer(values)
+        assert outputs.dtype == "bfloat16"
+        sums.append(outputs.numpy().astype("float32"))
+    assert not np.array_equal(*sums)

@@ -332,6 +332,8 @@ class Inception(Architecture):
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
             ("stem_stride", self.stem_stride >= 1, "at least 1"),
         )
+        learned = self.activation in activations.LEARNED
+        self._check(("activation", not learned, "one without a parameter to learn"))
         activations.get(self.activation)
 
 

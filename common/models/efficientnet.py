@@ -49,11 +49,7 @@ def build(
     Raises:
       ValueError: `imagenet` normalisation of images without 3 channels.
     """
-    if config.normalization == "imagenet" and channels != 3:
-        raise ValueError(
-            "EfficientNet.normalization='imagenet' needs 3 channels; the others "
-            f"take any. Received: channels={channels}"
-        )
+    normalization.check("EfficientNet", config.normalization, channels)
     network = Network(config, num_classes, large=image_size > LARGE_IMAGE)
     return layers.built(network, _BUILD_SIZE, channels)
 
@@ -97,7 +93,7 @@ class Network(keras.Model):
         rates = (1.0 - config.survival) * np.arange(num_blocks) / num_blocks
         self.path_rates = rates.astype("float32")
         self.feature_rates = np.full(width, config.dropout, "float32")
-        self.pool = keras.layers.GlobalAveragePooling2D(name="pool")
+        self.pool = layers.mean_pool()
         # Kernels uniform within 1 / sqrt(num_classes), as in the authors' code.
         self.classifier = layers.classifier(
             num_classes,
@@ -136,7 +132,7 @@ class Network(keras.Model):
         features = self.stem(self.normalize(images), mode=mode)
         for block, factors in zip(self.blocks, of_paths, strict=True):
             features = block(features, mode=mode, factors=factors)
-        pooled = ops.cast(self.pool(self.head(features, mode=mode)), "float32")
+        pooled = self.pool(self.head(features, mode=mode))
         return self.classifier(pooled * of_features)
 
     def _factors(self, images: Any, training: Any, seed: Any) -> tuple[list[Any], Any]:

@@ -88,8 +88,7 @@ class Activation(plain.Inner):
             return activations.relu_with_smooth_gradient(inputs)
         if self.activation in activations.LEARNED:
             function, _ = activations.LEARNED[self.activation]
-            parameter = ops.cast(self.parameter, inputs.dtype)
-            return function(inputs, parameter)
+            return function(inputs, ops.convert_to_tensor(self.parameter))
         return activations.get(self.activation)(inputs)
 
     def of_keras(self, inputs: Any, backward: str = activations.OWN) -> Any:
@@ -162,6 +161,11 @@ def normal_classifier(num_classes: int, *, stddev: float) -> keras.layers.Dense:
     """Returns a `classifier` with kernels normal around 0, and biases of 0."""
     kernel_initializer = keras.initializers.RandomNormal(stddev=stddev)
     return _classifier(num_classes, kernel_initializer, keras.initializers.Zeros())
+
+
+def mean_pool() -> keras.layers.GlobalAveragePooling2D:
+    """Returns the mean over all places, in float32 as the classifier after it."""
+    return keras.layers.GlobalAveragePooling2D(dtype="float32", name="pool")
 
 
 def check_layout() -> None:

@@ -79,3 +79,21 @@ INPUTS: dict[str, Callable[[Any], Any]] = {
     "per_image": per_image,
     "symmetric": symmetric,
 }
+
+
+def check(architecture: str, name: str, channels: int) -> None:
+    """Refuses images without the three channels that `imagenet` is about.
+
+    Args:
+      architecture: for the message.
+      name: a key of `INPUTS`.
+      channels: of the images.
+
+    Raises:
+      ValueError: it is `imagenet`, of images without 3 channels.
+    """
+    if name == "imagenet" and channels != 3:
+        raise ValueError(
+            f"{architecture}.normalization='imagenet' needs 3 channels; the others "
+            f"take any. Received: channels={channels}"
+        )

@@ -17,11 +17,11 @@ from common.lazy import is_symbolic
 class Inner(keras.layers.Layer):
     """A layer of the suite's own, inside a network."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the layer; for a symbolic input, what takes its place."""
-        if is_symbolic(args[0]):
-            return self.of_keras(*args, **kwargs)
-        return super().__call__(*args, **kwargs)
+        if is_symbolic(inputs):
+            return self.of_keras(inputs, *args, **kwargs)
+        return super().__call__(inputs, *args, **kwargs)
 
     def of_keras(self, *args: Any, **kwargs: Any) -> Any:
         """Returns what layers and operations of Keras make of a symbolic input.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common import models
-from common.models import contract_test, plain
+from common.models import activations, contract_test, plain
 from tests.oracles.networks import randomised
 
 SIZE = contract_test.SIZE
@@ -35,3 +35,16 @@ def test_it_has_the_logits_of_the_branch_and_layers_of_keras_alone(name, tmp_pat
         expected = network(images, branch=branch)
         np.testing.assert_allclose(loaded(images), expected, rtol=1e-3, atol=1e-3)
     assert [layer.name for layer in network._flatten_layers()] == names
+
+
+@pytest.mark.parametrize(
+    "name", [*activations.ACTIVATIONS, *activations.LEARNED, "elu_1.6", "relu_decay_2"]
+)
+def test_every_activation_is_one_of_keras(name, tmp_path):
+    layer = activations.layer(name, name="activation")
+    values = np.linspace(-3, 3, 13, dtype="float32")[None]
+    expected = layer(values)
+    inputs = keras.Input((13,))
+    keras.Model(inputs, layer(inputs)).save(tmp_path / "model.keras")
+    found = keras.models.load_model(tmp_path / "model.keras")(values)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

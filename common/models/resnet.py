@@ -42,11 +42,7 @@ def build(
     Raises:
       ValueError: `imagenet` normalisation of images without 3 channels.
     """
-    if config.normalization == "imagenet" and channels != 3:
-        raise ValueError(
-            "ResNet.normalization='imagenet' needs 3 channels; 'per_image' takes "
-            f"any. Received: channels={channels}"
-        )
+    normalization.check("ResNet", config.normalization, channels)
     network = Network(config, num_classes, large=image_size >= LARGE_IMAGE)
     return layers.built(network, image_size, channels)
 
@@ -76,7 +72,7 @@ class Network(keras.Model):
         self.large = large
         self.stem = residual.ConvNorm(stem, config.norm, name="stem")
         self.blocks = _blocks(config)
-        self.pool = keras.layers.GlobalAveragePooling2D(name="pool")
+        self.pool = layers.mean_pool()
         self.classifier = _classifier(config, num_classes, self.blocks[-1].filters)
 
     def call(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.models import ResNet, layers, normalization, residual
+from common.models import ResNet, ResNetV2, layers, normalization, residual
 from tests.oracles.networks import pixels, randomised
 
 
@@ -160,10 +160,11 @@ def test_images_are_normalised_as_the_recipe_says():
 
 
 def test_one_channel_needs_another_normalisation():
-    with pytest.raises(
-        ValueError, match=r"'per_image' takes any. Received: channels=1"
-    ):
-        ResNet(depth=18).build(10, 8, 1)
+    for config in (ResNet(18), ResNetV2(50, normalization="imagenet")):
+        with pytest.raises(
+            ValueError, match=r"the others take any. Received: channels=1"
+        ):
+            config.build(10, 8, 1)
     network = ResNet(depth=18, normalization="per_image").build(10, 8, 1)
     assert network(pixels(2, 8, 8, 1)).shape == (2, 10)
 

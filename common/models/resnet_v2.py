@@ -35,7 +35,12 @@ NORM = {"epsilon": 1e-5, "momentum": 0.997}  # TF-Slim
 def build(
     config: ResNetV2, num_classes: int, image_size: int, channels: int
 ) -> keras.Model:
-    """Returns the network with its weights created; see `Architecture.build`."""
+    """Returns the network with its weights created; see `Architecture.build`.
+
+    Raises:
+      ValueError: `imagenet` normalisation of images without 3 channels.
+    """
+    normalization.check("ResNetV2", config.normalization, channels)
     network = Network(config, num_classes, large=image_size >= LARGE_IMAGE)
     return layers.built(network, image_size, channels)
 
@@ -84,8 +89,8 @@ class Network(keras.Model):
             features = stage(features, mode=mode)
         features = mode.normalized(self.postnorm, features)
         features = self.activation(features, backward=backward)
+        features = ops.cast(features, "float32")
         pooled = ops.mean(features, axis=(1, 2), keepdims=True)
-        pooled = ops.cast(pooled, "float32")
         return ops.squeeze(self.logits(pooled, mode=mode), axis=(1, 2))
 
 

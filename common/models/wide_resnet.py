@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.models import activations, batch_norm, layers, normalization, plain
+from common.models import activations, batch_norm, layers, normalization
 from common.models.architectures import WideResNet
 from common.models.layers import INFERENCE, Mode
 
@@ -51,7 +51,7 @@ class Network(keras.Model):
         )
         self.units = _units(config)
         self.head = NormAct(config, name="head")
-        self.pool = keras.layers.GlobalAveragePooling2D(name="pool")
+        self.pool = layers.mean_pool()
         self.classifier = layers.classifier(
             num_classes, scale=1.0, bias_initializer=keras.initializers.Zeros()
         )
@@ -83,7 +83,7 @@ class Network(keras.Model):
         return self.classifier(self.pool(features))
 
 
-class NormAct(plain.Inner):
+class NormAct(layers.Composite):
     """Batch norm, then the activation."""
 
     def __init__(self, config: WideResNet, *, name: str) -> None:
@@ -98,7 +98,7 @@ class NormAct(plain.Inner):
         return self.activation(normalized, backward=mode.backward)
 
 
-class Unit(plain.Inner):
+class Unit(layers.Composite):
     """A pre-activation residual unit of two 3x3 convolutions."""
 
     def __init__(

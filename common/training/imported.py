@@ -1,23 +1,25 @@
 """Released weights, read into our networks: no training of our own.
 
 Three kinds of file are read. What `export` writes as `NAME.weights.h5` fits the network
-of the same recipe, whichever that is; that of another one is refused by its shapes
-alone. TF-Slim's checkpoints, adversarially trained ones among them, name their
-variables by the scopes after which the layers of our Inception networks and of ResNet
-v2 are named; most have 1001 classes, of which the first is the background, and an
-auxiliary head. The files of `keras.applications` hold Inception v3 without that head,
-in the order in which Keras creates its layers.
+of the same recipe, whichever that is; that of another one is refused where a shape or
+the number of layers differs. TF-Slim's checkpoints, adversarially trained ones among
+them, name their variables by the scopes after which the layers of our Inception
+networks and of ResNet v2 are named; most have 1001 classes, of which the first is the
+background, and an auxiliary head. The files of `keras.applications` hold Inception v3
+without that head, in the order in which Keras creates its layers.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 import pathlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
+import h5py
 import numpy as np
 
 from common.data.lazy import tf
@@ -138,12 +140,13 @@ def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
     if path.name.endswith(OWN_NAME) and _is_taken(path, network):
         return {**source, "kind": OWN}
     kind = KERAS if path.suffix == ".h5" else SLIM
+    unfit = (
+        f"{path} does not fit: export writes {OWN_NAME} for the same recipe, and a "
+        f"file of {kind} has the weights of {', '.join(_SCOPES[kind])}. "
+        f"Received: network={network.name}"
+    )
     if network.name not in _SCOPES[kind]:
-        raise ValueError(
-            f"{path} does not fit: export writes {OWN_NAME} for the same recipe, and a "
-            f"file of {kind} has the weights of {', '.join(_SCOPES[kind])}. "
-            f"Received: network={network.name}"
-        )
+        raise ValueError(unfit)
     wanted = {v.path.partition("/")[2]: v for v in network.variables}
     if kind == KERAS:
         wanted = {k: v for k, v in wanted.items() if not k.startswith("AuxLogits/")}
@@ -154,6 +157,8 @@ def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
             else _from_slim(path, wanted, _SCOPES[kind][network.name])
         )
     except _UNREADABLE as error:
+        if path.name.endswith(OWN_NAME):
+            raise ValueError(unfit) from error
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(f"{path} does not read. Received: {reason}") from error
     num_classes = _num_classes(found.arrays)
@@ -171,9 +176,14 @@ def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
 
 
 def _is_taken(path: pathlib.Path, network: keras.Model) -> bool:
-    """Gives a network the weights that `export` wrote; changes nothing if it cannot."""
+    """Gives a network the weights that `export` wrote; changes nothing if it cannot.
+
+    Keras would pass over layers in lists of lists that the file or the network lacks.
+    """
     before = [variable.numpy() for variable in network.variables]
     try:
+        if _stored(path) != len(before):
+            return False
         network.load_weights(path)
     except _UNREADABLE:
         for variable, value in zip(network.variables, before, strict=True):
@@ -182,9 +192,18 @@ def _is_taken(path: pathlib.Path, network: keras.Model) -> bool:
     return True
 
 
+def _stored(path: pathlib.Path) -> int:
+    """Returns the number of arrays in a file of Keras."""
+    found = []
+    with h5py.File(path) as file:
+        file.visititems(lambda _, item: found.append(isinstance(item, h5py.Dataset)))
+    return sum(found)
+
+
 def _hashes(path: pathlib.Path) -> dict[str, str]:
     """Returns the SHA-256 of the files that a path stands for, by name."""
-    ends = (path.name, f"{path.name}.index", f"{path.name}.data-*")
+    name = glob.escape(path.name)
+    ends = (name, f"{name}.index", f"{name}.data-*")
     parts = [part for end in ends for part in sorted(path.parent.glob(end))]
     parts = [part for part in parts if part.is_file()]
     if not parts:
