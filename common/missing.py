@@ -20,14 +20,45 @@ from common.names import lookup
 Judges = Callable[[str, str], evaluation.Judges]  # of a recipe and a branch
 
 
-def evaluate(run: Any, asked: tuple[str, ...]) -> None:
-    """Evaluates a network and keeps the records that fit, see `Run.evaluate`.
+def wanted(run: Any, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]:
+    """Returns the evaluations by name; a ValueError names the nearest known one.
 
     Args:
       run: of which session and recipe.
       asked: names; those that tables and claims need if there is none.
     """
-    session, wanted = run.session, _wanted(run, asked)
+    session = run.session
+    names = asked or session.at.needed_evaluations(run.name)
+    known = session.at.evaluations
+    found = {key: lookup(known, key, "evaluation") for key in names}
+    if session.branch:
+        found = {
+            key: dataclasses.replace(value, branch=session.branch)
+            for key, value in found.items()
+        }
+    if not run.has_released_weights:
+        return found
+    targets = {k: session.at.run_name(v.target) for k, v in found.items() if v.target}
+    without = [k for k, name in targets.items() if name not in session.target_weights]
+    if asked and without:
+        raise ValueError(
+            "A transfer needs two trained networks: add --weights="
+            f"{targets[without[0]]}=FILE. Received: {without[0]}"
+        )
+    return {key: value for key, value in found.items() if key not in without}
+
+
+def evaluate(
+    run: Any, wanted: Mapping[str, recipes.Evaluation], *, named: bool
+) -> None:
+    """Evaluates a network and keeps the records that fit, see `Run.evaluate`.
+
+    Args:
+      run: of which session and recipe.
+      wanted: as the function of that name returns them.
+      named: whether they were asked for by name.
+    """
+    session = run.session
     targets = (value.target for value in wanted.values() if value.target)
     names = list(dict.fromkeys([run.name, *targets]))
     judges = _judges(session, names)
@@ -35,11 +66,11 @@ def evaluate(run: Any, asked: tuple[str, ...]) -> None:
     missing = {
         key: value
         for key, value in wanted.items()
-        if not _is_done(run, key, value, named=bool(asked))
+        if not _is_done(run, key, value, named=named)
     }
     for key in [k for k, v in missing.items() if v.target and not ready[v.target]]:
         target = missing.pop(key).target
-        if asked:
+        if named:
             raise errors.RunError(f"{key} needs {target}, which is not trained.")
         print(f"{key} is left out, since {target} is not trained", flush=True)
     if not session.is_chief:
@@ -57,7 +88,7 @@ def _ready(session: Any, names: Sequence[str], judges: Judges) -> dict[str, bool
     runs = {name: session.run(name) for name in names}
     known = {run.name for run in runs.values()}
     if unused := session.target_weights.keys() - known:
-        raise ValueError(f"--weights=NAME=FILE is of no use. Received: {[*unused]}")
+        raise ValueError(f"--weights=NAME=FILE is of no use. Received: {min(unused)}")
     for name, run in runs.items():
         if run.has_released_weights:
             judges(name, "")  # even if all records are there
@@ -103,28 +134,6 @@ def _judges(session: Any, names: Sequence[str]) -> Judges:
         return session.networks.judges(exact, attacked, branch)
 
     return judges
-
-
-def _wanted(run: Any, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]:
-    session = run.session
-    names = asked or session.at.needed_evaluations(run.name)
-    known = session.at.evaluations
-    wanted = {key: lookup(known, key, "evaluation") for key in names}
-    if session.branch:
-        wanted = {
-            key: dataclasses.replace(value, branch=session.branch)
-            for key, value in wanted.items()
-        }
-    if not run.has_released_weights:
-        return wanted
-    targets = {k: session.at.run_name(v.target) for k, v in wanted.items() if v.target}
-    without = [k for k, name in targets.items() if name not in session.target_weights]
-    if asked and without:
-        raise ValueError(
-            "A transfer needs two trained networks: add --weights="
-            f"{targets[without[0]]}=FILE. Received: {without[0]}"
-        )
-    return {key: value for key, value in wanted.items() if key not in without}
 
 
 def _evaluate(run: Any, key: str, value: recipes.Evaluation, judges: Any) -> Any:

@@ -257,5 +257,6 @@ class Run:
                 f"{self.name} has no average of its weights beside the raw ones; "
                 f"evaluate it without --weights. Received: --weights={RAW}"
             )
+        wanted = missing.wanted(self, tuple(evaluations))
         with engine.explained_failures():
-            missing.evaluate(self, tuple(evaluations))
+            missing.evaluate(self, wanted, named=bool(evaluations))

@@ -72,6 +72,16 @@ def test_a_network_of_the_suite_is_a_keras_model_of_pixels(network, tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_what_was_exported_can_be_adopted_again(network, tmp_path):
+    exports.write(network, SHAPE, tmp_path / "robust.keras", branch="adversarial")
+    again = adopt(f"{tmp_path / 'robust.keras'}?pixels=raw", branches=norms.MIXTURE)
+    assert again.lacks == () and not again.on_one_device
+    expected = network(IMAGES, branch="adversarial")
+    for branch in norms.MIXTURE:
+        found = again(IMAGES, branch=branch)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_an_adopted_network_goes_home_as_a_keras_model(tmp_path):
     layers = keras.layers
     model = keras.Sequential(
