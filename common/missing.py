@@ -17,6 +17,7 @@ from common.evaluation import record as counted
 from common.lazy import keras
 from common.names import lookup
 
+_EXAMPLES = "examples.npz"
 Judges = Callable[[str, str], evaluation.Judges]  # of a recipe and a branch
 
 
@@ -68,6 +69,8 @@ def evaluate(
         for key, value in wanted.items()
         if not _is_done(run, key, value, named=named)
     }
+    if missing and not ready[run.name]:
+        judges(run.name, "")  # which says that it is not trained
     for key in [k for k, v in missing.items() if v.target and not ready[v.target]]:
         target = missing.pop(key).target
         if named:
@@ -79,8 +82,10 @@ def evaluate(
         judges(run.name, value.branch)  # refuses a branch before any work
     for longest, *shorter in counted.begin_alike(missing):
         _answer(run, {key: missing[key] for key in (longest, *shorter)}, judges)
-    if ready[run.name] and not (run.weights or session.branch):
-        _show(run, wanted, judges)
+    shown = examples.quickest(wanted.values())
+    is_due = shown in missing.values() or not (run.folder / _EXAMPLES).exists()
+    if is_due and ready[run.name] and not (run.weights or session.branch):
+        _show(run, shown, judges)
 
 
 def _ready(session: Any, names: Sequence[str], judges: Judges) -> dict[str, bool]:
@@ -110,16 +115,15 @@ def _answer(run: Any, values: Mapping[str, Any], judges: Judges) -> None:
         part.save(run.record(key))
 
 
-def _show(run: Any, wanted: Mapping[str, Any], judges: Judges) -> None:
-    """Writes a few attacked images for the report, unless they are there."""
-    path, shown = run.folder / "examples.npz", examples.quickest(wanted.values())
-    if shown is None or path.exists():
+def _show(run: Any, shown: recipes.Evaluation | None, judges: Judges) -> None:
+    """Writes a few images that an evaluation has attacked, for the report."""
+    if shown is None:
         return
     batches = run.recipe.dataset.test_batches(
         batch_size=examples.COUNT, data_dir=run.session.data_dir
     )
     logits_fn = judges(run.name, shown.branch).logits_fn
-    examples.save(path, logits_fn, batches, shown.attack)
+    examples.save(run.folder / _EXAMPLES, logits_fn, batches, shown.attack)
 
 
 def _judges(session: Any, names: Sequence[str]) -> Judges:

@@ -204,9 +204,12 @@ def test_examples_that_are_missing_are_made_and_others_kept(open_run):
     run.evaluate()
     shown = run.folder / "examples.npz"
     before = shown.stat().st_mtime_ns
-    run.record("pgd_2").unlink()
+    run.record("clean").unlink()
     run.evaluate()
     assert shown.stat().st_mtime_ns == before
+    run.record("pgd_2").unlink()  # the attack that is shown
+    run.evaluate()
+    assert shown.stat().st_mtime_ns > before
     shown.unlink()
     run.evaluate()
     assert shown.exists()
@@ -241,3 +244,11 @@ def test_a_record_without_its_outcomes_is_made_again(open_run, evaluated):
     run.record("clean").with_suffix(".npz").unlink()
     run.evaluate(("clean",))
     assert len(evaluated) == 2 and run.record("clean").with_suffix(".npz").exists()
+
+
+def test_a_network_of_transfers_alone_must_be_trained_too(open_run, with_twins):
+    known = with_twins.evaluations["digits"]
+    transfers = {"pgd_2_to_averaged": known["pgd_2_to_averaged"]}
+    paper = dataclasses.replace(with_twins, evaluations={"digits": transfers})
+    with pytest.raises(errors.RunError, match="train the recipe first"):
+        open_run(paper=paper).evaluate()

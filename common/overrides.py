@@ -111,6 +111,10 @@ def _replaced(part: Any, assignments: list[tuple[list[str], str, str]]) -> Any:
         else:
             below.setdefault(name, []).append((path, text, assignment))
     for name, inner in below.items():
+        if name in values:
+            raise ValueError(
+                f"{name} is set as a whole, too. Received: --set {inner[0][2]}"
+            )
         values[name] = _replaced(getattr(part, name), inner)
     return dataclasses.replace(part, **values)
 

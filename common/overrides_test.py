@@ -232,6 +232,9 @@ def test_fields_that_need_each_other_are_set_together():
         changed = overrides.override(recipe, order)
         assert changed.schedule == schedules.PiecewiseConstant((4,), (0.2, 0.1))
         assert changed.l2 == 0.5
+    for both in (["probe=null", "probe.epsilon=4"], ["probe.epsilon=4", "probe=null"]):
+        with pytest.raises(ValueError, match="probe is set as a whole, too"):
+            overrides.override(recipe, both)
     with pytest.raises(ValueError, match="one value more"):
         overrides.override(recipe, assignments[:1])
 

@@ -75,11 +75,11 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
       jobs: at least 1.
 
     Raises:
-      Exception: the first that an `act` raised, once all have ended.
+      Exception: the first that an `act` raised; of several jobs once all have ended.
       RunError: a process was killed.
     """
     if jobs == 1 or len(names) == 1:
-        return _in_turn(act, names)
+        return [act(name) for name in names]
     # A fork would have the locks of TensorFlow's threads, without the threads.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(
@@ -95,18 +95,6 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
                 "A process was killed, perhaps for want of memory; the same command "
                 f"goes on, with --jobs=1 in one process. Received: --jobs={jobs}"
             ) from None
-
-
-def _in_turn(act: Callable[[str], Any], names: Sequence[str]) -> list[Any]:
-    found, failed = [], []
-    for name in names:
-        try:
-            found.append(act(name))
-        except Exception as error:  # whatever it is, the others come first
-            failed.append(error)
-    if failed:
-        raise failed[0]
-    return found
 
 
 def _end_with_parent() -> None:

@@ -152,10 +152,3 @@ def test_an_error_is_raised_when_all_have_ended(tmp_path):
     with pytest.raises(ValueError, match="Received: broken"):
         processes.each(act, ["broken", "a"], 2)
     assert (tmp_path / "a").exists()
-
-
-def test_in_one_process_too_a_failure_comes_after_the_others(tmp_path):
-    act = functools.partial(noted, folder=tmp_path)
-    with pytest.raises(ValueError, match="Received: broken"):
-        processes.each(act, ("one", "broken", "two"), jobs=1)
-    assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}

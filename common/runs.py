@@ -217,7 +217,6 @@ class Run:
             if not source.is_trained:
                 print(f"[source] {session.at.name} {source.name}", flush=True)
                 source.train()
-                engine.wait(session.distribution)  # until the chief has saved it
         loop.train(
             self.recipe,
             self.folder,
@@ -232,6 +231,7 @@ class Run:
                 "overrides": list(session.overrides),
             },
         )
+        engine.wait(session.distribution)  # until the chief has saved it
 
     def evaluate(self, evaluations: Iterable[str] = ()) -> None:
         """Evaluates the network as tables and claims need; keeps records that fit.

@@ -37,10 +37,10 @@ def test_the_draw_is_what_it_was():
 
 
 def test_every_position_is_drawn_equally_often():
-    counts = np.zeros(20)  # of ten neighbours each
-    for seed in range(40):
-        np.add.at(counts, evaluation.sample(200, 50, seed) // 10, 1)
-    assert abs(counts - 100).max() < 5 * np.sqrt(100 * 0.75)
+    counts = np.zeros(20)
+    for seed in range(60):
+        counts[evaluation.sample(20, 10, seed)] += 1
+    assert abs(counts - 30).max() < 5 * np.sqrt(30 * 0.5)
 
 
 @pytest.mark.parametrize("num_images", [0, -1, 101])

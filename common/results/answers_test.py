@@ -55,6 +55,9 @@ def test_a_training_of_another_machine_has_no_ratio(results, write_run):
     write_run("natural", {}, hardware="an abacus")
     write_run("free_4", {}, hardware="a loom")
     assert ratios(results())["free_4"] is None
+    anew = {"step": 0, "hardware": "an abacus"}  # before the first checkpoint
+    write_run("free_4", {}, hardware="a loom", continued=[anew])
+    assert ratios(results())["free_4"] == 1.0
     moved = {"step": 5, "hardware": "a loom"}
     write_run("free_4", {}, hardware="an abacus", continued=[moved])
     assert ratios(results())["free_4"] is None

@@ -14,6 +14,7 @@ from typing import Any
 
 from common import intervals, overrides, recipe
 from common.attacks import (
+    FastEntropy,
     FGSMPredicted,
     RandomSign,
     RandomTruncatedNormal,
@@ -26,7 +27,9 @@ from common.results import measured
 
 STRENGTH = ("epsilon", "num_steps", "num_restarts")  # more of each is a stronger attack
 NOISE = {kind.__name__ for kind in (RandomSign, RandomTruncatedNormal)}
-_BLIND = NOISE | {k.__name__ for k in (FGSMPredicted, RStepLL, StepLL, StepRandom)}
+_BLIND = NOISE | {
+    kind.__name__ for kind in (FastEntropy, FGSMPredicted, RStepLL, StepLL, StepRandom)
+}
 _IDENTITY = ("seed", "target", "num_images", "branch")  # of an evaluation
 _AT_THE_LABEL = ("no", "true")  # fields of attacks away from the label
 FAR_APART = 5.0  # points between the losses of one attack, beyond their noise
@@ -176,7 +179,9 @@ def _autoattack(
     for weak in _evaluations(run):
         names = weak.name, strong.name
         own = run.survived_among(*names, at.recipes[run.name].dataset)
-        if own is None or weak.attack.get("epsilon") not in radii:
+        branches = {each.record.get("branch") for each in (weak, strong)}
+        is_one = len(branches) == 1 and weak.attack.get("epsilon") in radii
+        if own is None or not is_one:
             continue
         points = intervals.paired_difference(run.survived(strong.name), own)
         message = (

@@ -54,7 +54,9 @@ def lines(results: Results, names: Sequence[str]) -> list[tuple[str, ...]]:
     for name in (AUTOATTACK, *names):
         lookup(known, name, f"evaluation of {results.at.name}")
     radius = known[AUTOATTACK].attack.attacks[0].epsilon
-    if others := [name for name in names if known[name].attack.epsilon != radius]:
+    if others := [
+        name for name in names if getattr(known[name].attack, "epsilon", None) != radius
+    ]:
         raise ValueError(
             f"Name attacks of the radius of AutoAttack, {radius:g}. "
             f"Received: {others[0]}"

@@ -47,7 +47,8 @@ class Piece(NamedTuple):
         """Whether its record is there."""
         if self.part == TRAINING:
             return measured.Run(self.folder).training_minutes is not None
-        return (self.folder / "evaluations" / f"{self.part}.json").exists()
+        record = self.folder / "evaluations" / f"{self.part}.json"
+        return record.exists() and record.with_suffix(".npz").exists()
 
 
 def plan(papers: Sequence[Results], kept: Sequence[Results]) -> list[Piece]:

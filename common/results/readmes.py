@@ -151,7 +151,9 @@ def keep(results: Results, records: pathlib.Path) -> None:
         folder = home / results.at.name / results.at.scale / name
         if folder == source:
             continue
-        if folder.exists() and not _are_of_one_training(folder, source):
+        if folder.exists() and not _is_of_one_network(run, folder):
+            if run.training_minutes is None and not run.manifest.get("weights"):
+                continue  # it is not finished yet
             shutil.rmtree(folder)
         whole = [source / "evaluations" / f"{name}.json" for name in run.evaluations]
         whole += [path.with_suffix(".npz") for path in whole]
@@ -161,11 +163,13 @@ def keep(results: Results, records: pathlib.Path) -> None:
             shutil.copyfile(file, target)
 
 
-def _are_of_one_training(*folders: pathlib.Path) -> bool:
-    """Whether two folders have the same recipe and the same log."""
+def _is_of_one_network(run: measured.Run, folder: pathlib.Path) -> bool:
+    """Whether a folder has records of the same training, or the same released file."""
+    if run.manifest.get("weights"):
+        return measured.Run(folder).manifest.get("weights") == run.manifest["weights"]
     one, other = (
         [file.read_bytes() for file in map(home.joinpath, _MADE) if file.is_file()]
-        for home in folders
+        for home in (run.path, folder)
     )
     return one == other
 

@@ -245,6 +245,9 @@ def test_what_is_kept_of_an_earlier_training_goes(
     kept = records / "fake/paper/free_4/evaluations/pgd_20.json"
     readmes.keep(results(), records)
     assert kept.exists()  # of the same training
+    write_run("free_4", {}, minutes=None)
+    readmes.keep(results(), records)
+    assert kept.exists()  # a training that is not finished takes nothing's place
     write_run("free_4", {}, minutes=3.0)
     readmes.keep(results(), records)
     assert not kept.exists()

@@ -132,7 +132,7 @@ class Section:
             if made.get("precision"):
                 flags.append(f"--precision={made['precision']}")
             if made.get("weights"):
-                flags.append(f"--weights={made['weights']['file']}")
+                flags.append(f"--weights=FOLDER/{made['weights']['file']}")
             rest = shlex.join([made.get("name", run.name), *flags])
             words = ("evaluate",) if made.get("weights") else ("train", "evaluate")
             lines += [f"{begin} {word} {rest}" for word in words]

@@ -342,10 +342,8 @@ def places(run: measured.Run) -> tuple[str, ...]:
         "precision": "float32",
     }
     begun = {key: run.manifest.get(key, value) for key, value in known.items()}
-    entries = [begun, *(begun | each for each in run.manifest.get("continued", ()))]
-    return tuple(
-        dict.fromkeys(
-            "{devices} of {hardware} by {backend} in {precision}".format(**each)
-            for each in entries
-        )
-    )
+    by_step = {0: begun}  # what was begun anew at a step counts from there alone
+    for entry in run.manifest.get("continued", ()):
+        by_step[entry.get("step")] = begun | entry
+    words = "{devices} of {hardware} by {backend} in {precision}"
+    return tuple(dict.fromkeys(words.format(**entry) for entry in by_step.values()))

@@ -110,7 +110,7 @@ def restore(
         return step, [state[str(i)] for i in range(len(state))]
     if found:
         written = max(len(_states(directory, step)) for step in found)
-        if written < worker[1]:
+        if 0 < written < worker[1]:
             raise errors.RunError(
                 f"The checkpoints in {directory} have states of {written} workers; "
                 f"restart with as many, and with all files. Received: {worker[1]}"

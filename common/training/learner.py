@@ -18,6 +18,7 @@ from common.training import average as averages
 from common.training import checkpoint
 
 PRECISIONS = ("float32", "mixed_bfloat16")
+APART = "Workers find different files: --workdir must be one folder for all of them."
 
 
 @dataclasses.dataclass
@@ -76,10 +77,7 @@ class Learner:
             directory, variables=self.variables, worker=worker
         )
         if not engine.wait(self.distribution, step):
-            raise errors.RunError(
-                "The workers find different checkpoints: --workdir must be one folder "
-                f"for all of them. Received: step {step} of {directory} on this one"
-            )
+            raise errors.RunError(f"{APART} Received: step {step} of {directory}")
         for part in parts:
             if part.shape[0] != replicas:
                 raise errors.RunError(

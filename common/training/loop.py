@@ -15,6 +15,7 @@ from common import recipe as recipes
 from common.data import checks, unreadable
 from common.evaluation import attackable
 from common.models import logits
+from common.names import lookup
 from common.training import checkpoint, metrics, probe
 from common.training import learner as learners
 
@@ -44,8 +45,9 @@ def train(
       ValueError: a batch that does not divide, data that do not fit the recipe, or
         another number of sources than the method has.
       OSError: a file of the dataset cannot be read.
-      RunError: the folder is of another recipe, a source is not trained, the loss is
-        not finite, or a worker was lost.
+      RunError: the folder is of another recipe, or another process or other workers
+        have another one; a source is not trained, the loss is not finite, or a worker
+        was lost.
     """
     if len(sources) != len(recipe.method.sources):
         raise ValueError(
@@ -54,8 +56,12 @@ def train(
         )
     engine.check_dataset(recipe.dataset)
     engine.check_divides(recipe.batch_size, distribution)
+    lookup(dict.fromkeys(learners.PRECISIONS), precision, "--precision")
     manifest.check_run(run_dir, {"recipe": recipe, "precision": precision})
-    if _is_finished(recipe, run_dir):
+    is_finished = _is_finished(recipe, run_dir)
+    if not engine.wait(distribution, int(is_finished)):
+        raise errors.RunError(f"{learners.APART} Received: {run_dir}")
+    if is_finished:
         return
     worker, learner = engine.worker(distribution), None
     try:
