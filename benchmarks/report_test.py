@@ -151,6 +151,15 @@ def test_exactly_at_the_bound_is_met():
     assert questions.QUESTIONS["a"].verdict(at_bound) == questions.MET
 
 
+def test_what_others_are_compared_with_is_not_compared_with_itself():
+    ours, quick = peer_autoattack.STANDARD, peer_autoattack.QUICK
+    counts = {ours: (40, 100), quick: (40, 100)}
+    samples = {ours: [2.0], quick: [0.1]}
+    beside = records.Comparison("quick", ours, samples, counts=counts)
+    both = record("j", standard(0.6, 40), beside)
+    assert questions.QUESTIONS["j"].verdict(both) == questions.MET
+
+
 def test_what_was_not_run_says_so(found):
     found["e"] = None
     page = report.page(found)

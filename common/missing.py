@@ -21,7 +21,7 @@ _EXAMPLES = "examples.npz"
 Judges = Callable[[str, str], evaluation.Judges]  # of a recipe and a branch
 
 
-def wanted(run: Any, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]:
+def chosen(run: Any, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]:
     """Returns the evaluations by name; a ValueError names the nearest known one.
 
     Args:
@@ -56,7 +56,7 @@ def evaluate(
 
     Args:
       run: of which session and recipe.
-      wanted: as the function of that name returns them.
+      wanted: as `chosen` returns them.
       named: whether they were asked for by name.
     """
     session = run.session
@@ -74,7 +74,10 @@ def evaluate(
     for key in [k for k, v in missing.items() if v.target and not ready[v.target]]:
         target = missing.pop(key).target
         if named:
-            raise errors.RunError(f"{key} needs {target}, which is not trained.")
+            raise errors.RunError(
+                f"{key} shows its images to {target}, which is not trained; train that "
+                f"first. Received: {key}"
+            )
         print(f"{key} is left out, since {target} is not trained", flush=True)
     if not session.is_chief:
         return

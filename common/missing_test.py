@@ -191,7 +191,9 @@ def test_a_transfer_to_a_network_that_is_not_trained_waits(
     assert set(records(run)) == {"clean", "pgd_2"}
     left_out = "pgd_2_to_averaged is left out, since averaged is not trained"
     assert left_out in capsys.readouterr().out
-    with pytest.raises(errors.RunError, match="needs averaged, which is not trained"):
+    with pytest.raises(
+        errors.RunError, match="to averaged, which is not trained; train"
+    ):
         run.evaluate(("clean", "pgd_2_to_averaged"))
     run.session.run("averaged").train()
     run.evaluate()

@@ -231,7 +231,6 @@ class Run:
                 "overrides": list(session.overrides),
             },
         )
-        engine.wait(session.distribution)  # until the chief has saved it
 
     def evaluate(self, evaluations: Iterable[str] = ()) -> None:
         """Evaluates the network as tables and claims need; keeps records that fit.
@@ -257,6 +256,6 @@ class Run:
                 f"{self.name} has no average of its weights beside the raw ones; "
                 f"evaluate it without --weights. Received: --weights={RAW}"
             )
-        wanted = missing.wanted(self, tuple(evaluations))
+        wanted = missing.chosen(self, tuple(evaluations))
         with engine.explained_failures():
             missing.evaluate(self, wanted, named=bool(evaluations))

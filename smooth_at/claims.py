@@ -157,8 +157,8 @@ CLAIMS = (
     ),
     Claim(
         name="smooth_activations_keep_clean_accuracy",
-        statement="Robustness costs no accuracy on clean images: SiLU, GELU, ELU and "
-        "SmoothReLU keep that of ReLU or raise it.",
+        statement="Robustness costs no accuracy on clean images: smooth activations, "
+        "Softplus apart, keep that of ReLU or raise it.",
         source=FIGURE,
         expected_at=("paper", "small", "digits"),
         note=f"No part of the statement depends on size. {FOUR}",

@@ -197,3 +197,10 @@ def test_the_results_read_back_what_was_saved(tmp_path):
 def test_no_attack_and_restarts_are_refused(attack):
     with pytest.raises(ValueError, match=r"one start. Received: attack="):
         evaluation.transfer(SOURCE, TARGET, dataset_of(), attack)
+
+
+def test_an_attack_without_gradients_has_no_passes_with_one():
+    linear = threshold(100.0)
+    data = one_pixel((80, 0), (120, 1))
+    record = evaluation.transfer(linear, threshold(90.0), data, attacks.Square(8.0, 4))
+    assert record.passes == 0

@@ -47,29 +47,27 @@ def network():
     return network
 
 
-def test_a_saved_model_has_the_logits_of_the_branch(network, tmp_path):
-    exports.write(network, SHAPE, tmp_path / "robust", branch="adversarial")
-    found = elsewhere(
-        tmp_path,
-        imports="tensorflow as tf",
-        model="tf.saved_model.load('robust')",
-        logits="model.serve(images)",
-    )
+@pytest.mark.parametrize(
+    ("to", "imports", "model", "logits"),
+    [
+        (
+            *("robust", "tensorflow as tf", "tf.saved_model.load('robust')"),
+            "model.serve(images)",
+        ),
+        (
+            *("robust.keras", "keras", "keras.models.load_model('robust.keras')"),
+            "model(images)",
+        ),
+    ],
+)
+def test_what_was_exported_has_the_logits_of_the_branch(
+    network, tmp_path, to, imports, model, logits
+):
+    exports.write(network, SHAPE, tmp_path / to, branch="adversarial")
+    found = elsewhere(tmp_path, imports=imports, model=model, logits=logits)
     expected = network(IMAGES, branch="adversarial")
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     assert not np.allclose(found, network(IMAGES, branch="clean"), atol=1e-2)
-
-
-def test_a_network_of_the_suite_is_a_keras_model_of_pixels(network, tmp_path):
-    exports.write(network, SHAPE, tmp_path / "robust.keras", branch="adversarial")
-    found = elsewhere(
-        tmp_path,
-        imports="keras",
-        model="keras.models.load_model('robust.keras')",
-        logits="model(images)",
-    )
-    expected = network(IMAGES, branch="adversarial")
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_what_was_exported_can_be_adopted_again(network, tmp_path):

@@ -218,7 +218,6 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
         if is_chief and not steps:
             print(cost.describe(recipe), flush=True)
         found.train()
-        engine.wait(found.session.distribution)  # until the chief has saved it
     found.evaluate(names)
 
 

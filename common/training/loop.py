@@ -58,13 +58,13 @@ def train(
     engine.check_divides(recipe.batch_size, distribution)
     lookup(dict.fromkeys(learners.PRECISIONS), precision, "--precision")
     manifest.check_run(run_dir, {"recipe": recipe, "precision": precision})
-    is_finished = _is_finished(recipe, run_dir)
-    if not engine.wait(distribution, int(is_finished)):
-        raise errors.RunError(f"{learners.APART} Received: {run_dir}")
-    if is_finished:
-        return
     worker, learner = engine.worker(distribution), None
     try:
+        is_finished = _is_finished(recipe, run_dir)
+        if not engine.wait(distribution, int(is_finished)):
+            raise errors.RunError(f"{learners.APART} Received: {run_dir}")
+        if is_finished:
+            return
         learner = learners.build(recipe, distribution, precision, sources)
         record = {**(notes or {}), **_manifest(recipe, learner, precision)}
         with contextlib.ExitStack() as stack:
@@ -73,6 +73,7 @@ def train(
             learner.restore(run_dir / "checkpoints")
             stack.enter_context(unreadable.named())
             _Run(learner, recipe, run_dir, data_dir=data_dir, record=record).finish()
+        engine.wait(distribution)  # until the chief has saved it
     except engine.FAILURES as error:
         failed = f"{engine.NAME} failed"
         cause = "A worker failed or was lost" if worker[1] > 1 else failed
