@@ -13,6 +13,7 @@ papers, joined by commas.
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import re
 import shutil
@@ -195,17 +196,25 @@ def _claims(results: Results, *names: str) -> str:
 
 def _times(results: Results) -> str:
     """Training time of each run, and its ratio to natural training if there is one."""
-    runs = results.distinct
-    ratios = {name: results.time_ratio(run) for name, run in runs.items()}
-    lines = [["recipe", "updates", "minutes", "of natural"]]
-    for name, run in runs.items():
-        ratio = "" if ratios[name] is None else f"{ratios[name]:.2f}"
-        steps = run.manifest["recipe"]["num_steps"]
-        lines.append([name, f"{steps:,}", _minutes(run), ratio])
-    if not any(ratios.values()):
-        lines = [line[:-1] for line in lines]
-    hardware = ", ".join(dict.fromkeys(r.manifest["hardware"] for r in runs.values()))
-    return pages.render("times.md", results=results, lines=lines, hardware=hardware)
+    columns = ["recipe", "updates", "minutes", "of natural", "machine"]
+    lines = [
+        [
+            name,
+            f"{run.manifest['recipe']['num_steps']:,}",
+            _minutes(run),
+            "" if (ratio := results.time_ratio(run)) is None else f"{ratio:.2f}",
+            run.manifest["hardware"],
+        ]
+        for name, run in results.distinct.items()
+    ]
+    of_natural, machines = ({line[place] for line in lines} for place in (3, 4))
+    kept = [True, True, True, any(of_natural), len(machines) > 1]
+    return pages.render(
+        "times.md",
+        results=results,
+        lines=[list(itertools.compress(line, kept)) for line in (columns, *lines)],
+        hardware=" and ".join(sorted(machines)),
+    )
 
 
 def _autoattack(results: Results, *names: str) -> str:

@@ -127,6 +127,19 @@ def test_times_say_minutes_and_the_ratio_to_natural(block, write_run):
     ]
 
 
+def test_times_name_the_machine_of_each_network_if_they_differ(block, write_run):
+    write_run("free_4", {}, minutes=2.0, hardware="CPU")
+    write_run("natural", {}, minutes=4.0, hardware="GPU")
+    text = block("fake paper times")
+    assert rows(text) == [
+        ["recipe", "updates", "minutes", "of natural", "machine"],
+        ["---"] * 5,
+        ["natural", "10", "4.00", "1.00", "GPU"],
+        ["free_4", "10", "2.00", "", "CPU"],
+    ]
+    assert "\n\nOn CPU and GPU: " in text
+
+
 def test_each_engine_has_a_row_of_its_records(block, write_run, outcomes):
     write_run("free_4", {"clean": outcomes(800), "pgd_20": outcomes(500)}, minutes=4.0)
     assert set(rows(block("fake paper engines free_4"))[-1]) == {"JAX", "not run"}
