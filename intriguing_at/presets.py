@@ -232,15 +232,17 @@ def evaluations(
     known: Mapping[str, Recipe],
     *,
     attacked: int,
+    autoattacked: int = 0,
     step_size: float = 1.0,  # FBAT
 ) -> dict[str, Evaluation]:
-    """Returns clean accuracy and the targeted attacks, through either branch.
+    """Returns clean accuracy, the targeted attacks and AutoAttack, through each branch.
 
     Args:
       epsilon: radius in pixels of 255; few steps are as long as it takes to reach it.
       steps: numbers of steps of the attacks.
       known: recipes of the scale.
       attacked: test images under attack; all if 0.
+      autoattacked: likewise, of AutoAttack.
       step_size: length of a step in pixels of 255.
     """
     mixtures = tuple(
@@ -251,11 +253,15 @@ def evaluations(
     adversarial = norms.MIXTURE[-1]  # the last branch
     # FBAT: from a random start, never from the clean image
     attack = attacks.PGD(epsilon, step_size, 1, targeted="random", reaching=True)
-    judged = {"clean": Evaluation()} | {
-        f"pgd_{num_steps}": Evaluation(
-            dataclasses.replace(attack, num_steps=num_steps), num_images=attacked
-        )
-        for num_steps in steps
+    judged = {
+        "clean": Evaluation(),
+        **{
+            f"pgd_{num_steps}": Evaluation(
+                dataclasses.replace(attack, num_steps=num_steps), num_images=attacked
+            )
+            for num_steps in steps
+        },
+        **autoattacks(epsilon, num_images=autoattacked),
     }
     return judged | {
         f"{name}_mbn_adv": dataclasses.replace(
@@ -345,15 +351,11 @@ DIGITS = {
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
 EVALUATIONS = {
     # FBAT: epsilon 16
-    "paper": evaluations(16.0, STEPS, PAPER, attacked=0)
-    | ALP_EVALUATIONS
-    | autoattacks(16.0),
-    "small": evaluations(8.0, (10, 100, 500), SMALL, attacked=2_000)
-    | autoattacks(8.0, num_images=500),
+    "paper": evaluations(16.0, STEPS, PAPER, attacked=0) | ALP_EVALUATIONS,
+    "small": evaluations(8.0, (10, 100, 500), SMALL, attacked=2_000, autoattacked=500),
     "digits": evaluations(
         DIGITS_EPSILON, (10, 100), DIGITS, attacked=0, step_size=DIGITS_STEP
-    )
-    | autoattacks(DIGITS_EPSILON),
+    ),
 }
 
 # Networks of others, trained further: with a clean share of 1, and one branch of batch

@@ -11,7 +11,11 @@ from common import evaluation, runs
 from common.models import logits
 from common.results import measured, packages
 
-KEPT = (("free_at", "cifar10_free_8", ("clean", "pgd_20")),)
+KEPT = (
+    ("free_at", "cifar10_free_8", ("clean", "pgd_20")),
+    ("intriguing_at", "mbn_seed1", ("clean", "pgd_10_mbn_adv")),
+    ("smooth_at", "silu_seed2", ("clean", "pgd_20")),
+)
 LARGEST = 1_300_000  # bytes
 FIRST = 200  # images in the default tests
 FOLDER = pathlib.Path(os.environ.get("TFDS_DATA_DIR", ""), "cifar10")

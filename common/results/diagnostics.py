@@ -171,14 +171,13 @@ def _autoattack(
     run: measured.Run, at: recipe.PaperAtScale
 ) -> Iterator[tuple[str, str]]:
     """AutoAttack that leaves more right than one of the paper's own attacks."""
-    strong = run.evaluation(measured.AUTOATTACK) if run.name in at.recipes else None
-    if strong is None:
-        return iter(())
-    radii = [part.get("epsilon") for part in strong.attack.get("attacks", ())]
     found = []
-    for weak in _evaluations(run):
-        names = weak.name, strong.name
-        own = run.survived_among(*names, at.recipes[run.name].dataset)
+    names = measured.autoattacks(at) if run.name in at.recipes else ()
+    known = [record for name in names if (record := run.evaluation(name))]
+    for strong, weak in itertools.product(known, _evaluations(run)):
+        radii = [part.get("epsilon") for part in strong.attack.get("attacks", ())]
+        dataset = at.recipes[run.name].dataset
+        own = run.survived_among(weak.name, strong.name, dataset)
         branches = {each.record.get("branch") for each in (weak, strong)}
         is_one = len(branches) == 1 and weak.attack.get("epsilon") in radii
         if own is None or not is_one:

@@ -19,6 +19,7 @@ import numpy as np
 from common import files, intervals
 from common.data.dataset import Dataset
 from common.evaluation import sampling
+from common.recipe import PaperAtScale
 
 AUTOATTACK = "autoattack"  # the evaluation, in every paper
 COUNTS = {  # array of outcomes -> the count of the record that it adds up to
@@ -29,6 +30,15 @@ COUNTS = {  # array of outcomes -> the count of the record that it adds up to
     "survived_top5": "correct_top5",
     "fooled_top5": "eligible_top5",
 }
+
+
+def autoattacks(at: PaperAtScale) -> tuple[str, ...]:
+    """Returns the evaluations by AutoAttack: one for each branch of the networks."""
+    known = at.evaluations
+    if AUTOATTACK not in known:
+        return ()
+    attack = known[AUTOATTACK].attack
+    return tuple(name for name, value in known.items() if value.attack == attack)
 
 
 @dataclasses.dataclass(frozen=True)

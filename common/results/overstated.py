@@ -1,7 +1,8 @@
 """By how much a paper's own attacks overstate robustness, beside AutoAttack.
 
 AutoAttack of a scale sees some of the test images. The paper's own attacks are counted
-on the same ones, and the one that leaves fewest of them right is the strongest.
+on the same ones, and the one that leaves fewest of them right is the strongest. A
+network with several branches of batch norm has a line for each one that was attacked.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from common import intervals
-from common.data.dataset import Dataset
 from common.names import lookup
+from common.recipe import PaperAtScale
 from common.results import measured, metrics, text
 from common.results.answers import Results
 from common.results.measured import AUTOATTACK
@@ -62,28 +63,41 @@ def lines(results: Results, names: Sequence[str]) -> list[tuple[str, ...]]:
             f"Received: {others[0]}"
         )
     found = [
-        _line(run.name, _rates(run, results.at.recipes[run.name].dataset, names))
+        _line(run, strong, _rates(run, results.at, strong, names))
         for run in results.distinct.values()
-        if run.evaluation(AUTOATTACK)
+        for strong in measured.autoattacks(results.at)
+        if run.evaluation(strong)
     ]
     return [HEAD, *found] if found else []
 
 
-def _rates(run: measured.Run, dataset: Dataset, names: Sequence[str]) -> Rates:
-    own = {name: run.survived_among(name, AUTOATTACK, dataset) for name in names}
-    right = {name: found for name, found in own.items() if found is not None}
-    strongest = min(right, key=lambda name: int(right[name].sum()), default=None)
+def _rates(
+    run: measured.Run, at: PaperAtScale, strong: str, names: Sequence[str]
+) -> Rates:
+    """Returns what is right through the branch that this AutoAttack attacked."""
+    known, dataset = at.evaluations, at.recipes[run.name].dataset
+    right = {
+        name: survived
+        for name, value in known.items()
+        if value.branch == known[strong].branch
+        and (name in names or value.attack is None)
+        and (survived := run.survived_among(name, strong, dataset)) is not None
+    }
+    own = [name for name in names if name in right]
+    strongest = min(own, key=lambda name: int(right[name].sum()), default=None)
     return Rates(
-        clean=run.survived_among("clean", AUTOATTACK, dataset),
+        clean=next((right[name] for name in right if name not in names), None),
         strongest=strongest,
         own=None if strongest is None else right[strongest],
-        autoattack=run.survived(AUTOATTACK),
+        autoattack=run.survived(strong),
     )
 
 
-def _line(name: str, rates: Rates) -> tuple[str, ...]:
+def _line(run: measured.Run, strong: str, rates: Rates) -> tuple[str, ...]:
+    found = run.evaluation(strong)
+    branch = found.record.get("branch") if found else None
     return (
-        name,
+        f"{run.name}, {branch} branch" if branch else run.name,
         _share(rates.clean),
         rates.strongest or "not run",
         _share(rates.own),

@@ -83,6 +83,40 @@ def test_an_attack_on_other_images_does_not_count(lines, write_run):
     assert row["AutoAttack"] == "100.0 [96.3, 100.0]"
 
 
+def test_each_attacked_branch_has_a_line_of_its_own_attacks(
+    drawing, results, write_run
+):
+    known = drawing.evaluations["small"]
+    through = {
+        f"{name}_adv": dataclasses.replace(known[name], branch="adversarial")
+        for name in ("clean", "pgd_20", "autoattack")
+    }
+    both = dataclasses.replace(drawing, evaluations={"small": known | through})
+    clean, right, worst = (np.arange(TOTAL) % 10 < tenths for tenths in (9, 5, 2))
+    all_right = np.ones(TOTAL, bool)
+    write_run(
+        "natural",
+        {
+            "clean": all_right,
+            "pgd_20": all_right,
+            "autoattack": drawn(all_right),
+            "clean_adv": clean,
+            "pgd_20_adv": right,
+            "autoattack_adv": drawn(worst) | {"branch": "adversarial"},
+        },
+        scale="small",
+    )
+    names = ("pgd_20", "pgd_20_adv")
+    _, main, branch = overstated.lines(results("small", of=both), names)
+    assert main[:3] == ("natural", "100.0 [96.3, 100.0]", "pgd_20")
+    assert main[-1].startswith("+0.0 [")
+    assert branch[0] == "natural, adversarial branch"
+    assert branch[2] == "pgd_20_adv"
+    sample = sampling.sample(TOTAL, DRAWN, 0)
+    counts = [f"{array[sample].sum()}.0" for array in (clean, right, worst)]
+    assert [branch[at].partition(" ")[0] for at in (1, 3, 4)] == counts
+
+
 def test_without_a_record_there_is_no_table(drawing, results, write_run, outcomes):
     write_run("natural", {"fgsm": outcomes(5)}, scale="small")
     assert overstated.lines(results("small", of=drawing), OWN) == []
