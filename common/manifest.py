@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import platform
 import subprocess
 from typing import Any
 
-from common import engine, errors, files, overrides
+from common import engine, errors, files, overrides, processes
 from common import recipe as recipes
 from common.lazy import keras
 
@@ -131,14 +130,7 @@ def check(run_dir: pathlib.Path, **expected: Any) -> None:
 
 
 def _processors() -> str:
-    return f"CPU, {len(_usable_cores())} cores, {_processor()}"
-
-
-def _usable_cores() -> list[int]:
-    try:
-        return sorted(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return list(range(os.cpu_count() or 1))
+    return f"CPU, {processes.cores()} cores, {_processor()}"
 
 
 def _processor() -> str:

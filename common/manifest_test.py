@@ -109,12 +109,6 @@ def test_the_commit_is_unknown_outside_a_repository(monkeypatch):
     assert manifest.environment()["commit"] is None
 
 
-def test_hardware_is_known_without_linux(monkeypatch):
-    monkeypatch.delattr(manifest.os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(manifest.os, "cpu_count", lambda: 6)
-    assert len(manifest._usable_cores()) == 6
-
-
 def test_the_commit_of_a_repository_that_holds_a_copy_is_not_ours(
     tmp_path, monkeypatch
 ):

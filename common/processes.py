@@ -63,11 +63,20 @@ def _go_on_in_child() -> None:
         os._exit(1)
 
 
+def cores() -> int:
+    """Returns how many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
 def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any]:
     """Returns `act(name)` of every name, with up to `jobs` at a time.
 
-    One job is this process. Several are as many processes of their own, which see none
-    of its state; they print whole lines, which say the name, and no progress bars.
+    One job is this process. Several are as many processes of their own, which share the
+    processors evenly and see none of its state; they print whole lines, which say the
+    name, and no progress bars.
 
     Args:
       act: a function of a module, or a `functools.partial` of one.
@@ -75,7 +84,8 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
       jobs: at least 1.
 
     Raises:
-      Exception: the first that an `act` raised; of several jobs once all have ended.
+      Exception: the first that an `act` raised; of several jobs once all have ended,
+        and those of the others are printed.
       RunError: a process was killed.
     """
     if jobs == 1 or len(names) == 1:
@@ -85,21 +95,31 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
     with concurrent.futures.ProcessPoolExecutor(
         jobs,
         mp_context=context,
-        initializer=_end_with_parent,
+        initializer=_begin,
+        initargs=(max(1, cores() // min(jobs, len(names))),),
     ) as pool:
-        futures = [pool.submit(_printing, act, name) for name in names]
-        try:
-            return [future.result() for future in futures]
-        except concurrent.futures.BrokenExecutor:
-            raise errors.RunError(
-                "A process was killed, perhaps for want of memory; the same command "
-                f"goes on, with --jobs=1 in one process. Received: --jobs={jobs}"
-            ) from None
+        futures = {name: pool.submit(_printing, act, name) for name in names}
+    failed = {name: e for name, future in futures.items() if (e := future.exception())}
+    if any(isinstance(e, concurrent.futures.BrokenExecutor) for e in failed.values()):
+        raise errors.RunError(
+            "A process was killed, perhaps for want of memory; the same command "
+            f"goes on, with --jobs=1 in one process. Received: --jobs={jobs}"
+        )
+    for name in list(failed)[1:]:
+        print(f"{name}: {failed[name]}", file=sys.stderr)
+    for error in failed.values():
+        raise error
+    return [future.result() for future in futures.values()]
 
 
-def _end_with_parent() -> None:
-    """Ends this process when its parent does, which may not have had time to."""
+def _begin(threads: int) -> None:
+    """Begins a process of `each`, which ends when its parent does.
+
+    Args:
+      threads: of an operation of TensorFlow, which would else take all processors.
+    """
     _take_defaults()
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
 
     def watch() -> None:
         if parent := multiprocessing.parent_process():

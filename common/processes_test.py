@@ -18,10 +18,14 @@ def noted(name, folder):
     print(f"[1/2] {name}", flush=True)
     print("\b\b 3/5", end="")
     print()
-    if name == "broken":
-        raise ValueError("Received: broken")
+    if name.startswith("broken"):
+        raise ValueError(f"Received: {name}")
     pathlib.Path(folder, name).touch()
     return name, os.getpid()
+
+
+def threads(name):
+    return os.environ["TF_NUM_INTRAOP_THREADS"]
 
 
 def killed(name):
@@ -147,8 +151,25 @@ def test_several_jobs_are_processes_that_print_whole_lines(tmp_path, capfd):
     )
 
 
-def test_an_error_is_raised_when_all_have_ended(tmp_path):
+def test_errors_are_told_when_all_have_ended(tmp_path, capfd):
     act = functools.partial(noted, folder=tmp_path)
-    with pytest.raises(ValueError, match="Received: broken"):
-        processes.each(act, ["broken", "a"], 2)
+    with pytest.raises(ValueError, match=r"Received: broken_1"):
+        processes.each(act, ["broken_1", "a", "broken_2"], 2)
     assert (tmp_path / "a").exists()
+    assert capfd.readouterr().err == "broken_2: Received: broken_2\n"
+
+
+def test_several_jobs_share_the_processors(monkeypatch):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
+    monkeypatch.setattr(processes, "cores", lambda: 6)
+    assert processes.each(threads, ["a", "b"], 2) == ["3", "3"]
+    monkeypatch.setattr(processes, "cores", lambda: 1)
+    assert processes.each(threads, ["a", "b"], 2) == ["1", "1"]
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "5")
+    assert processes.each(threads, ["a", "b"], 2) == ["5", "5"]
+
+
+def test_the_processors_are_known_without_linux(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert processes.cores() == 6
