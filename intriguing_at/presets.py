@@ -229,21 +229,36 @@ PAPER = {
 def evaluations(
     epsilon: float,
     steps: Iterable[int],
-    known: Mapping[str, Recipe],
     *,
-    attacked: int,
-    autoattacked: int = 0,
+    num_images: int = 0,  # FBAT: all
     step_size: float = 1.0,  # FBAT
 ) -> dict[str, Evaluation]:
-    """Returns clean accuracy, the targeted attacks and AutoAttack, through each branch.
+    """Returns clean accuracy and the targeted attacks.
 
     Args:
       epsilon: radius in pixels of 255; few steps are as long as it takes to reach it.
       steps: numbers of steps of the attacks.
-      known: recipes of the scale.
-      attacked: test images under attack; all if 0.
-      autoattacked: likewise, of AutoAttack.
+      num_images: test images under attack; all if 0.
       step_size: length of a step in pixels of 255.
+    """
+    # FBAT: from a random start, never from the clean image
+    attack = attacks.PGD(epsilon, step_size, 1, targeted="random", reaching=True)
+    return {"clean": Evaluation()} | {
+        f"pgd_{num_steps}": Evaluation(
+            dataclasses.replace(attack, num_steps=num_steps), num_images=num_images
+        )
+        for num_steps in steps
+    }
+
+
+def through_branches(
+    judged: Mapping[str, Evaluation], known: Mapping[str, Recipe]
+) -> dict[str, Evaluation]:
+    """Returns evaluations, and again through the adversarial branch where there is one.
+
+    Args:
+      judged: evaluations through the clean branch, or the only one.
+      known: recipes of the scale.
     """
     mixtures = tuple(
         name
@@ -251,19 +266,7 @@ def evaluations(
         if recipe.network.norm.branches == norms.MIXTURE
     )
     adversarial = norms.MIXTURE[-1]  # the last branch
-    # FBAT: from a random start, never from the clean image
-    attack = attacks.PGD(epsilon, step_size, 1, targeted="random", reaching=True)
-    judged = {
-        "clean": Evaluation(),
-        **{
-            f"pgd_{num_steps}": Evaluation(
-                dataclasses.replace(attack, num_steps=num_steps), num_images=attacked
-            )
-            for num_steps in steps
-        },
-        **autoattacks(epsilon, num_images=autoattacked),
-    }
-    return judged | {
+    return dict(judged) | {
         f"{name}_mbn_adv": dataclasses.replace(
             evaluation, branch=adversarial, only=mixtures
         )
@@ -350,11 +353,20 @@ DIGITS = {
 
 RECIPES = {"paper": PAPER, "small": SMALL, "digits": DIGITS}
 EVALUATIONS = {
-    # FBAT: epsilon 16
-    "paper": evaluations(16.0, STEPS, PAPER, attacked=0) | ALP_EVALUATIONS,
-    "small": evaluations(8.0, (10, 100, 500), SMALL, attacked=2_000, autoattacked=500),
-    "digits": evaluations(
-        DIGITS_EPSILON, (10, 100), DIGITS, attacked=0, step_size=DIGITS_STEP
+    "paper": through_branches(
+        evaluations(16.0, STEPS) | autoattacks(16.0),  # FBAT
+        PAPER,
+    )
+    | ALP_EVALUATIONS,
+    "small": through_branches(
+        evaluations(8.0, (10, 100, 500), num_images=2_000)
+        | autoattacks(8.0, num_images=500),
+        SMALL,
+    ),
+    "digits": through_branches(
+        evaluations(DIGITS_EPSILON, (10, 100), step_size=DIGITS_STEP)
+        | autoattacks(DIGITS_EPSILON),
+        DIGITS,
     ),
 }
 
@@ -366,7 +378,7 @@ TUNING = Tuning(
         attack=SMALL_ADVERSARIAL.method.attack, clean_share=1.0, label_smoothing=0.1
     ),
     attacks={
-        "pgd_targeted_10": evaluations(8.0, (10,), {}, attacked=0)["pgd_10"].attack,
+        "pgd_targeted_10": evaluations(8.0, (10,))["pgd_10"].attack,
         "pgd_20": attacks.PGD(8.0, 2.0, num_steps=20),  # not the paper's; stronger
     },
     branches=norms.MIXTURE,
