@@ -76,7 +76,7 @@ def read(run_dir: pathlib.Path) -> dict[str, Any]:
 
 
 def lengthen(
-    run_dir: pathlib.Path, before: recipes.Recipe, after: recipes.Recipe
+    run_dir: pathlib.Path, before: recipes.Recipe, after: recipes.Recipe, done: int
 ) -> None:
     """Makes the run of a recipe that of one with more updates; others stay as they are.
 
@@ -86,10 +86,11 @@ def lengthen(
       run_dir: the run's folder.
       before: the recipe that the folder may be of.
       after: the recipe that it is to be of.
+      done: updates that are saved.
     """
     found = read(run_dir)
     if overrides.agrees(found.get("recipe"), before):
-        earlier = [*found.get("lengthened", ()), before.num_steps]
+        earlier = [*found.get("lengthened", ()), done]
         _write(run_dir / _NAME, {**found, "recipe": after, "lengthened": earlier})
 
 

@@ -131,9 +131,9 @@ def test_a_run_becomes_one_of_more_updates_if_nothing_else_differs(tmp_path):
     before = PARTS
     after = dataclasses.replace(before, num_steps=2 * before.num_steps)
     manifest.check_or_write(tmp_path, {"recipe": before})
-    manifest.lengthen(tmp_path, dataclasses.replace(before, l2=0.5), after)
+    manifest.lengthen(tmp_path, dataclasses.replace(before, l2=0.5), after, 3)
     manifest.check(tmp_path, recipe=before)
-    manifest.lengthen(tmp_path, before, after)
+    manifest.lengthen(tmp_path, before, after, 3)
     manifest.check(tmp_path, recipe=after)
-    assert manifest.read(tmp_path)["lengthened"] == [before.num_steps]
+    assert manifest.read(tmp_path)["lengthened"] == [3]
     assert manifest.read(tmp_path / "nowhere") == {}

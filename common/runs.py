@@ -181,6 +181,8 @@ class Run:
         session, recipe = self.session, self.recipe
         place = engine.alone(session.distribution)
         if self.weights == INITIAL:
+            if as_it_came := getattr(recipe.network, "as_it_came", None):
+                recipe = dataclasses.replace(recipe, network=as_it_came())
             return learner.network(recipe, place, precision)
         if self.has_released_weights:
             built = learner.network(recipe, place, precision)

@@ -10,6 +10,7 @@ import numpy as np
 
 from common import backend, files
 from common import recipe as recipes
+from common.attacks import adapted
 from common.data import unreadable
 
 COUNT = 8  # images shown
@@ -22,15 +23,19 @@ def quickest(evaluations: Iterable[recipes.Evaluation]) -> recipes.Evaluation | 
       evaluations: those of clean images, noise, transfers and attacks of several parts
         are left out; None is returned where there are no others.
     """
+
+    def steps(evaluation: recipes.Evaluation) -> int:
+        return adapted.adapted(evaluation.attack).rounds.num_steps
+
     shown = [
         evaluation
         for evaluation in evaluations
         if evaluation.attack
-        and evaluation.attack.rounds.num_steps  # noise has none
+        and steps(evaluation)  # noise has none
         and not evaluation.target
-        and len(evaluation.attack.parts) == 1
+        and len(adapted.adapted(evaluation.attack).parts) == 1
     ]
-    return min(shown, key=lambda e: e.attack.rounds.num_steps, default=None)
+    return min(shown, key=steps, default=None)
 
 
 def save(

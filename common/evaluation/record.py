@@ -282,7 +282,7 @@ def begin_alike(known: Mapping[str, recipes.Evaluation]) -> list[list[str]]:
     """Returns the names of evaluations that one run answers, the longest first."""
     groups: dict[Any, list[str]] = {}
     for key, value in known.items():
-        beginning = value.attack and value.attack.beginning
+        beginning = value.attack and adapted.adapted(value.attack).beginning
         shared = dataclasses.replace(value, attack=beginning, only=())
         groups.setdefault(key if value.target else shared, []).append(key)
     return [

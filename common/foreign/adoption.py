@@ -193,11 +193,11 @@ class _Copy:
         self._streams = 0
         self.draws = self.has_norms = self.rectified = self.on_one_device = False
         self.lacks: tuple[str, ...] = ()
-        self.inner = keras.models.clone_model(
-            heads.logits(found.model, found.output),
-            clone_function=self._copied,
-            recursive=True,
-        )
+        logits = heads.logits(found.model, found.output)
+        with saved.own_names():
+            self.inner = keras.models.clone_model(
+                logits, clone_function=self._copied, recursive=True
+            )
         trained = {id(v) for v in found.model.trainable_variables}
         for theirs, ours in self._layers():
             if isinstance(ours, substitutes.Norm):
@@ -261,19 +261,22 @@ class _Copy:
         """Returns a copy of a layer of the same kind."""
         # A layer without its softmax has a name of the moment, and this one lasts.
         name = self._named(heads.original(layer))
-        copy = type(layer).from_config({**layer.get_config(), "name": name})
+        copy = type(layer).from_config(layer.get_config())
+        copy.name = name
         self._pairs.append((layer, copy))
-        if smoothing.is_relu(getattr(copy, "activation", None)):
+        is_fixed = isinstance(getattr(type(copy), "activation", None), property)
+        if smoothing.is_relu(getattr(copy, "activation", None)) and not is_fixed:
             copy.activation = substitutes.relu
             self.rectified = True
-        inside = copy._flatten_layers()
+        # The original is built, and has what a layer makes only then.
+        inside = heads.original(layer)._flatten_layers()
         if any(isinstance(x, _BATCH_NORM) and x.trainable for x in inside):
             self.on_one_device = True
             self.lacks += (
                 f"The batch norm of {name} stays Keras's: it has no branches, and "
                 "trains on one device.",
             )
-        if any(part._seed_generators for part in copy._flatten_layers()):
+        if any(part._seed_generators for part in inside):
             self.lacks += (
                 f"{name} draws by seeds of Keras, and does not in training.",
             )
@@ -324,14 +327,16 @@ class _Code:
         Raises:
           ValueError: its class does not say how to make another one.
         """
+        images = self._found.images(ops.zeros((1, *self._found.input.shape)))
         try:
-            made = type(model).from_config(model.get_config())
+            with saved.own_names():
+                made = type(model).from_config(model.get_config())
+                made(images)
         except (NotImplementedError, TypeError) as error:
             raise ValueError(
                 f"{type(model).__name__} needs get_config, so that a copy of it can be "
                 f"trained. Received: {error}"
             ) from error
-        made(self._found.images(ops.zeros((1, *self._found.input.shape))))
         saved.copy_weights(model, made)
         return made
 

@@ -307,6 +307,72 @@ def test_a_model_that_is_code_trains_as_it_is_and_says_what_it_lacks():
         adopt(model, pixels="unit", branches=norms.MIXTURE)
 
 
+class Unnamed(layers.Layer):
+    """A layer whose parts have names that Keras makes up; its own it does not save."""
+
+    def __init__(self, filters=3):
+        super().__init__()
+        self.filters = filters
+        self.inside = [layers.Conv2D(filters, 1), layers.Conv2D(3, 1)]
+
+    def call(self, inputs):
+        return self.inside[1](self.inside[0](inputs))
+
+    def get_config(self):
+        return {"filters": self.filters}
+
+
+def recurrent():
+    rows = layers.Reshape((8, 24))
+    parts = [rows, layers.LSTM(4, activation="relu"), layers.Dense(5)]
+    return randomised(keras.Sequential([keras.Input((8, 8, 3)), *parts]))
+
+
+def attentive():
+    images = keras.Input((8, 8, 3))
+    rows = layers.Reshape((8, 24))(images)
+    seen = layers.MultiHeadAttention(2, 3, dropout=0.5, name="attention")(rows, rows)
+    logits = layers.Dense(5)(layers.Flatten()(seen))
+    return randomised(keras.Model(images, logits))
+
+
+def built_code():
+    model = Code()
+    model(UNIT)
+    return randomised(model)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: sequential(layers.RandomFlip(), head=None),
+        lambda: sequential(Unnamed(), head=None),
+        recurrent,
+        attentive,
+        built_code,
+    ],
+    ids=["flip", "parts without names", "recurrent", "attention", "code"],
+)
+def test_every_copy_has_the_same_paths_and_goes_home(build):
+    """Else no checkpoint of one fits the next."""
+    model = build()
+    first = adopt(model, pixels="unit")
+    build()  # moves on the numbers of the names that Keras makes up
+    second = adopt(model, pixels="unit")
+    paths = [variable.path for variable in first.variables]
+    assert paths == [variable.path for variable in second.variables]
+    assert len(set(paths)) == len(paths)
+    expected = model(UNIT, training=False)
+    for found in (second(PIXELS), second.plain()(UNIT, training=False)):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_attention_draws_nothing_in_training():
+    network = adopt(attentive(), pixels="unit")
+    assert network.lacks[0].startswith("attention draws by seeds of Keras")
+    np.testing.assert_array_equal(network(PIXELS, training=True), network(PIXELS))
+
+
 class Block(layers.Layer):
     """A layer with a batch norm inside, which nothing can reach."""
 
@@ -318,8 +384,20 @@ class Block(layers.Layer):
         return self.norm(inputs, training=training)
 
 
-def test_batch_norm_inside_a_layer_of_code_stays_and_is_said():
-    model = sequential(Block(name="block"))
+class LateBlock(Block):
+    """One that has its batch norm from when it is built."""
+
+    def __init__(self, **kwargs):
+        layers.Layer.__init__(self, **kwargs)
+
+    def build(self, shape):
+        self.norm = layers.BatchNormalization()
+        self.norm.build(shape)
+
+
+@pytest.mark.parametrize("block", [Block, LateBlock])
+def test_batch_norm_inside_a_layer_of_code_stays_and_is_said(block):
+    model = sequential(block(name="block"))
     network = adopt(model, pixels="unit")
     assert network.on_one_device
     assert network.lacks[0].startswith("The batch norm of block stays Keras's")

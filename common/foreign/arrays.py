@@ -190,7 +190,13 @@ def checked(images: Any, labels: Any) -> memory.Arrays:
     checks.check_as_many(images, labels)
     if not len(labels):
         raise ValueError("A set of images must not be empty. Received: 0 images")
-    return images, labels.reshape(-1).astype(np.int32)
+    narrow = labels.reshape(-1).astype(np.int32)
+    if not np.array_equal(narrow, labels.reshape(-1)):
+        raise ValueError(
+            "Labels count the classes from 0, and are below 2**31. "
+            f"Received: labels from {labels.min()} to {labels.max()}"
+        )
+    return images, narrow
 
 
 def _fitted(

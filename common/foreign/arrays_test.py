@@ -76,6 +76,7 @@ def test_images_get_the_channels_of_the_network():
         (IMAGES[:9], LABELS, "9 images and 60 labels"),
         (IMAGES, LABELS / 1.0, "Labels must be integers"),
         (IMAGES, LABELS + 1, "Labels count the classes from 0"),
+        (IMAGES, LABELS.astype(np.int64) + 2**32, "labels from 4294967296 to"),
         (IMAGES[:0], LABELS[:0], "must not be empty. Received: 0 images"),
     ],
 )

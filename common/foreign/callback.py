@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,9 @@ class RobustAccuracy(keras.callbacks.Callback):
     """Adds `robust_accuracy` to the logs at the ends of epochs.
 
     It is the share of images that a model has right under an attack, in [0, 1] as the
-    accuracies of Keras are. Callbacks that come later in the list see it, such as
+    accuracies of Keras are. Where the model has come to be one that cannot be attacked,
+    such as one whose gradients are all zero, it is NaN, with a warning. Callbacks that
+    come later in the list see it, such as
     `EarlyStopping(monitor="robust_accuracy", mode="max")`.
     """
 
@@ -70,13 +73,18 @@ class RobustAccuracy(keras.callbacks.Callback):
             return
         starts = range(0, len(self.labels), self.batch_size)
         cuts = [slice(start, start + self.batch_size) for start in starts]
-        record = accuracy.evaluate(
-            self._logits_fn(),
-            [(self.images[cut], self.labels[cut]) for cut in cuts],
-            self.attack,
-            seed=self.seed,
-        )
-        logs["robust_accuracy"] = record.accuracy / 100
+        try:
+            record = accuracy.evaluate(
+                self._logits_fn(),
+                [(self.images[cut], self.labels[cut]) for cut in cuts],
+                self.attack,
+                seed=self.seed,
+            )
+        except ValueError as error:  # which must not end the training of Keras
+            warnings.warn(f"No robust accuracy: {error}", stacklevel=2)
+            logs["robust_accuracy"] = float("nan")
+        else:
+            logs["robust_accuracy"] = record.accuracy / 100
 
     def _logits_fn(self) -> Callable[[Any], Any]:
         """Returns images in [0, 255] -> logits of the model as it is now.

@@ -26,6 +26,25 @@ def test_the_logs_have_what_an_evaluation_counts_now(digits_model, few_digits):
     assert 0 < record.accuracy < 100
 
 
+def test_a_model_that_comes_to_have_no_gradient_trains_on(digits_model, few_digits):
+    images, labels = few_digits[0]
+
+    def die(epoch, logs):
+        if epoch:
+            digits_model.layers[0].bias.assign([-1e3] * 8)  # of a ReLU
+
+    callbacks = [
+        keras.callbacks.LambdaCallback(on_epoch_begin=die),
+        RobustAccuracy(ATTACK, few_digits[0], pixels="unit"),
+    ]
+    with pytest.warns(UserWarning, match="No robust accuracy: "):
+        history = digits_model.fit(
+            images / 255, labels, epochs=3, verbose=0, callbacks=callbacks
+        ).history
+    first, *later = history["robust_accuracy"]
+    assert first >= 0 and len(later) == 2 and np.isnan(later).all()
+
+
 def test_what_cannot_be_attacked_is_refused_before_the_first_epoch(
     digits_model, few_digits
 ):

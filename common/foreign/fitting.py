@@ -7,6 +7,7 @@ stopped. The network is evaluated before and after.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import shutil
@@ -16,10 +17,11 @@ from typing import Any
 import keras
 
 from common import attacks as all_attacks
-from common import engine, manifest, overrides, runs
+from common import engine, files, manifest, overrides, runs
 from common import recipe as recipes
 from common.data.dataset import Dataset
-from common.foreign import adoption, outcome, parts, plans, sources
+from common.evaluation import accuracy
+from common.foreign import adoption, loaded, outcome, parts, plans, sources
 from common.foreign import tuning as tunings
 from common.models import norms
 from common.training import checkpoint, cost
@@ -120,8 +122,10 @@ def run(
         activation=tuning.activation,
         norm=norms.Batch(tuning.branches),
     )
-    first = network.network()
-    _check_replicas(first, distribution)
+    with loaded.explained(f"train {network.name}"):
+        first = network.network()
+        first.plain()  # as it is to go home: better refused now than after training
+    _check_network(first, distribution)
     dataset = sources.dataset(
         data,
         first.image_shape,
@@ -132,6 +136,8 @@ def run(
     )
     last = branch or tuning.branches[-1]
     recipe, attacks = _planned(session, tuning, plan, (network, dataset))
+    for attack in attacks.values():
+        accuracy.check_settings(attack, seed=0, batch_size=None)
     evaluations = {
         name: recipes.Evaluation(attack, branch=last, num_images=_judged(dataset))
         for name, attack in {outcome.CLEAN: None, **attacks}.items()
@@ -142,11 +148,13 @@ def run(
     ).run(name)
     home = outcome.Home(found, pathlib.Path(to).expanduser() if to else None)
     home.check()
-    if session.is_chief:
-        given = network, dataset
-        _lengthen(found, lambda p: _planned(session, tuning, p, given)[0], plan)
-    _train(found, tuple(evaluations))
-    return home.bring(last)
+    with contextlib.ExitStack() as stack:
+        if session.is_chief:  # from before the first evaluation to the end
+            stack.enter_context(files.alone(found.folder / "fitting"))
+            given = network, dataset
+            _lengthen(found, lambda p: _planned(session, tuning, p, given)[0], plan)
+        _train(found, tuple(evaluations))
+        return home.bring(last)
 
 
 def _planned(
@@ -192,20 +200,25 @@ def _lengthen(
     found: runs.Run, planned: Callable[[plans.Plan], recipes.Recipe], plan: plans.Plan
 ) -> None:
     """Makes a run of fewer updates, and of the same recipe else, one of as many."""
-    done = manifest.read(found.folder).get("recipe", {}).get("num_steps", 0)
-    if 0 < done < found.recipe.num_steps:
-        shorter = planned(dataclasses.replace(plan, steps=done))
-        shorter = overrides.override(shorter, found.session.overrides)
-        manifest.lengthen(found.folder, shorter, found.recipe)
+    for folder in (found.folder, _before(found).records):
+        asked = manifest.read(folder).get("recipe", {}).get("num_steps", 0)
+        if 0 < asked < found.recipe.num_steps:
+            shorter = planned(dataclasses.replace(plan, steps=asked))
+            shorter = overrides.override(shorter, found.session.overrides)
+            done = max(checkpoint.steps(found.checkpoints), default=0)
+            manifest.lengthen(folder, shorter, found.recipe, done)
 
 
 def _train(found: runs.Run, names: tuple[str, ...]) -> None:
     """Trains the run to its end, with evaluations before and after."""
     recipe, folder, is_chief = found.recipe, found.folder, found.session.is_chief
+    identity = {"recipe": recipe, "precision": "float32", "weights": None}
+    manifest.check(folder, **identity)
     initial = _before(found)
-    if is_chief and not manifest.read(folder):  # nobody knows whose records these are
-        shutil.rmtree(initial.records, ignore_errors=True)
-    manifest.check(folder, recipe=recipe, precision="float32", weights=None)
+    if is_chief:
+        if not overrides.agrees(manifest.read(initial.records).get("recipe"), recipe):
+            shutil.rmtree(initial.records, ignore_errors=True)  # of another fit
+        manifest.check_or_write(initial.records, identity)
     initial.evaluate(names)
     steps = checkpoint.steps(found.checkpoints)
     if recipe.num_steps in steps:
@@ -222,15 +235,8 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
 
 
 def _before(found: runs.Run) -> runs.Run:
-    """Returns the run of the network as it came, with the activations that it had."""
-    recipe, session = found.recipe, found.session
-    own = dataclasses.replace(recipe.network, activation="")
-    at = paper(
-        session.at.name,
-        {found.name: dataclasses.replace(recipe, network=own)},
-        session.at.evaluations,
-    )
-    return dataclasses.replace(session, at=at, weights=runs.INITIAL).run(found.name)
+    """Returns the run of the network as it came."""
+    return dataclasses.replace(found.session, weights=runs.INITIAL).run(found.name)
 
 
 def _judged(dataset: Dataset) -> int:
@@ -238,14 +244,19 @@ def _judged(dataset: Dataset) -> int:
     return 0 if dataset.num_test <= MOST_JUDGED else MOST_JUDGED
 
 
-def _check_replicas(network: adoption.Network, distribution: Any) -> None:
-    """Says what a network lacks, and refuses replicas of one that cannot have them.
+def _check_network(network: adoption.Network, distribution: Any) -> None:
+    """Says what a network lacks; refuses one that cannot be trained, or on replicas.
 
     Raises:
       ValueError: names the setting to change.
     """
     for sentence in network.lacks:
         print(sentence, flush=True)
+    if not network.trainable_variables:
+        raise ValueError(
+            "All weights of the model are frozen: set layer.trainable = True where "
+            "they are to change. Received: no trainable variable"
+        )
     replicas = engine.num_replicas(distribution)
     if network.on_one_device and replicas > 1:
         raise ValueError(

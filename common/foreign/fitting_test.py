@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from common import engine, errors, runs
-from common.attacks import PGD
+from common import engine, errors, files, runs
+from common.attacks import FGSM, PGD
 from common.engine import strategy
 from common.foreign import fitting, parts, plans
 from common.foreign import tuning as tunings
@@ -92,6 +92,69 @@ def test_a_killed_fit_goes_on_to_the_same_bits(fitted, tmp_path, monkeypatch):
     check_same_run(folder(tmp_path), expected)
 
 
+class Shift(keras.layers.Layer):
+    """A layer of one's own that Keras has not been told of."""
+
+    def build(self, shape):
+        self.shift = self.add_weight(shape=shape[1:], initializer="zeros")
+
+    def call(self, inputs):
+        return inputs + self.shift
+
+
+def test_a_model_of_ones_own_layers_and_names_trains_and_goes_on(
+    digits_model, fitted, tmp_path
+):
+    layers = keras.layers.RandomFlip(), Shift()
+    model = keras.Sequential([keras.Input((8, 8, 1)), *layers, digits_model])
+    settings = {"attacks": {"fgsm": FGSM(40.0)}, "batch_size": 32}
+    fitted(model, steps=1, **settings)
+    found, record = fitted(model, steps=2, **settings)
+    assert record["updates"] == 2 and isinstance(found.layers[1], Shift)
+    assert np.any(found.layers[1].get_weights()[0])
+
+
+def test_what_was_judged_before_training_is_kept_when_killed(
+    fitted, tmp_path, monkeypatch
+):
+    settings = {"attacks": {"fgsm": FGSM(40.0)}, "steps": 1}
+
+    def killed(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.Run, "train", killed)
+    times = []
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            fitted(**settings)
+        record = folder(tmp_path) / "evaluations_initial" / "fgsm.json"
+        times.append(record.stat().st_mtime_ns)
+    assert times[0] == times[1]
+    with pytest.raises(KeyboardInterrupt):
+        fitted(**{**settings, "rate": 0.5})  # another fit, whose records these are not
+    assert record.stat().st_mtime_ns > times[0]
+
+
+def test_a_second_command_changes_nothing(fitted, tmp_path):
+    settings = {"attacks": {"fgsm": FGSM(40.0)}}
+    fitted(steps=1, **settings)
+    kept = (folder(tmp_path) / "recipe.json").read_bytes()
+    with (
+        files.alone(folder(tmp_path) / "fitting"),
+        pytest.raises(errors.RunError, match="Another process is writing this run"),
+    ):
+        fitted(steps=2, **settings)
+    assert (folder(tmp_path) / "recipe.json").read_bytes() == kept
+
+
+def test_a_frozen_model_and_a_function_as_attack_are_refused(digits_model, fitted):
+    with pytest.raises(ValueError, match="A record must hold the attack"):
+        fitted(attacks={"own": lambda logits_fn, images, labels, *, seed: images})
+    digits_model.trainable = False
+    with pytest.raises(ValueError, match=r"frozen.*Received: no trainable variable"):
+        fitted()
+
+
 def test_two_replicas_train_what_one_does(digits_model, tmp_path, two_replicas):
     norm = norms.Batch(synchronized=True)
     part = parts.part(digits_model, pixels="unit", norm=norm)
@@ -166,7 +229,8 @@ def test_what_is_judged_before_has_the_activations_of_the_model(
     part = parts.part(digits_model, pixels="unit", activation="silu")
     recipe = dataclasses.replace(small_paper.FREE, network=part)
     at = fitting.paper("smooth_at", {"small": recipe}, {})
-    found = runs.Session(at, tmp_path, "one_device").run("small")
+    said = ("network.activation=gelu",)
+    found = runs.Session(at, tmp_path, "one_device", overrides=said).run("small")
     images, _ = few_digits[1]
     before, changed = (
         keras.ops.softmax(network(images))
@@ -175,11 +239,6 @@ def test_what_is_judged_before_has_the_activations_of_the_model(
     expected = digits_model(images / 255)
     np.testing.assert_allclose(before, expected, atol=1e-5)
     assert np.abs(changed - expected).max() > 0.01
-    assert fitting._before(found).record("clean") == (
-        dataclasses.replace(found.session, weights=runs.INITIAL)
-        .run("small")
-        .record("clean")
-    )
 
 
 def test_attacks_and_probe_follow_a_radius_that_is_set():

@@ -58,11 +58,13 @@ class Home:
         model = network.plain(branch)
         if not self.run.session.is_chief:
             return model, {}
-        record = self._record()
+        record = {**self._record(), "written": self._written()}
         if self.file:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             model.save(_partial(self.file))
-            record |= {"to": self.file.name, "sha256": _sha256(_partial(self.file))}
+            sha256 = _sha256(_partial(self.file))
+            record |= {"to": self.file.name, "sha256": sha256}
+            record["written"].append(sha256)
         with files.whole(self.run.folder / _RECORD) as stream:
             stream.write(json.dumps(record, indent=2).encode() + b"\n")
         if self.file:  # it is whole, and known as the run's, from when it is there
@@ -72,10 +74,13 @@ class Home:
 
     def _is_ours(self, file: pathlib.Path) -> bool:
         """Whether the run has written the file, and nobody has changed it since."""
+        return _sha256(file) in self._written()
+
+    def _written(self) -> list[str]:
+        """Returns the hashes of all files that the run has written."""
         path = self.run.folder / _RECORD
-        if not path.exists():
-            return False
-        return json.loads(path.read_text("utf-8")).get("sha256") == _sha256(file)
+        found = files.read_json(path) if path.exists() else {}
+        return found.get("written", [found[key] for key in ("sha256",) if key in found])
 
     def _record(self) -> dict[str, Any]:
         """Returns the accuracies before and after, by the name of the evaluation."""

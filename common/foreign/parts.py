@@ -58,6 +58,10 @@ class Adopted:
             )
         return network
 
+    def as_it_came(self) -> Adopted:
+        """Returns the part whose network has the activations of the model."""
+        return dataclasses.replace(self, activation="")
+
     def network(self) -> adoption.Network:
         """Returns the network, as `build`, whatever its classes are."""
         return adoption.network(self.found, activation=self.activation, norm=self.norm)
@@ -83,8 +87,9 @@ def part(
     if isinstance(model, keras.Model):
         with loaded.explained(f"adopt {model.name}"):
             found = loaded.of_model(model, pixels)
+            sha256 = _digest(model, found if callable(pixels) else None)
         spec = f"{model.name}?pixels={loaded.name_of(pixels)}"
-        return Adopted(model.name, spec, _digest(model), found=found, **further)
+        return Adopted(model.name, spec, sha256, found=found, **further)
     said = specs.parse(loaded.text(model, pixels), loaded.OPTIONS)
     with loaded.explained(f"adopt {model}"):
         found = loaded.load(said)
@@ -92,11 +97,19 @@ def part(
     return Adopted(said.name, known["spec"], known["sha256"], found=found, **further)
 
 
-def _digest(model: keras.Model) -> str:
-    """Returns the SHA-256 of the layers and the weights of a model."""
+def _digest(model: keras.Model, mapped: loaded.Loaded | None) -> str:
+    """Returns the SHA-256 of the layers and the weights of a model.
+
+    Args:
+      model: in memory.
+      mapped: with a function of pixels, of which what it does counts; None without.
+    """
     config = keras.saving.serialize_keras_object(model)
     config.pop("compile_config", None)
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for values in model.get_weights():
         digest.update(values.tobytes())
+    if mapped:
+        seen = mapped.images(loaded.noise((4, *mapped.input.shape)))
+        digest.update(keras.ops.convert_to_numpy(seen).tobytes())
     return digest.hexdigest()

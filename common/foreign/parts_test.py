@@ -36,6 +36,13 @@ def test_a_mapping_of_pixels_is_recorded_by_its_name(digits_model):
         assert parts.part(digits_model, pixels=pixels).spec == f"small?pixels={name}"
 
 
+def test_a_mapping_counts_by_what_it_does(digits_model):
+    first, other = (lambda images: images / 255), (lambda images: images / 254)
+    found = [parts.part(digits_model, pixels=each) for each in (first, other, first)]
+    assert found[0] == found[2] != found[1]
+    assert found[0].spec == found[1].spec
+
+
 def test_it_builds_the_network_for_the_classes_of_the_model(digits_model):
     norm = norms.Batch(norms.MIXTURE)
     part = parts.part(digits_model, pixels="unit", norm=norm, activation="silu")

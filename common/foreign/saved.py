@@ -6,6 +6,7 @@ input of whole numbers cuts them, so a network that was saved so would look robu
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import pathlib
 import re
@@ -18,6 +19,7 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
+from keras.src.backend.common import global_state  # has no public name
 
 FLOAT32 = "float32"
 _OTHER_FLOATS = re.compile(r"(mixed_)?(float16|bfloat16|float64)")
@@ -118,6 +120,22 @@ def in_float32(
     return changed, {"file": saved_in, "evaluated": _precisions(changed)}
 
 
+@contextlib.contextmanager
+def own_names() -> Iterator[None]:
+    """Numbers the names inside that Keras makes up, such as `conv2d_3`, from the start.
+
+    A checkpoint knows a variable by its path. So each copy of a network needs the same
+    paths, whatever the process has made before.
+    """
+    key = "object_name_uids"
+    kept = global_state.get_global_attribute(key)
+    global_state.set_global_attribute(key, collections.defaultdict(int))
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(key, kept)
+
+
 def twin(
     network: keras.Model, change: Callable[[Any], Any] = lambda config: config
 ) -> keras.Model:
@@ -129,7 +147,9 @@ def twin(
     """
     config = keras.saving.serialize_keras_object(network)
     config.pop("compile_config", None)
-    made = keras.saving.deserialize_keras_object(change(config))
+    kinds = {type(part) for part in (network, *network._flatten_layers())}
+    code = {k.__name__: k for k in kinds if not k.__module__.startswith("keras.")}
+    made = keras.saving.deserialize_keras_object(change(config), custom_objects=code)
     copy_weights(network, made)
     for layer in made._flatten_layers():
         if hasattr(layer, "finalize_state"):  # it computes with what its weights say

@@ -92,6 +92,8 @@ def _named(
     if path.is_dir():
         return albums.from_folder(text, image_shape, num_classes)
     if path.suffix == ".npz" and path.is_file():
+        if "?" in text:
+            raise ValueError(f"A file .npz takes no options. Received: {text}")
         return arrays.from_file(path, image_shape)
     if not path.exists() and _TFDS.fullmatch(text):
         return arrays.from_tfds(text, image_shape, data_dir)

@@ -47,6 +47,13 @@ def test_a_folder_is_an_album(tmp_path):
     assert isinstance(found, albums.Album)
 
 
+def test_a_file_of_numpy_takes_no_options(tmp_path):
+    np.savez(tmp_path / "few.npz", x_train=IMAGES, y_train=LABELS)
+    made(f"{tmp_path}/few.npz")
+    with pytest.raises(ValueError, match=r"takes no options. Received: .*split=all"):
+        made(f"{tmp_path}/few.npz?split=all")
+
+
 @pytest.mark.parametrize(
     ("handed", "options", "message"),
     [

@@ -82,6 +82,7 @@ def study(
             judges=judges,
             dataset=images.test_batches(batch_size=batch_size),
             seed=seed,
+            progress=(path.with_suffix(".progress.npz"), notes),
         )
         record.notes.update(notes, **manifest.environment())
         record.save(path)
@@ -153,8 +154,12 @@ def _measured(
     judges: Mapping[str, judging.Judges],
     dataset: Any,
     seed: int,
+    progress: tuple[pathlib.Path, Any],
 ) -> Any:
-    """Returns the record of the attack on the source, or of what it transfers."""
+    """Returns the record of the attack on the source, or of what it transfers.
+
+    A stopped attack goes on from its file of progress; a transfer begins again.
+    """
     if target is None:
         return accuracy.evaluate(
             source.logits_fn,
@@ -162,6 +167,8 @@ def _measured(
             attack,
             seed=seed,
             progress=True,
+            progress_file=progress[0],
+            progress_key=progress[1],
             judges=judges[source.name],
             distribution=judges[source.name].distribution,
         )

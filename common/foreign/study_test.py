@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from common import attacks
+from common.evaluation import accuracy
 from common.foreign import classifiers, folders, study
 from common.results import measured
 
@@ -112,6 +113,23 @@ def test_other_weights_images_or_seeds_are_measured_again(networks, images, tmp_
     latest = run(networks[:1], images, folder, known=other, seed=1)
     different = {path for path in latest if latest[path] != changed[path]}
     assert different == {evaluations / "fgsm_8.json"}
+
+
+def test_a_stopped_attack_goes_on(networks, images, tmp_path, monkeypatch):
+    one, folder = networks[:1], tmp_path / "records"
+    whole, asked = accuracy.evaluate, []
+
+    def evaluate(*args, progress_file, progress_key, **settings):
+        asked.append((progress_file.name, json.dumps(progress_key)))
+        return whole(
+            *args, progress_file=progress_file, progress_key=progress_key, **settings
+        )
+
+    monkeypatch.setattr(accuracy, "evaluate", evaluate)
+    run(one, images, folder, transfers=())
+    names, keys = zip(*asked, strict=True)
+    assert names == tuple(f"{n}.progress.npz" for n in ("clean", *ATTACKS))
+    assert len(set(keys)) == 3 and all(one[0].record["sha256"] in k for k in keys)
 
 
 def test_names_must_differ_and_attacks_be_known(networks, images, tmp_path):

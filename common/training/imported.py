@@ -135,7 +135,7 @@ def load(path: str | pathlib.Path, network: keras.Model) -> dict[str, Any]:
     Raises:
       ValueError: there is no such file, it does not read, or it does not fit.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     source = {"file": path.name, "sha256": _hashes(path)}
     if path.name.endswith(OWN_NAME) and _is_taken(path, network):
         return {**source, "kind": OWN}

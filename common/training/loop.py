@@ -212,6 +212,7 @@ class _Run:
             self.learner.network,
             self.recipe.probe,
             self.recipe.dataset.train_slice(probe.NUM_IMAGES, data_dir=self.data_dir),
+            batch_size=self.recipe.batch_size,
             history=[x for x in metrics.read(self.log.path) if x["kind"] == "probe"],
         )
 

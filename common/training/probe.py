@@ -25,6 +25,7 @@ class Probe:
         attack: Any,
         data: tuple[Any, Any],
         *,
+        batch_size: int = NUM_IMAGES,
         history: Iterable[dict[str, Any]] = (),
     ) -> None:
         """Compiles the probe.
@@ -35,10 +36,16 @@ class Probe:
           attack: a few steps of PGD. What is counted is the true label, also where the
             attack is targeted.
           data: images float32 [N, H, W, C] in [0, 255] and labels int32 [N].
+          batch_size: images at a time, so that what can be trained can be probed.
           history: lines of the probe from before an interruption.
         """
         self._lines, self._attack = list(history), recipes.to_dict(attack)
-        self._data = tuple(ops.convert_to_tensor(part) for part in data)
+        self._batches = [
+            tuple(
+                ops.convert_to_tensor(part[start : start + batch_size]) for part in data
+            )
+            for start in range(0, len(data[1]), batch_size)
+        ]
         fgsm = attacks.FGSM(attack.epsilon)
         *_, adversarial = getattr(network, "branches", ("",))
         logits_fn = logits.inference(network, adversarial)
@@ -60,7 +67,8 @@ class Probe:
         The latter, `no_gradient`, counts images that the network has right, and that
         FGSM leaves as they are.
         """
-        *right, no_gradient = map(np.asarray, self._judged(*self._data))
+        found_in = [self._judged(*batch) for batch in self._batches]
+        *right, no_gradient = map(np.concatenate, zip(*found_in, strict=True))
         names = ("clean_accuracy", "fgsm_accuracy", "pgd_accuracy")
         found = {
             name: 100.0 * float(np.mean(hits))

@@ -12,8 +12,8 @@ ATTACK = attacks.PGD(epsilon=40.0, step_size=10.0, num_steps=3)
 DATA = data.Digits().train_slice(40)
 
 
-def make(history=(), network=None):
-    return probe.Probe(network, ATTACK, DATA, history=history)
+def make(history=(), network=None, **settings):
+    return probe.Probe(network, ATTACK, DATA, history=history, **settings)
 
 
 def accuracies(clean, fgsm, pgd, no_gradient=0):
@@ -56,6 +56,7 @@ def test_its_accuracies_are_those_of_an_evaluation():
     network = models.WideResNet(depth=8, width=1).build(10, 8, channels=1)
     before = [v.numpy() for v in network.variables]
     found = make(network=network)()
+    assert make(network=network, batch_size=16)() == found
 
     def logits_fn(images):
         return network(images, training=False)
