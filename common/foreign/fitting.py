@@ -136,12 +136,7 @@ def run(
     )
     last = branch or tuning.branches[-1]
     recipe, attacks = _planned(session, tuning, plan, (network, dataset))
-    for attack in attacks.values():
-        accuracy.check_settings(attack, seed=0, batch_size=None)
-    evaluations = {
-        name: recipes.Evaluation(attack, branch=last, num_images=_judged(dataset))
-        for name, attack in {outcome.CLEAN: None, **attacks}.items()
-    }
+    evaluations = _evaluations(attacks, last, dataset)
     name = f"{network.name}_{dataset.name}"
     found = dataclasses.replace(
         session, at=paper(session.at.name, {name: recipe}, evaluations)
@@ -239,9 +234,21 @@ def _before(found: runs.Run) -> runs.Run:
     return dataclasses.replace(found.session, weights=runs.INITIAL).run(found.name)
 
 
-def _judged(dataset: Dataset) -> int:
-    """Returns the number of test images that evaluations see; 0 stands for all."""
-    return 0 if dataset.num_test <= MOST_JUDGED else MOST_JUDGED
+def _evaluations(
+    attacks: Mapping[str, Any], branch: str, dataset: Dataset
+) -> dict[str, recipes.Evaluation]:
+    """Returns what judges the network: clean images, and attacks on these.
+
+    Raises:
+      ValueError: an attack that no record can hold.
+    """
+    for attack in attacks.values():
+        accuracy.check_settings(attack, seed=0, batch_size=None)
+    count = 0 if dataset.num_test <= MOST_JUDGED else MOST_JUDGED  # 0: all
+    return {
+        name: recipes.Evaluation(attack, branch=branch, num_images=count)
+        for name, attack in {outcome.CLEAN: None, **attacks}.items()
+    }
 
 
 def _check_network(network: adoption.Network, distribution: Any) -> None:

@@ -1,0 +1,143 @@
+"""Networks of models with code in them, and with names that Keras makes up."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from common.foreign import adopt
+from common.foreign.adoption_test import PIXELS, UNIT, centred, randomised, sequential
+from common.models import norms
+
+
+class Code(keras.Model):
+    """A model that is code, with a batch norm inside."""
+
+    def __init__(self, units=5, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.norm = layers.BatchNormalization()
+        self.dense = layers.Dense(units)
+
+    def call(self, images, training=False):
+        features = self.norm(ops.mean(images, axis=(1, 2)), training=training)
+        return self.dense(features)
+
+    def get_config(self):
+        return {"units": self.units}
+
+
+def test_a_model_that_is_code_trains_as_it_is_and_says_what_it_lacks():
+    model = Code()
+    model(UNIT)
+    model.build((None, 8, 8, 3))
+    randomised(model)
+    network = adopt(model, pixels="unit")
+    np.testing.assert_allclose(network(PIXELS), model(UNIT), atol=1e-6)
+    found = network(PIXELS, training=True)
+    np.testing.assert_allclose(found, model(UNIT, training=True), atol=1e-6)
+    np.testing.assert_allclose(network.plain()(UNIT), model(UNIT), atol=1e-6)
+    assert network.on_one_device
+    (sentence,) = network.lacks
+    assert "one device" in sentence
+    with pytest.raises(ValueError, match="no batch norm that could have several"):
+        adopt(model, pixels="unit", branches=norms.MIXTURE)
+
+
+class Unnamed(layers.Layer):
+    """A layer whose parts have names that Keras makes up; its own it does not save."""
+
+    def __init__(self, filters=3):
+        super().__init__()
+        self.filters = filters
+        self.inside = [layers.Conv2D(filters, 1), layers.Conv2D(3, 1)]
+
+    def call(self, inputs):
+        return self.inside[1](self.inside[0](inputs))
+
+    def get_config(self):
+        return {"filters": self.filters}
+
+
+def recurrent():
+    rows = layers.Reshape((8, 24))
+    parts = [rows, layers.LSTM(4, activation="relu"), layers.Dense(5)]
+    return randomised(keras.Sequential([keras.Input((8, 8, 3)), *parts]))
+
+
+def attentive():
+    images = keras.Input((8, 8, 3))
+    rows = layers.Reshape((8, 24))(images)
+    seen = layers.MultiHeadAttention(2, 3, dropout=0.5, name="attention")(rows, rows)
+    logits = layers.Dense(5)(layers.Flatten()(seen))
+    return randomised(keras.Model(images, logits))
+
+
+def built_code():
+    model = Code()
+    model(UNIT)
+    return randomised(model)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: sequential(layers.RandomFlip(), head=None),
+        lambda: sequential(Unnamed(), head=None),
+        recurrent,
+        attentive,
+        built_code,
+    ],
+    ids=["flip", "parts without names", "recurrent", "attention", "code"],
+)
+def test_every_copy_has_the_same_paths_and_goes_home(build):
+    """Else no checkpoint of one fits the next."""
+    model = build()
+    first = adopt(model, pixels="unit")
+    build()  # moves on the numbers of the names that Keras makes up
+    second = adopt(model, pixels="unit")
+    paths = [variable.path for variable in first.variables]
+    assert paths == [variable.path for variable in second.variables]
+    assert len(set(paths)) == len(paths)
+    expected = model(UNIT, training=False)
+    for found in (second(PIXELS), second.plain()(UNIT, training=False)):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_attention_draws_nothing_in_training():
+    network = adopt(attentive(), pixels="unit")
+    assert network.lacks[0].startswith("attention draws by seeds of Keras")
+    np.testing.assert_array_equal(network(PIXELS, training=True), network(PIXELS))
+
+
+class Block(layers.Layer):
+    """A layer with a batch norm inside, which nothing can reach."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = layers.BatchNormalization()
+
+    def call(self, inputs, training=False):
+        return self.norm(inputs, training=training)
+
+
+class LateBlock(Block):
+    """One that has its batch norm from when it is built."""
+
+    def __init__(self, **kwargs):
+        layers.Layer.__init__(self, **kwargs)
+
+    def build(self, shape):
+        self.norm = layers.BatchNormalization()
+        self.norm.build(shape)
+
+
+@pytest.mark.parametrize("block", [Block, LateBlock])
+def test_batch_norm_inside_a_layer_of_code_stays_and_is_said(block):
+    model = sequential(block(name="block"))
+    network = adopt(model, pixels="unit")
+    assert network.on_one_device
+    assert network.lacks[0].startswith("The batch norm of block stays Keras's")
+    found = np.asarray(network(PIXELS, training=True))
+    expected = np.log(model(UNIT, training=True))
+    np.testing.assert_allclose(centred(found), centred(expected), atol=1e-5)
