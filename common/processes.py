@@ -100,16 +100,20 @@ def each(act: Callable[[str], Any], names: Sequence[str], jobs: int) -> list[Any
     ) as pool:
         futures = {name: pool.submit(_printing, act, name) for name in names}
     failed = {name: e for name, future in futures.items() if (e := future.exception())}
-    if any(isinstance(e, concurrent.futures.BrokenExecutor) for e in failed.values()):
-        raise errors.RunError(
+    killed = concurrent.futures.BrokenExecutor
+    told = {name: e for name, e in failed.items() if not isinstance(e, killed)}
+    if len(told) < len(failed):
+        error: BaseException = errors.RunError(
             "A process was killed, perhaps for want of memory; the same command "
             f"goes on, with --jobs=1 in one process. Received: --jobs={jobs}"
         )
-    for name in list(failed)[1:]:
-        print(f"{name}: {failed[name]}", file=sys.stderr)
-    for error in failed.values():
-        raise error
-    return [future.result() for future in futures.values()]
+    elif told:
+        error = told.pop(next(iter(told)))
+    else:
+        return [future.result() for future in futures.values()]
+    for name, other in told.items():
+        print(f"{name}: {other}", file=sys.stderr)
+    raise error
 
 
 def _begin(threads: int) -> None:

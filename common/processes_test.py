@@ -29,6 +29,9 @@ def threads(name):
 
 
 def killed(name):
+    if name == "broken":
+        raise ValueError("Received: broken")
+    time.sleep(1)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -126,9 +129,10 @@ def test_a_signal_that_is_ignored_stays_so(monkeypatch):
             signal.signal(number, handler)
 
 
-def test_a_killed_process_is_named_with_what_to_change():
+def test_a_killed_process_is_named_with_what_to_change(capfd):
     with pytest.raises(errors.RunError, match=r"killed.*Received: --jobs=2"):
-        processes.each(killed, ["a", "b"], 2)
+        processes.each(killed, ["broken", "b"], 2)
+    assert "broken: Received: broken\n" in capfd.readouterr().err
 
 
 def test_one_job_is_this_process(tmp_path, capfd):

@@ -194,7 +194,7 @@ class _Copy:
         self.draws = self.has_norms = self.rectified = self.on_one_device = False
         self.lacks: tuple[str, ...] = ()
         logits = heads.logits(found.model, found.output)
-        with saved.own_names():
+        with saved.own_names(), saved.known_classes(found.model):
             self.inner = keras.models.clone_model(
                 logits, clone_function=self._copied, recursive=True
             )
@@ -205,6 +205,7 @@ class _Copy:
                 pairs = ours.pairs(theirs)
             else:
                 _hand_over(theirs, ours)
+                saved.freeze_alike(theirs, ours)
                 pairs = zip(theirs.variables, ours.variables, strict=True)
             for source, variable in pairs:
                 variable.trainable = id(source) in trained
@@ -261,7 +262,10 @@ class _Copy:
         """Returns a copy of a layer of the same kind."""
         # A layer without its softmax has a name of the moment, and this one lasts.
         name = self._named(heads.original(layer))
-        copy = type(layer).from_config(layer.get_config())
+        config = layer.get_config()
+        if "name" in config:
+            config["name"] = name
+        copy = type(layer).from_config(config)
         copy.name = name
         self._pairs.append((layer, copy))
         is_fixed = isinstance(getattr(type(copy), "activation", None), property)
@@ -329,7 +333,7 @@ class _Code:
         """
         images = self._found.images(ops.zeros((1, *self._found.input.shape)))
         try:
-            with saved.own_names():
+            with saved.own_names(), saved.known_classes(model):
                 made = type(model).from_config(model.get_config())
                 made(images)
         except (NotImplementedError, TypeError) as error:
@@ -338,6 +342,7 @@ class _Code:
                 f"trained. Received: {error}"
             ) from error
         saved.copy_weights(model, made)
+        saved.freeze_alike(model, made)
         return made
 
 

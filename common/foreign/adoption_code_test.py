@@ -58,6 +58,54 @@ class Unnamed(layers.Layer):
     def get_config(self):
         return {"filters": self.filters}
 
+    def build(self, shape):
+        self.inside[0].build(shape)
+        self.inside[1].build((*shape[:-1], self.filters))
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], 3)
+
+
+class Scale(layers.Layer):
+    """A layer that has its weight from the start."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = self.add_weight(shape=(), name="scale")
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+
+class Early(layers.Layer):
+    """A layer that builds a part before it is built, outside of its own name."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inside = layers.Conv2D(3, 1)
+        self.inside.build((None, 8, 8, 3))
+
+    def call(self, inputs):
+        return self.inside(inputs)
+
+
+def wrapped():
+    images = keras.Input((8, 8, 3))
+    features = layers.Flatten()(layers.TimeDistributed(Unnamed())(images[:, None]))
+    return randomised(keras.Model(images, layers.Dense(5)(features)))
+
+
+def two_towers():
+    images = keras.Input((8, 8, 3))
+    towers = [
+        keras.Sequential(
+            [keras.Input((8, 8, 3)), Scale(name="scale"), layers.Flatten()]
+        )
+        for _ in range(2)
+    ]
+    features = layers.Concatenate()([tower(images) for tower in towers])
+    return randomised(keras.Model(images, layers.Dense(5)(features)))
+
 
 def recurrent():
     rows = layers.Reshape((8, 24))
@@ -84,11 +132,17 @@ def built_code():
     [
         lambda: sequential(layers.RandomFlip(), head=None),
         lambda: sequential(Unnamed(), head=None),
+        lambda: sequential(Early(), layers.Conv2D(3, 1, name="conv2d"), head=None),
+        wrapped,
+        two_towers,
         recurrent,
         attentive,
         built_code,
     ],
-    ids=["flip", "parts without names", "recurrent", "attention", "code"],
+    ids=[
+        *("flip", "parts without names", "early part", "wrapped", "two towers"),
+        *("recurrent", "attention", "code"),
+    ],
 )
 def test_every_copy_has_the_same_paths_and_goes_home(build):
     """Else no checkpoint of one fits the next."""
@@ -102,6 +156,18 @@ def test_every_copy_has_the_same_paths_and_goes_home(build):
     expected = model(UNIT, training=False)
     for found in (second(PIXELS), second.plain()(UNIT, training=False)):
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+class Sign(layers.Layer):
+    def call(self, inputs):
+        return -inputs
+
+
+def test_two_classes_of_one_name_are_refused():
+    other = type("Sign", (layers.Layer,), {"call": lambda self, inputs: inputs})
+    model = sequential(Sign(), other())
+    with pytest.raises(ValueError, match=r"different names. Received: Sign, Sign"):
+        adopt(model, pixels="unit")
 
 
 def test_attention_draws_nothing_in_training():
@@ -130,6 +196,28 @@ class LateBlock(Block):
     def build(self, shape):
         self.norm = layers.BatchNormalization()
         self.norm.build(shape)
+
+
+@pytest.mark.parametrize("inner", [False, True], ids=["layer", "part"])
+def test_what_is_frozen_inside_a_layer_of_code_stays_frozen(inner):
+    block = Block(name="block")
+    model = sequential(block)
+    (block.norm if inner else block).trainable = False
+    network = adopt(model, pixels="unit")
+    assert not network.on_one_device and network.lacks == ()
+    before = [v.numpy() for v in network.variables if "block" in v.path]
+    found = np.asarray(network(PIXELS, training=True))
+    expected = np.log(model(UNIT, training=True))
+    np.testing.assert_allclose(centred(found), centred(expected), atol=1e-5)
+    after = [v.numpy() for v in network.variables if "block" in v.path]
+    assert len(before) == 4 and all(map(np.array_equal, before, after))
+
+
+def test_what_is_frozen_of_a_model_that_is_code_stays_frozen():
+    model = built_code()
+    model.dense.trainable = False
+    network = adopt(model, pixels="unit")
+    assert [v.name for v in network.trainable_variables] == ["gamma", "beta"]
 
 
 @pytest.mark.parametrize("block", [Block, LateBlock])

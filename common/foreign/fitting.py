@@ -211,7 +211,8 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
     manifest.check(folder, **identity)
     initial = _before(found)
     if is_chief:
-        if not overrides.agrees(manifest.read(initial.records).get("recipe"), recipe):
+        known = manifest.read(initial.records) or manifest.read(folder)
+        if not overrides.agrees(known.get("recipe"), recipe):
             shutil.rmtree(initial.records, ignore_errors=True)  # of another fit
         manifest.check_or_write(initial.records, identity)
     initial.evaluate(names)
@@ -264,6 +265,7 @@ def _check_network(network: adoption.Network, distribution: Any) -> None:
             "All weights of the model are frozen: set layer.trainable = True where "
             "they are to change. Received: no trainable variable"
         )
+    checkpoint.named(network.variables)
     replicas = engine.num_replicas(distribution)
     if network.on_one_device and replicas > 1:
         raise ValueError(

@@ -134,7 +134,8 @@ def _before_softmax(tensor: Any) -> Any:
         logits = _before_softmax(operation.outputs[tensor_index])
         if logits is None:
             return None
-        operation = keras.Model(_inputs(operation), logits)
+        name = f"{operation.name}_logits"
+        operation = keras.Model(_inputs(operation), logits, name=name)
         return operation(*arguments.args, **arguments.kwargs)
     before = arguments.keras_tensors[0]
     if _is_softmax(operation, before.shape):
@@ -168,8 +169,9 @@ def _is_softmax(function: Any, shape: Sequence[int | None]) -> bool:
 
 def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Returns a layer of the same weights with a linear activation."""
-    config = {k: v for k, v in layer.get_config().items() if k != "name"}
-    twin = type(layer).from_config({**config, "activation": "linear"})
+    # A name that Keras made up could be that of another layer of a loaded network.
+    changes = {"activation": "linear", "name": f"{layer.name}_logits"}
+    twin = type(layer).from_config({**layer.get_config(), **changes})
     if layer.weights:
         twin.build(layer.get_build_config()["input_shape"])
         twin.set_weights(layer.get_weights())

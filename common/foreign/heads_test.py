@@ -69,6 +69,29 @@ def test_a_softmax_at_the_end_is_taken_off(last):
     np.testing.assert_array_equal(network(IMAGES), before)  # it is as it was loaded
 
 
+def flat():
+    return [layers.Flatten(), dense(), dense("softmax")]
+
+
+def nested():
+    base, head = (
+        keras.Model(images, function(images))
+        for images, function in (
+            (keras.Input((4, 4, 3)), layers.Flatten()),
+            (keras.Input((48,)), dense("softmax")),
+        )
+    )
+    return [base, head]
+
+
+@pytest.mark.parametrize("parts", [flat, nested])
+def test_names_that_keras_made_up_in_another_process_do_not_clash(parts):
+    network = keras.Sequential([keras.Input((4, 4, 3)), *parts()])
+    before = np.asarray(network(IMAGES))
+    keras.backend.clear_session(free_memory=False)  # numbers them from the start
+    np.testing.assert_allclose(softmax(answer(network)), before, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     "last",
     [

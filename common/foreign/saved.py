@@ -120,16 +120,26 @@ def in_float32(
     return changed, {"file": saved_in, "evaluated": _precisions(changed)}
 
 
+class _Numbers(collections.defaultdict[str, int]):
+    """Of the next name of each kind; all far from those that models come with."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 1_000)
+
+    def __contains__(self, name: object) -> bool:
+        return True  # so that the first has a number, too
+
+
 @contextlib.contextmanager
 def own_names() -> Iterator[None]:
-    """Numbers the names inside that Keras makes up, such as `conv2d_3`, from the start.
+    """Gives the names inside that Keras makes up, such as `conv2d_3`, own numbers.
 
     A checkpoint knows a variable by its path. So each copy of a network needs the same
     paths, whatever the process has made before.
     """
     key = "object_name_uids"
     kept = global_state.get_global_attribute(key)
-    global_state.set_global_attribute(key, collections.defaultdict(int))
+    global_state.set_global_attribute(key, _Numbers())
     try:
         yield
     finally:
@@ -147,14 +157,35 @@ def twin(
     """
     config = keras.saving.serialize_keras_object(network)
     config.pop("compile_config", None)
-    kinds = {type(part) for part in (network, *network._flatten_layers())}
-    code = {k.__name__: k for k in kinds if not k.__module__.startswith("keras.")}
-    made = keras.saving.deserialize_keras_object(change(config), custom_objects=code)
+    with known_classes(network):
+        made = keras.saving.deserialize_keras_object(change(config))
     copy_weights(network, made)
     for layer in made._flatten_layers():
         if hasattr(layer, "finalize_state"):  # it computes with what its weights say
             layer.finalize_state()
     return made
+
+
+def known_classes(network: keras.Model) -> Any:
+    """Returns a context in which Keras knows the classes of a network and its layers.
+
+    Raises:
+      ValueError: two have one name, by which Keras would take one for the other.
+    """
+    kinds = {type(part) for part in (network, *network._flatten_layers())}
+    code = [kind for kind in kinds if not kind.__module__.startswith("keras.")]
+    found = {kind.__name__: kind for kind in code}
+    if len(found) < len(code):
+        names = ", ".join(sorted(kind.__name__ for kind in code))
+        raise ValueError(f"Classes of layers need different names. Received: {names}")
+    return keras.saving.CustomObjectScope(found)
+
+
+def freeze_alike(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
+    """Freezes of a copy what is frozen of the original, down to its inner layers."""
+    pairs = zip(source._flatten_layers(), target._flatten_layers(), strict=True)
+    for one, other in pairs:  # an outer layer sets all that lies within
+        other.trainable = one.trainable
 
 
 def copy_weights(network: keras.Model, to: keras.Model) -> None:

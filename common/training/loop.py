@@ -212,7 +212,8 @@ class _Run:
             self.learner.network,
             self.recipe.probe,
             self.recipe.dataset.train_slice(probe.NUM_IMAGES, data_dir=self.data_dir),
-            batch_size=self.recipe.batch_size,
+            batch_size=self.recipe.batch_size
+            // engine.num_replicas(self.learner.distribution),
             history=[x for x in metrics.read(self.log.path) if x["kind"] == "probe"],
         )
 

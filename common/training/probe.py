@@ -36,7 +36,7 @@ class Probe:
           attack: a few steps of PGD. What is counted is the true label, also where the
             attack is targeted.
           data: images float32 [N, H, W, C] in [0, 255] and labels int32 [N].
-          batch_size: images at a time, so that what can be trained can be probed.
+          batch_size: images at a time; as many as a replica trains on fit into memory.
           history: lines of the probe from before an interruption.
         """
         self._lines, self._attack = list(history), recipes.to_dict(attack)
