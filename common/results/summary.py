@@ -93,16 +93,26 @@ def _claim(answer: Answer) -> list[str]:
     first = f"  {answer.verdict}".ljust(len(indent))
     wrapped = [
         *textwrap.wrap(
-            answer.statement, WIDTH, initial_indent=first, subsequent_indent=indent
+            answer.statement,
+            WIDTH,
+            initial_indent=first,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
         ),
         *textwrap.wrap(
-            "; ".join(part.replace(" ", _SPACE) for part in answer.numbers),
+            "; ".join(map(_together, answer.numbers)),
             WIDTH,
             initial_indent=indent,
             subsequent_indent=indent,
+            break_on_hyphens=False,  # which are signs
         ),
     ]
     return [line.replace(_SPACE, " ") for line in wrapped]
+
+
+def _together(numbers: str) -> str:
+    """Returns an equation that stays in one line, but for what is claimed of it."""
+    return numbers.replace(" ", _SPACE).replace(f",{_SPACE}claimed", ", claimed")
 
 
 def _numbers(result: claims.ClaimResult, runs: Runs) -> list[str]:

@@ -78,3 +78,14 @@ def test_the_seconds_of_a_longer_attack_count_once(results, write_run, outcomes)
         "natural", {"pgd_100": long, "pgd_20": {**long, "beginning_of": "pgd_100"}}
     )
     assert "1 evaluations, 1.5 minutes" in summary.cost([results()])
+
+
+def test_signs_stay_with_their_numbers():
+    numbers = ("37.1 - 38.9 = -1.8 [-2.7, -0.9]", "85.0 - 84.4 = +0.6 [+0.1, +1.2]")
+    said = [f"{each}, claimed at least -1 points" for each in numbers]
+    answer = summary.Answer("fails", "A statement.", tuple(said * 2))
+    lines = summary._claim(answer)
+    assert max(map(len, lines)) <= summary.WIDTH
+    assert not any(line.endswith("-") for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert all(text.count(each) == 2 for each in said)
