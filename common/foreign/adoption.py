@@ -332,15 +332,15 @@ class _Code:
           ValueError: its class does not say how to make another one.
         """
         images = self._found.images(ops.zeros((1, *self._found.input.shape)))
-        try:
-            with saved.own_names(), saved.known_classes(model):
+        with saved.own_names(), saved.known_classes(model):
+            try:
                 made = type(model).from_config(model.get_config())
-                made(images)
-        except (NotImplementedError, TypeError) as error:
-            raise ValueError(
-                f"{type(model).__name__} needs get_config, so that a copy of it can be "
-                f"trained. Received: {error}"
-            ) from error
+            except (NotImplementedError, TypeError) as error:
+                raise ValueError(
+                    f"{type(model).__name__} needs get_config, so that a copy of it "
+                    f"can be trained. Received: {error}"
+                ) from error
+            made(images)
         saved.copy_weights(model, made)
         saved.freeze_alike(model, made)
         return made
