@@ -115,7 +115,9 @@ def test_other_weights_images_or_seeds_are_measured_again(networks, images, tmp_
     assert different == {evaluations / "fgsm_8.json"}
 
 
-def test_a_stopped_attack_goes_on(networks, images, tmp_path, monkeypatch):
+def test_progress_is_kept_for_each_attack_network_and_images(
+    networks, images, tmp_path, monkeypatch
+):
     one, folder = networks[:1], tmp_path / "records"
     whole, asked = accuracy.evaluate, []
 
