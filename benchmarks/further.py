@@ -67,7 +67,7 @@ ROWS = {
         "smooth_at",
         f"{RESNET}&name=smooth",
         "cifar10",
-        ("--epsilon=8", "--steps=2400", *CROPS),
+        ("--epsilon=8", "--steps=1900", *CROPS),
     ),
     "Mixed minibatches": Row(
         "kurakin2017",
