@@ -8,16 +8,17 @@ from collections.abc import Iterable, Sequence
 
 from common.attacks import attack as attacks
 from common.attacks import worst
-from common.evaluation import record, stream, tally
+from common.evaluation import stream, tally
 
 BACKWARD = 2.0  # forward passes that one with its backward pass takes
 
 
 class Estimate:
-    """Seconds that are left, if all images that are right now survive.
+    """Seconds that are left, if all images that wait now survive.
 
-    What was compiled on the way counts as if it came again, so the first answers are
-    too large.
+    An image that is not read yet is expected to cost as much as those that were read:
+    what they took so far, and what those that wait would take to the end. What was
+    compiled on the way counts as if it came again, so the first answers are too large.
     """
 
     def __init__(self, found: tally.Tally, total: int | None) -> None:
@@ -37,16 +38,14 @@ class Estimate:
 
         Args:
           slots: of the examples that wait.
-          read: examples that were read.
+          read: examples that were read, at least 1.
         """
         if self._total is None:
             return None
-        outcomes = self._found.outcomes.values()
-        broken = sum(outcome.lost < record.NEVER for outcome in outcomes)
-        unread = max(self._total - read, 0) * (1 - broken / max(read, 1))
-        units = sum(map(self._of, slots)) + unread * self._after[0]
+        waiting, spent = sum(map(self._of, slots)), self._done()
+        unread = max(self._total - read, 0) * (spent + waiting) / read
         done, begin = self._begin
-        return units * (time.perf_counter() - begin) / (self._done() - done)
+        return (waiting + unread) * (time.perf_counter() - begin) / (spent - done)
 
     def _of(self, slot: stream.Slot) -> float:
         """Returns what an example costs from where it is to the end."""
@@ -67,9 +66,12 @@ def after(parts: Sequence[attacks.Attack]) -> list[float]:
 
     def further(costs: float, part: attacks.Attack) -> float:
         if isinstance(part, worst.Nearest):
-            return part.share * costs
+            return part.share * costs + (1.0 - part.share) * cost_of(parts[-1])
+        return costs + cost_of(part)
+
+    def cost_of(part: attacks.Attack) -> float:
         rounds = part.rounds
-        return costs + rounds.restarts * rounds.chunks * cost(rounds)
+        return rounds.restarts * rounds.chunks * cost(rounds)
 
     sums = itertools.accumulate(reversed(parts), further, initial=0.0)
     return list(sums)[:0:-1]
