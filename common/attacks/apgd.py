@@ -10,6 +10,7 @@ As in the authors' code, and not in the paper, a start has an entry at the bound
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -84,7 +85,7 @@ class APGD(attack.InBall):
 
     def _check(self) -> None:
         super()._check()
-        if isinstance(self.num_steps, int):
+        if isinstance(self.num_steps, numbers.Number):  # or of each image its own
             checks.check_count("num_steps", self.num_steps)
         checks.check_count("num_restarts", self.num_restarts)
         checks.check_count("samples", self.samples)
@@ -134,7 +135,8 @@ class APGD(attack.InBall):
     @property
     def kind(self) -> APGD:
         """One for all that the attack may be, but for its samples."""
-        return APGD(1.0, samples=self.samples)
+        own = {name: getattr(APGD, name) for name in ("num_steps", "loss")}
+        return dataclasses.replace(self, epsilon=1.0, num_restarts=1, **own)
 
     def start(self, problem: attack.Problem) -> State:
         """Returns random points of the ball, each with an entry at its bound."""

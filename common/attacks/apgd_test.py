@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import tree
 
-from common import attacks, backend
+from common import attacks, backend, evaluation
 from common.attacks import apgd, attack
 from tests.oracles import autopgd, textbook
 
@@ -215,6 +215,7 @@ def test_logits_that_are_no_numbers_are_shown_to_the_judge():
     [
         ({"loss": "cross entropy"}, "attack loss"),
         ({"num_steps": 0}, "num_steps"),
+        ({"num_steps": 0.5}, "num_steps"),
         ({"num_restarts": 0}, "num_restarts"),
         ({"epsilon": 0.03}, "epsilon"),
     ],
@@ -229,3 +230,14 @@ def test_there_are_no_more_targets_than_wrong_classes(classes, targets):
     targeted = attacks.APGD(8.0, loss="targeted_dlr", num_restarts=9)
     assert targeted.fitted(classes).num_restarts == targets
     assert attacks.APGD(8.0, num_restarts=9).fitted(classes).num_restarts == 9
+
+
+def test_a_subclass_is_evaluated_as_itself():
+    class Still(attacks.APGD):
+        def proceed(self, problem, state, climbed, num_steps):
+            return state._replace(images=problem.images)
+
+    images, labels = batch()
+    found = evaluation.evaluate(NETWORK, [(images, labels)], Still(128.0, 2))
+    clean = evaluation.evaluate(NETWORK, [(images, labels)])
+    np.testing.assert_array_equal(found.survived, clean.survived)

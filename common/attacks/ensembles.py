@@ -11,7 +11,7 @@ from common.names import lookup
 
 TARGETS = 9  # wrong classes that are targets, where there are so many
 NEAREST = 0.2  # share of the survivors of the first round that `quick` goes on with
-ALARM = 200  # queries of its last part
+ALARM = 100  # queries of its last part
 SAMPLES = 20  # passes of `rand` at each iterate
 
 
@@ -25,8 +25,9 @@ def autoattack(epsilon: float = 8.0, version: str = "standard") -> Worst:
     for networks that answer by chance: APGD up cross-entropy and up DLR, by the mean of
     20 passes at each iterate, judged once. `quick`
     takes a few large steps for each target, and goes on with the fifth of the survivors
-    that came nearest to a wrong class. Its last part, a short Square, is an alarm: what
-    it breaks says that gradients mislead, so that `standard` is needed.
+    that came nearest to a wrong class. Its last part, a short Square on every survivor,
+    is an alarm: what it breaks says that gradients mislead, so that `standard` is
+    needed. Where they mislead, an image does not come near, so the alarm asks all.
 
     Args:
       epsilon: radius in pixels of 255.

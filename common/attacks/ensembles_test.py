@@ -36,7 +36,7 @@ def said(attack):
             "quick",
             [
                 *(("MultiTargeted", 9), ("Nearest", 0.2)),
-                *(APGD, ("APGD", "gap_scaled", 1), TARGETED, ("Square", 200)),
+                *(APGD, ("APGD", "gap_scaled", 1), TARGETED, ("Square", 100)),
             ],
         ),
     ],

@@ -112,12 +112,9 @@ class FAB(attack.InBall):
         numbers, targets = np.zeros(count, np.float32), np.zeros(count, np.int32)
         return State(images, images, numbers, targets)
 
-    def ascended(self, problem: attack.Problem) -> objective.Objective:
-        """Returns the log odds against the label, of which a gradient can be asked.
-
-        A step has a function of its own, which depends on the target in the state.
-        """
-        return objective.objective(problem)
+    def ascended(self, problem: attack.Problem) -> Callable[[Any], Any]:
+        """Returns adversarial images -> the sum of z_target - z_label."""
+        return objective.towards_wrong(problem)
 
     def _check(self) -> None:
         super()._check()

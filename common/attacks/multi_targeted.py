@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common import backend
-from common.attacks import attack, checks, losses, memory, starts, steps
+from common.attacks import attack, checks, losses, memory, objective, starts, steps
 from common.lazy import ops, tree
 
 
@@ -119,9 +119,4 @@ class MultiTargeted(attack.InBall):
 
     def ascended(self, problem: attack.Problem) -> Callable[[Any], Any]:
         """Returns adversarial images -> the sum of z_target - z_label."""
-
-        def climbed(adv_images: Any) -> Any:
-            target, logits = attack.wrong_class(problem), problem.logits_fn(adv_images)
-            return ops.sum(losses.targeted_margin(problem.labels, target, logits))
-
-        return climbed
+        return objective.towards_wrong(problem)

@@ -91,6 +91,20 @@ def objective(
     return Objective(problem.logits_fn, choose, sign, loss, cost)
 
 
+def towards_wrong(problem: attack.Problem) -> Callable[[Any], Any]:
+    """Returns adversarial images -> the sum of z_target - z_label.
+
+    Args:
+      problem: of a restart, which has its target, see `attack.wrong_class`.
+    """
+
+    def climbed(adv_images: Any) -> Any:
+        target, logits = attack.wrong_class(problem), problem.logits_fn(adv_images)
+        return ops.sum(losses.targeted_margin(problem.labels, target, logits))
+
+    return climbed
+
+
 def asks(source: str) -> int:
     """Returns the passes in which the network decides on the class before an attack.
 

@@ -13,9 +13,10 @@ from common.lazy import ops
 class Nearest(adapted.Clean):
     """Among the parts of `Worst`: of the images left, those nearest to a wrong class.
 
-    In an evaluation only these meet the attacks that follow; the others count as
-    robust. How near an image has come is the largest margin of a wrong class at any
-    judgement, by z_1 - (z_3 + z_4) / 2 as in `losses.targeted_dlr`. Calls let all pass.
+    In an evaluation only these meet all attacks that follow; the others go on with the
+    last attack, which every image that is left meets. How near an image has come is the
+    largest margin of a wrong class at any judgement, by z_1 - (z_3 + z_4) / 2 as in
+    `losses.targeted_dlr`. Calls let all pass.
 
     Attributes:
       share: of the images that are left, in (0, 1); rounded up.
@@ -47,8 +48,8 @@ class Worst(attack.Attack):
       attacks: of the suite, in their order.
 
     Raises:
-      ValueError: no attack, something else among them, or `Nearest` at the end, when it
-        is built.
+      ValueError: no attack, something else among them, or `Nearest` with fewer than two
+        after it, when it is built.
     """
 
     attacks: tuple[attack.Attack, ...]
@@ -61,11 +62,12 @@ class Worst(attack.Attack):
                     "Worst takes attacks, such as Worst((APGD(8.0), Square(8.0))). "
                     f"Received: {found!r}"
                 )
-        if isinstance(self.attacks[-1], Nearest):
-            raise ValueError(
-                "Nearest chooses the images of the attacks after it, so that it cannot "
-                f"be the last. Received: {self.attacks[-1]!r}"
-            )
+        for place in (-1, -2):
+            if isinstance(self.attacks[place:][0], Nearest):
+                raise ValueError(
+                    "Nearest chooses the images of the attacks between it and the last "
+                    f"one, so that two must follow. Received: {self.attacks!r}"
+                )
 
     @property
     def parts(self) -> tuple[attack.Attack, ...]:

@@ -33,14 +33,14 @@ def test_a_call_returns_the_first_result_that_fools():
 def test_the_parts_begin_with_the_clean_images_once():
     inner = attacks.Worst(PARTS[:2])
     gate = worst.Nearest(0.5)
-    outer = attacks.Worst((inner, gate, PARTS[2]))
-    assert outer.parts == (adapted.CLEAN, *PARTS[:2], gate, PARTS[2])
+    outer = attacks.Worst((inner, gate, *PARTS[1:]))
+    assert outer.parts == (adapted.CLEAN, *PARTS[:2], gate, *PARTS[1:])
 
 
 def test_the_nearest_are_all_in_a_call():
     images, labels = textbook.batch(6)
-    gated = attacks.Worst((PARTS[0], worst.Nearest(0.1), PARTS[1]))
-    whole = attacks.Worst(PARTS[:2])
+    gated = attacks.Worst((PARTS[0], worst.Nearest(0.1), *PARTS[1:]))
+    whole = attacks.Worst(PARTS)
     found, expected = (a(NETWORK, tf.constant(images), labels) for a in (gated, whole))
     np.testing.assert_array_equal(found, expected)
 
@@ -78,7 +78,8 @@ def test_the_order_and_the_split_of_a_batch_do_not_matter():
         (lambda: attacks.Worst(()), "Worst takes attacks"),
         (lambda: attacks.Worst((attacks.FGSM(8.0), "PGD")), "Worst takes attacks"),
         (lambda: attacks.Worst((attacks.FGSM,)), "Worst takes attacks"),
-        (lambda: attacks.Worst((*PARTS, worst.Nearest(0.5))), "cannot be the last"),
+        (lambda: attacks.Worst((*PARTS, worst.Nearest(0.5))), "two must follow"),
+        (lambda: attacks.Worst((worst.Nearest(0.5), PARTS[0])), "two must follow"),
         (lambda: worst.Nearest(20.0), "share"),
         (lambda: worst.Nearest(0.0), "share"),
     ],

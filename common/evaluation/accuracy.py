@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import numbers
 import pathlib
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
 
 from common import recipe as recipes
 from common.attacks import adapted, checks, worst
@@ -82,9 +85,12 @@ def evaluate(
     size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
     watch = attackable.Watch(judges.questions, attack, seed=seed)
     found = tally.Tally(attack, examples.num_classes, keep=keep_images)
-    found.no_gradient.update(watch.first(*examples.first))
-    key = [recipes.to_dict(attack), seed, size, keep_images, progress_key]
-    file = on_disk.File(progress_file and pathlib.Path(progress_file), key, begin=begin)
+    watch.check_first(*examples.first)
+    images = [hashlib.sha256(part.tobytes()).hexdigest() for part in examples.first]
+    key = [recipes.to_dict(attack), seed, size, keep_images, images, progress_key]
+    path = progress_file and pathlib.Path(progress_file)
+    answers = np.empty(0) if chance else examples.answers
+    file = on_disk.File(path, key, answers=answers, begin=begin)
     show = progress_bar() if progress else lambda *_: None
     pool = turns.Pool(found.parts, examples, size, file.load(examples, found))
     left = estimate.Estimate(found, examples.total)
@@ -115,14 +121,15 @@ def check_settings(attack: Any, seed: Any, batch_size: Any) -> int:
     """Returns the seed as an int; refuses what would fail after the work is done.
 
     Raises:
-      ValueError: an attack that JSON cannot hold, a seed that is no whole number, or a
-        batch size below 1.
+      ValueError: an attack that JSON cannot hold, `Nearest` alone, a seed that is no
+        whole number, or a batch size below 1.
     """
     if batch_size is not None:
         checks.check_count("batch_size", batch_size)
     if not isinstance(seed, numbers.Integral):
         raise ValueError(f"seed must be a whole number. Received: seed={seed!r}")
-    if isinstance(attack, type) or not (attack is None or callable(attack)):
+    is_attack = callable(attack) and not isinstance(attack, type | worst.Nearest)
+    if not (attack is None or is_attack):
         raise ValueError(
             "attack must be None or one attack, such as attacks.FGSM(8.0). "
             f"Received: attack={attack!r}"

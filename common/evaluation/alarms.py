@@ -47,20 +47,46 @@ def of_parts(parts: Iterable[Any], total: int) -> Iterator[str]:
     climbed = False
     for part in parts:
         name = (part.attack or {}).get("type")
-        if climbed and not part.gradients and part.broken > BLIND / 100 * total:
+        if climbed and not part.gradients and part.broken > max(1, BLIND / 100 * total):
             yield (
                 f"{name} breaks {part.broken} of {total} images that attacks by the "
                 "gradient have left: the gradients mislead. Take the standard version "
                 "of AutoAttack if this was the quick one, and attacks that are made "
                 "for this network"
             )
-        if (part.unfinished or 0.0) > MANY:
-            yield (
-                f"{name} was not finished in {100 * part.unfinished:.0f} % of the "
-                "restarts that left an image right: their losses still rose at the "
-                "end, so more steps would find more"
-            )
+        yield from of_end(name, part.unfinished)
         climbed |= part.gradients > 0
+
+
+def of_end(name: str | None, unfinished: float | None) -> Iterator[str]:
+    """Yields what the end of an attack says.
+
+    Args:
+      name: of the attack.
+      unfinished: share of the restarts that left an image right and were not finished.
+    """
+    if (unfinished or 0.0) > MANY:
+        yield (
+            f"{name} was not finished in {100 * (unfinished or 0.0):.0f} % of the "
+            "restarts that left an image right: their losses still rose at the "
+            "end, so more steps would find more"
+        )
+
+
+def of_reach(attack: Any) -> Iterator[str]:
+    """Yields what the numbers of an attack say, as JSON values: radius and steps."""
+    attack = attack or {}
+    epsilon, step = attack.get("epsilon"), attack.get("step_size")
+    if isinstance(epsilon, float | int) and epsilon < 1:
+        yield (
+            f"epsilon={epsilon:g} is less than one of 255 pixel values. If it is meant "
+            f"for images in [0, 1], it is {255 * epsilon:g} here"
+        )
+    if step and not attack.get("reaching") and step * attack["num_steps"] < epsilon:
+        yield (
+            f"{attack['num_steps']} steps of {step:g} do not cross a ball of radius "
+            f"{epsilon:g}: take more or larger steps"
+        )
 
 
 def outdoes_fgsm(attack: Mapping[str, Any]) -> bool:

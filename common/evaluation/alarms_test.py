@@ -1,5 +1,7 @@
 """Which accuracies contradict each other, and which do not."""
 
+import re
+
 import pytest
 
 from common import attacks, recipe
@@ -103,6 +105,27 @@ def part(kind, *, broken, gradients=100, unfinished=None):
 
 
 CLIMBED = part("APGD", broken=20)
+
+
+def test_one_image_that_square_breaks_is_chance():
+    for broken, alarm in ((1, False), (2, True)):
+        found = [CLIMBED, part("Square", broken=broken, gradients=0)]
+        assert bool(list(alarms.of_parts(found, 100))) == alarm
+
+
+@pytest.mark.parametrize(
+    ("attack", "words"),
+    [
+        (attacks.PGD(8.0, 2.0, 20), ""),
+        (attacks.PGD(8.0, 0.5, 10), "10 steps of 0.5 do not cross a ball of radius 8"),
+        (attacks.PGD(8.0, 0.5, 10, reaching=True), ""),
+        (attacks.APGD(0.3), "epsilon=0.3 is less than one .* it is 76.5 here"),
+        (None, ""),
+    ],
+)
+def test_an_attack_that_cannot_reach_far_says_so(attack, words):
+    found = " ".join(alarms.of_reach(attack and recipe.to_dict(attack)))
+    assert re.search(words, found) and bool(words) == bool(found)
 
 
 @pytest.mark.parametrize(

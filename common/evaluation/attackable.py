@@ -46,13 +46,18 @@ class Questions:
     as long as the network answers them as it did.
     """
 
-    def __init__(self, logits_fn: Callable[[Any], Any]) -> None:
+    def __init__(
+        self,
+        logits_fn: Callable[[Any], Any],
+        attacked_fn: Callable[[Any], Any] | None = None,
+    ) -> None:
         """Asks nothing yet.
 
         Args:
           logits_fn: images -> logits.
+          attacked_fn: as `Judges` have it; of it a gradient is asked.
         """
-        self.logits_fn = logits_fn
+        self.logits_fn, self.attacked_fn = logits_fn, attacked_fn or logits_fn
         # Two traces, since a network in which Python draws differs from one to another.
         self._traces = [backend.briefly(self._answer) for _ in range(2)]
         self._gradients = backend.briefly(self._right_and_stuck)
@@ -93,7 +98,8 @@ class Questions:
                     "version rand is for a network that is meant to answer by chance. "
                     f"Received: logits that changed by {change:.3g}"
                 )
-        self._answered = asked, first
+        if not by_chance:  # or nothing was asked of the change
+            self._answered = asked, first
         return first[: len(images)]
 
     def right_and_stuck(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -117,7 +123,7 @@ class Questions:
 
     def _right_and_stuck(self, images: Any, labels: Any) -> Any:
         def odds(images: Any) -> Any:
-            logits = self.logits_fn(images)
+            logits = self.attacked_fn(images)
             return ops.sum(losses.log_odds_against(labels, logits)), logits
 
         (_, logits), gradient = backend.value_and_gradients(odds, images)
@@ -199,8 +205,8 @@ class Watch:
         self._questions, self._seed = questions, seed
         self._parts = adapted.adapted(attack).parts
 
-    def first(self, images: np.ndarray, labels: np.ndarray) -> list[int]:
-        """Returns which of the first images are right and have no gradient.
+    def check_first(self, images: np.ndarray, labels: np.ndarray) -> None:
+        """Refuses a network that has no gradient at the first images.
 
         Nothing is asked for an attack that needs no gradient, or is not of the suite.
 
@@ -215,16 +221,14 @@ class Watch:
             part.rounds.climbs and not isinstance(part, adapted.Foreign)
             for part in self._parts
         ):
-            return []
+            return
         right, stuck = self._questions.right_and_stuck(images[:FIRST], labels[:FIRST])
-        found = np.flatnonzero(right & stuck).tolist()
-        if found and len(found) == right.sum():
+        if right.any() and stuck[right].all():
             raise backend.GradientError(
                 "No image that the network has right has a gradient, so that no attack "
                 f"can find a direction. {backend.CAUSES}; half precision can lose it. "
-                f"Received: {len(found)} of {right.sum()} images without gradient"
+                f"Received: {right.sum()} of {right.sum()} images without gradient"
             )
-        return found
 
     def stuck(
         self, part: attacks.Attack, batch: Any, verdict: Any, count: int
@@ -255,7 +259,7 @@ class Watch:
         Args:
           part: of the attack.
         """
-        logits_fn, seed = self._questions.logits_fn, backend.fold(self._seed)
+        logits_fn, seed = self._questions.attacked_fn, backend.fold(self._seed)
 
         def ask(*asked: Any) -> tuple[Any]:
             here, images, labels, restarts, numbers = asked
@@ -361,6 +365,13 @@ def _squashed(values: np.ndarray) -> str:
             "that function"
         )
     return ""
+
+
+def are_alike(ours: np.ndarray, theirs: np.ndarray) -> bool:
+    """Whether logits [n, K] are those of one network, up to rounding."""
+    if ours.shape != theirs.shape:
+        return False
+    return not ours.size or np.abs(ours - theirs).max() <= CHANGE * np.ptp(theirs)
 
 
 def _are_equal(ours: tuple[np.ndarray, ...], theirs: tuple[np.ndarray, ...]) -> bool:

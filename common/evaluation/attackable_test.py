@@ -62,8 +62,9 @@ def test_images_without_a_gradient_are_counted(engine):
     dark = doubtful.IMAGES.mean(axis=(1, 2, 3)) < doubtful.DARK
     expected = (right & dark).sum()
     assert 5 < expected < right.sum()
-    for attack in ("FGSM", "PGD", "margin"):
-        assert found[f"{attack}, no gradient"] == expected
+    assert found["FGSM, no gradient"] == expected
+    for attack in ("PGD", "margin"):  # a random start makes some of them brighter
+        assert 0 < found[f"{attack}, no gradient"] < expected
     assert found["FGSM"] >= expected  # they are right, and show nothing
     assert found["noise, no gradient"] == 0
 
@@ -84,18 +85,21 @@ def test_answers_that_are_no_logits_are_refused(engine, name, words):
         assert words in message and "\n" not in message
 
 
-def test_later_batches_are_asked_where_images_stand_still():
+@pytest.mark.parametrize("name", ["FGSM", "PGD"])
+def test_images_are_asked_wherever_they_stand_in_the_dataset(name):
     order = np.argsort(doubtful.IMAGES.mean(axis=(1, 2, 3)) < doubtful.DARK)
     images, labels = doubtful.IMAGES[order], doubtful.LABELS[order]  # dark ones last
     batches = [(images[i : i + 15], labels[i : i + 15]) for i in range(0, 60, 15)]
-    expected = seen("tensorflow", "in part")["FGSM, no gradient"]
-    attack = doubtful.ATTACKS["FGSM"]  # a random start would make dark images brighter
-    record = evaluation.evaluate(doubtful.in_part, batches, attack)
+    expected = seen("tensorflow", "in part")[f"{name}, no gradient"]
+    attack = doubtful.ATTACKS[name]
+    record = evaluation.evaluate(doubtful.in_part, batches, attack, seed=3)
     assert np.flatnonzero(record.no_gradient).min() >= 40
     assert record.no_gradient.sum() == expected
+    assert record.survived[record.no_gradient].all()
     (warning,) = record.warnings
     assert warning.startswith(f"{expected} of 60 images are right and have no gradient")
-    shown = evaluation.transfer(doubtful.in_part, doubtful.honest, batches, attack)
+    networks = doubtful.in_part, doubtful.honest
+    shown = evaluation.transfer(*networks, batches, attack, seed=3)
     assert (shown.no_gradient, shown.warnings) == (expected, [warning])
 
 

@@ -84,7 +84,7 @@ class Judges:
         self.logits_fn = logits_fn
         self.attacked_fn = attacked_fn or logits_fn
         self.distribution = distribution
-        self.questions = attackable.Questions(logits_fn)
+        self.questions = attackable.Questions(logits_fn, attacked_fn)
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
     @property

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, evaluation
+from common import attacks, backend, evaluation
 from common.attacks.attack import restart_seed
 from common.evaluation import judges as judging
 
@@ -83,6 +83,14 @@ def test_one_network_may_be_attacked_and_another_judge():
     judged = judging.Judges(linear)(None, BATCH._replace(images=found.fetch()), 0)
     np.testing.assert_array_equal(found.top1, judged.top1)
     assert (found.top1 != attacked.top1).any()
+
+
+def test_a_gradient_is_asked_of_the_network_that_is_attacked():
+    """Such as one in bfloat16, which may lose it."""
+    apart = judging.Judges(linear, attacked_fn=lambda x: tf.stop_gradient(linear(x)))
+    dataset = [(BATCH.images, linear(BATCH.images).numpy().argmax(-1))]
+    with pytest.raises(backend.GradientError, match=r"No .*gradient"):
+        evaluation.evaluate(linear, dataset, attacks.FGSM(8.0), judges=apart)
 
 
 def test_replicas_judge_parts_of_the_batch_in_order(two_replicas):

@@ -112,7 +112,7 @@ def gradient_masking(
     judging.of_network(judges, logits_fn, judges.distribution)
     examples = stream.Examples(dataset, judges.questions)
     watch = attackable.Watch(judges.questions, one_step, seed=seed)
-    watch.first(*examples.first)  # refuses a network without a gradient
+    watch.check_first(*examples.first)
     ask = backend.compiled(_question(judges, one_step, many_steps, seed))
     found: list[np.ndarray] = []
     while pool := examples.take(examples.first_size):

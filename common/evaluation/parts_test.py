@@ -161,7 +161,9 @@ def test_the_nearest_go_on(batch_size):
     """How near images come is seen when they are judged: clean, and after FGSM."""
     weak, strong = attacks.FGSM(5.0), attacks.APGD(EPSILON, 20)
     gate = worst.Nearest(0.3)
-    record = evaluate(attacks.Worst((weak, gate, strong)), batch_size=batch_size)
+    last = attacks.FGSM(40.0)
+    parts = weak, gate, strong, last
+    record = evaluate(attacks.Worst(parts), batch_size=batch_size)
     shown = np.array([IMAGES, weak(logits_fn, tf.constant(IMAGES), LABELS)])
     logits = [logits_fn(images) for images in shown]
     near = np.max([losses.nearness(LABELS, z) for z in logits], axis=0)
@@ -169,10 +171,12 @@ def test_the_nearest_go_on(batch_size):
     order = np.argsort(-np.where(left, near, -np.inf), kind="stable")
     goes_on = np.zeros(COUNT, bool)
     goes_on[order[: math.ceil(0.3 * left.sum())]] = True
-    survives = evaluate(strong).survived
-    np.testing.assert_array_equal(record.survived, left & (survives | ~goes_on))
-    assert record.parts[-1].gradients <= 20 * (goes_on.sum() + batch_size)
+    survives, survives_last = evaluate(strong).survived, evaluate(last).survived
+    expected = left & (survives | ~goes_on) & survives_last
+    np.testing.assert_array_equal(record.survived, expected)
+    assert record.parts[-2].gradients <= 20 * (goes_on.sum() + batch_size)
     assert (goes_on & ~survives).any() and (left & ~goes_on & ~survives).any()
+    assert (left & ~goes_on & ~survives_last).any()
 
 
 def test_pgd_may_look_at_every_iterate():
@@ -245,13 +249,32 @@ def test_restarts_that_still_get_further_are_counted():
     assert record.warnings == []
 
 
+@tf.custom_gradient
+def deceptive(logits):
+    """Logits whose gradient points the wrong way, as an obfuscated one would."""
+    return logits, lambda upstream: -upstream
+
+
+def test_the_last_attack_of_quick_finds_where_gradients_mislead():
+    """Such images do not come near a wrong class, so they are not among the nearest."""
+    dark = np.median(IMAGES.mean(axis=(1, 2, 3)))
+
+    def network(images):
+        logits = logits_fn(images)
+        is_dark = tf.reduce_mean(images, axis=(1, 2, 3))[:, None] < dark
+        return tf.where(is_dark, deceptive(logits), logits)
+
+    gate, steep = worst.Nearest(0.2), attacks.APGD(20.0, 20)
+    parts = attacks.MultiTargeted(20.0, 4, num_restarts=3), gate, steep
+    attack = attacks.Worst((*parts, attacks.Square(EPSILON, 100)))
+    record = evaluation.evaluate(network, DATASET, attack)
+    (warning,) = record.warnings
+    assert warning.startswith("Square breaks ")
+    left = record.parts[1].right
+    assert record.parts[-1].broken > left // 5  # others than the nearest
+
+
 def test_square_that_beats_gradients_is_an_alarm():
-    """The network's gradient points the wrong way, as an obfuscated one would."""
-
-    @tf.custom_gradient
-    def deceptive(logits):
-        return logits, lambda upstream: -upstream
-
     def network(images):
         return deceptive(logits_fn(images))
 
@@ -259,3 +282,20 @@ def test_square_that_beats_gradients_is_an_alarm():
     record = evaluation.evaluate(network, DATASET, attack)
     (warning,) = record.warnings
     assert warning.startswith(f"Square breaks {record.parts[-1].broken} of 60 images")
+
+
+def test_a_network_near_chance_is_told_by_its_clean_images():
+    """Labels of another order, as of a network whose classes are others."""
+    dataset = [(IMAGES, (LABELS + 3) % 10)]
+    record = evaluation.evaluate(logits_fn, dataset, attacks.Worst((PARTS[1],)))
+    assert any("is near chance" in warning for warning in record.warnings)
+
+
+def test_an_attack_of_few_steps_or_of_one_part_tells_whether_it_was_finished():
+    dataset = [(IMAGES, np.zeros(COUNT, np.int32))]
+    short = attacks.APGD(4.0, 6)  # no whole chunk
+    alone = evaluation.evaluate(waves, dataset, short)
+    in_parts = evaluation.evaluate(waves, dataset, attacks.Worst((short,)))
+    assert alone.unfinished == in_parts.parts[1].unfinished > 0.1
+    assert alone.warnings == in_parts.warnings[:1]
+    assert "APGD was not finished in " in alone.warnings[0]

@@ -16,27 +16,31 @@ from typing import Any
 import numpy as np
 
 from common import files
-from common.evaluation import record, stream, tally
+from common.evaluation import attackable, record, stream, tally
 from common.lazy import tree
 
 EVERY = 60.0  # seconds between two writings at least
-_FORM = 4  # of the file: another is passed over
+_FORM = 5  # of the file: another is passed over
 
 
 class File:
     """The progress of one evaluation."""
 
-    def __init__(self, path: pathlib.Path | None, key: Any, *, begin: float) -> None:
+    def __init__(
+        self, path: pathlib.Path | None, key: Any, *, answers: Any, begin: float
+    ) -> None:
         """Touches no file.
 
         Args:
           path: of the file; with None nothing is kept.
           key: JSON values that tell this evaluation apart from every other.
+          answers: logits [n, K] of the network to the first images, which tell it from
+            others; empty if it answers by chance.
           begin: of the evaluation, by `time.perf_counter`.
         """
         self._path = path
         self._key = json.dumps([_FORM, key], sort_keys=True, default=repr)
-        self._earlier = 0.0
+        self._earlier, self._answers = 0.0, answers
         self._begin = self._written = begin
 
     @property
@@ -47,19 +51,15 @@ class File:
     def load(self, examples: stream.Examples, found: tally.Tally) -> list[stream.Slot]:
         """Returns the slots that were in the batch; none if there is no progress.
 
-        A file of another evaluation, and one that cannot be read, is passed over.
+        A file of another evaluation, of a network that answers otherwise, and one that
+        cannot be read, is passed over.
 
         Args:
           examples: of which nothing has been taken; what is done is read and dropped.
           found: empty; takes what was found.
         """
-        if self._path is None or not self._path.exists():
-            return []
-        try:
-            arrays = files.load_arrays(self._path)
-        except ValueError:
-            return []
-        if str(arrays.get("key")) != self._key:
+        arrays = self._read()
+        if arrays is None:
             return []
         self._earlier = float(arrays["seconds"])
         found.passes += arrays["passes"]
@@ -87,6 +87,19 @@ class File:
                     pool.append(slot)
         return pool
 
+    def _read(self) -> Mapping[str, np.ndarray] | None:
+        """Returns the arrays of the file, if it is of this evaluation."""
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            arrays = files.load_arrays(self._path)
+        except ValueError:
+            return None
+        is_ours = str(arrays.get("key")) == self._key
+        if is_ours and attackable.are_alike(arrays["answers"], self._answers):
+            return arrays
+        return None
+
     def save(self, pool: list[stream.Slot], found: tally.Tally) -> None:
         """Writes what was found, unless it did so a short while ago.
 
@@ -110,6 +123,7 @@ class File:
             np.savez(
                 file,
                 key=self._key,
+                answers=self._answers,
                 seconds=self.seconds,
                 passes=found.passes,
                 asked=found.asked,

@@ -22,9 +22,11 @@ ATTACKS["worst"] = attacks.Worst(
         attacks.APGD(30.0, 40, loss="targeted_dlr", num_restarts=2),
         worst.Nearest(0.5),
         rounds_test.WANING,
+        attacks.Square(8.0, 20),
     )
 )
 TARGETED = ATTACKS["random"]
+ANSWERS = np.eye(3)
 SIZE = 13
 
 
@@ -135,6 +137,25 @@ def test_progress_of_another_evaluation_is_replaced(other, path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize("other", ["network", "images", "fewer images"])
+def test_progress_of_another_network_or_dataset_is_replaced(other, path):
+    kill(TARGETED, path, 6)
+    images, labels = rounds_test.IMAGES, rounds_test.LABELS
+    dataset, logits_fn = [(images, labels)], rounds_test.logits_fn
+    if other == "network":
+        logits_fn = lambda images: rounds_test.logits_fn(images)[:, ::-1]  # noqa: E731
+    elif other == "images":
+        dataset = [(images[::-1], labels[::-1])]
+    else:
+        dataset = [(images[:20], labels[:20])]
+    settings = {"seed": 5, "batch_size": SIZE}
+    found, expected = (
+        evaluation.evaluate(logits_fn, dataset, TARGETED, **settings, **further)
+        for further in ({"progress_file": path, "progress_key": "step 3"}, {})
+    )
+    assert_same(found, expected)
+
+
 @pytest.mark.parametrize("length", [0, 10, 0.5, -1])
 def test_a_truncated_file_is_passed_over(length, path):
     expected = evaluate(TARGETED, None)
@@ -168,9 +189,9 @@ def test_it_is_written_once_in_a_while(path, monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 60.0)
     found = tally.Tally(None, 10)
     now = time.perf_counter()
-    progress.File(path, "key", begin=now).save([], found)
+    progress.File(path, "key", answers=ANSWERS, begin=now).save([], found)
     assert not path.exists()
-    file = progress.File(path, "key", begin=now - 61)
+    file = progress.File(path, "key", answers=ANSWERS, begin=now - 61)
     file.save([], found)
     path.unlink()
     file.save([], found)
@@ -182,10 +203,14 @@ def test_it_is_written_once_in_a_while(path, monkeypatch):
 def test_what_is_done_is_read_and_dropped(path):
     found = tally.Tally(None, 10)
     found.outcomes = {index: stream.record.UNKNOWN for index in range(50)}
-    progress.File(path, "key", begin=0.0).save([], found)
+    progress.File(path, "key", answers=ANSWERS, begin=0.0).save([], found)
     examples = stream.Examples(
         rounds_test.DATASET, attackable.Questions(rounds_test.logits_fn)
     )
-    pool = progress.File(path, "key", begin=0.0).load(examples, tally.Tally(None, 10))
-    assert pool == []
+    for other in (ANSWERS[:2], 1.1 * ANSWERS):  # of another network
+        empty = tally.Tally(None, 10)
+        file = progress.File(path, "key", answers=other, begin=0.0)
+        assert file.load(examples, empty) == [] and not empty.outcomes
+    file = progress.File(path, "key", answers=ANSWERS + 1e-6, begin=0.0)
+    assert file.load(examples, tally.Tally(None, 10)) == []
     assert [slot.index for slot in examples.take(2)] == [50, 51]

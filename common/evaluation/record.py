@@ -96,11 +96,11 @@ class Record(Counted):
       hit: bool [total]: classified as the attack's target at some judgement; None where
         the attack says none.
       tally: of the evaluation, for `beginning`.
-      no_gradient: bool [total]: right before the attack, and without a gradient to
-        leave by; of an attack of several parts, right after them all as well. None for
-        clean images. See `common.evaluation.attackable`.
+      no_gradient: bool [total]: right at every judgement, and without a gradient to
+        leave by. None for clean images. See `common.evaluation.attackable`.
       num_classes: K, where it is known.
       parts: what each part of an attack of several has found, in their order.
+      unfinished: as of a part, of all of them.
       broken_by: int8 [total]: the place of the part that broke the image, or -1; None
         where the attack has one part.
       adv_images: float32 [total, H, W, C]: what broke each image, and the image itself
@@ -118,6 +118,7 @@ class Record(Counted):
     no_gradient: np.ndarray | None = None
     num_classes: int = 0
     parts: tuple[Part, ...] = ()
+    unfinished: float | None = None
     broken_by: np.ndarray | None = None
     adv_images: np.ndarray | None = None
 
@@ -136,15 +137,19 @@ class Record(Counted):
     @property
     def warnings(self) -> list[str]:
         """What to know before the accuracy is believed, a line each."""
+        clean, told = self.correct, []
         if self.no_gradient is not None:
-            stuck = int(self.no_gradient.sum())
-            return [
-                *attackable.without_gradient(stuck, self.total),
-                *alarms.of_parts(self.parts, self.total),
-            ]
-        if self.attack is None and self.num_classes:
-            return attackable.near_chance(self.correct, self.total, self.num_classes)
-        return []
+            told += attackable.without_gradient(int(self.no_gradient.sum()), self.total)
+        if self.parts:
+            clean = self.parts[0].right
+            told += alarms.of_parts(self.parts, self.total)
+        elif self.attack:
+            told += alarms.of_end(self.attack.get("type"), self.unfinished)
+        for attack in [part.attack for part in self.parts] or [self.attack]:
+            told += [line for line in alarms.of_reach(attack) if line not in told]
+        if self.num_classes and (self.parts or self.attack is None):
+            told += attackable.near_chance(clean, self.total, self.num_classes)
+        return told
 
     def beginning(self, attack: Any) -> Record:
         """Returns the record of an attack whose steps are the first of this one's.
@@ -156,19 +161,27 @@ class Record(Counted):
           attack: of the same `beginning` as this record's, and with fewer steps.
 
         Raises:
-          ValueError: the record was not made by an evaluation.
+          ValueError: the record was not made by an evaluation, or of another attack.
         """
         if self.tally is None:
             raise ValueError(
                 "Only an evaluation knows the chunks of its attack. "
                 f"Received: tally=None for attack={self.attack}"
             )
-        return self.tally.record(
+        ours, theirs = self.tally.attack, adapted.adapted(attack)
+        is_longer = ours.rounds.chunks >= theirs.rounds.chunks
+        if ours.beginning != theirs.beginning or not is_longer:
+            raise ValueError(
+                "An attack begins like another if they differ in the number of steps "
+                f"alone. Received: {recipes.to_dict(attack)} for {self.attack}"
+            )
+        found = self.tally.record(
             attack,
             seed=self.seed,
             seconds=self.seconds,
             notes=dict(self.notes),
         )
+        return dataclasses.replace(found, adv_images=None)  # they are of later steps
 
     def save(self, path: pathlib.Path) -> None:
         """Writes `path` (JSON) and the outcomes beside it (`.npz`), JSON last."""

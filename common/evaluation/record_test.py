@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from common import files, intervals
+from common import attacks, evaluation, files, intervals
+from common.attacks import attack as contract
 from common.evaluation import Record
 from common.evaluation import record as records
 from common.evaluation.record import NEVER, UNKNOWN
@@ -107,6 +108,20 @@ def test_a_record_that_no_evaluation_made_has_no_beginning(record):
     with pytest.raises(ValueError, match="Received: tally=None") as caught:
         record.beginning(None)
     assert "\n" not in str(caught.value)
+
+
+def test_another_attack_is_no_beginning():
+    def logits_fn(images):
+        return images[:, 0, :2, 0]
+
+    images = np.array([[[[90.0], [10.0]]]], np.float32)
+    long = attacks.PGD(8.0, 1.0, 2 * contract.CHUNK)
+    found = evaluation.evaluate(logits_fn, [(images, [0])], long, keep_images=True)
+    part = found.beginning(dataclasses.replace(long, num_steps=contract.CHUNK))
+    assert part.total == 1 and part.adv_images is None
+    for other in (attacks.FGSM(8.0), dataclasses.replace(long, epsilon=16.0)):
+        with pytest.raises(ValueError, match="the number of steps alone"):
+            found.beginning(other)
 
 
 def test_a_record_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):

@@ -56,6 +56,7 @@ class Examples:
     Attributes:
       num_classes: K of the networks.
       first: images and labels of the first batches, as many as are shown to networks.
+      answers: logits [n, K] of the first network to the first of these images.
       first_size: images of the first batch.
       count: examples read so far.
       total: about as many as there are; None where the dataset does not tell.
@@ -102,6 +103,7 @@ class Examples:
         self.first = images, labels
         checks.check_unit(images)
         answers = [network.check(images, by_chance=by_chance) for network in networks]
+        self.answers = answers[0]
         classes = {answer.shape[-1] for answer in answers}
         if len(classes) > 1:
             raise ValueError(
@@ -122,7 +124,8 @@ class Examples:
             self._check_size(images)
             for image, label in zip(images, labels, strict=True):
                 self.count += 1
-                yield Slot(self.count - 1, image, int(label))
+                # A copy, since a view of a batch would keep all of the batch.
+                yield Slot(self.count - 1, np.array(image), int(label))
 
     def _check_size(self, images: np.ndarray) -> None:
         size = self._begun[0][0].shape[1:]

@@ -35,6 +35,7 @@ def test_examples_come_in_order_whatever_is_taken_at_a_time():
     np.testing.assert_array_equal([slot.image for slot in slots], IMAGES)
     assert [slot.label for slot in slots] == LABELS.tolist()
     assert found.take(1) == []
+    assert all(slot.image.base is None for slot in slots)  # no batch is kept
 
 
 def test_networks_see_floats_from_the_first_image_on():

@@ -9,6 +9,7 @@ import numpy as np
 
 from common import recipe as recipes
 from common.attacks import adapted
+from common.attacks import attack as attacks
 from common.evaluation import judges, stream
 from common.evaluation import record as records
 
@@ -69,7 +70,7 @@ class Tally:
         """
         self._count(slots + slots[:1] * (len(batch.labels) - len(slots)))
         states = [None] * len(slots)
-        if any(self.rounds[slot.part].chunks > 1 for slot in slots):
+        if any(self._is_state_asked(slot.part) for slot in slots):
             states = stream.rows(verdict.fetch(), len(slots))
         if self._keep and not verdict.top1.all():
             self._keep_broken(slots, verdict)
@@ -80,7 +81,7 @@ class Tally:
             slot.near = max(slot.near, near)
 
     def sift(self, slots: list[stream.Slot]) -> None:
-        """Moves the nearest of all examples that are left on; the others are done.
+        """Moves the nearest of the examples that are left on, others to the last part.
 
         Args:
           slots: that are in a part `Nearest`.
@@ -88,10 +89,8 @@ class Tally:
         part: Any = self.parts[slots[0].part]
         nearest = sorted(slots, key=lambda slot: (-slot.near, slot.index))
         count = math.ceil(part.share * len(slots))
-        for slot in nearest[:count]:
-            slot.part += 1
-        for slot in nearest[count:]:
-            self._end(slot)
+        for place, slot in enumerate(nearest):
+            slot.part = slot.part + 1 if place < count else len(self.parts) - 1
 
     def record(self, attack: Any, **entries: Any) -> records.Record:
         """Returns the record of the attack, or of one that begins like it.
@@ -107,8 +106,7 @@ class Tally:
         stuck = np.isin(np.arange(len(outcomes)), list(self.no_gradient))
         is_judged_once = rounds.chunks * rounds.restarts == 1
         has_parts = len(self.parts) > 1
-        if has_parts:  # what one part breaks has a gradient somewhere
-            stuck &= lost == records.NEVER
+        stuck &= lost > rounds.chunks  # what is broken has been moved
         broken_by = np.where(lost < records.NEVER, last, -1).astype(np.int8)
         passes = self.passes[:, : rounds.chunks].sum(axis=-1)
         costs = [each.gradients * each.chunk for each in self.rounds]
@@ -122,6 +120,7 @@ class Tally:
             no_gradient=None if attack is None else stuck,
             num_classes=self._num_classes,
             parts=self._told(broken_by) if has_parts else (),
+            unfinished=_share(*self.ended.sum(axis=0).tolist()),
             broken_by=broken_by if has_parts else None,
             adv_images=self._adv_images() if self._keep else None,
             **entries,
@@ -143,7 +142,7 @@ class Tally:
         images = np.asarray(self.parts[slots[0].part].judged(verdict.fetch()))
         for slot, image, is_right in zip(slots, images, verdict.top1, strict=False):
             if not is_right and slot.outcome.lost == records.NEVER:
-                self.images[slot.index] = image
+                self.images[slot.index] = image.copy()  # of a batch
 
     def _move(self, slot: stream.Slot, state: Any, *found: bool) -> None:
         """Moves an example on by a chunk, and notes its outcome where it is done."""
@@ -152,7 +151,7 @@ class Tally:
         slot.state = state
         slot.outcome = slot.outcome.after(slot.chunk, *found)._replace(part=slot.part)
         if slot.chunk == rounds.chunks:
-            if slot.outcome.lost == records.NEVER and rounds.chunks > 1:
+            if slot.outcome.lost == records.NEVER:
                 self._count_end(slot.part, state)
             slot.restart, slot.chunk, slot.state = slot.restart + 1, 0, None
         goal = slot.outcome.hit if self.attack.is_targeted else slot.outcome.lost
@@ -161,8 +160,19 @@ class Tally:
         if goal < records.NEVER or slot.part == len(self.parts):
             self._end(slot)
 
+    def _is_state_asked(self, place: int) -> bool:
+        """Whether a part goes on from its state, or tells by it how it ended."""
+        return self.rounds[place].chunks > 1 or self._tells(place)
+
+    def _tells(self, place: int) -> bool:
+        part = self.parts[place]
+        is_told = type(part).is_unfinished is not attacks.Attack.is_unfinished
+        return is_told and not part.allows_chance  # which would move the loss as well
+
     def _count_end(self, place: int, state: Any) -> None:
         """Counts a restart that left an image right, where it tells how it ended."""
+        if not self._tells(place):
+            return
         is_unfinished = self.parts[place].is_unfinished(state)
         if is_unfinished is not None:
             self.ended[place] += 1, is_unfinished

@@ -169,7 +169,8 @@ def transfer(
     replicas = math.lcm(source.num_devices, target.num_devices)
     size = stream.divisible(batch_size or examples.first_size, replicas)
     watch = attackable.Watch(source.questions, attack, seed=seed)
-    no_gradient = set(watch.first(*examples.first))
+    watch.check_first(*examples.first)
+    no_gradient: set[int] = set()
     show = accuracy.progress_bar() if progress else lambda *_: None
     found: list[np.ndarray] = []
     passes = right = 0

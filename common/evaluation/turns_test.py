@@ -94,7 +94,8 @@ def test_examples_that_are_done_go():
 
 def test_each_gate_waits_for_all_before_it():
     gate = worst.Nearest(0.5)
-    attack = attacks.Worst((attacks.FGSM(8.0), gate, attacks.APGD(8.0), gate, PARTS[4]))
+    between = attacks.APGD(8.0), gate, PARTS[4], PARTS[5]
+    attack = attacks.Worst((attacks.FGSM(8.0), gate, *between))
     first, between, second = 2, 3, 4
     slots = [
         stream.Slot(n, np.zeros(1), 0, part=part)
