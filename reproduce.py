@@ -86,10 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         closing.append(f"Report: {_report(found, drawn, values)}")
         print(summary.screen(found, *closing))
         return status
-    except cli.USAGE_ERRORS as error:
-        return cli.fail(cli.USAGE, error)
-    except cli.RUN_ERRORS as error:
-        return cli.fail(cli.FAILED, error)
+    except Exception as error:
+        return cli.fail(error)
 
 
 def _known(name: str) -> str:

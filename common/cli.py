@@ -11,6 +11,7 @@ import inspect
 import math
 import pathlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -127,13 +128,8 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
     try:
         _, *words = values(list(sys.argv if argv is None else argv))
         if values.help or not words:
-            print(
-                HELP.format(
-                    paper=paper.name,
-                    title=paper.title,
-                    flags=values.get_help().split("\n", 1)[1],
-                )
-            )
+            said = values.get_help().split("\n", 1)[1]
+            print(HELP.format(paper=paper.name, title=paper.title, flags=said))
             return GOOD if values.help else USAGE
         command = lookup(COMMANDS, words[0], "command")
         _check_names(command, words)
@@ -144,10 +140,8 @@ def main(paper: recipes.Paper, argv: Sequence[str] | None = None) -> int:
             processes.end_on_signals(in_cluster=command.computes)
         options = {name: values[name].value for name in command.own}
         return command.run(open_session(paper, values), *words[1:], **options)
-    except USAGE_ERRORS as error:
-        return fail(USAGE, error)
-    except RUN_ERRORS as error:
-        return fail(FAILED, error)
+    except Exception as error:
+        return fail(error)
 
 
 def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session:
@@ -342,10 +336,16 @@ def check_flags(word: str, taken: Sequence[str], values: flags.FlagValues) -> No
             )
 
 
-def fail(status: int, error: Exception) -> int:
-    """Prints an error as one line and returns the exit status."""
+def fail(error: Exception) -> int:
+    """Prints an error as one line and returns the exit status.
+
+    A fault of this code is printed whole; its status must not be that of a verdict.
+    """
+    if not isinstance(error, USAGE_ERRORS + RUN_ERRORS):
+        traceback.print_exception(error)
+        return FAILED
     print(f"error: {error}", file=sys.stderr)
-    return status
+    return USAGE if isinstance(error, USAGE_ERRORS) else FAILED
 
 
 @dataclasses.dataclass(frozen=True)

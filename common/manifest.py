@@ -47,9 +47,14 @@ def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
 
 
 def check_run(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
-    """Refuses the folder of another recipe, as `check_or_write`; writes nothing."""
-    keys = ("recipe", "precision", "weights")
-    check(run_dir, **{key: manifest.get(key) for key in keys})
+    """Refuses the folder of another recipe, as `check_or_write`; writes nothing.
+
+    Released weights are evaluated in any precision, so they come without one.
+    """
+    said = {"recipe": manifest["recipe"], "weights": manifest.get("weights")}
+    if "precision" in manifest:
+        said["precision"] = manifest["precision"]
+    check(run_dir, **said)
 
 
 def note_continuation(run_dir: pathlib.Path, step: int, place: dict[str, Any]) -> None:

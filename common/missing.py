@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from common import errors, evaluation, files, manifest, overrides
@@ -18,6 +20,7 @@ from common.lazy import keras
 from common.names import lookup
 
 _EXAMPLES = "examples.npz"
+_OF_TARGET = "target_network"  # in a record of a transfer
 Judges = Callable[[str, str], evaluation.Judges]  # of a recipe and a branch
 
 
@@ -60,14 +63,18 @@ def evaluate(
       named: whether they were asked for by name.
     """
     session = run.session
-    targets = (value.target for value in wanted.values() if value.target)
-    names = list(dict.fromkeys([run.name, *targets]))
-    judges = _judges(session, names)
-    ready = _ready(session, names, judges)
+    targets = {value.target for value in wanted.values()} - {"", run.name}
+    runs = {run.name: run} | {name: _target(session, name) for name in targets}
+    judges = _judges(session, runs)
+    ready = _ready(session, runs, judges)
+    identities = {
+        key: _identity(run, value, runs[value.target] if value.target else None)
+        for key, value in wanted.items()
+    }
     missing = {
         key: value
         for key, value in wanted.items()
-        if not _is_done(run, key, value, named=named)
+        if not _is_done(run, key, value, identities[key], named=named)
     }
     if missing and not ready[run.name]:
         judges(run.name, "")  # which says that it is not trained
@@ -84,30 +91,44 @@ def evaluate(
     for value in missing.values():
         judges(run.name, value.branch)  # refuses a branch before any work
     for longest, *shorter in counted.begin_alike(missing):
-        _answer(run, {key: missing[key] for key in (longest, *shorter)}, judges)
+        place = run.record(longest).with_suffix(".lock")
+        with files.alone(place):
+            values = {key: missing[key] for key in (longest, *shorter)}
+            _answer(run, values, identities[longest], judges)
+        place.rmdir()
     shown = examples.quickest(wanted.values())
     is_due = shown in missing.values() or not (run.folder / _EXAMPLES).exists()
     if is_due and ready[run.name] and not (run.weights or session.branch):
         _show(run, shown, judges)
 
 
-def _ready(session: Any, names: Sequence[str], judges: Judges) -> dict[str, bool]:
+def _target(session: Any, name: str) -> Any:
+    """Returns the run of a target, or None if the overrides are not for its recipe."""
+    try:
+        return session.run(name)
+    except ValueError:
+        return None
+
+
+def _ready(session: Any, runs: Mapping[str, Any], judges: Judges) -> dict[str, bool]:
     """Returns of each recipe whether it has weights; refuses folders of others."""
-    runs = {name: session.run(name) for name in names}
-    known = {run.name for run in runs.values()}
+    there = {name: run for name, run in runs.items() if run}
+    known = {run.name for run in there.values()}
     if unused := session.target_weights.keys() - known:
         raise ValueError(f"--weights=NAME=FILE is of no use. Received: {min(unused)}")
-    for name, run in runs.items():
+    for name, run in there.items():
         if run.has_released_weights:
             judges(name, "")  # even if all records are there
-    return {name: run.has_weights for name, run in runs.items()}
+    return {name: bool(run and run.has_weights) for name, run in runs.items()}
 
 
-def _answer(run: Any, values: Mapping[str, Any], judges: Judges) -> None:
+def _answer(
+    run: Any, values: Mapping[str, Any], identity: dict[str, Any], judges: Judges
+) -> None:
     """Makes the record of the first evaluation, with which the others begin alike."""
     longest, *shorter = values
     print(f"{run.session.at.name} {run.name}: {longest}", flush=True)
-    record = _evaluate(run, longest, values[longest], judges)
+    record = _evaluate(run, longest, values[longest], identity=identity, judges=judges)
     print(f"\n{kinds.told(record, values[longest])}", flush=True)
     record.notes["evaluation"] = longest
     record.save(run.record(longest))
@@ -129,12 +150,13 @@ def _show(run: Any, shown: recipes.Evaluation | None, judges: Judges) -> None:
     examples.save(run.folder / _EXAMPLES, logits_fn, batches, shown.attack)
 
 
-def _judges(session: Any, names: Sequence[str]) -> Judges:
+def _judges(session: Any, runs: Mapping[str, Any]) -> Judges:
     """Returns (recipe, branch) -> judges, each recipe's on a network of its own."""
+    numbers = {name: number for number, name in enumerate(runs)}
 
     @functools.cache
     def network(name: str, precision: str) -> keras.Model:
-        return session.run(name).network(precision, number=names.index(name))
+        return runs[name].network(precision, number=numbers[name])
 
     def judges(name: str, branch: str) -> evaluation.Judges:
         exact, attacked = (network(name, p) for p in ("float32", session.precision))
@@ -143,9 +165,15 @@ def _judges(session: Any, names: Sequence[str]) -> Judges:
     return judges
 
 
-def _evaluate(run: Any, key: str, value: recipes.Evaluation, judges: Any) -> Any:
+def _evaluate(
+    run: Any,
+    key: str,
+    value: recipes.Evaluation,
+    *,
+    identity: dict[str, Any],
+    judges: Any,
+) -> Any:
     """Returns the record of an evaluation, on all images that it is to see."""
-    identity = _identity(run, value)
     record = kinds.answer(
         value,
         _images(run, value),
@@ -175,7 +203,14 @@ def _images(run: Any, value: recipes.Evaluation) -> Any:
     )
 
 
-def _is_done(run: Any, key: str, value: recipes.Evaluation, *, named: bool) -> bool:
+def _is_done(
+    run: Any,
+    key: str,
+    value: recipes.Evaluation,
+    identity: dict[str, Any],
+    *,
+    named: bool,
+) -> bool:
     """Whether the record is there, and of this evaluation and network.
 
     One in another precision is kept, too, unless the evaluation was named.
@@ -188,7 +223,9 @@ def _is_done(run: Any, key: str, value: recipes.Evaluation, *, named: bool) -> b
         return False
     found = files.read_json(path)
     attacks = {"attack": value.attack, "against": value.against}
-    expected = {**attacks, "seed": value.seed, **_identity(run, value)}
+    expected = {**attacks, "seed": value.seed, **identity}
+    if _OF_TARGET not in found:  # a record from before it was noted
+        expected.pop(_OF_TARGET, None)
     others = {
         field
         for field, part in expected.items()
@@ -206,12 +243,26 @@ def _is_done(run: Any, key: str, value: recipes.Evaluation, *, named: bool) -> b
     return True
 
 
-def _identity(run: Any, value: recipes.Evaluation) -> dict[str, Any]:
-    """Returns what tells an evaluation from others of the same attack and seed."""
+def _identity(run: Any, value: recipes.Evaluation, target: Any) -> dict[str, Any]:
+    """Returns what tells an evaluation from others of the same attack and seed.
+
+    Args:
+      run: that is attacked.
+      value: the evaluation.
+      target: the run to which its images are shown; None if there is none.
+    """
+    shown = {} if target is None else {_OF_TARGET: _digest(target)}
     return {
         "step": run.step,
         "precision": run.session.precision,
         "target": value.target or None,
         "num_images": value.num_images or None,
         "branch": value.branch or None,
+        **shown,
     }
+
+
+def _digest(run: Any) -> str:
+    """Returns what changes with the recipe of a run, and with released weights."""
+    said = json.dumps([recipes.to_dict(run.recipe), run.weights], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]

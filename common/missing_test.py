@@ -11,6 +11,7 @@ from common import attacks, engine, errors, evaluation, files, manifest
 from common import recipe as recipes
 from common.evaluation import accuracy, examples
 from common.results import measured
+from common.training.mixed import Mixed
 
 
 def records(run):
@@ -254,3 +255,46 @@ def test_a_network_of_transfers_alone_must_be_trained_too(open_run, with_twins):
     paper = dataclasses.replace(with_twins, evaluations={"digits": transfers})
     with pytest.raises(errors.RunError, match="train the recipe first"):
         open_run(paper=paper).evaluate()
+
+
+def test_a_target_that_the_overrides_are_not_for_is_left_out(
+    open_run, with_twins, capsys
+):
+    known = dict(with_twins.recipes["digits"])
+    attack = attacks.FGSM(8.0)
+    mixed = dataclasses.replace(known["plain"], method=Mixed(attack=attack))
+    known |= {"plain": mixed, "same": mixed}
+    paper = dataclasses.replace(with_twins, recipes={"digits": known})
+    run = open_run("method.attack.epsilon=4", paper=paper, weights="initial")
+    run.evaluate()
+    assert set(records(run)) == {"clean", "pgd_2"}
+    assert "pgd_2_to_averaged is left out" in capsys.readouterr().out
+
+
+def test_a_transfer_is_made_again_if_the_target_is_another(open_run, with_twins):
+    run = open_run(paper=with_twins)
+    run.train()
+    run.session.run("averaged").train()
+    run.evaluate(("pgd_2_to_averaged",))
+    path = run.record("pgd_2_to_averaged")
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps({**before, "target_network": "another", "total": 0}))
+    run.evaluate(("pgd_2_to_averaged",))
+    assert records(run)["pgd_2_to_averaged"]["total"] == 60
+    del before["target_network"]  # as it was written before that was noted
+    path.write_text(json.dumps({**before, "total": 0}))
+    run.evaluate(("pgd_2_to_averaged",))
+    assert records(run)["pgd_2_to_averaged"]["total"] == 0
+
+
+def test_two_processes_do_not_make_one_record(open_run, evaluated):
+    run = open_run()
+    run.train()
+    with (
+        files.alone(run.record("clean").with_suffix(".lock")),
+        pytest.raises(errors.RunError, match=r"Another process.*clean\.lock"),
+    ):
+        run.evaluate(("clean",))
+    assert not evaluated
+    run.evaluate(("clean",))
+    assert not list(run.records.glob("*.lock"))

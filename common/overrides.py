@@ -53,6 +53,12 @@ def first_difference(left: Any, right: Any, path: str = "") -> str | None:
             if found:
                 return found
         return None
+    lists = isinstance(left, list) and isinstance(right, list)
+    if lists and len(left) == len(right):
+        for place, parts in enumerate(zip(left, right, strict=True)):
+            if found := first_difference(*parts, f"{path}[{place}]"):
+                return found
+        return None
     return None if left == right else f"{path}: {left} != {right}"
 
 
@@ -149,6 +155,8 @@ def _parse(current: Any, text: str, assignment: str, kinds: set[Any]) -> Any:
 
 def _typed(current: Any, value: Any, assignment: str) -> Any:
     if isinstance(current, tuple) and isinstance(value, list):
+        if value and not current:
+            raise ValueError(f"The field stays empty. Received: --set {assignment}")
         like = current[0] if current else None
         return tuple(_typed(like, item, assignment) for item in value)
     if isinstance(current, float) and type(value) is int:

@@ -85,6 +85,7 @@ def test_assignments_apply_in_order_and_leave_the_recipe_alone():
         ("num_steps=ten", "as JSON. Received: --set num_steps=ten"),
         ("num_steps=1.5", "type int. Received: --set num_steps=1.5"),
         ("l2=[1]", "type float"),
+        ("network.drops=[1, [2]]", "type int"),
         ("l2=-1", "l2=-1"),
         ("network.frozen=1", "type bool"),
         ("network.drops=3", "type tuple"),
@@ -128,6 +129,8 @@ def test_to_dict_reads_back_from_json_and_through_override(
         ({"a": 1}, {}, "a: 1 != (no such field)"),
         ({"a": 1, "b": 2}, {"b": 3, "a": 4}, "a: 1 != 4"),
         ({"a": {"b": 1}}, {"a": 1}, "a: {'b': 1} != 1"),
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "a[1].b: 2 != 3"),
+        ({"a": [1]}, {"a": [1, 2]}, "a: [1] != [1, 2]"),
     ],
 )
 def test_the_first_difference_is_named_by_its_path(left, right, difference):

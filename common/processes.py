@@ -124,6 +124,9 @@ def _begin(threads: int) -> None:
     """
     _take_defaults()
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+    # The first process would take the memory of a GPU whole.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
     def watch() -> None:
         if parent := multiprocessing.parent_process():

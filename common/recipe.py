@@ -326,7 +326,7 @@ class PaperAtScale:
             return name
         raise ValueError(
             f"A source must be a recipe of {self.name} at scale {self.scale}. "
-            f"Received: none that equals a source of {recipe.network}"
+            f"Received: none that equals {str(recipe)[:80]}"
         )
 
     def run_name(self, name: str) -> str:

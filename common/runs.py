@@ -151,8 +151,10 @@ class Run:
         Raises:
           RunError: as `is_trained`.
         """
-        of_a_file = self.has_released_weights or self.weights == INITIAL
-        return of_a_file or self.is_trained
+        if self.weights == INITIAL:
+            manifest.check(self.folder, recipe=self.recipe)
+            return True
+        return self.has_released_weights or self.is_trained
 
     @property
     def step(self) -> int | None:
@@ -188,10 +190,8 @@ class Run:
             built = learner.network(recipe, place, precision)
             source = imported.load(self.weights, built)
             if session.is_chief:
-                entries = {"weights": source, "precision": session.precision}
-                manifest.check_or_write(
-                    self.folder, {"recipe": recipe, **entries, **manifest.environment()}
-                )
+                made = {"recipe": recipe, "weights": source}
+                manifest.check_or_write(self.folder, {**made, **manifest.environment()})
             return built
         manifest.check(self.folder, recipe=recipe, weights=None)
         if self.weights == RAW:

@@ -164,6 +164,14 @@ def ensemble(tmp_path):
     return session.run("ensemble"), session.run("natural")
 
 
+def test_released_weights_are_evaluated_in_any_precision(open_run, released):
+    open_run(weights="released.ckpt").evaluate(("clean",))
+    low = open_run(weights="released.ckpt", precision="mixed_bfloat16")
+    low.evaluate(("pgd_2",))
+    record = json.loads(low.record("pgd_2").read_text())
+    assert record["precision"] == "mixed_bfloat16"
+
+
 def test_training_trains_its_sources_first_and_once(ensemble, capsys):
     run, source = ensemble
     assert [each.name for each in run.sources] == [source.name]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, data, evaluation, models, overrides
+import ensemble_at
+from common import attacks, cli, data, evaluation, models, overrides
 from common.engine import strategy
 from common.training import RunError, loop, schedules
 from free_at import PAPER
@@ -184,3 +185,14 @@ def test_it_is_refused_in_one_line_with_the_value_and_what_to_change(
 
 def test_every_promise_has_a_row():
     assert {row[0] for row in REFUSALS} == set(PROMISES)
+
+
+def test_a_fault_of_the_code_is_printed_whole_and_no_verdict(capsys):
+    assert cli.fail(KeyError("unexpected")) == cli.FAILED
+    assert "KeyError: 'unexpected'" in capsys.readouterr().err
+
+
+def test_sources_of_other_networks_are_no_words():
+    recipe = ensemble_at.PAPER.at("digits").recipe("v3adv")
+    with pytest.raises(ValueError, match="The field stays empty"):
+        overrides.override(recipe, ['method.sources=["v4"]'])

@@ -134,15 +134,13 @@ class Dataset(abc.ABC):
         *,
         batch_size: int,
         data_dir: str | None = None,
-        shard: tuple[int, int] = (0, 1),
         indices: np.ndarray | None = None,
     ) -> Iterable[Any]:
-        """Returns this worker's test batches: every example once, in the set's order.
+        """Returns the test batches: every example once, in the set's order.
 
         Args:
           batch_size: images per batch; the last batch may be short.
           data_dir: where the data are, or None for the default place.
-          shard: (worker, number of workers); workers take contiguous parts.
           indices: positions in the test set to read, in that order; None for all.
 
         Returns:
@@ -153,7 +151,5 @@ class Dataset(abc.ABC):
           FileNotFoundError: the data are not there.
           ValueError: an index out of range.
         """
-        rows = pipeline.test_rows(
-            self.num_test, batch_size=batch_size, shard=shard, indices=indices
-        )
+        rows = pipeline.test_rows(self.num_test, batch_size=batch_size, indices=indices)
         return self.testing(rows, batch_size=batch_size, data_dir=data_dir)

@@ -92,21 +92,13 @@ def uniform(seed: int, epochs: Any, indices: Any, num_draws: int) -> Any:
 
 
 def test_rows(
-    num_examples: int,
-    *,
-    batch_size: int,
-    shard: tuple[int, int] = (0, 1),
-    indices: np.ndarray | None = None,
+    num_examples: int, *, batch_size: int, indices: np.ndarray | None = None
 ) -> np.ndarray:
-    """Returns the indices of this worker's test examples, int64 [n].
-
-    Worker w of W takes the contiguous rows [w n / W, (w + 1) n / W), rounded down, of
-    all n test examples, or of the n that `indices` (integers [n]) names.
+    """Returns the indices of test examples, int64 [n]: of all, or those named.
 
     Raises:
-      ValueError: a batch size below 1, or a worker or an index out of range.
+      ValueError: a batch size below 1, or an index out of range.
     """
-    worker, workers = _checked_shard(shard)
     if batch_size < 1:
         raise ValueError(
             f"batch_size must be at least 1. Received: batch_size={batch_size}"
@@ -121,8 +113,7 @@ def test_rows(
             f"indices must be in [0, {num_examples}), the size of the test set. "
             f"Received: indices from {rows.min()} to {rows.max()}"
         )
-    low, high = (len(rows) * w // workers for w in (worker, worker + 1))
-    return rows[low:high].astype(np.int64)
+    return rows.astype(np.int64)
 
 
 def parallel(dataset: tf.data.Dataset, fn: Any) -> tf.data.Dataset:

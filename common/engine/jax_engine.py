@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from common import backend
+from common import backend, errors
 from common.data import memory, order
 from common.engine import cluster, jax_flops
 from common.names import lookup
@@ -45,6 +45,7 @@ def make(name: str = "auto") -> Any:
 
     Raises:
       ValueError: an unknown name, or a strategy or a cluster of TensorFlow.
+      RunError: JAX finds no device that it can use.
     """
     lookup(dict.fromkeys(STRATEGIES + _TENSORFLOW), name, "--strategy")
     if cluster.described():
@@ -57,7 +58,14 @@ def make(name: str = "auto") -> Any:
             f"--strategy={name} is of tf.distribute: set KERAS_BACKEND=tensorflow, or "
             f"use {' or '.join(STRATEGIES)}. Received: --strategy={name}"
         )
-    if name == "one_device" or jax.local_device_count() == 1:
+    try:
+        count = jax.local_device_count()
+    except RuntimeError as error:
+        raise errors.RunError(
+            f"--strategy={name} did not come up: another process may hold the memory "
+            f"of a device. Received: {type(error).__name__}: {reason(error)}"
+        ) from error
+    if name == "one_device" or count == 1:
         return OneDevice()
     return keras.distribution.DataParallel(auto_shard_dataset=False)
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import tree
 
 from common import backend, errors
-from common.engine import strategy
+from common.engine import cluster, strategy
 
 NAME, STRATEGIES = "TensorFlow", strategy.NAMES
 VERSIONS = {"tensorflow": tf.__version__}
@@ -29,10 +29,15 @@ def make(name: str = "auto") -> tf.distribute.Strategy:
     try:
         return strategy.make(name)
     except FAILURES as error:
+        cause = "another process may hold the memory of a device"
+        if cluster.described():
+            cause = (
+                "the address of this task may be taken by another process, or the "
+                "tasks differ in their TF_CONFIG; start all of them again"
+            )
         raise errors.RunError(
-            f"--strategy={name} did not come up: the address of this task may be taken "
-            "by another process, or the tasks differ in their TF_CONFIG; start all of "
-            f"them again. Received: {type(error).__name__}: {reason(error)}"
+            f"--strategy={name} did not come up: {cause}. "
+            f"Received: {type(error).__name__}: {reason(error)}"
         ) from error
 
 

@@ -151,7 +151,7 @@ def _transfers(
         (other, record)
         for other in runs.values()
         for record in _evaluations(other, transfers=True)
-        if not other.manifest.get("overrides")  # which its target had, too
+        if not other.manifest.get("overrides")
         if record.target in at.recipes and at.run_name(record.target) == run.name
     ]
     found = []

@@ -57,6 +57,7 @@ def save(
         parts: dict[str, Any] = {str(i): part for i, part in enumerate(state)}
         np.savez(file, **parts)
     if index == 0:
+        _drop_states(directory, step, worker[1])
         with files.whole(directory / f"{step:08d}.npz") as file:
             np.savez(file, **arrays)
     found = steps(directory)
@@ -122,26 +123,23 @@ def restore(
     return 0, []
 
 
-def load(
-    directory: pathlib.Path, variables: Iterable[Any], step: int | None = None
-) -> int:
-    """Gives variables their values in a checkpoint; returns its step.
+def load(directory: pathlib.Path, variables: Iterable[Any], step: int) -> None:
+    """Gives variables their values in a checkpoint.
 
     Args:
       directory: as for `save`.
       variables: such as those of the network alone.
-      step: or None for the newest.
+      step: of the checkpoint.
 
     Raises:
       RunError: there is no such checkpoint, or it does not read back.
     """
     found = steps(directory)
-    if not found or (step is not None and step not in found):
+    if step not in found:
         raise errors.RunError(
-            f"No checkpoint of step {step or 'any'} in {directory}; train the recipe "
-            f"first. Received: steps {found}"
+            f"No checkpoint of step {step} in {directory}; train the recipe first. "
+            f"Received: steps {found}"
         )
-    step = found[-1] if step is None else step
     path = directory / f"{step:08d}.npz"
     try:
         arrays = _read(path)
@@ -151,7 +149,6 @@ def load(
             f"Received: {error}"
         ) from error
     assign(variables, arrays)
-    return step
 
 
 def is_whole(directory: pathlib.Path, step: int) -> bool:
@@ -210,6 +207,14 @@ def _check_workers(directory: pathlib.Path, step: int, workers: int) -> None:
             f"Checkpoint {step} was written by {written} workers. Received: "
             f"{workers} workers; restart with as many."
         )
+
+
+def _drop_states(directory: pathlib.Path, step: int, workers: int) -> None:
+    """Removes states of a step that more workers wrote, before they were killed."""
+    own = {f"{step:08d}.state-{index}.npz" for index in range(workers)}
+    for path in _states(directory, step):
+        if path.name not in own:
+            path.unlink(missing_ok=True)
 
 
 def _states(directory: pathlib.Path, step: int) -> list[pathlib.Path]:

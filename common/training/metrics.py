@@ -14,6 +14,8 @@ import numpy as np
 from common import errors, files, lazy
 from common.lazy import keras
 
+TENTHS = 10  # parts of a training, of which each has its own pace
+
 board = lazy.module("common.training.board")  # TensorBoard is slow to import
 
 
@@ -134,10 +136,18 @@ def _numbers(kind: str, **values: Any) -> dict[str, float]:
 def training_minutes(path: pathlib.Path, num_steps: int) -> float | None:
     """Returns the minutes that the updates of a run take when nothing disturbs them.
 
-    They are the 10th percentile of the seconds per update over the lines of the log,
-    times the number of updates. So compilation, interruptions and the times when
-    another program had the machine do not count. On a machine of its own, the lines
-    differ little. None if no line has a time, as after a single update, which compiles.
+    They are the 10th percentile of the seconds per update over the lines of the log, of
+    each tenth of the updates by itself, since those of a method may differ: before a
+    delay nothing is attacked. So compilation, interruptions and the times when another
+    program had the machine do not count. On a machine of its own, the lines differ
+    little. None if no line has a time, as after a single update, which compiles.
     """
-    seconds = [line["step_seconds"] for line in read(path) if "step_seconds" in line]
-    return float(np.quantile(seconds, 0.1)) * num_steps / 60.0 if seconds else None
+    lines = [line for line in read(path) if "step_seconds" in line]
+    if not lines:
+        return None
+    tenths: dict[int, list[float]] = {}
+    for line in lines:
+        tenth = math.ceil(TENTHS * line["step"] / num_steps)
+        tenths.setdefault(tenth, []).append(line["step_seconds"])
+    quick = [float(np.quantile(seconds, 0.1)) for seconds in tenths.values()]
+    return sum(quick) / len(quick) * num_steps / 60.0

@@ -161,16 +161,23 @@ def write_seconds(path, seconds):
 
 def test_training_minutes_leave_out_the_time_of_other_programs(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    disturbed = [0.06] * 50 + [0.5] * 50
-    write_seconds(path, enumerate(disturbed))
-    assert metrics.training_minutes(path, 10_000) == pytest.approx(10.0)
+    disturbed = [0.06, 0.5] * 50
+    write_seconds(path, enumerate(disturbed, start=1))
+    assert metrics.training_minutes(path, 100) == pytest.approx(0.1)
 
 
 def test_training_minutes_are_the_tenth_percentile_times_the_updates(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    seconds = np.linspace(1.0, 2.0, 101)
-    write_seconds(path, enumerate(seconds))
-    assert metrics.training_minutes(path, 60) == pytest.approx(1.1)
+    seconds = np.tile(np.linspace(1.0, 2.0, 11), 10)
+    write_seconds(path, enumerate(seconds, start=1))
+    assert metrics.training_minutes(path, 110) == pytest.approx(110 * 1.1 / 60)
+
+
+def test_training_minutes_count_updates_of_two_kinds_as_often_as_they_are(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    before_a_delay = [1.0] * 30 + [2.0] * 70
+    write_seconds(path, enumerate(before_a_delay, start=1))
+    assert metrics.training_minutes(path, 100) == pytest.approx(170 / 60)
 
 
 def test_training_minutes_are_unknown_without_a_timed_update(tmp_path):
