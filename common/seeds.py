@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from common.recipe import Recipe
@@ -16,6 +17,11 @@ def of_seed(name: str, seed: int) -> str:
       seed: of the training.
     """
     return f"{name}_seed{seed}" if seed else name
+
+
+def without_seed(name: str) -> str:
+    """Returns the name of a recipe with seed 0, of which papers report numbers."""
+    return re.sub(r"_seed\d+$", "", name)
 
 
 def seeded(

@@ -61,8 +61,8 @@ CLAIMS = (
     ),
     Claim(
         name="free_training_gives_robustness",
-        statement="Free training makes a network robust that natural training leaves "
-        "without defence, for every m.",
+        statement="Free training makes a network far more robust than natural "
+        "training, for every m.",
         expected_at=("paper", "small", "digits"),
         source="memory, table CIFAR-10; the same with PGD-100 in the author README",
         comparisons=tuple(
@@ -97,8 +97,8 @@ CLAIMS = (
     ),
     Claim(
         name="free_matches_pgd_7_of_equal_passes",
-        statement="With as many images and backward passes, Free m=8 is as robust as "
-        "7-PGD training.",
+        statement="With as many images and backward passes, Free m=8 is as robust "
+        "under PGD-20 as 7-PGD training.",
         expected_at=("small",),
         source="ours; the paper has eight times as many passes in 7-PGD",
         # The margin of the claim before, which asks for more.
@@ -160,7 +160,7 @@ CLAIMS = (
     ),
     Claim(
         name="two_replays_collapse",
-        statement="On ImageNet at epsilon 7, Free m=2 keeps no robustness, m=4 does.",
+        statement="On ImageNet at epsilon 7, Free m=4 is far more robust than m=2.",
         source=FIGURE,
         # Paper: 16.7 points, m=2 being at 0.0; more than half of them.
         comparisons=(difference(imagenet(4, 7), imagenet(2, 7), at_least=10.0),),

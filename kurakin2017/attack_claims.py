@@ -76,7 +76,8 @@ CLAIMS = (
         expected_at=("paper", "small"),
         note="Two networks that differ in their seed are enough to see it. The rates "
         "at epsilon 2 and 4 have been compared since a reading found them missing; "
-        "they had been seen.",
+        "they had been seen. A rate is a share of the images that fool the first "
+        "network, and those are others at each epsilon.",
         comparisons=tuple(
             # The direction is the claim; paper: 56, 46 and 13 % from A to B.
             difference(

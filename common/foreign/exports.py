@@ -67,7 +67,7 @@ def _keras_model(
     """Returns the model of Keras's layers that does what a network does."""
     if isinstance(network, adoption.Network):
         return network.plain(branch)
-    return plain.model(network, image_shape, branch or network.branches[0])
+    return plain.model(network, image_shape, branch or network.branches[-1])
 
 
 def _write_saved_model(

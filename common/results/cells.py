@@ -266,7 +266,7 @@ def _changed(
         test = intervals.mcnemar(after.counted, before.counted)
         chance = test.p_value >= 0.05
         return side(test.gained - test.lost, math.inf if chance else 0), (
-            f"{test.gained} images gained, {test.lost} lost of {sizes[0]}, "
+            f"{test.gained} images counted anew, {test.lost} no longer, of {sizes[0]}, "
             f"p = {test.p_value:.2g}"
         )
     if paired:

@@ -166,7 +166,7 @@ def test_a_small_steady_change_is_found_on_the_same_images(
     write_run("natural", {"clean": outcomes(5000 + old, 10_000)}, workdir="old")
     tables, found = regressed(tmp_path, paper)
     assert found.verdict == verdict
-    assert f"{new} images gained, {old} lost of 10000" in found.evidence
+    assert f"{new} images counted anew, {old} no longer, of 10000" in found.evidence
     assert cells.exit_status(tables) == 1
 
 
@@ -175,7 +175,7 @@ def test_as_many_gained_as_lost_is_chance(tmp_path, paper, write_run, outcomes):
     write_run("natural", {"clean": np.roll(outcomes(500), 30)}, workdir="old")
     _, found = regressed(tmp_path, paper)
     assert found.verdict == "within"
-    assert "30 images gained, 30 lost" in found.evidence
+    assert "30 images counted anew, 30 no longer" in found.evidence
 
 
 @pytest.mark.parametrize(("correct", "verdict"), [(95, "within"), (60, "below")])
@@ -218,9 +218,9 @@ def regress_one(tmp_path, paper, metric, **cell):
 @pytest.mark.parametrize(
     ("metric", "other", "words"),
     [
-        ("top5", "", "0 images gained, 50 lost of 1000"),
+        ("top5", "", "0 images counted anew, 50 no longer, of 1000"),
         ("transfer", "", "points ["),
-        ("target_error", "", "100 images gained, 0 lost of 1000"),
+        ("target_error", "", "100 images counted anew, 0 no longer, of 1000"),
         ("ratio", "clean", "-0.125 ["),
     ],
 )

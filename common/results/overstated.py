@@ -19,7 +19,7 @@ from common.results import measured, metrics, text
 from common.results.answers import Results
 from common.results.measured import AUTOATTACK
 
-HEAD = ("recipe", "clean", "the paper's strongest", "", "AutoAttack", "overstated by")
+HEAD = ("recipe", "clean", "strongest that was run", "", "AutoAttack", "overstated by")
 
 
 class Rates(NamedTuple):

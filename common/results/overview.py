@@ -131,5 +131,5 @@ def _reported(
         values = {pair: record.value for pair, record in records.items()}
         number = comparison.reported(values)
         if number is not None:
-            return number, [records[pair] for pair in comparison.quoted]
+            return number, [records[pair] for pair in comparison.quoted_in(records)]
     return None, []

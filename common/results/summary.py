@@ -137,7 +137,10 @@ def _numbers(result: claims.ClaimResult, runs: Runs) -> list[str]:
 
 
 def _equation(comparison: Comparison, runs: Runs) -> str:
-    """Returns such as `54.2 - 41.0 = +13.2 [+9.8, +16.6]`, or why there is none."""
+    """Returns such as `54.2 - 41.0 = +13.2 [+9.8, +16.6]`, or why there is none.
+
+    What is counted stands before it, unless that is accuracy.
+    """
     estimate, words, obstacle = comparison.finding(runs)
     if estimate is None or obstacle or not comparison.needs:
         return words
@@ -151,7 +154,9 @@ def _equation(comparison: Comparison, runs: Runs) -> str:
         for mean in comparison.numbers(runs).mean(axis=0)
     ]
     left = f"{comparison.written(terms)} = " if sign else ""
-    return f"{left}{number} [{low}, {high}]"
+    is_accuracy = comparison.metric is metrics.METRICS["accuracy"]
+    label = "" if is_accuracy else f"{comparison.metric.label.removesuffix(', %')}: "
+    return f"{label}{left}{number} [{low}, {high}]"
 
 
 def _total(comparison: Comparison, runs: Runs) -> int | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from common.intervals import Estimate
 from common.recipe import TRAINING_TIME, Cell
 from common.results import measured, metrics
 from common.results.measured import Runs
-from common.seeds import of_seed
+from common.seeds import of_seed, without_seed
 
 INCONCLUSIVE = "inconclusive"
 NOT_RUN = "not run"
@@ -173,6 +173,13 @@ class Sum:
         """Each recipe of seed 0, and evaluation of it, that the number is made of."""
         return tuple(pair for term in self.terms for pair in term.pairs)
 
+    def quoted_in(self, numbers: Mapping[Pair, Any]) -> tuple[Pair, ...]:
+        """Returns where these numbers stand: at the recipe, or at it with seed 0."""
+        return tuple(
+            pair if pair in numbers else (without_seed(pair[0]), pair[1])
+            for pair in self.quoted
+        )
+
     @property
     def needs(self) -> tuple[Pair, ...]:
         """The same of every seed, and without times, which every training leaves."""
@@ -214,14 +221,17 @@ class Sum:
         Args:
           numbers: accuracy in percent by recipe and evaluation, and minutes.
         """
-        if not all(pair in numbers for pair in self.quoted):
+        quoted = self.quoted_in(numbers)
+        if not all(pair in numbers for pair in quoted):
             return None
         if not self.needs:
-            top, bottom = (numbers[pair] for pair in self.quoted)
+            top, bottom = (numbers[pair] for pair in quoted)
             return top / bottom if bottom else None
         if self.metric is not metrics.METRICS["accuracy"]:
             return None
-        return sum(t.sign * numbers[t.recipe, t.evaluation] for t in self.terms)
+        return sum(
+            t.sign * numbers[pair] for t, pair in zip(self.terms, quoted, strict=True)
+        )
 
     @property
     def _signs(self) -> tuple[int, ...]:

@@ -48,7 +48,8 @@ def test_a_regression_prints_both_runs_and_the_test(
     write_run("natural", {"clean": outcomes(500)}, workdir="old")
     printed = text.regression(results().against(tmp_path / "old"))
     assert " ".join(printed.splitlines()[2].split()) == (
-        "plain clean 50.00 51.00 above 10 images gained, 0 lost of 1000, p = 0.00098; "
+        "plain clean 50.00 51.00 above 10 images counted anew, "
+        "0 no longer, of 1000, p = 0.00098; "
         "recipes differ: num_steps: 10 != 9"
     )
 
