@@ -72,6 +72,16 @@ def alone(folder: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def claimed(folder: pathlib.Path) -> Iterator[None]:
+    """As `alone`, with a folder that is there for this only and is removed."""
+    with alone(folder):
+        try:
+            yield
+        finally:
+            folder.rmdir()
+
+
+@contextlib.contextmanager
 def room(folder: pathlib.Path) -> Iterator[None]:
     """Raises a `RunError` of one line where the disk is full.
 

@@ -91,11 +91,9 @@ def evaluate(
     for value in missing.values():
         judges(run.name, value.branch)  # refuses a branch before any work
     for longest, *shorter in counted.begin_alike(missing):
-        place = run.record(longest).with_suffix(".lock")
-        with files.alone(place):
-            values = {key: missing[key] for key in (longest, *shorter)}
+        values = {key: missing[key] for key in (longest, *shorter)}
+        with files.claimed(run.record(longest).with_suffix(".lock")):
             _answer(run, values, identities[longest], judges)
-        place.rmdir()
     shown = examples.quickest(wanted.values())
     is_due = shown in missing.values() or not (run.folder / _EXAMPLES).exists()
     if is_due and ready[run.name] and not (run.weights or session.branch):
