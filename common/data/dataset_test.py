@@ -31,15 +31,9 @@ def taken(dataset, count, **settings):
     return list(dataset.train_batches(**settings).take(count).as_numpy_iterator())
 
 
-def read(dataset, workers=1, **settings):
-    """Returns the test images and labels of all workers, and the sizes of batches."""
-    batches = [
-        batch
-        for worker in range(workers)
-        for batch in dataset.test_batches(
-            shard=(worker, workers), **settings
-        ).as_numpy_iterator()
-    ]
+def read(dataset, **settings):
+    """Returns the test images and labels, and the sizes of batches."""
+    batches = list(dataset.test_batches(**settings).as_numpy_iterator())
     images, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
     return images, labels, [len(batch) for _, batch in batches]
 
@@ -94,8 +88,8 @@ def test_types_and_shapes_are_static(dataset):
 def test_every_test_example_comes_once_and_in_order(dataset):
     expected = read(dataset, batch_size=dataset.num_test)
     assert len(expected[0]) == dataset.num_test
-    for workers, batch_size in ((1, 4), (2, 4), (2, 600)):
-        found = read(dataset, workers, batch_size=batch_size)
+    for batch_size in (4, 600):
+        found = read(dataset, batch_size=batch_size)
         check_equal(found[:2], expected[:2])
         assert max(found[2]) <= batch_size
 
@@ -103,10 +97,9 @@ def test_every_test_example_comes_once_and_in_order(dataset):
 def test_chosen_test_examples_come_in_the_order_of_the_choice(dataset):
     images, labels, _ = read(dataset, batch_size=dataset.num_test)
     chosen = np.array([5, 0, 3, 6, 1])
-    for workers in (1, 2):
-        found = read(dataset, workers, batch_size=2, indices=chosen)
-        check_equal(found[:2], (images[chosen], labels[chosen]))
-        assert len(found[2]) == 3
+    found = read(dataset, batch_size=2, indices=chosen)
+    check_equal(found[:2], (images[chosen], labels[chosen]))
+    assert len(found[2]) == 3
 
 
 def test_train_slices_are_arrays_of_pixels(dataset):
