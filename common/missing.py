@@ -63,7 +63,8 @@ def evaluate(
       named: whether they were asked for by name.
     """
     session = run.session
-    targets = {value.target for value in wanted.values()} - {"", run.name}
+    named_targets = (value.target for value in wanted.values() if value.target)
+    targets = [name for name in dict.fromkeys(named_targets) if name != run.name]
     runs = {run.name: run} | {name: _target(session, name) for name in targets}
     judges = _judges(session, runs)
     ready = _ready(session, runs, judges)
