@@ -32,6 +32,8 @@ PAGE = pathlib.Path(__file__).parent.parent / "docs" / "own-network.md"
 BLOCK, ART = "further", "art"  # names of the generated blocks
 RESNET = "akamaster_resnet20_std.keras?pixels=unit"
 CROPS = ("--crop=2", "--flip")
+MOBILENET = "MobileNetV2:mobilenet_v2_1.0_224_dequant.weights.h5?image_size=224"
+PHOTOGRAPHS = ("--epsilon=2", "--steps=16", "--batch_size=16", "--rate=0.001")
 
 
 class Row(NamedTuple):
@@ -83,9 +85,15 @@ ROWS = {
     ),
     "MobileNetV2, photographs": Row(
         "free_at",
-        "MobileNetV2:mobilenet_v2_1.0_224_dequant.weights.h5?image_size=224",
+        MOBILENET,
         "imagenet_sample",
-        ("--epsilon=2", "--steps=16", "--batch_size=16", "--rate=0.001"),
+        PHOTOGRAPHS,
+    ),
+    "MobileNetV2, frozen batch norm": Row(
+        "free_at",
+        f"{MOBILENET}&frozen=batch_norm&name=frozen",
+        "imagenet_sample",
+        PHOTOGRAPHS,
     ),
 }
 

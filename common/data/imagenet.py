@@ -160,10 +160,9 @@ class ImageNet(dataset.Dataset):
         Differs from the sets in memory: they are spread evenly over the training set,
         because a folder begins with a thousand photographs of its first class.
         """
-        num_images = min(num_images, self.num_train)
-        indices = np.arange(num_images, dtype=np.int64) * self.num_train // num_images
-        examples = self._centres(self._source("train", data_dir), indices)
-        return next(unreadable.batches(examples.batch(num_images)))
+        rows = pipeline.spread(self.num_train, num_images)
+        examples = self._centres(self._source("train", data_dir), rows)
+        return next(unreadable.batches(examples.batch(len(rows))))
 
     def _centres(
         self, source: photographs.Source, indices: np.ndarray

@@ -116,6 +116,17 @@ def test_rows(
     return rows.astype(np.int64)
 
 
+def spread(num_examples: int, num_wanted: int) -> np.ndarray:
+    """Returns rows, int64, that are spread evenly over a set sorted by class.
+
+    Args:
+      num_examples: in the set.
+      num_wanted: rows; at most as many as there are examples.
+    """
+    count = min(num_wanted, num_examples)
+    return np.arange(count, dtype=np.int64) * num_examples // count
+
+
 def parallel(dataset: tf.data.Dataset, fn: Any) -> tf.data.Dataset:
     """Maps in parallel and keeps the order."""
     return dataset.map(fn, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -66,10 +66,8 @@ class Album(described.Described, dataset.Dataset):
         self, num_images: int, *, data_dir: str | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Returns training photographs as they are, spread evenly over all classes."""
-        num_images = min(num_images, self.num_train)
-        indices = np.arange(num_images, dtype=np.int64) * self.num_train // num_images
-        batch = self._read("train", indices).batch(num_images)
-        return next(unreadable.batches(batch))
+        rows = pipeline.spread(self.num_train, num_images)
+        return next(unreadable.batches(self._read("train", rows).batch(len(rows))))
 
     def _read(self, split: str, indices: np.ndarray) -> tf.data.Dataset:
         files, labels = self._on_host(split)

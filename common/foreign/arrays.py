@@ -37,6 +37,14 @@ class Arrays(described.Described, memory.InMemory):
         """Returns the images and labels of a split; `data_dir` is not used."""
         return self.examples[split]
 
+    def train_slice(
+        self, num_images: int, *, data_dir: str | None = None
+    ) -> memory.Arrays:
+        """Returns training images as they are, spread evenly over all of them."""
+        images, labels = self.arrays("train", data_dir)
+        rows = pipeline.spread(self.num_train, num_images)
+        return images[rows].astype(np.float32), labels[rows]
+
     def augment(self, images: Any, draw: Callable[[int], Any]) -> Any:
         """Returns the images, cropped and flipped as asked for."""
         if not (self.padding or self.flips):

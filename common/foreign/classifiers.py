@@ -14,6 +14,7 @@ is a saved model (`.keras` or `.h5`). Options:
                     (`torch`, `caffe`); has to be said. Of NETWORK, Keras knows it.
     output=...      name or position of the output with the classes, of several
     background=...  `first` or `last`: that one is no class, and is dropped
+    frozen=...      `batch_norm`: it stays as it is when the network is trained
 
 and with NETWORK the numbers that the function takes, such as alpha. For example
 `MobileNet:w.weights.h5?alpha=0.75&image_size=192` and `robust.keras?pixels=unit`.

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import pathlib
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,7 +22,15 @@ from common import engine, files, manifest, overrides, runs
 from common import recipe as recipes
 from common.data.dataset import Dataset
 from common.evaluation import accuracy
-from common.foreign import adoption, loaded, outcome, parts, plans, sources
+from common.foreign import (
+    adoption,
+    loaded,
+    minibatches,
+    outcome,
+    parts,
+    plans,
+    sources,
+)
 from common.foreign import tuning as tunings
 from common.models import norms
 from common.training import checkpoint, cost
@@ -143,13 +152,15 @@ def run(
     ).run(name)
     home = outcome.Home(found, pathlib.Path(to).expanduser() if to else None)
     home.check()
+    warnings: list[str] = []
     with contextlib.ExitStack() as stack:
         if session.is_chief:  # from before the first evaluation to the end
             stack.enter_context(files.alone(found.folder / "fitting"))
+            warnings = _warned(found)
             given = network, dataset
             _lengthen(found, lambda p: _planned(session, tuning, p, given)[0], plan)
         _train(found, tuple(evaluations))
-        return home.bring(last)
+        return home.bring(last, warnings)
 
 
 def _planned(
@@ -228,6 +239,19 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
             print(cost.describe(recipe), flush=True)
         found.train()
     found.evaluate(names)
+
+
+def _warned(found: runs.Run) -> list[str]:
+    """Says what is to be doubted of the network as it came, and returns it."""
+    warnings = minibatches.doubts(
+        found.recipe.network,
+        found.recipe.dataset,
+        batch_size=found.recipe.batch_size,
+        data_dir=found.session.data_dir,
+    )
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
+    return warnings
 
 
 def _before(found: runs.Run) -> runs.Run:

@@ -19,8 +19,10 @@ import numpy as np
 from keras import ops
 
 from common.foreign import saved, specs
+from common.names import lookup
 
-OPTIONS = ("name", "image_size", "output", "background")
+OPTIONS = ("name", "image_size", "output", "background", "frozen")
+_FREEZABLE = {"batch_norm": keras.layers.BatchNormalization}
 _KEPT = {"": slice(None), "first": slice(1, None), "last": slice(None, -1)}
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue; ITU-R BT.601
 
@@ -110,13 +112,16 @@ def load(said: specs.Spec) -> Loaded:
     saved.check_intact(said.file)
     pixels: str | Callable[[Any], Any]
     model, pixels = (_application if said.network else _saved)(said)
-    return of_model(
+    found = of_model(
         model,
         pixels,
         image_size=said.options.get("image_size"),
         output=said.options.get("output"),
         background=said.options.get("background", ""),
     )
+    if frozen := said.options.get("frozen"):
+        _freeze(found.model, lookup(_FREEZABLE, frozen, "kind of layer of frozen="))
+    return found
 
 
 def of_model(
@@ -208,6 +213,19 @@ def noise(shape: tuple[int, ...]) -> np.ndarray:
     """Returns images of whole numbers in [0, 255], the same ones at every call."""
     found = np.random.default_rng(0).integers(0, 256, shape)
     return found.astype(np.float32)
+
+
+def _freeze(model: keras.Model, kind: type[keras.layers.Layer]) -> None:
+    """Freezes all layers of a kind, wherever they are in a model.
+
+    Raises:
+      ValueError: there is none.
+    """
+    layers = [x for x in model._flatten_layers() if isinstance(x, kind)]
+    if not layers:
+        raise ValueError(f"It has no {kind.__name__} that could be frozen")
+    for layer in layers:
+        layer.trainable = False
 
 
 def _application(said: specs.Spec) -> tuple[keras.Model, Callable[[Any], Any]]:

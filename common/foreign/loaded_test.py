@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from common.foreign import loaded
+from common.foreign import loaded, specs
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
 
@@ -49,6 +49,25 @@ def test_a_model_without_a_size_is_told_one():
         loaded.of_model(free, "raw")
     found = loaded.of_model(free, "raw", image_size="5x7")
     assert found.input.shape == (5, 7, 1)
+
+
+def test_batch_norm_is_frozen_where_the_string_says_so(tmp_path):
+    norm = keras.layers.BatchNormalization()
+    inner = keras.Sequential([keras.Input((4, 4, 3)), norm])
+    outer = keras.Sequential([keras.Input((4, 4, 3)), inner, *model().layers])
+    outer.save(tmp_path / "with.keras")
+    model().save(tmp_path / "without.keras")
+
+    def loaded_as(text):
+        return loaded.load(specs.parse(f"{tmp_path}/{text}", loaded.OPTIONS)).model
+
+    assert len(loaded_as("with.keras?pixels=raw").trainable_weights) == 4
+    frozen = loaded_as("with.keras?pixels=raw&frozen=batch_norm")
+    assert len(frozen.trainable_weights) == 2
+    with pytest.raises(ValueError, match="no BatchNormalization that could be frozen"):
+        loaded_as("without.keras?pixels=raw&frozen=batch_norm")
+    with pytest.raises(ValueError, match=r"frozen=\. Received: norm"):
+        loaded_as("with.keras?pixels=raw&frozen=norm")
 
 
 def test_what_keras_raises_is_one_line_with_what_was_done():

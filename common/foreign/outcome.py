@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -48,17 +49,22 @@ class Home:
                 f"Received: --to={file}"
             )
 
-    def bring(self, branch: str) -> tuple[keras.Model, dict[str, Any]]:
+    def bring(
+        self, branch: str, warnings: Sequence[str] = ()
+    ) -> tuple[keras.Model, dict[str, Any]]:
         """Returns the robust model and the record, writes both, and says three lines.
 
         Args:
           branch: of batch norm.
+          warnings: for the record, which has none if they are empty.
         """
         network: adoption.Network = self.run.network()
         model = network.plain(branch)
         if not self.run.session.is_chief:
             return model, {}
         record = {**self._record(), "written": self._written()}
+        if warnings:
+            record["warnings"] = list(warnings)
         if self.file:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             model.save(_partial(self.file))
