@@ -20,7 +20,7 @@ from typing import Any
 
 from absl import flags
 
-from common import cli, files, lazy, logs, processes
+from common import cli, files, lazy, logs, processes, runs
 from common.engine import cluster
 from common.names import lookup
 from common.results import (
@@ -41,8 +41,9 @@ report = lazy.module("common.results.report")  # Matplotlib is slow to import
 ROOT = pathlib.Path(__file__).parent
 RECORDS = ROOT / "records"
 PAPERS = ("kurakin2017", "ensemble_at", "free_at", "intriguing_at", "smooth_at")
-OWN_FLAGS = ("run", "jobs", "report", "full", "baseline", "keep")
-FLAGS = (*cli.COMMANDS["table"].flags, *cli.OF_ALL, "json", *OWN_FLAGS)
+OWN_FLAGS = ("run", "report", "full", "baseline", "keep")
+COMPARED = ("scale", *OWN_FLAGS, "json", *cli.OF_ALL)
+RUN = ("jobs", *cli.COMMANDS["table"].flags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(__doc__, values.get_help().split("\n", 1)[1], sep="\n")
             return cli.GOOD
         logs.show(values.verbosity)
-        cli.check_flags("reproduce.py", FLAGS, values)
+        taken = dict.fromkeys((*(RUN if values.run else ()), *COMPARED))
+        word = "reproduce.py" if values.run else "reproduce.py --norun"
+        cli.check_flags(word, list(taken), values)
         papers = [packages.find(_known(name)) for name in names]
         if argv is None:
             processes.end_on_signals(in_cluster=values.run)
@@ -149,7 +152,8 @@ def _run(name: str, argv: Sequence[str]) -> Any:
         contextlib.redirect_stdout(log),
         contextlib.redirect_stderr(log),
     ):
-        cli.run_all(session, session.at.run_names)
+        names = session.at.run_names
+        runs.run_all(session, {n: session.at.needed_evaluations(n) for n in names})
     if not session.is_chief:
         return None
     with files.room(_place(values.report)):

@@ -196,31 +196,6 @@ def _weights(
     return found.pop("", ""), found
 
 
-def run_all(session: runs.Session, names: Sequence[str]) -> None:
-    """Trains recipes, then evaluates them; what is done is kept.
-
-    Transfer evaluations ask for a second network: that is trained as well.
-
-    Raises:
-      ValueError: there are overrides; such runs are compared with nothing.
-    """
-    _refuse_overrides(session)
-    paper = session.at
-    asked = {run.name: run for run in map(session.run, names)}
-    targets = (
-        paper.evaluations[key].target
-        for name in asked
-        for key in paper.needed_evaluations(name)
-        if paper.evaluations[key].target
-    )
-    trained = asked | {run.name: run for run in map(session.run, targets)}
-    for act, some in ((runs.Run.train, trained), (runs.Run.evaluate, asked)):
-        for number, (name, run) in enumerate(some.items(), start=1):
-            title = f"{act.__name__} {number}/{len(some)}"
-            print(f"[{title}] {paper.name} {name}", flush=True)
-            act(run)
-
-
 def _list(session: runs.Session) -> int:
     known, paper = session.at, session.at.paper
     print(f"{paper.title}\nscale {known.scale}")
@@ -266,8 +241,11 @@ def _table(session: runs.Session, name: str, *, json: str | None = None) -> int:
             f"Table {name} has no cell at this scale; use another --scale. "
             f"Received: scale={session.at.scale}"
         )
-    needed = (cell.recipe for each in shown for cell in each.candidates)
-    run_all(session, list(dict.fromkeys(needed)))
+    wanted: dict[str, list[str]] = {}
+    for cell in (candidate for each in shown for candidate in each.candidates):
+        names = [key for key in cell.evaluations if key != recipes.TRAINING_TIME]
+        wanted.setdefault(cell.recipe, []).extend(names)
+    runs.run_all(session, wanted)
     if not session.is_chief:
         return GOOD
     results = Results(session.at, session.workdir)
@@ -304,14 +282,6 @@ def _foreign() -> Any:
     """Returns the commands about networks of others, which look at those of Keras."""
     engine.prepare()  # which holds back what is logged when Keras is imported
     return importlib.import_module("common.foreign.commands")
-
-
-def _refuse_overrides(session: runs.Session) -> None:
-    if session.overrides:
-        raise ValueError(
-            "Tables and claims compare the recipes as they are: leave out --set and "
-            f"--seed, or train R and evaluate R. Received: {session.overrides[0]}"
-        )
 
 
 def _check_names(command: Command, words: Sequence[str]) -> None:

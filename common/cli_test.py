@@ -14,27 +14,8 @@ import tensorflow as tf
 from common import cli
 from common import recipe as recipes
 from common.foreign import study
-from common.results import claims, text
 
 TINY = ("--set=num_steps=3", "--strategy=one_device")
-
-
-@pytest.fixture
-def run(tiny_paper, tmp_path, capsys):
-    """Returns a function: words and flags -> status, stdout and error lines."""
-
-    def command(*argv, paper=tiny_paper):
-        flags = [f"--workdir={tmp_path / 'runs'}"]
-        status = cli.main(paper, ["tiny", *argv, *flags])
-        out, err = capsys.readouterr()
-        return status, out, [x for x in err.splitlines() if x.startswith("error:")]
-
-    return command
-
-
-@pytest.fixture
-def run_dir(tmp_path):
-    return tmp_path / "runs" / "tiny" / "digits"
 
 
 def test_list_names_recipes_evaluations_and_tables(run):
@@ -89,34 +70,6 @@ def test_train_then_evaluate_writes_records(run, run_dir):
     assert run("evaluate", "plain", *TINY)[0] == cli.GOOD
     names = {p.stem for p in (folder / "evaluations").glob("*.json")}
     assert names == {"clean", "pgd_2"}
-
-
-@pytest.mark.parametrize(("scale", "expected"), [("digits", 0), ("paper", 1)])
-def test_table_trains_evaluates_and_compares(run, scale, expected):
-    # The reported numbers of the tiny paper are far off, and judged at its scale only.
-    status, out, errors = run("table", "main", f"--scale={scale}", TINY[1])
-    assert (status, errors) == (expected, [])
-    assert "[train 1/1] tiny plain" in out and "[evaluate 1/1] tiny plain" in out
-    assert ("above" in out, "below" in out) == (scale == "paper", scale == "paper")
-    again, compared, _ = run("table", "main", f"--scale={scale}", TINY[1])
-    assert again == expected
-    assert "tiny plain: clean" not in compared  # the records are there
-
-
-def test_claims_are_judged_by_what_was_measured(run):
-    status, out, _ = run("claims")
-    assert status == cli.GOOD
-    assert claims.NOT_RUN in out
-    run("table", "main", TINY[1])
-    status, out, _ = run("claims")
-    assert status == cli.GOOD
-    assert claims.HOLDS in out
-
-
-def test_a_claim_that_fails_where_it_is_expected_is_outside(run, monkeypatch):
-    monkeypatch.setattr(claims, "exit_status", lambda judged: 1)
-    monkeypatch.setattr(text, "claims", lambda results: "")
-    assert run("claims")[0] == cli.OUTSIDE
 
 
 def test_help_shows_commands_and_flags(run):
@@ -367,17 +320,6 @@ def test_what_needs_no_cluster_joins_none(run, monkeypatch, words):
     monkeypatch.setattr(cli.engine, "make", joined)
     assert not cli.COMMANDS[words[0]].computes
     assert run(*words)[::2] == (cli.GOOD, [])
-
-
-@pytest.mark.parametrize("words", [["claims"], ["table", "main", TINY[1]]])
-def test_what_is_said_is_written_for_scripts_as_well(run, tmp_path, words):
-    path = tmp_path / "folder" / "answers.json"
-    assert run(*words, f"--json={path}")[::2] == (cli.GOOD, [])
-    (paper,) = json.loads(path.read_text("utf-8"))["papers"]
-    assert (paper["paper"], paper["scale"]) == ("tiny", "digits")
-    is_table = words[0] == "table"
-    assert [t["table"] for t in paper["tables"]] == ["main"] * is_table
-    assert bool(paper["claims"]) != is_table
 
 
 def test_the_flags_of_the_process_are_the_default(tiny_paper, monkeypatch, capsys):

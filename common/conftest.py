@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from common import attacks, data, runs
+from common import attacks, cli, data, runs
 from common import recipe as recipes
 from common.evaluation import accuracy
 from common.results.claims import Claim
@@ -173,3 +173,21 @@ def evaluated(monkeypatch):
 
     monkeypatch.setattr(accuracy, "evaluate", spy)
     return seen
+
+
+@pytest.fixture
+def run(tiny_paper, tmp_path, capsys):
+    """Returns a function: words and flags -> status, stdout and error lines."""
+
+    def command(*argv, paper=tiny_paper):
+        flags = [f"--workdir={tmp_path / 'runs'}"]
+        status = cli.main(paper, ["tiny", *argv, *flags])
+        out, err = capsys.readouterr()
+        return status, out, [x for x in err.splitlines() if x.startswith("error:")]
+
+    return command
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    return tmp_path / "runs" / "tiny" / "digits"

@@ -39,6 +39,12 @@ def whole(path: pathlib.Path) -> Iterator[IO[bytes]]:
         os.replace(partial(path), path)
 
 
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a text file, whole; see `whole`."""
+    with whole(path) as file:
+        file.write(text.encode())
+
+
 def partial(path: pathlib.Path) -> pathlib.Path:
     """Returns the file that is written before it takes the place of `path`."""
     return path.with_name(f"{path.name}.partial")
@@ -57,18 +63,28 @@ def alone(folder: pathlib.Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(handle, folder):
             raise errors.RunError(
                 "Another process is writing this run; wait for its end, or take "
                 f"another --workdir. Received: {folder}"
-            ) from None
-        except OSError:
-            pass  # a file system without locks
+            )
         yield
     finally:
         os.close(handle)
+
+
+def _locked(handle: int, folder: pathlib.Path) -> bool:
+    """Whether this process has the folder now, or there are no locks.
+
+    One that was removed after it was opened is nobody's, and another may be there.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(handle), os.stat(folder))
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:
+        return True  # a file system without locks
 
 
 @contextlib.contextmanager
@@ -78,7 +94,8 @@ def claimed(folder: pathlib.Path) -> Iterator[None]:
         try:
             yield
         finally:
-            folder.rmdir()
+            with contextlib.suppress(OSError):  # without locks another may have it
+                folder.rmdir()
 
 
 @contextlib.contextmanager

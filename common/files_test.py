@@ -1,7 +1,10 @@
 """Files that are whole or not there, and lines that are being written."""
 
+import errno
+import fcntl
 import json
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -56,6 +59,35 @@ def test_a_folder_is_one_process_alone(tmp_path):
         pass
     with files.alone(folder):  # which is free again
         assert list(folder.iterdir()) == []
+
+
+def test_a_claim_ends_well_without_locks_and_where_its_folder_was_removed(
+    tmp_path, monkeypatch
+):
+    claim = tmp_path / "record.lock"
+    with files.claimed(claim):
+        claim.rmdir()  # by another one that had opened it before
+        with files.claimed(claim):
+            pass
+    without = OSError(errno.ENOLCK, "No locks available")
+    monkeypatch.setattr("fcntl.flock", mock.Mock(side_effect=without))
+    with files.claimed(claim), files.claimed(claim):
+        assert claim.is_dir()
+    assert not claim.exists()
+
+
+def test_a_folder_that_was_removed_after_it_was_opened_is_not_ours(
+    tmp_path, monkeypatch
+):
+    locked = fcntl.flock
+
+    def late(handle, operation):
+        (tmp_path / "run").rmdir()
+        locked(handle, operation)
+
+    monkeypatch.setattr("fcntl.flock", late)
+    with pytest.raises(errors.RunError), files.alone(tmp_path / "run"):
+        pass
 
 
 def test_what_could_not_be_written_leaves_nothing_behind(tmp_path):

@@ -337,7 +337,7 @@ class PaperAtScale:
     def cells(self, table: Table) -> tuple[Cell, ...]:
         """Returns the cells of a table that exist at this scale.
 
-        One that is the largest of several numbers is so of those that exist.
+        The largest of several numbers is so of those that exist, as the first must.
         """
         found = []
         for cell in table.cells:

@@ -234,7 +234,9 @@ class Run:
             },
         )
 
-    def evaluate(self, evaluations: Iterable[str] = ()) -> None:
+    def evaluate(
+        self, evaluations: Iterable[str] = (), *, named: bool | None = None
+    ) -> None:
         """Evaluates the network as tables and claims need; keeps records that fit.
 
         Under several workers the chief evaluates alone, on its first device. Of attacks
@@ -243,8 +245,10 @@ class Run:
         a comparison of one step with many, begins again.
 
         Args:
-          evaluations: names; those that tables and claims need by default, without
-            transfers to targets that have no weights yet.
+          evaluations: names; those that tables and claims need by default.
+          named: whether somebody asked for each of them, so that one that cannot be
+            made, or has a record in another precision, is refused and not left as it
+            is; by default if there are names.
 
         Raises:
           ValueError: unknown evaluation, a transfer to a network without weights, raw
@@ -258,6 +262,41 @@ class Run:
                 f"{self.name} has no average of its weights beside the raw ones; "
                 f"evaluate it without --weights. Received: --weights={RAW}"
             )
-        wanted = missing.chosen(self, tuple(evaluations))
+        names = tuple(evaluations)
+        wanted = missing.chosen(self, names)
+        named = bool(names) if named is None else named
         with engine.explained_failures():
-            missing.evaluate(self, wanted, named=bool(evaluations))
+            missing.evaluate(self, wanted, named=named)
+
+
+def run_all(session: Session, wanted: Mapping[str, Iterable[str]]) -> None:
+    """Trains recipes, then evaluates them; what is done is kept.
+
+    Transfer evaluations ask for a second network: that is trained as well.
+
+    Args:
+      session: where and how.
+      wanted: of each recipe the evaluations.
+
+    Raises:
+      ValueError: there are overrides; such runs are compared with nothing.
+    """
+    if session.overrides:
+        raise ValueError(
+            "Tables and claims compare the recipes as they are: leave out --set and "
+            f"--seed, or train R and evaluate R. Received: {session.overrides[0]}"
+        )
+    paper = session.at
+    asked: dict[str, dict[str, None]] = {}  # by the name of the run, each once
+    for name, keys in wanted.items():
+        asked.setdefault(session.run(name).name, {}).update(dict.fromkeys(keys))
+    known = paper.evaluations
+    targets = [known[k].target for keys in asked.values() for k in keys]
+    trained = dict.fromkeys([*asked, *(session.run(t).name for t in targets if t)])
+    for number, name in enumerate(trained, start=1):
+        print(f"[train {number}/{len(trained)}] {paper.name} {name}", flush=True)
+        session.run(name).train()
+    for number, (name, keys) in enumerate(asked.items(), start=1):
+        print(f"[evaluate {number}/{len(asked)}] {paper.name} {name}", flush=True)
+        if keys:
+            session.run(name).evaluate(keys, named=False)

@@ -50,7 +50,13 @@ def test_a_claim_that_fails_is_told_by_the_exit_status(run):
     assert "  fails         Training with random noise gives no robustness." in out
 
 
-@pytest.mark.parametrize("flag", ["--to=robust.keras", "--baseline=nowhere"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        *("--to=robust.keras", "--baseline=nowhere", "--jobs=2", "--data_dir=here"),
+        *("--precision=bfloat16", "--strategy=tpu", "--eval_batch_size=9"),
+    ],
+)
 def test_what_would_change_nothing_is_refused(capsys, flag):
     words = ["reproduce.py", "free_at", "--norun", "--scale=small", flag]
     assert reproduce.main(words) == cli.USAGE

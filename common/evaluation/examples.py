@@ -48,7 +48,8 @@ def save(
 
     Args:
       path: of the `.npz`: clean and adversarial images float32 [B, H, W, C] in
-        [0, 255], labels, predictions_clean and predictions_adversarial int [B].
+        [0, 255], labels, predictions_clean and predictions_adversarial int [B], and
+        `attack`, in words.
       logits_fn: images -> logits.
       dataset: of (images, labels) batches.
       attack: from `common.attacks`.
@@ -65,6 +66,13 @@ def save(
         "labels": labels,
         "predictions_clean": np.argmax(logits_fn(images), -1),
         "predictions_adversarial": np.argmax(logits_fn(adv_images), -1),
+        "attack": np.array(_words(attack)),
     }
     with files.whole(path) as file:
         np.savez_compressed(file, **arrays)
+
+
+def _words(attack: Any) -> str:
+    """Returns the kind of an attack, with its radius if it has one."""
+    epsilon = getattr(attack, "epsilon", None)
+    return type(attack).__name__ + (f" at epsilon {epsilon:g}" if epsilon else "")

@@ -1,7 +1,8 @@
 """The look of the figures: colours, light and dark themes, panels, PNG files.
 
-Colours are the Okabe-Ito set, its blue lightened for dark pages: they are told apart
-with any common colour vision, and markers or strokes say the same again.
+Colours are near the Okabe-Ito set, so that they are told apart with any common colour
+vision, and as bright as both pages allow: a contrast of three to each. Markers or
+strokes say the same again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import ColorType
 
-COLORS = ("#2186C9", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1")
+COLORS = ("#2186C9", "#D55E00", "#009E73", "#CC79A7", "#B87F00", "#7F7F7F", "#8C6BB1")
 MARKERS = "osD^vP*"
 THEMES = {
     "light": {"ink": "#333a44", "line": "#dfe3e8", "page": "#ffffff"},

@@ -14,6 +14,21 @@ def draw():
     return figure
 
 
+@pytest.mark.parametrize("theme", canvas.THEMES)
+def test_lines_stand_out_from_the_page(theme):
+    def brightness(color):  # relative luminance, of WCAG 2
+        parts = np.array(mpl.colors.to_rgb(color))
+        linear = np.where(
+            parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4
+        )
+        return linear @ [0.2126, 0.7152, 0.0722] + 0.05
+
+    page = brightness(canvas.THEMES[theme]["page"])
+    for color in canvas.COLORS:
+        pair = sorted((page, brightness(color)))
+        assert pair[1] / pair[0] >= 3, color
+
+
 def test_both_themes_are_written_and_repeat_their_bytes(tmp_path):
     names = [f"plot-{theme}.png" for theme in canvas.THEMES]
     assert canvas.save(draw, tmp_path / "plot") == "plot"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -106,6 +107,20 @@ def regress(at: recipe.PaperAtScale, runs: Runs, earlier: Runs) -> Tables:
     }
 
 
+def counts(tables: Tables) -> Counter[str]:
+    """Returns how many cells got each verdict.
+
+    Those alone count that are shares and have a reported number: minutes depend on the
+    machine, and ratios are of two accuracies.
+    """
+    return Counter(
+        compared.verdict
+        for cells in tables.values()
+        for compared in cells
+        if compared.metric.judged and compared.reference is not None
+    )
+
+
 def exit_status(tables: Tables) -> int:
     """Returns 1 if a cell is above or below its reference, else 0."""
     moved = (ABOVE, BELOW)
@@ -142,7 +157,7 @@ def _compared(
     runs: Runs,
 ) -> Compared:
     metric = metrics.of(cell)
-    value = _largest(cell, runs)
+    cell, value = _largest(cell, runs)
     if value is None:
         verdict = NOT_RUN
     elif math.isnan(value.number):
@@ -158,16 +173,19 @@ def _compared(
     return Compared(cell, reference, value, verdict)
 
 
-def _largest(cell: recipe.Cell, runs: Runs) -> Value | None:
-    """Returns the number of a cell, or None if one of which it may be was not run."""
+def _largest(cell: recipe.Cell, runs: Runs) -> tuple[recipe.Cell, Value | None]:
+    """Returns the candidate of a cell that is the largest, and its number.
+
+    The cell as it is and None if one of which it may be was not run.
+    """
     found = []
     for each in cell.candidates:
         run = runs.get(each.recipe)
         value = metrics.of(cell).measure(run, each) if run else None
         if value is None:
-            return None
-        found.append(value)
-    return max(found, key=lambda value: value.number)
+            return cell, None
+        found.append((each, value))
+    return max(found, key=lambda pair: pair[1].number)
 
 
 def _judged(
@@ -211,7 +229,7 @@ def _regressed(
     earlier: Runs,
 ) -> Compared:
     new, old = (each.get(cell.recipe) for each in (runs, earlier))
-    before, after = (_largest(cell, each) for each in (earlier, runs))
+    (_, before), (largest, after) = (_largest(cell, each) for each in (earlier, runs))
     if new is None or old is None:
         return Compared(cell, before, after, NOT_RUN)
     metric = metrics.of(cell)
@@ -220,7 +238,7 @@ def _regressed(
     if before is None or after is None:
         return Compared(cell, before, after, NOT_RUN, note)
     if cell.among or not metric.arrays:
-        return Compared(cell, before, after, SHOWN, note)
+        return Compared(largest, before, after, SHOWN, note)
     records = [run.evaluation(cell.evaluation) for run in (old, new)]
     one, other = records
     paired = bool(one and other and one.same_images(other))

@@ -266,3 +266,4 @@ def test_a_cell_is_the_largest_of_its_candidates_and_needs_all(
     found = cell(results(of=changed), "worst", table="t")
     assert found.measured.number == 75.0
     assert found.verdict == "not reported"
+    assert (found.cell.recipe, found.cell.evaluation) == ("free_4", "pgd_20")

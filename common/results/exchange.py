@@ -6,6 +6,7 @@ that is not known is null.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import pathlib
@@ -22,7 +23,7 @@ from common.results.margins import Comparison
 from common.results.measured import Runs
 from common.results.metrics import Value
 
-VERSION = 1  # of the form; a script that knows another one should stop
+VERSION = 2  # of the form; a script that knows another one should stop
 
 
 def write(path: pathlib.Path, papers: Sequence[dict[str, Any]]) -> None:
@@ -54,6 +55,7 @@ def paper(
     return {
         "paper": results.at.name,
         "scale": results.at.scale,
+        "warnings": [dataclasses.asdict(finding) for finding in results.findings],
         "tables": _tables(tables or {}),
         "claims": [_claim(result, results.runs) for result in claims],
         "changes": _tables(changes or {}),

@@ -214,7 +214,7 @@ def test_means_differ_on_the_same_images(tmp_path, write_run):
     assert verdict == "holds"
     assert line.startswith("cosine of wide masking - narrow masking = +0.24")
     low, high = intervals.mean_difference(*numbers.values())[1:]
-    assert f"[{low:+.3f}, {high:+.3f}] on 50 images" in line
+    assert f"[{low:+.2f}, {high:+.2f}] on 50 images" in line
     missing = difference(sides[0], ("wide", "clean"), metric="cosine", at_least=0.2)
     assert missing.check(runs)[0] == "inconclusive"
 

@@ -117,6 +117,11 @@ class Run:
         found = {record.record.get("precision", "") for record in records if record}
         return sorted(found - {"", self.manifest.get("precision")})
 
+    @property
+    def unfinished(self) -> str:
+        """Why there are no minutes of training, in words."""
+        return "released" if self.manifest.get("weights") else "not finished"
+
     def evaluation(self, name: str) -> Measured | None:
         """Returns the record of an evaluation, or None if it was not run.
 

@@ -60,6 +60,18 @@ class Metric:
         """Whether a reported number is compared with it: only shares are."""
         return self.unit == "%"
 
+    def decimals(self, value: float, total: int | None) -> int:
+        """Returns how many decimals a number gets, which few images do not support.
+
+        Args:
+          value: in the unit.
+          total: images among which it was counted, or None.
+        """
+        few = total is not None and 0 < total < 1000
+        if self.unit == "min":
+            return 1 if value >= 1 else 2
+        return (2 if self.unit else 3) - few
+
     def measure(self, run: measured.Run, cell: recipe.Cell) -> Value | None:
         """Returns the number of a cell, or None if it was not run.
 

@@ -74,11 +74,10 @@ def _as_accuracy(record: reported.Reported, metric: str) -> reported.Reported:
 
 
 def _counts(full: Results, judged: Sequence[claims.ClaimResult]) -> list[str]:
-    tables = full.cells.values()
-    verdicts = [c.verdict for table in tables for c in table if c.reference is not None]
-    found, answers = Counter(verdicts), Counter(result.verdict for result in judged)
+    found = cells.counts(full.cells)
+    answers = Counter(result.verdict for result in judged)
     return [
-        str(len(verdicts)),
+        str(found.total()),
         " / ".join(str(sum(found[v] for v in kinds)) for kinds in _CELLS.values()),
         str(len(full.at.paper.claims)),
         str(len(judged)),
@@ -106,7 +105,7 @@ def _measured(comparison: Comparison, runs: Runs) -> str:
     estimate = comparison.finding(runs).estimate
     if estimate is None:
         return ""
-    value, low, high = (f"{part:{comparison.form}}" for part in estimate)
+    value, low, high = (f"{part:{comparison.form()}}" for part in estimate)
     return f"{value} [{low}, {high}]" if comparison.needs else value
 
 
@@ -120,7 +119,7 @@ def _quoted(
     sureness = [record.confidence for record in records]
     worst = max(sureness, key=list(reported.CONFIDENCES).index)
     mark = f" ({text.MARKS[worst]})" if text.MARKS[worst] else ""
-    return f"{number:{comparison.form}}{mark}"
+    return f"{number:{comparison.form()}}{mark}"
 
 
 def _reported(

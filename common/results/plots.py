@@ -178,8 +178,8 @@ def examples(arrays: Mapping[str, np.ndarray], count: int = 8) -> Figure:
             image = np.clip(image, 0, 255).astype(np.uint8)
             image = np.repeat(image, 3, -1) if image.shape[-1] == 1 else image
             panel.imshow(image, interpolation="nearest")
-            wrong = {"color": canvas.COLORS[1]} if "not" in caption else {}
-            panel.set_xlabel(caption, **wrong)
+            weight = "bold" if "not" in caption else "normal"
+            panel.set_xlabel(caption, fontweight=weight)
             panel.set(xticks=[], yticks=[])
             panel.grid(visible=False)
         line[0].set_ylabel(side)

@@ -182,13 +182,16 @@ class Line:
 
 
 def _seconds(run: measured.Run | None, part: str) -> float:
-    """Returns the seconds that a piece took in an earlier run."""
+    """Returns the seconds that a piece took in an earlier run; NaN if none tells."""
     if run is None:
         return math.nan
-    if part == TRAINING:
-        minutes = run.training_minutes
-        return math.nan if minutes is None else 60 * minutes + _COMPILING
-    record = run.evaluation(part)
+    try:
+        if part == TRAINING:
+            minutes = run.training_minutes
+            return math.nan if minutes is None else 60 * minutes + _COMPILING
+        record = run.evaluation(part)
+    except ValueError:  # a broken record only costs the estimate
+        return math.nan
     if record is None:
         return math.nan
     is_free = "beginning_of" in record.record  # read off a longer attack's record

@@ -55,6 +55,15 @@ def test_trainings_come_before_evaluations_and_what_is_done_is_left_out(
     assert len(found) == len(rest)
 
 
+def test_a_broken_record_of_an_earlier_run_costs_its_seconds_alone(plan, tmp_path):
+    (record,) = (tmp_path / "kept").rglob("natural/evaluations/clean.json")
+    record.write_text("{")
+    known = [piece for piece in plan() if math.isnan(piece.seconds)]
+    assert [(piece.folder.name, piece.part) for piece in known] == [
+        ("natural", "clean")
+    ]
+
+
 def test_the_line_says_what_runs_and_what_is_left_by_the_pace_of_this_run(
     line, plan, write_run, outcomes
 ):

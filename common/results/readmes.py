@@ -19,7 +19,7 @@ import re
 import shutil
 from collections.abc import Iterable
 
-from common import recipe
+from common import files, recipe
 from common.names import lookup
 from common.results import (
     cells,
@@ -60,7 +60,7 @@ class Blocks:
         for name in _MARKER.findall(old):
             new = replaced(new, name, self.text(name), path)
         if new != old:
-            path.write_text(new, encoding="utf-8")
+            files.write_text(path, new)
         return new != old
 
     def text(self, name: str) -> str:
@@ -153,11 +153,13 @@ def keep(results: Results, records: pathlib.Path) -> None:
         if folder == source:
             continue
         if folder.exists() and not _is_of_one_network(run, folder):
-            if run.training_minutes is None and not run.manifest.get("weights"):
-                continue  # it is not finished yet
+            is_training = not run.manifest.get("weights")
+            was_training = not measured.Run(folder).manifest.get("weights")
+            if run.training_minutes is None and (is_training or was_training):
+                continue  # not finished yet, or a released file beside a training
             shutil.rmtree(folder)
-        whole = [source / "evaluations" / f"{name}.json" for name in run.evaluations]
-        whole += [path.with_suffix(".npz") for path in whole]
+        made = [source / "evaluations" / f"{name}.json" for name in run.evaluations]
+        whole = [path.with_suffix(".npz") for path in made] + made  # as they are saved
         for file in filter(pathlib.Path.exists, [*map(source.joinpath, _KEPT), *whole]):
             target = folder / file.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -248,4 +250,4 @@ def _accuracies(run: measured.Run | None, evaluations: Iterable[str]) -> list[st
 
 def _minutes(run: measured.Run) -> str:
     minutes = run.training_minutes
-    return "not finished" if minutes is None else f"{minutes:.2f}"
+    return run.unfinished if minutes is None else f"{minutes:.2f}"

@@ -261,6 +261,12 @@ def test_what_is_kept_of_an_earlier_training_goes(
     write_run("free_4", {}, minutes=None)
     readmes.keep(results(), records)
     assert kept.exists()  # a training that is not finished takes nothing's place
+    file = {"weights": {"file": "x.weights.h5"}}
+    write_run(
+        "free_4", {"clean": outcomes(5)}, workdir="released", minutes=None, **file
+    )
+    readmes.keep(results(workdir="released"), records)
+    assert kept.exists()  # nor does a file that somebody released
     write_run("free_4", {}, minutes=3.0)
     readmes.keep(results(), records)
     assert not kept.exists()

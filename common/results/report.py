@@ -1,4 +1,4 @@
-"""Writes the report: one HTML page with its figures, and the same in Markdown.
+"""Writes the report: one HTML page with its figures, and its tables in Markdown.
 
 It opens on the screen on which a reproduction ends; then come, paper by paper, images,
 curves, claims and tables. Everything on it comes from records of the work folder and
@@ -7,7 +7,6 @@ from `reported.csv`. The page opens from disk, without a network and without scr
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import pathlib
 import shlex
@@ -98,7 +97,7 @@ class Section:
     @property
     def counts(self) -> dict[str, str]:
         """How many cells got each verdict."""
-        return counts([self.results])
+        return summary.counts(self.results)
 
     @property
     def tables(self) -> list[tuple[recipe.Table, Sequence[Compared]]]:
@@ -194,28 +193,8 @@ def write(
     }
     index = out_dir / "index.html"
     for name, path in (("report.html", index), ("report.md", out_dir / "report.md")):
-        path.write_text(pages.render(name, **values) + "\n", encoding="utf-8")
+        files.write_text(path, pages.render(name, **values) + "\n")
     return index
-
-
-def counts(papers: Sequence[Results]) -> dict[str, str]:
-    """Returns how many cells got each verdict; none where cells are not judged.
-
-    Of cells those alone count that are shares and have a reported number.
-
-    Returns:
-      Verdict -> how many, in words.
-    """
-    found = collections.Counter(
-        compared.verdict
-        for results in papers
-        for table in results.cells.values()
-        for compared in table
-        if compared.metric.judged
-        and compared.reference is not None
-        and results.at.scale == FULL
-    )
-    return {verdict: f"{count} {verdict}" for verdict, count in found.items()}
 
 
 def _figures(
@@ -275,8 +254,9 @@ def _examples(name: str, path: pathlib.Path, home: pathlib.Path) -> Drawn:
     predicted = ("predictions_clean", "predictions_adversarial")
     arrays = files.load_arrays(path, "clean", "adversarial", "labels", *predicted)
     drawn = canvas.save(lambda: plots.examples(arrays), home)
+    attack = f" of {arrays['attack']}" if "attack" in arrays else ""
     caption = (
-        f"{name}: test images, the perturbation enlarged around grey, and the "
+        f"{name}: test images, the perturbation{attack} enlarged around grey, and the "
         "adversarial images. Below an image stands what the network says it is."
     )
     return Drawn(drawn or "", caption)
@@ -289,7 +269,7 @@ def _numbers(run: measured.Run, ratio: float | None) -> list[str]:
         run.manifest.get("num_parameters"),
     )
     return [
-        "not finished" if minutes is None else f"{minutes:.2f} min",
+        run.unfinished if minutes is None else f"{minutes:.2f} min",
         "" if ratio is None else f"{ratio:.2f}",
         *(
             f"{count:,}".replace(",", "\N{THIN SPACE}")

@@ -159,11 +159,6 @@ def test_the_page_opens_on_the_screen_and_images_come_before_tables(
     assert "\n```text\nfake: A paper <that> nobody wrote\n  holds" in text
 
 
-def test_counts_are_of_judged_cells_by_verdict(results, runs):
-    assert report.counts([results()]) == {"within": "5 within", "not run": "1 not run"}
-    assert report.counts([results("small")]) == {}
-
-
 def test_images_of_many_networks_open_on_demand(monkeypatch, page, runs):
     monkeypatch.setattr(report, "SHOWN_IMAGES", 0)
     monkeypatch.setattr(canvas, "save", lambda draw, stem: stem.name)

@@ -8,13 +8,12 @@ head.
 from __future__ import annotations
 
 import functools
-import json
 import pathlib
 import shutil
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from common import intervals
+from common import files, intervals
 
 STUDY = "study"  # in place of a scale
 
@@ -56,7 +55,7 @@ class Study:
         """Network -> evaluation -> record, both sorted by name."""
         return {
             folder.parent.name: {
-                path.stem: json.loads(path.read_text(encoding="utf-8"))
+                path.stem: files.read_json(path)
                 for path in sorted(folder.glob("*.json"))
             }
             for folder in sorted(self._folder.glob("*/evaluations"))
@@ -67,7 +66,9 @@ class Study:
         """Every network with its error under every attack."""
         found = []
         for name, records in self.records.items():
-            clean = records["clean"]
+            clean = records.get("clean")
+            if clean is None:  # the study has only begun
+                continue
             attacked = {
                 (_attack(record), _radius(record)): _error(record)
                 for record in records.values()
@@ -118,7 +119,7 @@ class Study:
         """Copies the records to the folder `records`."""
         target = records / self._paper / STUDY
         if self._folder.is_dir() and self._folder != target:
-            unfinished = shutil.ignore_patterns("*.partial")
+            unfinished = shutil.ignore_patterns("*.partial", "*.progress.npz")
             shutil.copytree(self._folder, target, ignore=unfinished, dirs_exist_ok=True)
 
 

@@ -94,6 +94,20 @@ def test_records_are_kept(workdir, tmp_path):
     assert studies.Study(records, "other").records == {}
 
 
+def test_a_study_that_was_killed_or_damaged_says_so_and_stops_nothing(
+    workdir, tmp_path
+):
+    begun = workdir / "paper" / "study" / "begun" / "evaluations"
+    begun.mkdir(parents=True)
+    (begun / "clean.progress.npz").write_bytes(b"")
+    assert "begun" not in block(workdir, "errors")
+    studies.Study(workdir, "paper").keep(tmp_path / "records")
+    assert not list((tmp_path / "records").rglob("*.progress.npz"))
+    (begun / "clean.json").write_text("{")
+    with pytest.raises(ValueError, match=r"begun/evaluations/clean\.json: broken"):
+        block(workdir, "errors")
+
+
 def test_a_study_that_was_not_run_says_so(tmp_path):
     for what in ("errors", "transfers"):
         text = block(tmp_path, what)

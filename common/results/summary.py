@@ -1,16 +1,18 @@
 """The one screen on which a reproduction ends: what was judged, and what it cost.
 
 Of each paper it has the claims that the scale judges, each with its verdict and its
-numbers. The report opens on the same.
+numbers, how many reported numbers were met, and how many warnings the report has. The
+report opens on the same.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from common.results import claims, measured, metrics, text
+from common.results import cells, claims, measured, metrics, text
 from common.results.answers import Results
 from common.results.margins import Comparison
 from common.results.measured import Runs
@@ -47,6 +49,30 @@ def answers(results: Results) -> list[Answer]:
     ]
 
 
+def counts(results: Results) -> dict[str, str]:
+    """Returns how many cells got each verdict; none where cells are not judged.
+
+    Returns:
+      Verdict -> how many, in words.
+    """
+    if results.at.scale != cells.FULL:
+        return {}
+    found = cells.counts(results.cells)
+    return {verdict: f"{count} {verdict}" for verdict, count in found.items()}
+
+
+def warnings(results: Results) -> str:
+    """Returns in words how many warnings the report has, or nothing."""
+    found = results.findings
+    if not found:
+        return ""
+    names = len({finding.recipe for finding in found})
+    return (
+        f"{len(found)} warning{'s'[: len(found) > 1]} about {names} of "
+        f"{len(results.trained)} networks: see the report."
+    )
+
+
 def others(papers: Sequence[Results]) -> str:
     """Returns in words how many claims have no answer, and why."""
     found = [result.verdict for results in papers for result in results.claims]
@@ -79,12 +105,25 @@ def screen(papers: Sequence[Results], *closing: str) -> str:
     """
     blocks = []
     for results in papers:
-        title = results.at.paper.title.partition(". ")[0]  # without the authors
+        title, *_ = re.split(r"(?<=[.!?]) ", results.at.paper.title)  # no authors
         lines = [line for answer in answers(results) for line in _claim(answer)]
-        blocks.append([f"{results.at.name}: {title}", *(lines or ["  no answer"])])
+        found = ", ".join(counts(results).values())
+        numbers = f"Reported numbers: {found}." if found else ""
+        remarks = filter(None, (numbers, warnings(results)))
+        blocks.append(
+            [
+                f"{results.at.name}: {title.removesuffix('.')}",
+                *(lines or ["  no answer"]),
+                *(line for remark in remarks for line in _indented(remark)),
+            ]
+        )
     below = filter(None, (others(papers), cost(papers)))
     blocks.append([*(textwrap.fill(line, WIDTH) for line in below), *closing])
     return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def _indented(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def _claim(answer: Answer) -> list[str]:

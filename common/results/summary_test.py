@@ -36,6 +36,7 @@ def test_a_claim_stands_with_its_verdict_its_numbers_and_its_bound(screen):
         "holds         Hard training is more robust & as fast.",
         "60.0 - 1.0 = +59.0 [+54.4, +63.1], claimed at least +10 points;",
         "1.25 / 1.00 = 1.25, claimed at most 1.5",
+        "Reported numbers: 3 within, 1 above, 2 not run.",
         "",
         "Cost: 2 networks, 2.2 minutes of updates; 4 evaluations, 0.0 minutes; CPU.",
         "Report: there",
@@ -58,6 +59,22 @@ def test_a_long_claim_is_cut(screen):
     assert text.count("90.0 - 1.0 = +89.0") == summary.MOST_SHOWN - 1
     assert "fails" in text and "80.0 - 90.0 = -10.0" in text  # what decides is shown
     assert "and 5 more" in text
+
+
+def test_numbers_that_were_not_met_and_warnings_are_counted(
+    paper, results, runs, write_run, outcomes
+):
+    titled = dataclasses.replace(paper, title="For free! Somebody et al., 2019")
+    text = summary.screen([results(of=titled)])
+    assert text.startswith("fake: For free!\n")
+    assert "  Reported numbers: 3 within, 1 above, 2 not run.\n" in text
+    assert "warning" not in text
+    write_run("free_4", {"clean": outcomes(100, 500), "pgd_20": outcomes(300, 500)})
+    assert "  1 warning about 1 of 2 networks: see the report.\n" in summary.screen(
+        [results()]
+    )
+    write_run("natural", {"clean": outcomes(500)}, scale="small")
+    assert "Reported numbers" not in summary.screen([results("small")])
 
 
 def test_what_has_no_answer_is_counted(screen, results):

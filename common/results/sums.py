@@ -139,11 +139,14 @@ class Sum:
         """What each term counts."""
         return metrics.of(self.terms[0].cell)
 
-    @property
-    def form(self) -> str:
-        """How the number is written; differences have a sign."""
+    def form(self, total: int | None = None) -> str:
+        """Returns how the number is written; differences have a sign.
+
+        Args:
+          total: images on which it was counted, or None.
+        """
         sign = "+" if len(self.terms) > 1 else ""
-        return f"{sign}.{2 if self.metric.unit else 3}f"
+        return f"{sign}.{self.metric.decimals(0.0, total)}f"
 
     @property
     def unit(self) -> str:
@@ -255,11 +258,12 @@ def _of_images(of: Sum, runs: Runs) -> Finding:
     estimate = (_estimate if len(of.seeds) == 1 else _over_seeds)(of, runs)
     if estimate is None or math.isnan(estimate.value):
         return Finding(None, "no images to count", INCONCLUSIVE)
-    value, low, high = (f"{part:{of.form}}" for part in estimate)
+    form = of.form(found[0].total)
+    value, low, high = (f"{part:{form}}" for part in estimate)
     words = f"{value}{of.unit} [{low}, {high}] on {found[0].total} images"
     if len(of.seeds) > 1:
         sums = of.numbers(runs) @ [term.sign for term in of.terms]
-        each = ", ".join(f"{number:{of.form}}" for number in sums)
+        each = ", ".join(f"{number:{form}}" for number in sums)
         words = f"{words}; of each seed: {each}"
     return Finding(estimate, words)
 

@@ -128,13 +128,7 @@ def number(value: float, metric: Metric, total: int | None, sign: str = "") -> s
     """
     if not math.isfinite(value):
         return "-"
-    few = total is not None and 0 < total < 1000
-    decimals = {
-        "%": 1 if few else 2,
-        "min": 1 if value >= 1 else 2,
-        "": 2 if few else 3,
-    }[metric.unit]
-    return f"{value:{sign}.{decimals}f}{_unit(metric)}"
+    return f"{value:{sign}.{metric.decimals(value, total)}f}{_unit(metric)}"
 
 
 def aligned(lines: Iterable[Sequence[str]]) -> str:
@@ -163,7 +157,7 @@ def _compared(compared: Compared) -> tuple[str, ...]:
 
 def _regressed(compared: Compared) -> tuple[str, ...]:
     numbers = (
-        "-" if value is None else number(value.number, compared.metric, None)
+        "-" if value is None else number(value.number, compared.metric, value.total)
         for value in (compared.reference, compared.measured)
     )
     cell = compared.cell
