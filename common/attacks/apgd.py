@@ -67,15 +67,17 @@ class APGD(attack.InBall):
 
     Attributes:
       epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
-      num_steps: of each restart: int, or int32 [B].
-      loss: a name in `LOSSES`, or int32 [B] of their places there.
+      num_steps: of each restart. In an evaluation, where images of several attacks
+        share a batch, also int32 [B].
+      loss: a name in `LOSSES`; likewise also int32 [B] of their places there.
       num_restarts: starts tried. Of a targeted loss each leads to another class, the
         likeliest wrong one first; whichever wrong class it meets, it has succeeded.
       samples: passes of which an iterate has the mean gradient, loss and logits, where
         the network answers by chance.
 
     Raises:
-      ValueError: a value out of range, when the attack is built.
+      ValueError: a value out of range, when the attack is built; steps of each image,
+        when it is called.
     """
 
     num_steps: Any = 100
@@ -85,11 +87,11 @@ class APGD(attack.InBall):
 
     def _check(self) -> None:
         super()._check()
-        if isinstance(self.num_steps, numbers.Number):  # or of each image its own
+        if not _is_tensor(self.num_steps):
             checks.check_count("num_steps", self.num_steps)
         checks.check_count("num_restarts", self.num_restarts)
         checks.check_count("samples", self.samples)
-        if isinstance(self.loss, str):
+        if not _is_tensor(self.loss):
             lookup(LOSSES, self.loss, "attack loss")
 
     @property
@@ -113,10 +115,10 @@ class APGD(attack.InBall):
         """Whether it takes means over several passes."""
         return self.samples > 1
 
-    def fitted(self, num_classes: int) -> APGD:
-        """Returns the attack with no more targets than there are wrong classes."""
-        most = num_classes - 1 if self.loss in TARGETED else self.num_restarts
-        return dataclasses.replace(self, num_restarts=min(self.num_restarts, most))
+    @property
+    def has_targets(self) -> bool:
+        """Whether restarts lead to one wrong class each, as the loss says."""
+        return isinstance(self.loss, str) and self.loss in TARGETED
 
     @property
     def numbers(self) -> dict[str, Any]:
@@ -137,6 +139,19 @@ class APGD(attack.InBall):
         """One for all that the attack may be, but for its samples."""
         own = {name: getattr(APGD, name) for name in ("num_steps", "loss")}
         return dataclasses.replace(self, epsilon=1.0, num_restarts=1, **own)
+
+    def solve(self, problem: attack.Problem) -> Any:
+        """Returns the adversarial images of all restarts.
+
+        Raises:
+          ValueError: steps of each image.
+        """
+        if _is_tensor(self.num_steps) and len(self.num_steps.shape):
+            raise ValueError(
+                "A call takes one number of steps for all images. "
+                f"Received: num_steps={self.num_steps}"
+            )
+        return super().solve(problem)
 
     def start(self, problem: attack.Problem) -> State:
         """Returns random points of the ball, each with an entry at its bound."""
@@ -246,3 +261,8 @@ class APGD(attack.InBall):
         every = [loss(labels, targets, logits) for loss in LOSSES.values()]
         chosen = ops.stack(every, axis=-1), self.loss[:, None]
         return ops.take_along_axis(*chosen, axis=-1)[:, 0]
+
+
+def _is_tensor(value: Any) -> bool:
+    """Whether a value is in a tensor or an array, and is not looked at."""
+    return hasattr(value, "shape") and not isinstance(value, numbers.Number)

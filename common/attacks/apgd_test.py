@@ -216,6 +216,8 @@ def test_logits_that_are_no_numbers_are_shown_to_the_judge():
         ({"loss": "cross entropy"}, "attack loss"),
         ({"num_steps": 0}, "num_steps"),
         ({"num_steps": 0.5}, "num_steps"),
+        ({"num_steps": "100"}, "num_steps"),
+        ({"loss": None}, "attack loss"),
         ({"num_restarts": 0}, "num_restarts"),
         ({"epsilon": 0.03}, "epsilon"),
     ],
@@ -230,6 +232,13 @@ def test_there_are_no_more_targets_than_wrong_classes(classes, targets):
     targeted = attacks.APGD(8.0, loss="targeted_dlr", num_restarts=9)
     assert targeted.fitted(classes).num_restarts == targets
     assert attacks.APGD(8.0, num_restarts=9).fitted(classes).num_restarts == 9
+
+
+def test_a_call_has_one_number_of_steps():
+    images, labels = batch()
+    several = attacks.APGD(8.0, np.int32([10, 20, 10, 20, 10, 20]))
+    with pytest.raises(ValueError, match="one number of steps for all images"):
+        several(NETWORK, images, labels)
 
 
 def test_a_subclass_is_evaluated_as_itself():

@@ -140,12 +140,17 @@ class Attack(abc.ABC):
         """The attacks of which it is made: each meets what the earlier ones left."""
         return (self,)
 
-    def fitted(self, num_classes: int) -> Attack:
-        """Returns the attack for a network of K classes: by default, as it is.
+    @property
+    def has_targets(self) -> bool:
+        """Whether its restarts, `num_restarts`, lead to one wrong class each."""
+        return False
 
-        An attack whose restarts go through targets has K - 1 of them at most.
-        """
-        return self
+    def fitted(self, num_classes: int) -> Attack:
+        """Returns the attack for a network of K classes, with K - 1 targets at most."""
+        if not self.has_targets:
+            return self
+        fewer = {"num_restarts": min(self.rounds.restarts, num_classes - 1)}
+        return dataclasses.replace(self, **fewer)
 
     @property
     def allows_chance(self) -> bool:
@@ -241,10 +246,17 @@ class Attack(abc.ABC):
             return adv_images
 
         def body(index: Any, adv_images: Any) -> Any:
-            fooled = is_fooled(problem.labels, problem.logits_fn(adv_images))
-            seed = restart_seed(problem.seed, index)
-            other = self._restart(problem._replace(seed=seed, restart=index))
-            return select(fooled, adv_images, other)
+            logits = problem.logits_fn(adv_images)
+
+            def another() -> Any:
+                seed = restart_seed(problem.seed, index)
+                other = self._restart(problem._replace(seed=seed, restart=index))
+                return select(is_fooled(problem.labels, logits), adv_images, other)
+
+            if not self.has_targets:
+                return another()
+            restarts = self.fitted(logits.shape[-1]).rounds.restarts
+            return ops.cond(index < restarts, another, lambda: adv_images)
 
         return ops.fori_loop(1, self.rounds.restarts, body, adv_images)
 

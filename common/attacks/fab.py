@@ -76,10 +76,10 @@ class FAB(attack.InBall):
             self.num_steps, restarts=self.num_restarts, forwards=1, asked=1
         )
 
-    def fitted(self, num_classes: int) -> FAB:
-        """Returns the attack with no more targets than there are wrong classes."""
-        restarts = min(self.num_restarts, num_classes - 1)
-        return dataclasses.replace(self, num_restarts=restarts)
+    @property
+    def has_targets(self) -> bool:
+        """Whether restarts lead to one wrong class each: always."""
+        return True
 
     def start(self, problem: attack.Problem) -> State:
         """Returns the clean images, with their targets."""

@@ -263,6 +263,17 @@ def test_there_are_no_more_targets_than_wrong_classes(num_classes):
     assert attack.rounds.restarts == attack.num_restarts
 
 
+def test_a_call_takes_no_target_twice():
+    counter = textbook.PassCounter()
+
+    def passes(attack):
+        counter.backward = 0
+        attack(lambda x: counter(NETWORKS["bent"](x)[:, :2]), IMAGES[:2], [0, 1])
+        return counter.backward
+
+    assert passes(attacks.FAB(8.0, 3)) == passes(attacks.FAB(8.0, 3, num_restarts=1))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [({"num_steps": 0}, "num_steps=0"), ({"num_restarts": 0}, "num_restarts=0")],

@@ -65,10 +65,10 @@ class MultiTargeted(attack.InBall):
         """A restart for each target."""
         return attack.Rounds(self.num_steps, restarts=self.num_restarts, asked=1)
 
-    def fitted(self, num_classes: int) -> MultiTargeted:
-        """Returns the attack with no more targets than there are wrong classes."""
-        restarts = min(self.num_restarts, num_classes - 1)
-        return dataclasses.replace(self, num_restarts=restarts)
+    @property
+    def has_targets(self) -> bool:
+        """Whether restarts lead to one wrong class each: always."""
+        return True
 
     def start(self, problem: attack.Problem) -> State:
         """Returns points uniform in the ball, and the class that each is to reach."""

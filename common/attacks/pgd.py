@@ -25,7 +25,8 @@ class PGD(ascent.Ascent):
       num_steps: steps of each restart: int, or an integer tensor.
       random_start: start uniform in the ball, or at the image.
       loss: `cross_entropy`, or `margin` for the Carlini-Wagner loss at confidence 0.
-      targeted: `no`, `random` (uniform over the wrong classes) or `least_likely`.
+      targeted: `no`, `random` (uniform over the wrong classes) or `least_likely`, by
+        the network, which may be the label of an image that it has wrong.
       num_restarts: starts tried; an image keeps the first that fools the network.
       clean_start: probability that a call starts at the images, in [0, 1). One coin
         for the whole call, which the seed tosses; so a call takes one seed.
@@ -64,7 +65,8 @@ class PGD(ascent.Ascent):
                 "every_iterate looks for any wrong class, not for a target: set "
                 f"targeted=no. Received: targeted={self.targeted}"
             )
-        if self.num_restarts > 1 and not self.random_start:
+        draws = self.random_start or self.targeted == "random"
+        if self.num_restarts > 1 and not draws:
             raise ValueError(
                 "Restarts from one fixed start repeat each other: set "
                 f"random_start=True. Received: num_restarts={self.num_restarts}"

@@ -84,6 +84,14 @@ def test_one_radius_per_image_is_that_radius_on_its_image():
     np.testing.assert_allclose(reached, radii, atol=1e-3)
 
 
+def test_restarts_from_one_start_need_another_target_each():
+    fixed = {"random_start": False, "num_restarts": 2}
+    with pytest.raises(ValueError, match="repeat each other"):
+        attacks.PGD(6.0, 6.0, 1, **fixed)
+    attack = attacks.PGD(6.0, 6.0, 1, targeted="random", **fixed)
+    assert attack.rounds.restarts == 2
+
+
 def test_restarts_unite_their_successes():
     network = textbook.TinyNetwork(seed=4)
     images, labels = textbook.batch(64)

@@ -174,5 +174,7 @@ class Square(attack.InBall):
 
 
 def _margin(problem: attack.Problem, images: Any) -> Any:
-    """Returns float32 [B], positive where an image is misclassified."""
-    return losses.margin(problem.labels, problem.logits_fn(images))
+    """Returns float32 [B], positive where misclassified; NaN without finite logits."""
+    logits = problem.logits_fn(images)
+    is_known = ops.all(ops.isfinite(logits), axis=-1)
+    return ops.where(is_known, losses.margin(problem.labels, logits), float("nan"))

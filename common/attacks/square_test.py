@@ -184,6 +184,18 @@ def test_what_is_not_finite_is_kept_for_an_evaluation_to_see():
     assert 0 < known.sum() < 12
 
 
+def test_an_infinite_logit_at_the_label_is_kept_as_well():
+    def sure(images):
+        is_bright = images[:, :1, 0, 0] > 130.0
+        at_label = tf.one_hot(LABELS, textbook.CLASSES) > 0
+        return tf.where(is_bright & at_label, float("inf"), NETWORK(images))
+
+    state = asked(problem(sure), 100)
+    assert np.isnan(state.margin).any()
+    known = np.isfinite(sure(state.images)).all(-1)
+    np.testing.assert_array_equal(np.isfinite(state.margin), known)
+
+
 def test_a_network_without_gradient_is_attacked():
     """White-box attacks are refused by it."""
 

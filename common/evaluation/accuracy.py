@@ -91,7 +91,7 @@ def evaluate(
     path = progress_file and pathlib.Path(progress_file)
     answers = np.empty(0) if chance else examples.answers
     file = on_disk.File(path, key, answers=answers, begin=begin)
-    show = progress_bar() if progress else lambda *_: None
+    show = progress_bar()
     pool = turns.Pool(found.parts, examples, size, file.load(examples, found))
     left = estimate.Estimate(found, examples.total)
     while slots := pool.next():
@@ -101,19 +101,21 @@ def evaluate(
             pool.drop(found.outcomes)
             continue
         batch = stream.batch(found.parts, slots, size, judges.num_devices)
-        verdict = judges(part, batch, seed, num_steps=part.rounds.cut)
-        stuck = watch.stuck(part, batch, verdict, len(slots))
+        count, num_steps = len(slots), part.rounds.cut
+        verdict = judges(part, batch, seed, num_steps=num_steps, count=count)
+        stuck = watch.stuck(part, batch, verdict, count)
         found.no_gradient.update(slots[place].index for place in stuck)
         found.add(slots, batch, verdict)
         pool.drop(found.outcomes)
-        show(found.right, len(found.outcomes), left(pool.slots, examples.count))
+        if progress:
+            show(found.right, len(found.outcomes), left(pool.slots, examples.count))
         file.save(pool.slots, found)
     file.remove()
     return found.record(
         attack,
         seed=seed,
         seconds=file.seconds,
-        notes=attackable.precision(logits_fn),
+        notes=_precision(logits_fn),
     )
 
 
@@ -159,3 +161,16 @@ def progress_bar() -> Callable[..., None]:
         bar.add(1, values)
 
     return show
+
+
+def _precision(logits_fn: Callable[[Any], Any]) -> dict[str, str]:
+    """Returns in what a Keras model computes, for its record; {} where it is not known.
+
+    Args:
+      logits_fn: a model, or any function, which does not tell.
+    """
+    if not isinstance(logits_fn, keras.Model):
+        return {}
+    layers = logits_fn._flatten_layers(include_self=False)
+    kinds = {layer.compute_dtype for layer in layers if layer.weights}
+    return {"precision": ", ".join(sorted(kinds))} if kinds else {}

@@ -76,16 +76,18 @@ def of_end(name: str | None, unfinished: float | None) -> Iterator[str]:
 def of_reach(attack: Any) -> Iterator[str]:
     """Yields what the numbers of an attack say, as JSON values: radius and steps."""
     attack = attack or {}
-    epsilon, step = attack.get("epsilon"), attack.get("step_size")
+    names = ("epsilon", "step_size", "num_steps")
+    epsilon, step, count = found = [attack.get(name) for name in names]
     if isinstance(epsilon, float | int) and epsilon < 1:
         yield (
             f"epsilon={epsilon:g} is less than one of 255 pixel values. If it is meant "
             f"for images in [0, 1], it is {255 * epsilon:g} here"
         )
-    if step and not attack.get("reaching") and step * attack["num_steps"] < epsilon:
+    is_known = all(isinstance(number, float | int) for number in found)
+    if is_known and not attack.get("reaching") and step * count < epsilon:
         yield (
-            f"{attack['num_steps']} steps of {step:g} do not cross a ball of radius "
-            f"{epsilon:g}: take more or larger steps"
+            f"{count} steps of {step:g} do not cross a ball of radius {epsilon:g}: "
+            "take more or larger steps"
         )
 
 

@@ -120,11 +120,15 @@ def test_one_image_that_square_breaks_is_chance():
         (attacks.PGD(8.0, 0.5, 10), "10 steps of 0.5 do not cross a ball of radius 8"),
         (attacks.PGD(8.0, 0.5, 10, reaching=True), ""),
         (attacks.APGD(0.3), "epsilon=0.3 is less than one .* it is 76.5 here"),
+        # Of attacks that are not of the suite, whose fields may be anything.
+        ({"epsilon": 8.0, "step_size": 0.5, "iterations": 10}, ""),
+        ({"radius": 8.0, "step_size": 0.5, "num_steps": 10}, ""),
+        ({"epsilon": 8.0, "step_size": "auto", "num_steps": 10}, ""),
         (None, ""),
     ],
 )
 def test_an_attack_that_cannot_reach_far_says_so(attack, words):
-    found = " ".join(alarms.of_reach(attack and recipe.to_dict(attack)))
+    found = " ".join(alarms.of_reach(recipe.to_dict(attack)))
     assert re.search(words, found) and bool(words) == bool(found)
 
 

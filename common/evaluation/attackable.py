@@ -25,7 +25,7 @@ import numpy as np
 from common import backend, intervals
 from common.attacks import adapted, checks, losses
 from common.attacks import attack as attacks
-from common.lazy import keras, ops, tree
+from common.lazy import ops, tree
 
 ASKED = 32  # images asked at a time
 FIRST = 256  # images at most of which a gradient is asked before an attack
@@ -85,12 +85,14 @@ class Questions:
         self._known = ()
         check_logits(first[: len(images)])
         asked = batch
+        if by_chance:  # answers that change tell nothing
+            return first[: len(images)]
         shown = len(batch) // 2
         others = np.repeat(255.0 - batch[:1], len(batch) - shown, axis=0)
         batch = np.concatenate([batch[:shown], others])
         for _ in range(TIMES - 1):
             change = np.abs(first - self._ask(1, batch))[:shown].max()
-            if not (by_chance or change <= CHANGE * np.ptp(_in_play(first))):
+            if change > CHANGE * np.ptp(_in_play(first)):
                 raise ValueError(
                     "The network answers differently when it is asked again, in a "
                     "batch with other images: leave out dropout and noise, and batch "
@@ -98,8 +100,7 @@ class Questions:
                     "version rand is for a network that is meant to answer by chance. "
                     f"Received: logits that changed by {change:.3g}"
                 )
-        if not by_chance:  # or nothing was asked of the change
-            self._answered = asked, first
+        self._answered = asked, first
         return first[: len(images)]
 
     def right_and_stuck(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -204,6 +205,7 @@ class Watch:
         """
         self._questions, self._seed = questions, seed
         self._parts = adapted.adapted(attack).parts
+        self._asks: dict[attacks.Attack, Callable[..., Any]] = {}  # compiled once
 
     def check_first(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Refuses a network that has no gradient at the first images.
@@ -247,7 +249,9 @@ class Watch:
         here = part.judged(verdict.fetch())
         asked = (here, batch.images, batch.labels, batch.restarts, batch.numbers)
         chosen = tree.map_structure(lambda array: np.asarray(array)[still], asked)
-        return still[_in_slices(backend.briefly(self._has_none(part)), *chosen)[0]]
+        if part not in self._asks:
+            self._asks[part] = backend.briefly(self._has_none(part))
+        return still[_in_slices(self._asks[part], *chosen)[0]]
 
     def _has_none(self, part: attacks.Attack) -> Callable[..., Any]:
         """Returns what tells of images that stand still whether they have no gradient.
@@ -272,19 +276,6 @@ class Watch:
         return ask
 
 
-def precision(logits_fn: Callable[[Any], Any]) -> dict[str, str]:
-    """Returns in what a Keras model computes, for its record; {} where it is not known.
-
-    Args:
-      logits_fn: a model, or any function, which does not tell.
-    """
-    if not isinstance(logits_fn, keras.Model):
-        return {}
-    layers = logits_fn._flatten_layers(include_self=False)
-    kinds = {layer.compute_dtype for layer in layers if layer.weights}
-    return {"precision": ", ".join(sorted(kinds))} if kinds else {}
-
-
 def without_gradient(count: int, total: int) -> list[str]:
     """Returns a warning if images could not be attacked.
 
@@ -295,8 +286,8 @@ def without_gradient(count: int, total: int) -> list[str]:
     if not count:
         return []
     return [
-        f"{count} of {total} images are right and have no gradient: the attack could "
-        "not move them, so they do not show robustness"
+        f"{count} of {total} images are right and have no gradient where an attack or "
+        "a restart of it began: it could not move them, so they do not show robustness"
     ]
 
 
@@ -380,9 +371,11 @@ def _are_equal(ours: tuple[np.ndarray, ...], theirs: tuple[np.ndarray, ...]) -> 
 
 
 def _is_none(gradient: Any) -> Any:
-    """Returns bool [B]: gradients [B, H, W, C] that are zero, or not finite."""
-    zero = ops.all(ops.equal(gradient, 0.0), axis=(1, 2, 3))
-    return zero | ops.any(~ops.isfinite(gradient), axis=(1, 2, 3))
+    """Returns bool [B]: gradients [B, H, W, C] that move no pixel, as attacks see them.
+
+    An entry that is not finite moves none.
+    """
+    return ops.all(ops.equal(checks.finite(gradient), 0.0), axis=(1, 2, 3))
 
 
 def _in_slices(ask: Callable[..., Any], *arrays: Any) -> np.ndarray:

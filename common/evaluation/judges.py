@@ -14,8 +14,17 @@ from common.attacks import attack as attacks
 from common.evaluation import attackable
 from common.lazy import ops, tree
 
+ROUNDING = 1e-3  # pixels of 255, by which an image may lie outside of a ball
 _TOP1, _TOP5, _HIT, _STILL = 1, 2, 4, 8  # bits of an outcome
-_NOT_FINITE = -1
+_NOT_FINITE, _OUTSIDE, _FAR = -1, -2, -3  # outcomes that are refused
+_REFUSED = {
+    _NOT_FINITE: "logits must be finite; look at the weights and the input scale. "
+    "Received: {} of {} images without",
+    _OUTSIDE: "An attack must return images in [0, 255]; clip what it returns. "
+    "Received: {} of {} images outside",
+    _FAR: "An attack must stay within its epsilon, in pixels of 255; a radius in other "
+    "units needs another name. Received: {} of {} images farther away",
+}
 
 
 class Batch(NamedTuple):
@@ -93,7 +102,13 @@ class Judges:
         return engine.num_devices(self.distribution)
 
     def __call__(
-        self, attack: Any, batch: Batch, seed: int, *, num_steps: int | None = None
+        self,
+        attack: Any,
+        batch: Batch,
+        seed: int,
+        *,
+        num_steps: int | None = None,
+        count: int | None = None,
     ) -> Verdict:
         """Attacks the batch, one restart of each image or a chunk, and judges it.
 
@@ -103,10 +118,14 @@ class Judges:
           batch: NumPy arrays or tensors; B divides by the devices.
           seed: of the attack.
           num_steps: of the chunk; all of a restart by default.
+          count: images of the batch that are asked about, the first ones; all by
+            default.
 
         Raises:
           ValueError: the logits of an image are not finite, a field of the attack has a
-            value per image, or chance decides on the start for all images at once.
+            value per image, chance decides on the start for all images at once, or a
+            function that is no attack of the suite returns images that are none, or
+            farther away than an `epsilon` of its own.
         """
         attack = adapted.adapted(attack)
         numbers = attack.numbers
@@ -122,7 +141,7 @@ class Judges:
             num_steps=chunk,
         )
         outcomes = self._whole(outcomes)
-        check_finite(outcomes != _NOT_FINITE)
+        _check(outcomes[:count])
         bits = (_TOP1, _TOP5, _HIT, _STILL)
         top1, top5, hit, still = (outcomes & bit > 0 for bit in bits)
         return Verdict(
@@ -203,10 +222,12 @@ def _compile(
             outcomes += _HIT * _among_largest(1, climbed.choose(logits), logits)
         stayed = ops.all(ops.equal(images, attack.judged(begun)), axis=(1, 2, 3))
         outcomes += _STILL * ops.cast(stayed & (batch.chunks == 0), "int8")
-        finite = ops.all(ops.isfinite(logits), axis=-1)
-        broken = ops.full_like(outcomes, _NOT_FINITE)
-        near = losses.nearness(batch.labels, logits)
-        return state, ops.where(finite, outcomes, broken), near
+        faults = {_NOT_FINITE: ~ops.all(ops.isfinite(logits), axis=-1)}
+        if isinstance(kind, adapted.Foreign):
+            faults |= _unlike_an_attack(kind.function, images, batch.images)
+        for code, is_so in faults.items():
+            outcomes = ops.where(is_so, ops.full_like(outcomes, code), outcomes)
+        return state, outcomes, losses.nearness(batch.labels, logits)
 
     return backend.compiled(judge)
 
@@ -233,15 +254,34 @@ def _among_largest(count: int, labels: Any, logits: Any) -> Any:
     return ops.cast(ops.sum(ops.cast(before, "int32"), axis=-1) < count, "int8")
 
 
+def _unlike_an_attack(function: Any, images: Any, clean: Any) -> dict[int, Any]:
+    """Returns what attacks of the suite cannot do: outcome -> bool [B].
+
+    Args:
+      function: that is evaluated as an attack.
+      images: float [B, H, W, C], what it returned.
+      clean: of the same form, what it was given.
+    """
+    is_pixel = ops.logical_and(images >= 0.0, images <= 255.0)  # NaN is none
+    found = {_OUTSIDE: ~ops.all(is_pixel, axis=(1, 2, 3))}
+    epsilon = getattr(function, "epsilon", None)
+    if isinstance(epsilon, int | float):
+        distance = ops.max(ops.abs(images - clean), axis=(1, 2, 3))
+        found[_FAR] = distance > epsilon + ROUNDING
+    return found
+
+
 def check_finite(known: np.ndarray) -> None:
     """Refuses to count images for which the network has no finite logits.
 
     Args:
       known: bool [B], whether it has.
     """
-    broken = int(np.count_nonzero(~known))
-    if broken:
-        raise ValueError(
-            "logits must be finite; look at the weights and the input scale. "
-            f"Received: {broken} of {len(known)} images without"
-        )
+    _check(np.where(known, 0, _NOT_FINITE))
+
+
+def _check(outcomes: np.ndarray) -> None:
+    """Refuses outcomes [B] that say that something is wrong."""
+    for code, message in _REFUSED.items():
+        if count := int(np.count_nonzero(outcomes == code)):
+            raise ValueError(message.format(count, len(outcomes)))

@@ -1,5 +1,7 @@
 """What judges compile, count and refuse, alone and within evaluations."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +17,7 @@ BATCH = judging.Batch(IMAGES, np.arange(6, dtype=np.int32), NONE, NONE, IMAGES)
 
 MANY = np.random.default_rng(2).integers(0, 256, (60, 2, 2, 3)).astype(np.float32)
 LABELS = (np.arange(60) % 7).astype(np.int32)
+DARK = (MANY.min(axis=(1, 2, 3)) < 9).sum()  # of which a pixel can be too low
 
 
 def constant(*rows):
@@ -26,6 +29,11 @@ def constant(*rows):
 def linear(images):
     weights = np.random.default_rng(1).normal(0, 0.1, (12, 7)).astype(np.float32)
     return tf.reshape(images, [-1, 12]) @ weights
+
+
+def known(images):
+    """As `linear`, and with finite logits whatever it is asked."""
+    return linear(tf.where(tf.math.is_finite(images), images, 0.0))
 
 
 def test_among_equal_logits_the_lower_class_comes_first():
@@ -91,6 +99,44 @@ def test_a_gradient_is_asked_of_the_network_that_is_attacked():
     dataset = [(BATCH.images, linear(BATCH.images).numpy().argmax(-1))]
     with pytest.raises(backend.GradientError, match=r"No .*gradient"):
         evaluation.evaluate(linear, dataset, attacks.FGSM(8.0), judges=apart)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mine:
+    """An attack that is not of the suite."""
+
+    epsilon: float
+    change: float
+    factor: float = 1.0
+
+    def __call__(self, logits_fn, images, labels, *, seed):
+        return self.factor * images + self.change
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        (Mine(8.0, 0.0, 1 / 255), "within its epsilon.*: 60 of 60 images farther"),
+        (Mine(80.0, -9.0), rf"images in \[0, 255\].*: {DARK} of 60 images outside"),
+        (Mine(80.0, float("nan")), r"images in \[0, 255\].*: 60 of 60 images outside"),
+    ],
+)
+def test_what_no_attack_may_return_is_refused(attack, message):
+    with pytest.raises(ValueError, match=message):
+        evaluation.evaluate(known, [(MANY, LABELS)], attack, batch_size=64)
+    fair = evaluation.evaluate(known, [(MANY, LABELS)], Mine(80.0, 0.0))
+    assert fair.total == 60
+
+
+def test_black_pixels_without_a_finite_gradient_do_not_hide_the_others():
+    images = np.where(MANY < 128, 0.0, MANY)  # each has black pixels and others
+
+    def bright(images):
+        return linear(255.0 * tf.sqrt(images / 255.0))
+
+    labels = bright(images).numpy().argmax(-1).astype(np.int32)
+    record = evaluation.evaluate(bright, [(images, labels)], attacks.FGSM(8.0))
+    assert record.correct < 60 and not record.no_gradient.any()
 
 
 def test_replicas_judge_parts_of_the_batch_in_order(two_replicas):

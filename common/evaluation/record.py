@@ -89,6 +89,7 @@ class Record(Counted):
       attack: the attack as JSON values, or None for clean images.
       seed: of the attack.
       passes: images that went through a forward and a backward pass of the attack.
+      forwards: images that went through a forward pass alone, judgements included.
       seconds: that the evaluation took, with what it had to compile.
       notes: further entries of the JSON file, such as recipe and versions.
       top5: bool [total]: the label is among the five largest logits; None where the
@@ -110,6 +111,7 @@ class Record(Counted):
     attack: Any = None
     seed: int = 0
     passes: int = 0
+    forwards: int = 0
     seconds: float = 0.0
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
     top5: np.ndarray | None = None
@@ -214,17 +216,16 @@ class Record(Counted):
             **counts,
             **rates,
             "passes": self.passes,
-            **self._told_parts(),
+            "forwards": self.forwards,
+            **(
+                {"parts": list(map(dataclasses.asdict, self.parts))}
+                if self.parts
+                else {}
+            ),
             "seconds": self.seconds,
             **({"warnings": self.warnings} if self.warnings else {}),
         }
         write(path, content, arrays)
-
-    def _told_parts(self) -> dict[str, Any]:
-        if not self.parts:
-            return {}
-        told = [dataclasses.asdict(part) for part in self.parts]
-        return {"forwards": sum(part.forwards for part in self.parts), "parts": told}
 
 
 class Outcome(NamedTuple):

@@ -58,6 +58,7 @@ def test_the_file_has_every_entry(record, tmp_path):
         "accuracy": 60.0,
         "interval": list(record.interval),
         "passes": 100,
+        "forwards": 0,
         "seconds": 1.5,
     }
 

@@ -108,14 +108,15 @@ class Tally:
         has_parts = len(self.parts) > 1
         stuck &= lost > rounds.chunks  # what is broken has been moved
         broken_by = np.where(lost < records.NEVER, last, -1).astype(np.int8)
-        passes = self.passes[:, : rounds.chunks].sum(axis=-1)
-        costs = [each.gradients * each.chunk for each in self.rounds]
+        judged = self.passes[:, : rounds.chunks].sum(axis=-1)
+        gradients, forwards = self._passes(judged)
         return records.Record(
             lost > rounds.chunks,
             attack=recipes.to_dict(attack),
             top5=top5 if is_judged_once and self._num_classes > 5 else None,
             hit=hit <= rounds.chunks if self.attack.is_targeted else None,
-            passes=int(passes @ costs),
+            passes=int(gradients.sum()),
+            forwards=int(forwards.sum()),
             tally=self,
             no_gradient=None if attack is None else stuck,
             num_classes=self._num_classes,
@@ -183,6 +184,16 @@ class Tally:
         if self._keep:
             self.images.setdefault(slot.index, slot.image)
 
+    def _passes(self, judged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the passes of each part, with a gradient and without.
+
+        Args:
+          judged: int64 [parts], images that were judged after a chunk.
+        """
+        gradients = [each.chunk * each.gradients for each in self.rounds]
+        forwards = [1 + each.chunk * each.forwards for each in self.rounds]
+        return judged * gradients, judged * forwards + self.asked
+
     def _told(self, broken_by: np.ndarray) -> tuple[records.Part, ...]:
         """Returns what each part has found.
 
@@ -191,19 +202,16 @@ class Tally:
         """
         broken = [int((broken_by == place).sum()) for place in range(len(self.parts))]
         told, right = [], len(broken_by)
-        for place, (part, rounds) in enumerate(
-            zip(self.parts, self.rounds, strict=True)
-        ):
-            judged = int(self.passes[place].sum())
+        gradients, forwards = self._passes(self.passes.sum(axis=-1))
+        for place, part in enumerate(self.parts):
             right -= broken[place]
             told.append(
                 records.Part(
                     None if part == adapted.CLEAN else recipes.to_dict(part),
                     right=right,
                     broken=broken[place],
-                    gradients=judged * rounds.chunk * rounds.gradients,
-                    forwards=judged * (1 + rounds.chunk * rounds.forwards)
-                    + int(self.asked[place]),
+                    gradients=int(gradients[place]),
+                    forwards=int(forwards[place]),
                     unfinished=_share(*self.ended[place].tolist()),
                 )
             )

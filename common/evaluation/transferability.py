@@ -138,8 +138,8 @@ def transfer(
 ) -> TransferRecord:
     """Attacks the source once and judges the adversarial images by both networks.
 
-    They are the images of `evaluate(source_fn, dataset, attack, seed=seed)`. A network
-    of another input size than the images' resizes them itself.
+    They are the images of `evaluate(source_fn, dataset, attack, seed=seed)` after all
+    steps: none is judged before. A network of another input size resizes them itself.
 
     Args:
       source_fn: images [B, H, W, C] in [0, 255] -> logits [B, K]; attacked.
@@ -177,7 +177,9 @@ def transfer(
     while pool := examples.take(size):
         batch = stream.batch((climber,), pool, size, replicas)
         passes += len(batch.labels)
-        outcomes, attacked = _shown(source, target, climber, batch=batch, seed=seed)
+        outcomes, attacked = _shown(
+            *(source, target, climber), batch=batch, seed=seed, count=len(pool)
+        )
         found.append(outcomes[..., : len(pool)])
         stuck = watch.stuck(climber, batch, attacked, len(pool))
         no_gradient.update(pool[place].index for place in stuck)
@@ -203,6 +205,7 @@ def _shown(
     *,
     batch: judging.Batch,
     seed: int,
+    count: int,
 ) -> tuple[np.ndarray, judging.Verdict]:
     """Returns bool [2, 2, B], and the verdict of the source on its attack.
 
@@ -210,7 +213,7 @@ def _shown(
     """
     plain = batch._replace(state=batch.images, numbers={})
     clean = source(None, plain, seed)
-    attacked = source(attack, batch, seed)
+    attacked = source(attack, batch, seed, count=count)
     adv_images = attack.judged(attacked.fetch())
     judged = target(None, plain._replace(images=adv_images, state=adv_images), seed)
     outcomes = [
