@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class AdversarialTraining(Method):
         training as in inference, and moves them no more; None for never.
     """
 
+    uses_branches: ClassVar[bool] = True
+
     attack: Any
     clean_share: float = 0.0
     clean_weight: float = 1.0
@@ -50,7 +52,7 @@ class AdversarialTraining(Method):
 
         Raises:
           ValueError: a share outside [0, 1], a weight or number of updates that is
-            negative, or pairing without clean images.
+            negative, or pairing or a weight of clean images without them.
         """
         if not 0 <= self.clean_share <= 1:
             raise ValueError(
@@ -67,6 +69,11 @@ class AdversarialTraining(Method):
             raise ValueError(
                 "Logits are paired with those of clean images: set clean_share. "
                 f"Received: pairing_weight={self.pairing_weight}"
+            )
+        if self.clean_weight != 1 and not self.clean_share:
+            raise ValueError(
+                "clean_weight is that of clean images: set clean_share. "
+                f"Received: clean_weight={self.clean_weight}"
             )
         self.check_smoothing(self.label_smoothing)
 

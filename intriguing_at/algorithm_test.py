@@ -126,6 +126,7 @@ def test_consistency_counts_the_updates_that_the_optimizer_has_made():
         ({"clean_share": 1.0, "pairing_weight": -0.5}, "pairing_weight=-0.5"),
         ({"consistent_from": -1}, "consistent_from=-1"),
         ({"pairing_weight": 0.5}, "pairing_weight=0.5"),
+        ({"clean_weight": 0.3}, "clean_weight=0.3"),
         ({"label_smoothing": 1.0}, "label_smoothing=1.0"),
     ],
 )

@@ -13,7 +13,7 @@ import keras
 from common import attacks, data, foreign
 from common.models import norms
 from common.training import metrics
-from tests import small_paper
+from intriguing_at.algorithm import AdversarialTraining
 
 
 def main(workdir: str) -> None:
@@ -42,13 +42,13 @@ def main(workdir: str) -> None:
         raise KeyboardInterrupt
 
     metrics.Meter.flush = killed
+    method = AdversarialTraining(attacks.PGD(40.0, 20.0, 2), clean_share=1.0)
+    settings |= {"branches": norms.MIXTURE}
     try:
-        foreign.fit(*given, small_paper.FREE.method, **settings, branches=norms.MIXTURE)
+        foreign.fit(*given, method, **settings)
     except KeyboardInterrupt:
         metrics.Meter.flush = end
-    robust, record = foreign.fit(
-        *given, small_paper.FREE.method, **settings, branches=norms.MIXTURE
-    )
+    robust, record = foreign.fit(*given, method, **settings)
     found = robust(images[:50] / 255).argmax(-1) == labels[:50]
     said = {
         "logged": history.history["robust_accuracy"],

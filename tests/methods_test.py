@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common import models
+from common.models import norms
 from common.training import optimizers
 from tests import small_paper
 
@@ -55,6 +57,18 @@ def updated(trained: Any, seed: Any = 0, train_step: Any = None) -> dict[str, An
 def check_same(found: dict[str, Any], expected: dict[str, Any], atol: float) -> None:
     for key, value in expected.items():
         np.testing.assert_allclose(found[key], value, atol=atol, err_msg=key)
+
+
+@each_method
+def test_no_branch_of_batch_norm_stays_untrained(name: str) -> None:
+    method = small_paper.RECIPES[name].method
+    network = models.WideResNet(8, 1, norm=norms.Batch(norms.MIXTURE))
+    parts = network.build(10, 8, channels=1), optimizers.Momentum(0.0).build(0.1)
+    if method.uses_branches:
+        assert method.build(*parts, l2=0.0, num_replicas=1).theta
+        return
+    with pytest.raises(ValueError, match="trains one branch of batch norm"):
+        method.build(*parts, l2=0.0, num_replicas=1)
 
 
 @each_method

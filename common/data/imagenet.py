@@ -131,16 +131,14 @@ class ImageNet(dataset.Dataset):
         source = self._source("train", data_dir)
         crop, num_draws = _TRAINING[self.preprocessing]
 
-        def chance(epochs: Any, indices: Any) -> tuple[Any, Any]:
-            return indices, pipeline.uniform(seed, epochs, indices, num_draws)
-
-        def photograph(index: Any, draws: Any) -> tuple[Any, Any]:
+        def photograph(epoch: Any, index: Any) -> tuple[Any, Any]:
             encoded, label = source.read(index)
+            draws = pipeline.uniform(seed, epoch[None], index[None], num_draws)[0]
             return crop(encoded, draws, self.image_size), label
 
-        rows = stream.map(chance).unbatch()
+        rows = stream.unbatch()
         examples = unreadable.loaded(
-            rows, photograph, lambda index, _: source.file(index)
+            rows, photograph, lambda _, index: source.file(index)
         )
         size = stream.element_spec[0].shape[0]
         return examples.batch(size, drop_remainder=True)

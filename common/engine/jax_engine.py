@@ -238,21 +238,19 @@ class Updates:
           count: the number to be done.
         """
 
-        def update(index: Any, values: Any, state: Any) -> tuple[Any, Any, Any]:
-            batch = self._batch(data, [row[index] for row in rows])
-            given = [*values, *fixed]
-            return self._update(given, state, batch, first + index)
-
         def body(index: Any, carry: Any) -> tuple[Any, Any, Any]:
             values, state, columns = carry
-            values, state, metrics = update(index, values, state)
+            batch = self._batch(data, [row[index] for row in rows])
+            given = [*values, *fixed]
+            values, state, metrics = self._update(given, state, batch, first + index)
             added = {
-                name: columns[name].at[index].set(metrics[name]) for name in metrics
+                name: column.at[index].set(metrics[name])
+                for name, column in columns.items()
             }
             return values, state, added
 
-        shapes = jax.eval_shape(update, 0, values, state)[2]
-        columns = {name: jnp.zeros(self._most, x.dtype) for name, x in shapes.items()}
+        names = self._learner.method.METRICS
+        columns = dict.fromkeys(names, jnp.zeros(self._most, jnp.float32))
         return jax.lax.fori_loop(0, count, body, (values, state, columns))
 
     def _update(

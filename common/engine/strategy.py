@@ -62,11 +62,6 @@ def worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     return before + resolver.task_id, chiefs + len(jobs.get("worker", ()))
 
 
-def local_replicas(strategy: tf.distribute.Strategy) -> int:
-    """Returns the number of replicas on this worker."""
-    return strategy.num_replicas_in_sync // worker(strategy)[1]
-
-
 def check_divides(batch_size: int, strategy: tf.distribute.Strategy) -> None:
     """Refuses a global batch that the replicas cannot share equally.
 
@@ -86,16 +81,19 @@ def distribute_batches(strategy: tf.distribute.Strategy, make_dataset: Any) -> A
 
     Args:
       strategy: any of the above.
-      make_dataset: (shard, replicas) -> this worker's dataset of per-replica batches.
+      make_dataset: (shard, replicas) -> this host's dataset of per-replica batches; a
+        shard is the place of the host, and their number.
     """
+
+    def of_host(context: tf.distribute.InputContext) -> Any:
+        hosts = context.num_input_pipelines
+        shard = context.input_pipeline_id, hosts
+        return make_dataset(shard, context.num_replicas_in_sync // hosts)
+
     options = tf.distribute.InputOptions(
         experimental_fetch_to_device=bool(tf.config.list_logical_devices("GPU"))
     )
-    return iter(
-        strategy.distribute_datasets_from_function(
-            lambda _: make_dataset(worker(strategy), local_replicas(strategy)), options
-        )
-    )
+    return iter(strategy.distribute_datasets_from_function(of_host, options))
 
 
 @functools.cache

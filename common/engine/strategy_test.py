@@ -27,7 +27,18 @@ def test_a_name_makes_its_strategy(name, kind, replicas):
     assert isinstance(made, kind)
     assert strategy.worker(made) == (0, 1)
     if not tf.config.list_logical_devices("GPU"):
-        assert made.num_replicas_in_sync == strategy.local_replicas(made) == replicas
+        assert made.num_replicas_in_sync == replicas
+
+
+def test_every_host_reads_its_own_part_of_a_minibatch():
+    contexts = [tf.distribute.InputContext(2, host, 8) for host in range(2)]
+
+    class OfSeveralHosts:
+        def distribute_datasets_from_function(self, fn, options):
+            return map(fn, contexts)
+
+    asked = strategy.distribute_batches(OfSeveralHosts(), lambda *given: given)
+    assert list(asked) == [((0, 2), 4), ((1, 2), 4)]
 
 
 def test_auto_takes_one_device_without_a_cluster_and_gpus():

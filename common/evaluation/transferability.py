@@ -177,11 +177,10 @@ def transfer(
     while pool := examples.take(size):
         batch = stream.batch((climber,), pool, size, replicas)
         passes += len(batch.labels)
-        outcomes, attacked = _shown(
-            *(source, target, climber), batch=batch, seed=seed, count=len(pool)
-        )
-        found.append(outcomes[..., : len(pool)])
-        stuck = watch.stuck(climber, batch, attacked, len(pool))
+        networks, count = (source, target), len(pool)
+        outcomes, attacked = _shown(networks, climber, batch, seed=seed, count=count)
+        found.append(outcomes[..., :count])
+        stuck = watch.stuck(climber, batch, attacked, count)
         no_gradient.update(pool[place].index for place in stuck)
         right += int(found[-1][0, 0].sum())
         show(right, examples.count)
@@ -199,11 +198,10 @@ def transfer(
 
 
 def _shown(
-    source: judging.Judges,
-    target: judging.Judges,
+    networks: tuple[judging.Judges, judging.Judges],
     attack: attacks.Attack,
-    *,
     batch: judging.Batch,
+    *,
     seed: int,
     count: int,
 ) -> tuple[np.ndarray, judging.Verdict]:
@@ -211,6 +209,7 @@ def _shown(
 
     The former is of top-1 and top-5, survived and fooled.
     """
+    source, target = networks
     plain = batch._replace(state=batch.images, numbers={})
     clean = source(None, plain, seed)
     attacked = source(attack, batch, seed, count=count)

@@ -40,19 +40,17 @@ class Album(described.Described, dataset.Dataset):
         """Returns batches of photographs, cropped and flipped as asked for."""
         files, labels = self._on_host("train")
 
-        def chance(epochs: Any, indices: Any) -> tuple[Any, Any]:
-            draws = pipeline.uniform(seed, epochs, indices, shifts.NUM_DRAWS)
-            return indices, draws
-
-        def read(index: Any, draws: Any) -> tuple[Any, Any, Any]:
+        def read(epoch: Any, index: Any) -> tuple[Any, Any, Any]:
             encoded = tf.io.read_file(files[index])
+            count = shifts.NUM_DRAWS
+            draws = pipeline.uniform(seed, epoch[None], index[None], count)[0]
             return photograph(encoded, self.image_shape), labels[index], draws
 
         def augmented(images: Any, labels: Any, draws: Any) -> tuple[Any, Any]:
             return self.shifted(images, draws), labels
 
-        rows = stream.map(chance).unbatch()
-        examples = unreadable.loaded(rows, read, lambda index, _: files[index])
+        rows = stream.unbatch()
+        examples = unreadable.loaded(rows, read, lambda _, index: files[index])
         size = stream.element_spec[0].shape[0]
         return pipeline.parallel(examples.batch(size, drop_remainder=True), augmented)
 

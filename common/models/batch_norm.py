@@ -187,7 +187,9 @@ class BatchNorm(plain.Inner):
         """Moves mean and variance by a share of the way to those of the batch."""
         # The variance is the biased one, which normalised the batch, as in Keras. TF1's
         # fused kernel and PyTorch keep n / (n - 1) times it: less than 0.1% more when
-        # n = B * H * W exceeds a thousand, as it does in the papers' networks.
+        # n = B * H * W exceeds a thousand, as it does in the papers' networks, but for
+        # the auxiliary head of Inception, where n = B: 3 % at the 32 images of a
+        # replica.
         # A difference, since TensorFlow's optimizer would merge a last sum with that
         # over replicas, and round otherwise than with one replica in each process.
         for variable, value in zip(moving, batch, strict=True):

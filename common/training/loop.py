@@ -76,10 +76,15 @@ def train(
         engine.wait(distribution)  # until the chief has saved it
     except engine.FAILURES as error:
         failed = f"{engine.NAME} failed"
-        cause = "A worker failed or was lost" if worker[1] > 1 else failed
+        several = worker[1] > 1
+        cause = "A worker failed or was lost" if several else failed
+        where = ", on every worker," if several else ""
+        saved = bool(checkpoint.steps(run_dir / "checkpoints"))
+        how = "goes on from the newest checkpoint" if saved else "begins anew"
         raise errors.RunError(
-            f"{cause} after step {learner.step if learner else 0}; the same command, "
-            "on every worker, goes on from the newest checkpoint. "
+            f"{cause} after step {learner.step if learner else 0}; the same command"
+            f"{where} {how}. Where memory ran out, take a smaller --set batch_size=, "
+            "which begins a run of its own. "
             f"Received: {type(error).__name__}: {engine.reason(error)}"
         ) from error
 
@@ -103,31 +108,34 @@ class _Run:
         self.meter = metrics.Meter(
             recipe.batch_size, rates=f"schedule.{recipe.schedule.rates}"
         )
-        self.log = metrics.Log(
-            run_dir,
-            step=learner.step,
-            num_steps=recipe.num_steps,
-            chief=self.is_chief,
-        )
         self.log_every = min(100, max(10, recipe.num_steps // 100))
 
     def finish(self) -> None:
         """Does the updates that are left, and closes the log."""
         learner, recipe = self.learner, self.recipe
+        updates = None
         if learner.step < recipe.num_steps:
-            self._update_until_done()
+            updates = engine.Updates(
+                learner, recipe, self.data_dir, most=self.log_every
+            )
+            self._check(*updates.first_batch())
+        # Lines of lost updates are cut only now, when it is known that it can go on.
+        self.log = metrics.Log(
+            self.run_dir,
+            step=learner.step,
+            num_steps=recipe.num_steps,
+            chief=self.is_chief,
+        )
+        if updates:
+            self._update_until_done(updates)
         if self.is_chief:
             minutes = metrics.training_minutes(self.log.path, recipe.num_steps)
             if minutes is not None:
                 self.log.write("end", learner.step, training_minutes=minutes)
 
-    def _update_until_done(self) -> None:
+    def _update_until_done(self, updates: engine.Updates) -> None:
         learner = self.learner
         self.prober = self._make_probe()
-        updates = engine.Updates(
-            learner, self.recipe, self.data_dir, most=self.log_every
-        )
-        self._check(*updates.first_batch())
         if self.is_chief:
             self._note()
         self.meter.restart_clock()

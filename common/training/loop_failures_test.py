@@ -59,6 +59,13 @@ def test_a_first_try_without_data_leaves_the_folder_to_another(
         with pytest.raises(FileNotFoundError):
             train(bare, tmp_path)
     assert not (tmp_path / "recipe.json").exists()
+    log = tmp_path / "metrics.jsonl"
+    log.write_text('{"kind": "train", "step": 3}\n')
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.engine, "Updates", missing)
+        with pytest.raises(FileNotFoundError):
+            train(bare, tmp_path)
+    assert log.read_text() == '{"kind": "train", "step": 3}\n'  # of a kept record
     train(dataclasses.replace(bare, l2=0.1), tmp_path)
 
 

@@ -29,6 +29,9 @@ class Method:
     `num_replays` says how many updates in a row see the same minibatch.
     """
 
+    METRICS: ClassVar[tuple[str, ...]] = ("loss", "accuracy")  # of an update
+    uses_branches: ClassVar[bool] = False  # of batch norm, if there are several
+
     network: ClassVar[Any]  # of the instance that `build` returns, as are the next
     static_networks: ClassVar[tuple[Any, ...]]
     theta: ClassVar[list[Any]]
@@ -54,7 +57,16 @@ class Method:
           num_replicas: how many replicas share each update.
           static_networks: those of `sources`, trained; none where the copy only says
             what is trained, and makes no update.
+
+        Raises:
+          ValueError: a network with branches of batch norm that it would not train.
         """
+        branches = getattr(network, "branches", ())
+        if len(branches) > 1 and not self.uses_branches:
+            raise ValueError(
+                f"{type(self).__name__} trains one branch of batch norm: give the "
+                f"network one, network.norm.branches. Received: branches={branches}"
+            )
         optimizer.build(network.trainable_variables)
         bound = copy.copy(self)
         bound.__dict__.update(
