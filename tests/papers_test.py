@@ -158,7 +158,7 @@ def test_a_claim_has_a_name_a_statement_a_source_and_known_parts(paper):
         assert claim.source and claim.comparisons, claim.name
         assert set(claim.expected_at) <= set(found.recipes), claim.name
         where = claim.expected_at if claim.source.startswith("ours") else ("paper",)
-        for scale in {*where, *claim.instead}:
+        for scale in {*where, *claim.instead, *claim.seeds}:
             for recipe, evaluation in claim.at(scale).needs:
                 assert recipe in found.at(scale).recipes, claim.name
                 assert evaluation in found.at(scale).evaluations, claim.name

@@ -38,6 +38,7 @@ class Claim:
         therefore judge the claim. Other scales show its numbers without a verdict.
       note: why it is expected where it is, shown with the answer.
       instead: scale to its comparisons, where radii, recipes or margins are others.
+      seeds: scale to the seeds over which its comparisons are made; one elsewhere.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Claim:
     instead: Mapping[str, tuple[Comparison, ...]] = dataclasses.field(
         default_factory=dict
     )
+    seeds: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not all((self.comparisons, *self.instead.values())):
@@ -60,7 +62,9 @@ class Claim:
     def at(self, scale: str) -> Claim:
         """Returns the claim with the comparisons of a scale."""
         found = self.instead.get(scale, self.comparisons)
-        return dataclasses.replace(self, comparisons=found, instead={})
+        if seeds := self.seeds.get(scale):
+            found = tuple(dataclasses.replace(each, seeds=seeds) for each in found)
+        return dataclasses.replace(self, comparisons=found, instead={}, seeds={})
 
     @property
     def needs(self) -> tuple[Pair, ...]:
