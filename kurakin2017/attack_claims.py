@@ -35,12 +35,8 @@ CLAIMS = (
         note="The numbers are of Inception v3 on ImageNet.",
         comparisons=tuple(
             # Paper: 31 to 37 % right, "about"; two points are for another network.
-            comparison
-            for name in (f"fgsm_eps{epsilon}" for epsilon in (2, 4, 8, 16, 32))
-            for comparison in (
-                level(BASELINE, name, at_least=29.0),
-                level(BASELINE, name, at_most=39.0),
-            )
+            level(BASELINE, f"fgsm_eps{epsilon}", at_least=29.0, at_most=39.0)
+            for epsilon in (2, 4, 8, 16, 32)
         ),
     ),
     Claim(

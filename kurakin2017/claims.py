@@ -223,8 +223,7 @@ CLAIMS = (
         note="The text itself says that small data that overfit gain instead.",
         comparisons=(
             # Paper: 0.8. Half a point more for another seed.
-            gain(BASELINE, STEP_LL, "clean", at_least=0.0),
-            gain(BASELINE, STEP_LL, "clean", at_most=1.5),
+            gain(BASELINE, STEP_LL, "clean", at_least=0.0, at_most=1.5),
         ),
     ),
     Claim(
@@ -288,13 +287,11 @@ CLAIMS = (
         comparisons=(
             # Paper: at most 0.2 points of clean accuracy; one allows for another seed.
             *(
-                gain(delay, STEP_LL, "clean", **bound)
+                gain(delay, STEP_LL, "clean", at_least=-1.0, at_most=1.0)
                 for delay in ("delay_0k", "delay_40k")
-                for bound in ({"at_least": -1.0}, {"at_most": 1.0})
             ),
             # Paper: not significant under attack; two points.
-            gain("delay_0k", STEP_LL, "step_ll_eps16", at_least=-2.0),
-            gain("delay_0k", STEP_LL, "step_ll_eps16", at_most=2.0),
+            gain("delay_0k", STEP_LL, "step_ll_eps16", at_least=-2.0, at_most=2.0),
             # Paper: up to 4 points.
             gain(STEP_LL, "delay_40k", "step_ll_eps16", at_least=0.0),
         ),

@@ -121,8 +121,7 @@ CLAIMS = (
             comparison
             for name in ("no_smoothing", "no_dropout", "no_smoothing_no_dropout")
             for comparison in (
-                gain(name, STEP_LL, "clean", at_least=-1.0),
-                gain(name, STEP_LL, "clean", at_most=0.5),
+                gain(name, STEP_LL, "clean", at_least=-1.0, at_most=0.5),
                 gain(name, STEP_LL, "step_ll_eps16", at_least=0.0),
             )
         ),

@@ -11,10 +11,10 @@ CLAIMS = [
     (paper, claim) for paper in map(packages.find, PAPERS) for claim in paper.claims
 ]
 REACHED = {
-    "ensemble_at": 37,
+    "ensemble_at": 34,
     "free_at": 26,
     "intriguing_at": 45,
-    "kurakin2017": 36,
+    "kurakin2017": 35,
     "smooth_at": 68,
 }
 OF_OTHER_IMAGES = "labels_of_few_classes_do_not_leak"  # what is reported is of ImageNet

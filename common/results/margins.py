@@ -1,8 +1,8 @@
-"""Sums of metrics that are held against a bound, of which claims are made.
+"""Sums of metrics that are held against bounds, of which claims are made.
 
-A `Comparison` holds if its whole 95 % interval is on the right side of the bound, fails
-if the whole interval is on the wrong side, and is inconclusive otherwise. These
-functions build every kind that the papers use:
+A `Comparison` holds if its whole 95 % interval is within its bounds, fails if the whole
+interval is beyond one, and is inconclusive otherwise. These functions build every kind
+that the papers use:
 
     level("pgd_7", "fgsm", at_most=39.0)  # accuracy in percent
     difference(("free_8", "pgd_20"), ("free_8", "pgd_100"), at_most=1.5)
@@ -29,11 +29,11 @@ Answer = tuple[str, str]  # verdict, and the numbers behind it
 
 @dataclasses.dataclass(frozen=True)
 class Comparison(Sum):
-    """A sum of metrics, against one bound.
+    """A sum of metrics, against a lower bound, an upper one, or both.
 
     Attributes:
-      at_least: lower bound; give this or `at_most`.
-      at_most: upper bound.
+      at_least: lower bound, or None.
+      at_most: upper bound, or None.
     """
 
     at_least: float | None = None
@@ -41,9 +41,10 @@ class Comparison(Sum):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.at_least is None) == (self.at_most is None):
+        low, high = self._ends
+        if (low, high) == (-math.inf, math.inf) or low >= high:
             raise ValueError(
-                "A comparison needs at_least or at_most, not both. "
+                "A comparison needs at_least or at_most, or both in this order. "
                 f"Received: at_least={self.at_least}, at_most={self.at_most}"
             )
 
@@ -51,9 +52,12 @@ class Comparison(Sum):
     def bound(self) -> str:
         """What is claimed of the number, such as `at least +2 points`."""
         sign = "+" if len(self.terms) > 1 else ""
-        if self.at_least is not None:
-            return f"at least {self.at_least:{sign}g}{self.unit}"
-        return f"at most {self.at_most:{sign}g}{self.unit}"
+        low, high = (f"{end:{sign}g}{self.unit}" for end in self._ends)
+        if self.at_most is None:
+            return f"at least {low}"
+        if self.at_least is None:
+            return f"at most {high}"
+        return f"from {low.removesuffix(self.unit)} to {high}"
 
     def check(self, runs: Runs) -> Answer:
         """Returns the verdict and a line with the numbers behind it.
@@ -83,20 +87,23 @@ class Comparison(Sum):
         estimate = self.finding(runs).estimate
         if estimate is None:
             return math.inf
-        if self.at_most is None:
-            ahead = estimate.value - (self.at_least or 0.0)
-        else:
-            ahead = self.at_most - estimate.value
+        low, high = self._ends
+        ahead = min(estimate.value - low, high - estimate.value)
         half = (estimate.high - estimate.low) / 2
         return ahead / half if half else math.copysign(math.inf, ahead)
 
     def verdict(self, low: float, high: float) -> str:
         """Returns the verdict on an interval."""
-        floor = -math.inf if self.at_least is None else self.at_least
-        ceiling = math.inf if self.at_most is None else self.at_most
+        floor, ceiling = self._ends
         if high < floor or low > ceiling:
             return FAILS
         return HOLDS if floor <= low and high <= ceiling else INCONCLUSIVE
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """The bounds, infinite where there is none."""
+        low = -math.inf if self.at_least is None else self.at_least
+        return low, math.inf if self.at_most is None else self.at_most
 
     def _line(self, found: Finding) -> str:
         if found.estimate is None or found.obstacle:
@@ -111,7 +118,7 @@ def level(*side: str, metric: str = "accuracy", **bound: Any) -> Comparison:
       *side: recipe and evaluation; for a ratio the evaluation whose accuracy divides,
         for leaked labels that without the label.
       metric: a key of `metrics.METRICS`.
-      **bound: `at_least` or `at_most`, and `seeds`.
+      **bound: `at_least`, `at_most` or both, and `seeds`.
     """
     return Comparison((Term(1, metric, *side),), **bound)
 

@@ -314,8 +314,23 @@ def test_accuracies_and_times_are_reported_and_nothing_else_is():
         assert comparison.reported(numbers) == expected
 
 
-@pytest.mark.parametrize("bounds", [{}, {"at_least": 1.0, "at_most": 2.0}])
-def test_a_comparison_has_exactly_one_bound(bounds):
+def test_two_bounds_say_and_hold_what_each_would(runs):
+    value = level("wide", "pgd", at_least=0.0).finding(runs).estimate.value
+    for low, high in ((0.0, 100.0), (value, 100.0), (0.0, value), (0.0, 1.0)):
+        both = level("wide", "pgd", at_least=low, at_most=high)
+        alone = (
+            level("wide", "pgd", at_least=low),
+            level("wide", "pgd", at_most=high),
+        )
+        found = {each.check(runs)[0] for each in alone}
+        worst = next(v for v in ("fails", "inconclusive", "holds") if v in found)
+        assert both.check(runs)[0] == worst
+        assert both.slack(runs) == min(each.slack(runs) for each in alone)
+        assert both.bound == f"from {low:g} to {high:g} %"
+
+
+@pytest.mark.parametrize("bounds", [{}, {"at_least": 2.0, "at_most": 1.0}])
+def test_a_comparison_has_a_bound_and_two_in_order(bounds):
     for build in (level, time_ratio):
         with pytest.raises(ValueError, match="needs at_least or at_most"):
             build("a", "b", **bounds)
