@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -23,7 +23,12 @@ ATTACK = attacks.PGD(epsilon=40.0, step_size=10.0, num_steps=2)
 
 @dataclasses.dataclass(frozen=True)
 class Replay(Method):
-    """Plain training, on each minibatch some times in a row; counts its updates."""
+    """Plain training, on each minibatch some times in a row; counts its updates.
+
+    Of several branches of batch norm it trains the first.
+    """
+
+    uses_branches: ClassVar[bool] = True
 
     num_replays: int = 1
     rate: float = 1.0  # a number to override

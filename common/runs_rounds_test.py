@@ -75,7 +75,7 @@ def test_one_run_gives_the_records_that_each_would_give_alone(trained, judged):
             np.testing.assert_array_equal(values, alone_arrays[array])
         shared = None if name == "random_300" else "random_300"
         assert record.pop("beginning_of", None) == shared
-        for changing in ("seconds", "passes"):
+        for changing in ("seconds", "passes", "forwards"):
             assert (record.pop(changing) > 0) and (alone.pop(changing) > 0)
         assert record == alone
         hits.append(record["hit"])

@@ -20,7 +20,7 @@ from common.evaluation import attackable, record, stream, tally
 from common.lazy import tree
 
 EVERY = 60.0  # seconds between two writings at least
-_FORM = 5  # of the file: another is passed over
+_FORM = 6  # of the file: another is passed over
 
 
 class File:

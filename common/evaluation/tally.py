@@ -25,7 +25,7 @@ class Tally:
       no_gradient: indices of the examples that were right and had no gradient.
       passes: int64 [parts, chunks], images that went through each chunk, over all
         restarts.
-      asked: int64 [parts], forward passes before steps.
+      asked: likewise, forward passes before steps.
       ended: int64 [parts, 2], restarts that ended with an image right, and those of
         them that were not finished, see `Attack.is_unfinished`; 0 where that is not
         known.
@@ -48,7 +48,7 @@ class Tally:
         self.no_gradient: set[int] = set()
         chunks = max(rounds.chunks for rounds in self.rounds)
         self.passes = np.zeros((len(self.parts), chunks), np.int64)
-        self.asked = np.zeros(len(self.parts), np.int64)
+        self.asked = np.zeros_like(self.passes)
         self.ended = np.zeros((len(self.parts), 2), np.int64)
         self.images: dict[int, np.ndarray] = {}
         self._num_classes, self._keep = num_classes, keep
@@ -108,8 +108,7 @@ class Tally:
         has_parts = len(self.parts) > 1
         stuck &= lost > rounds.chunks  # what is broken has been moved
         broken_by = np.where(lost < records.NEVER, last, -1).astype(np.int8)
-        judged = self.passes[:, : rounds.chunks].sum(axis=-1)
-        gradients, forwards = self._passes(judged)
+        gradients, forwards = self._passes(rounds.chunks)
         return records.Record(
             lost > rounds.chunks,
             attack=recipes.to_dict(attack),
@@ -137,7 +136,8 @@ class Tally:
         for slot in slots:
             rounds = self.rounds[slot.part]
             self.passes[slot.part, slot.chunk] += 1
-            self.asked[slot.part] += begins * rounds.asked + rounds.chosen
+            asked = begins * rounds.asked + rounds.chosen
+            self.asked[slot.part, slot.chunk] += asked
 
     def _keep_broken(self, slots: list[stream.Slot], verdict: judges.Verdict) -> None:
         images = np.asarray(self.parts[slots[0].part].judged(verdict.fetch()))
@@ -184,15 +184,16 @@ class Tally:
         if self._keep:
             self.images.setdefault(slot.index, slot.image)
 
-    def _passes(self, judged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the passes of each part, with a gradient and without.
+    def _passes(self, chunks: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the passes of each part in the first chunks, or in all of them.
 
-        Args:
-          judged: int64 [parts], images that were judged after a chunk.
+        Returns:
+          int64 [parts], with a gradient, and without.
         """
+        judged, asked = (x[:, :chunks].sum(axis=-1) for x in (self.passes, self.asked))
         gradients = [each.chunk * each.gradients for each in self.rounds]
         forwards = [1 + each.chunk * each.forwards for each in self.rounds]
-        return judged * gradients, judged * forwards + self.asked
+        return judged * gradients, judged * forwards + asked
 
     def _told(self, broken_by: np.ndarray) -> tuple[records.Part, ...]:
         """Returns what each part has found.
@@ -202,7 +203,7 @@ class Tally:
         """
         broken = [int((broken_by == place).sum()) for place in range(len(self.parts))]
         told, right = [], len(broken_by)
-        gradients, forwards = self._passes(self.passes.sum(axis=-1))
+        gradients, forwards = self._passes()
         for place, part in enumerate(self.parts):
             right -= broken[place]
             told.append(
