@@ -13,6 +13,7 @@ from common.results import measured, packages
 
 KEPT = (
     ("free_at", "cifar10_free_8", ("clean", "pgd_20")),
+    ("kurakin2017", "width_0.5_step_ll", ("clean", "step_ll_eps16")),
     ("intriguing_at", "mbn_seed1", ("clean", "pgd_10_mbn_adv")),
     ("smooth_at", "silu_seed2", ("clean", "pgd_20")),
 )
