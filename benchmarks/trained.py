@@ -12,13 +12,14 @@ import numpy as np
 
 import free_at
 from benchmarks import setting
-from common import manifest, runs
 from common import recipe as recipes
+from common import runs
 from common.attacks import PGD
 from common.foreign import saved, specs
-from common.training import checkpoint, learner
 
 RECIPE = "cifar10_free_8"
+RECORDS = pathlib.Path(__file__).parent.parent / "records"
+KEPT = RECORDS / "free_at" / "small" / RECIPE / f"{RECIPE}.weights.h5"
 # Pixels that a saved model takes -> factor and offset of those in [0, 255].
 PIXELS = {"raw": (1.0, 0.0), "unit": (1 / 255, 0.0), "tf": (1 / 127.5, -1.0)}
 
@@ -53,30 +54,29 @@ class Trained:
 
 
 def load(workdir: pathlib.Path, num_images: int) -> Trained:
-    """Returns the small scale's network if it is trained, else the digits'.
+    """Returns the small scale's network, whose weights are kept, or the digits'.
 
     Args:
-      workdir: the runs; the digits are trained there if they have not been.
+      workdir: the runs; where CIFAR-10 is not, the digits are trained there if they
+        have not been.
       num_images: how many test images.
     """
-    for scale in ("small", "digits"):
-        run = _run(scale, workdir)
+    for scale, weights in (("small", str(KEPT)), ("digits", "")):
+        run = _run(scale, workdir, weights)
         recipe = run.recipe
-        if scale == "digits":
-            run.train()
-        elif recipe.num_steps not in checkpoint.steps(run.checkpoints):
-            continue
         try:
             images, labels = _test_images(recipe, num_images)
         except FileNotFoundError:
             continue
+        if not weights:
+            run.train()
         description = (
             f"{RECIPE} at scale {scale}: {setting.network_name(recipe.network)} after "
             f"{recipe.num_steps:,} updates; the first {num_images} test images of "
             f"{recipe.dataset.name}"
         )
         print(description, flush=True)
-        return Trained(_network(run), images, labels, _attack(run), description)
+        return Trained(run.network(), images, labels, _attack(run), description)
     raise ValueError("No scale has a network. Received: none of small and digits")
 
 
@@ -120,21 +120,15 @@ def said(spec: str) -> specs.Spec:
     return found
 
 
-def _run(scale: str, workdir: pathlib.Path) -> runs.Run:
-    session = runs.Session(free_at.PAPER.at(scale), workdir, strategy="one_device")
+def _run(scale: str, workdir: pathlib.Path, weights: str = "") -> runs.Run:
+    place = workdir / "kept" if weights else workdir  # no training is in its way
+    at = free_at.PAPER.at(scale)
+    session = runs.Session(at, place, strategy="one_device", weights=weights)
     return session.run(RECIPE)
 
 
 def _attack(run: runs.Run) -> PGD:
     return run.session.at.evaluations["pgd_20"].attack
-
-
-def _network(run: runs.Run) -> keras.Model:
-    manifest.check(run.folder, recipe=run.recipe)
-    distribution = run.session.distribution
-    network = learner.build(run.recipe, distribution, "float32").network
-    checkpoint.load(run.checkpoints, network.variables, run.recipe.num_steps)
-    return network
 
 
 def _test_images(
