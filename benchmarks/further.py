@@ -33,7 +33,7 @@ BLOCK, ART = "further", "art"  # names of the generated blocks
 RESNET = "akamaster_resnet20_std.keras?pixels=unit"
 CROPS = ("--crop=2", "--flip")
 MOBILENET = "MobileNetV2:mobilenet_v2_1.0_224_dequant.weights.h5?image_size=224"
-PHOTOGRAPHS = ("--epsilon=2", "--steps=16", "--batch_size=16", "--rate=0.001")
+PHOTOGRAPHS = ("--epsilon=2", "--steps=16", "--batch_size=16")
 
 
 class Row(NamedTuple):
@@ -87,13 +87,13 @@ ROWS = {
         "free_at",
         MOBILENET,
         "imagenet_sample",
-        PHOTOGRAPHS,
+        (*PHOTOGRAPHS, "--rate=0.001"),
     ),
     "MobileNetV2, frozen batch norm": Row(
         "free_at",
         f"{MOBILENET}&frozen=batch_norm&name=frozen",
         "imagenet_sample",
-        PHOTOGRAPHS,
+        (*PHOTOGRAPHS, "--rate=0.00001"),
     ),
 }
 

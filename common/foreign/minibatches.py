@@ -48,7 +48,8 @@ def doubts(
         f"and {by_minibatch} where batch norm takes the statistics of minibatches of "
         f"{batch_size}, as it does in training. So training will make another network "
         "of it. Its batch norms may be folded into its convolutions, or minibatches "
-        "too small; keep batch norm as it is with ?frozen=batch_norm"
+        "too small; keep batch norm as it is with ?frozen=batch_norm, and take a small "
+        "--rate"
     ]
 
 
