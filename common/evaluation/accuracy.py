@@ -91,7 +91,7 @@ def evaluate(
     path = progress_file and pathlib.Path(progress_file)
     answers = np.empty(0) if chance else examples.answers
     file = on_disk.File(path, key, answers=answers, begin=begin)
-    show = progress_bar()
+    show = progress_bar() if progress else None
     pool = turns.Pool(found.parts, examples, size, file.load(examples, found))
     left = estimate.Estimate(found, examples.total)
     while slots := pool.next():
@@ -107,7 +107,7 @@ def evaluate(
         found.no_gradient.update(slots[place].index for place in stuck)
         found.add(slots, batch, verdict)
         pool.drop(found.outcomes)
-        if progress:
+        if show:
             show(found.right, len(found.outcomes), left(pool.slots, examples.count))
         file.save(pool.slots, found)
     file.remove()

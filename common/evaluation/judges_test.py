@@ -139,6 +139,21 @@ def test_black_pixels_without_a_finite_gradient_do_not_hide_the_others():
     assert record.correct < 60 and not record.no_gradient.any()
 
 
+@pytest.mark.parametrize(
+    ("attack", "gradients", "forwards"),
+    [
+        (attacks.Square(8.0, 7), 0, 60 * (1 + 1 + 7)),  # judged, begun, and queries
+        (attacks.FGSM(8.0), 60, 60),
+        (attacks.PGD(8.0, 2.0, 3, targeted="least_likely"), 180, 60 * (1 + 1)),
+        (None, 0, 60),
+    ],
+)
+def test_a_record_counts_both_kinds_of_passes(attack, gradients, forwards):
+    labels = linear(MANY).numpy().argmax(-1).astype(np.int32)
+    record = evaluation.evaluate(linear, [(MANY, labels)], attack)
+    assert (record.passes, record.forwards) == (gradients, forwards)
+
+
 def test_replicas_judge_parts_of_the_batch_in_order(two_replicas):
     judges = judging.Judges(linear, two_replicas)
     assert judges.num_devices == 2

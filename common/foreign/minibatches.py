@@ -25,7 +25,7 @@ def doubts(
     """Returns what to say of a network that minibatches normalise otherwise.
 
     Args:
-      network: as it came, on which nothing depends afterwards.
+      network: of which a copy is asked, with the activations that it came with.
       dataset: whose training images are asked.
       batch_size: of the training.
       data_dir: of TFDS.
