@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from common import seeds
 from common.recipe import Cell, Plot, Table, grid
+from common.results.measured import AUTOATTACK
 from smooth_at import presets, variants
 
 ACTIVATIONS = {
@@ -136,7 +137,10 @@ TABLES = (
     Table(
         "seeds",
         "The seeds that claims compare: accuracy, %",
-        grid(seeds.rows(JUDGED, presets.SMALL_SEEDS), columns(20, 50)),
+        grid(
+            seeds.rows(JUDGED, presets.SMALL_SEEDS),
+            {**columns(20, 50), "AutoAttack": AUTOATTACK},
+        ),
     ),
     Table(
         "controls",
