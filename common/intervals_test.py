@@ -94,10 +94,10 @@ def test_mcnemar_is_the_mid_p_value_of_the_binomial():
     assert intervals.mcnemar(*outcomes(10, 3, 3, 10)).p_value == 1
 
 
-def test_separate_difference_has_the_sign_of_left_minus_right():
-    found = intervals.separate_difference((900, 1000), (400, 500))
-    assert found.value == pytest.approx(10)
-    assert 0 < found.low < 10 < found.high < 20
+def test_separate_difference_is_newcombes_example():
+    # Newcombe (1998), table II, row a, method 10: 56 of 70 and 48 of 80.
+    found = intervals.separate_difference((56, 70), (48, 80))
+    assert found == pytest.approx((20.0, 5.24, 33.39), abs=0.005)
 
 
 def test_pairs_of_different_images_are_refused():

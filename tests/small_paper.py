@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from common import attacks, data, engine, recipe
+from common import attacks, backend, data, engine, recipe
 from common.models import activations, layers, normalization, norms
-from common.training import checkpoint, loop, metrics, optimizers, schedules
+from common.training import Method, checkpoint, loop, metrics, optimizers, schedules
 from common.training.natural import NaturalTraining
 from ensemble_at.algorithm import EnsembleTraining
 from free_at.algorithm import FreeTraining, PGDTraining
@@ -21,6 +21,17 @@ from kurakin2017.algorithm import MixedTraining
 from smooth_at.algorithm import SmoothTraining
 
 EPSILON = 40.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing(Method):
+    """Trains nothing, and tells a number that it draws with the seed of the update."""
+
+    METRICS = ("draw",)
+
+    def train_step(self, batch: Any, state: Any, seed: Any) -> tuple[Any, Any]:
+        del batch
+        return {"draw": backend.uniform((), seed)}, state
 
 
 @dataclasses.dataclass(frozen=True)

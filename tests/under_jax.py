@@ -92,6 +92,18 @@ def trained(
     return {**checkpoint.named(built.variables), **parts}
 
 
+def draws() -> dict[str, np.ndarray]:
+    """Returns what each update draws, and what follows from seed and step."""
+    recipe = dataclasses.replace(FREE, method=small_paper.Drawing())
+    built = learner.build(recipe, engine.make("one_device"), "float32")
+    updates = engine.Updates(built, recipe, None, most=4).advance(4)
+    seeds = (backend.fold(recipe.seed, step) for step in range(4))
+    return {
+        "found": np.array([update["draw"] for update in updates]),
+        "expected": np.array([backend.uniform((), seed) for seed in seeds]),
+    }
+
+
 def refusals() -> dict[str, np.ndarray]:
     """Returns what is said of variables that a compiled function reads only later."""
     weights = [keras.Variable(1.0), keras.Variable(2.0)]
@@ -139,6 +151,7 @@ def main(path: str) -> None:
         "ensemble, several": trained(ENSEMBLE, "one_device", most=4),
         "bfloat16": trained(NATURAL, "one_device", precision="mixed_bfloat16"),
         "batches": batches(),
+        "draws": draws(),
         "refusals": refusals(),
         "counts": counts(),
         "lowered": lowered(),

@@ -72,6 +72,9 @@ ROWS = {
         lambda e: attacks.PGD(e, 2.0, 3, every_iterate=True), *(3, 3), True, True
     ),
     "APGD": Row(lambda e: attacks.APGD(e, 3), 4, 3, labels=True, seed=True),
+    "APGD samples": Row(
+        lambda e: attacks.APGD(e, 3, samples=2), 7, 6, labels=True, seed=True
+    ),
     "APGD targets": Row(
         lambda e: attacks.APGD(e, 3, loss="targeted_dlr", num_restarts=2),
         *(9, 6),

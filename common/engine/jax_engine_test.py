@@ -41,6 +41,12 @@ def test_batches_are_those_of_tensorflow_bit_for_bit(found):
         np.testing.assert_array_equal(found["batches"][f"labels {step}"], labels)
 
 
+def test_what_an_update_draws_follows_from_the_seed_and_the_step(found):
+    drawn = found["draws"]["found"]
+    np.testing.assert_array_equal(drawn, found["draws"]["expected"])
+    assert len(np.unique(drawn)) == 4
+
+
 def test_several_updates_a_call_are_as_many_of_one(found):
     assert found["several"]["losses"].shape == (under_jax.STEPS,)
     check_close(found["several"], found["one"], 1e-4)

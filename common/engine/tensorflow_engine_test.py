@@ -1,34 +1,54 @@
 """The TensorFlow engine where the tests of the loop do not look."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import engine, errors
+from common import backend, engine, errors
 from common.engine import strategy, tensorflow_engine
 from common.training import learner
+from tests import small_paper
+
+SEED = 3  # another than the default, which no test would tell from none
 
 
 @pytest.fixture
-def updates(tiny_recipe):
-    """Returns the updates of a tiny recipe, and its learner."""
-    built = learner.build(tiny_recipe, strategy.make("one_device"), "float32")
-    return engine.Updates(built, tiny_recipe, None, most=10), built
+def opened(tiny_recipe):
+    """Returns a function: fields of the tiny recipe -> its updates, and its learner."""
+
+    def made(**fields):
+        recipe = dataclasses.replace(tiny_recipe, seed=SEED, **fields)
+        built = learner.build(recipe, strategy.make("one_device"), "float32")
+        return engine.Updates(built, recipe, None, most=10), built
+
+    return made
 
 
-def test_an_update_a_call_moves_the_learner_on(updates):
-    updates, built = updates
+def test_an_update_a_call_moves_the_learner_on(opened):
+    updates, built = opened()
     for step in (1, 2):
         (values,) = updates.advance(10)
         assert set(values) == {"loss", "accuracy"}
         assert (built.step, float(built.state)) == (step, step)
 
 
-def test_the_first_batch_is_shown_before_it_is_used(updates, tiny_recipe):
-    batches = tiny_recipe.dataset.train_batches(batch_size=32, seed=0)
+def test_the_first_batch_is_that_of_the_seed_and_shown_before_it_is_used(
+    opened, tiny_recipe
+):
+    batches = tiny_recipe.dataset.train_batches(batch_size=32, seed=SEED)
     expected = next(batches.as_numpy_iterator())
-    for found, wanted in zip(updates[0].first_batch(), expected, strict=True):
+    for found, wanted in zip(opened()[0].first_batch(), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_what_an_update_draws_follows_from_the_seed_and_the_step(opened):
+    updates, _ = opened(method=small_paper.Drawing())
+    for step in range(3):
+        (values,) = updates.advance(10)
+        expected = backend.uniform((), backend.fold(SEED, step))
+        assert float(values["draw"]) == float(expected)
 
 
 def test_replicated_values_go_apart_and_together(two_replicas):

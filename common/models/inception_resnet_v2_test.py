@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from common.models import InceptionResNetV2, inception_cells
+from common.models import InceptionResNetV2, inception_cells, inception_resnet_v2
 from tests.oracles.networks import pixels, randomised
 
 
@@ -24,6 +24,16 @@ def convolutions(layer):
 def layers_of(network, kind):
     """Returns the layers of a kind, at any depth."""
     return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
+
+
+def residuals(layer):
+    """Yields the residual blocks of a part, in order."""
+    if isinstance(layer, inception_cells.Residual):
+        yield layer
+    elif isinstance(layer, inception_cells.Chain):
+        for step in layer.steps:
+            for each in step:
+                yield from residuals(each)
 
 
 def number(layer):
@@ -61,6 +71,22 @@ def given_to_keras(network):
     (classifier,) = layers_of(network.logits, keras.layers.Dense)
     twin.get_layer("predictions").set_weights(classifier.get_weights())
     return twin
+
+
+def test_what_a_block_adds_is_scaled_by_its_grid():
+    parts = inception_resnet_v2.parts(
+        InceptionResNetV2(blocks=(1, 2, 1)), 10, large=False
+    )
+    trunk = [*parts.trunk, *parts.top]
+    found = [x for part in trunk for x in residuals(part)]
+    scales = [(block.name, block.scale) for block in found]
+    assert scales == [
+        ("block35_1", 0.17),
+        *(("block17_1", 0.10), ("block17_2", 0.10)),
+        *(("block8_1", 0.20), ("Block8", 1.0)),
+    ]
+    below = -np.ones((1, 2), np.float32)
+    assert [float(block.activation(below)[0, 0]) for block in found] == [0, 0, 0, 0, -1]
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.models import WideResNet, norms
+from common.models import ResNet, ResNetV2, WideResNet, batch_norm, layers, norms
 
 MIXTURE = norms.Batch(branches=norms.MIXTURE)
 
@@ -26,6 +26,26 @@ def test_a_batch_part_hands_its_fields_to_the_layer():
     assert plain.branches == ("clean",)
     shared = plain.share_statistics, plain.share_affine, plain.synchronized
     assert shared == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (WideResNet(depth=10, width=1), (0.9, 1e-3)),
+        (ResNet(depth=18), (0.9, 1e-5)),
+        (ResNetV2(depth=50), (0.997, 1e-5)),
+    ],
+)
+def test_every_batch_norm_has_the_momentum_and_epsilon_of_its_network(
+    monkeypatch, network, expected
+):
+    monkeypatch.setattr(layers, "built", lambda network, *_: network)
+    found = [
+        (layer.momentum, layer.epsilon)
+        for layer in network.build(10, 32)._flatten_layers()
+        if isinstance(layer, batch_norm.BatchNorm)
+    ]
+    assert found and set(found) == {expected}
 
 
 @pytest.mark.parametrize("groups", [0, -1])

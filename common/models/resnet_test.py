@@ -144,6 +144,14 @@ def test_the_stem_depends_on_the_image_size(monkeypatch):
     assert sizes == {32: 3, 63: 3, 64: 7}
 
 
+def test_the_groups_are_those_of_the_middle_convolutions(monkeypatch):
+    monkeypatch.setattr(layers, "built", lambda network, *_: network)
+    first, *_, last = ResNet(50, 32, 4).build(10, 8).blocks
+    for block, width in ((first, 1), (last, 8)):
+        sizes = [(c.conv.filters, c.conv.groups) for c in block.residual]
+        assert sizes == [(128 * width, 1), (128 * width, 32), (256 * width, 1)]
+
+
 def test_the_classifier_starts_uniform_as_in_pytorch_or_normal():
     network = ResNet(depth=18).build(1000, 8)
     for variable in network.classifier.weights:

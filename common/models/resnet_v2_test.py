@@ -48,6 +48,12 @@ def test_a_block_begins_with_the_normaliser_and_ends_with_the_sum(strides):
     np.testing.assert_allclose(block(features), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_the_last_block_of_a_stage_halves_the_images_but_for_the_last_stage():
+    stages = resnet_v2._stages(ResNetV2(50))
+    strides = [[block.strides for block in stage.blocks] for stage in stages]
+    assert strides == [[1, 1, 2], [1, 1, 1, 2], [1, 1, 1, 1, 1, 2], [1, 1, 1]]
+
+
 @pytest.mark.parametrize("strides", [1, 2])
 def test_without_a_projection_every_second_pixel_is_kept(strides):
     fields = {"project": False, "name": "block"}

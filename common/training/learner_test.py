@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from common import errors, models
 from common.engine import strategy
-from common.training import Method, learner
+from common.training import Method, learner, schedules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +39,15 @@ def test_the_seed_decides_the_initial_weights(build):
     first, same, other = (kernels(build(seed=seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first[0], same[0])
     assert (first[0] != other[0]).all()
+
+
+def test_weight_decay_and_rates_of_the_recipe_reach_the_update(build):
+    built = build(l2=0.5, schedule=schedules.PiecewiseConstant((2,), (0.1, 0.01)))
+    assert built.method.l2 == 0.5
+    optimizer = built.method.optimizer
+    for step, rate in ((0, 0.1), (1, 0.1), (2, 0.01)):
+        optimizer.iterations.assign(step)
+        assert float(optimizer.learning_rate) == pytest.approx(rate)
 
 
 def test_replicas_start_as_one_device_does(build, two_replicas):

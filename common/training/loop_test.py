@@ -78,7 +78,7 @@ def test_a_run_learns_and_logs_what_it_did(wide, tmp_path):
     assert {"versions", "hardware", "commit"} <= set(manifest)
 
 
-def test_the_rate_that_is_logged_is_the_rate_of_the_update(bare, tmp_path):
+def test_the_rate_that_is_logged_is_that_of_the_schedule(bare, tmp_path):
     schedule = schedules.PiecewiseConstant((4, 7), (0.05, 0.02, 0.01))
     recipe = dataclasses.replace(bare, schedule=schedule, checkpoint_every=1)
     train(recipe, tmp_path)
