@@ -13,6 +13,7 @@ JOBS ?= $(if $(GPU),1,2)
 
 # What `make free` trains and judges; the paper's own with
 #   make free JAX=1 GPU=1 SCALE=paper PRECISION=mixed_bfloat16 FLAGS=--data_dir=DIR
+# FLAGS are of train and evaluate, as --NAME=VALUE.
 SCALE ?= small
 PRECISION ?= float32
 FLAGS ?=
@@ -51,7 +52,8 @@ reproduce: $(SUITE)
 free: $(SUITE)
 	@$(RUN) -m free_at train $(FREE) --precision=$(PRECISION)
 	@$(RUN) -m free_at evaluate $(FREE)
-	@$(RUN) reproduce.py free_at --norun --scale=$(SCALE) $(FLAGS) || [ $$? -eq 1 ]
+	@$(RUN) reproduce.py free_at --norun --scale=$(SCALE) \
+	  $(filter --workdir=%,$(FLAGS)) || [ $$? -eq 1 ]
 
 test: lint
 	@echo '== tests'

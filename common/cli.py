@@ -1,6 +1,7 @@
 """The commands of every paper: `python -m PAPER list | train R | evaluate R | ...`.
 
-Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run failed.
+Exit status: 0 good, 1 a number is outside its tolerance or a claim fails, 2 wrong
+usage, 3 the run failed.
 """
 
 from __future__ import annotations
@@ -53,24 +54,26 @@ Commands:
   Every paper has AutoAttack, by which robust accuracy is usually published: evaluate
   R autoattack (or autoattack_quick, _plus, _rand), and in a study --attack=autoattack
 
-  A classifier C is model.keras?pixels=tf (or unit, raw), or a network of
+  A classifier C is model.keras?pixels=tf (or unit, raw, torch, caffe), or a network of
   keras.applications with a file of its weights: MobileNetV2:weights.h5?image_size=224
-  Further: name=, image_size=, output= of several, background=first (or last) to drop
+  Further options: name=, image_size=, output= (which one, if there are several),
+  frozen=batch_norm, and background=first (or last), a class that is dropped
 
 Flags (a command refuses those that it has no use for):
 {flags}
-Exit status: 0 good, 1 a comparison or claim fell outside, 2 usage, 3 the run failed.
+Exit status: 0 good, 1 a number is outside its tolerance or a claim fails, 2 wrong
+usage, 3 the run failed.
 """
 
 
 _STRATEGY = "auto or one_device; of TensorFlow also mirrored, multi_worker and tpu"
 _WEIGHTS = (
-    "weights to evaluate: a file, released or exported, or raw for those of the last "
-    "update in place of their average; NAME=FILE as well for a target of transfers"
+    "weights to evaluate: a released or exported file, or raw for the weights of the "
+    "last update instead of the average; NAME=FILE gives those of a transfer's target"
 )
 _BRANCH = (
-    "branch of batch norm: that fit and export write, or that evaluate takes in place "
-    "of an evaluation's own, with records in a folder of their own"
+    "the branch of batch norm that fit and export write; for evaluate, the branch that "
+    "replaces that of each evaluation, with records in a folder of their own"
 )
 _ATTACK = (
     "of a study, the name of an evaluation; may come several times. Default: those of "

@@ -81,7 +81,7 @@ def test_help_shows_commands_and_flags(run):
         assert f"--{flag}:" in out
     assert "--set:" in out
     assert all(name in out for name in cli.engine.STRATEGIES)
-    assert "--branch: branch of batch norm" in out
+    assert "--branch: the branch of batch norm" in out
     assert "--[no]deterministic:" in out
 
 

@@ -163,6 +163,11 @@ class Run:
             return None
         return 0 if self.weights == INITIAL else self.recipe.num_steps
 
+    @property
+    def initial(self) -> Run:
+        """The run of the network as it is before the first update."""
+        return dataclasses.replace(self.session, weights=INITIAL).run(self.name)
+
     def network(
         self, precision: str = "float32", *, number: int | None = None
     ) -> keras.Model:

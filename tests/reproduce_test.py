@@ -1,5 +1,8 @@
 """The command that rebuilds the tables: what it prints, and its exit status."""
 
+import re
+import subprocess
+
 import pytest
 
 import reproduce
@@ -61,3 +64,21 @@ def test_what_would_change_nothing_is_refused(capsys, flag):
     words = ["reproduce.py", "free_at", "--norun", "--scale=small", flag]
     assert reproduce.main(words) == cli.USAGE
     assert capsys.readouterr().err.endswith(f"Received: {flag}\n")
+
+
+def test_make_free_gives_each_command_the_flags_that_it_takes():
+    flags = "FLAGS=--data_dir=images --workdir=elsewhere"
+    done = subprocess.run(
+        ["make", "--dry-run", "free", flags],
+        cwd=reproduce.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    train, evaluate, compared = (
+        re.search(rf"{word}[^|\n]*", done.stdout.replace("\\\n", " ")).group()
+        for word in ("free_at train", "free_at evaluate", "reproduce.py free_at")
+    )
+    for line in (train, evaluate):
+        assert "--data_dir=images --workdir=elsewhere" in line
+    assert "--workdir=elsewhere" in compared and "--data_dir" not in compared

@@ -61,13 +61,17 @@ def prepare() -> None:
 
 
 @contextlib.contextmanager
-def explained_failures() -> Iterator[None]:
-    """Raises a `RunError` of one line where the engine fails inside."""
+def explained_failures(flag: str = "--eval_batch_size") -> Iterator[None]:
+    """Raises a `RunError` of one line where the engine fails inside.
+
+    Args:
+      flag: that says how many images are in memory at a time.
+    """
     try:
         yield
     except _engine().FAILURES as error:
         raise errors.RunError(
             f"{_engine().NAME} failed; what was finished is kept. Where memory ran "
-            "out, give the same command a smaller --eval_batch_size. "
+            f"out, give the same command a smaller {flag}. "
             f"Received: {type(error).__name__}: {_engine().reason(error)}"
         ) from error

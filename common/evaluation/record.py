@@ -256,7 +256,9 @@ class Outcome(NamedTuple):
 UNKNOWN = Outcome()
 
 
-def write(path: pathlib.Path, content: dict[str, Any], arrays: dict[str, Any]) -> None:
+def write(
+    path: str | pathlib.Path, content: dict[str, Any], arrays: dict[str, Any]
+) -> None:
     """Writes arrays to `.npz` and then content to `path`; each is whole or not there.
 
     Args:
@@ -264,11 +266,10 @@ def write(path: pathlib.Path, content: dict[str, Any], arrays: dict[str, Any]) -
       content: JSON values.
       arrays: NumPy arrays by name.
     """
-    text = json.dumps(content, indent=2) + "\n"
+    path, text = pathlib.Path(path), json.dumps(content, indent=2) + "\n"
     with files.whole(path.with_suffix(".npz")) as file:
         np.savez_compressed(file, **arrays)
-    with files.whole(path) as file:
-        file.write(text.encode())
+    files.write_text(path, text)
 
 
 def told(record: Any, value: recipes.Evaluation) -> str:

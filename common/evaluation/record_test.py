@@ -127,7 +127,7 @@ def test_another_attack_is_no_beginning():
 
 def test_a_record_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
     path = tmp_path / "clean.json"
-    records.write(path, {"correct": 1}, {"survived": np.ones(1, bool)})
+    records.write(str(path), {"correct": 1}, {"survived": np.ones(1, bool)})
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
 
     def full(file, **_):

@@ -193,6 +193,11 @@ class _Copy:
         self._streams = 0
         self.draws = self.has_norms = self.rectified = self.on_one_device = False
         self.lacks: tuple[str, ...] = ()
+        if len(found.model.outputs) > 1:
+            self.lacks += (
+                "The outputs that the classes do not pass through keep their weights, "
+                "while the layers before them are trained.",
+            )
         logits = heads.logits(found.model, found.output)
         with saved.own_names(), saved.known_classes(found.model):
             self.inner = keras.models.clone_model(

@@ -18,10 +18,10 @@ class RobustAccuracy(keras.callbacks.Callback):
     """Adds `robust_accuracy` to the logs at the ends of epochs.
 
     It is the share of images that a model has right under an attack, in [0, 1] as the
-    accuracies of Keras are. Where the model has come to be one that cannot be attacked,
-    such as one whose gradients are all zero, it is NaN, with a warning. Callbacks that
-    come later in the list see it, such as
-    `EarlyStopping(monitor="robust_accuracy", mode="max")`.
+    accuracies of Keras are. Whatever makes the number doubtful is a warning. Where the
+    model has come to be one that cannot be attacked, such as one whose gradients are
+    all zero, it is NaN, with a warning. Callbacks that come later in the list see it:
+    `EarlyStopping(monitor="robust_accuracy", mode="max")` is one.
     """
 
     def __init__(
@@ -48,10 +48,17 @@ class RobustAccuracy(keras.callbacks.Callback):
           batch_size: images attacked at a time.
 
         Raises:
-          ValueError: `every` below 1, or data of another kind, such as in [0, 1].
+          ValueError: `every` or `batch_size` below 1, no attack or one that no record
+            can hold, or data of another kind, such as in [0, 1].
         """
         super().__init__()
         checks.check_count("every", every)
+        if attack is None:
+            raise ValueError(
+                "RobustAccuracy needs an attack, such as attacks.FGSM(8.0). "
+                "Received: attack=None"
+            )
+        accuracy.check_settings(attack, seed, batch_size)
         self.images, self.labels = sources.pair(data)
         self.attack, self.every, self.seed = attack, every, seed
         self.pixels, self.output, self.batch_size = pixels, output, batch_size
@@ -63,6 +70,10 @@ class RobustAccuracy(keras.callbacks.Callback):
           ValueError: what is said does not fit the model, its answers are no logits and
             cannot be made ones, or a label is none of its classes.
         """
+        is_open = isinstance(self.model, keras.Sequential) and not self.model.built
+        if is_open:  # without an Input TensorFlow would build it with the first batch
+            with loaded.explained(f"attack {self.model.name}"):
+                self.model.build((None, *self.images.shape[1:]))
         logits = attackable.Questions(self._logits_fn()).check(self.images)
         data_checks.check_labels(self.labels, logits.shape[1])
 
@@ -85,6 +96,8 @@ class RobustAccuracy(keras.callbacks.Callback):
             logs["robust_accuracy"] = float("nan")
         else:
             logs["robust_accuracy"] = record.accuracy / 100
+            for doubt in record.warnings:
+                warnings.warn(f"Robust accuracy: {doubt}", stacklevel=2)
 
     def _logits_fn(self) -> Callable[[Any], Any]:
         """Returns images in [0, 255] -> logits of the model as it is now.

@@ -45,6 +45,23 @@ def test_a_model_that_comes_to_have_no_gradient_trains_on(digits_model, few_digi
     assert first >= 0 and len(later) == 2 and np.isnan(later).all()
 
 
+def test_what_makes_the_number_doubtful_is_a_warning(digits_model, few_digits):
+    images, labels = few_digits[0]
+    callback = RobustAccuracy(attacks.FGSM(0.3), few_digits[0], pixels="unit")
+    with pytest.warns(UserWarning, match="Robust accuracy: .*less than one"):
+        digits_model.fit(images / 255, labels, verbose=0, callbacks=[callback])
+
+
+def test_a_model_that_is_built_by_its_first_batch_is_taken(few_digits):
+    images, labels = few_digits[0]
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss)
+    callback = RobustAccuracy(ATTACK, few_digits[0], pixels="unit")
+    history = model.fit(images / 255, labels, verbose=0, callbacks=[callback]).history
+    assert 0 <= history["robust_accuracy"][0] <= 1
+
+
 def test_what_cannot_be_attacked_is_refused_before_the_first_epoch(
     digits_model, few_digits
 ):
@@ -68,7 +85,13 @@ def test_what_cannot_be_attacked_is_refused_before_the_first_epoch(
     ):
         with pytest.raises(ValueError, match=message):
             RobustAccuracy(ATTACK, data)
-    with pytest.raises(ValueError, match="every"):
-        RobustAccuracy(ATTACK, few_digits[0], every=0)
+    for settings, message in (
+        ({"every": 0}, "every"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"attack": None}, "needs an attack"),
+        ({"attack": attacks.FGSM}, "attack must be"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            RobustAccuracy(**{"attack": ATTACK, "data": few_digits[0], **settings})
     with pytest.raises(ValueError, match="2 sets, train, test"):
         RobustAccuracy(ATTACK, few_digits)

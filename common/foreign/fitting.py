@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import pathlib
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -33,7 +34,8 @@ from common.foreign import (
 )
 from common.foreign import tuning as tunings
 from common.models import norms
-from common.training import checkpoint, cost
+from common.names import lookup
+from common.training import checkpoint, cost, loop
 
 FIT = "fit"  # in place of a scale
 MOST_JUDGED = 10_000  # test images; of more, so many are drawn
@@ -49,12 +51,16 @@ def fit(
     activation: str = "",
     branches: tuple[str, ...] = norms.DEFAULT.branches,
     branch: str = "",
+    output: str | None = None,
     to: str | pathlib.Path = "",
     workdir: str | pathlib.Path = "runs",
     strategy: str = "auto",
     **numbers: Any,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Returns a robust model of the same layers, and the record of how it was made.
+
+    The seeds of Python, NumPy and the engine are set by `seed=`, as Keras does it, and
+    stay so. What Keras computes in is afterwards what it was.
 
     Args:
       model: as in `adoption.adopt`; it is not changed.
@@ -67,6 +73,7 @@ def fit(
       activation: in the place of its ReLUs.
       branches: of its batch norms.
       branch: that is evaluated, and goes into the robust model; the last by default.
+      output: name or position of the output with the classes, of several.
       to: a file `.keras` for the robust model; empty for none.
       workdir: folder of all runs.
       strategy: where it is computed: `auto`, `one_device`, or as of `--strategy`.
@@ -85,21 +92,29 @@ def fit(
                 f"Received: method={method}, attacks=None"
             )
         attacks = {"pgd_20": all_attacks.PGD(epsilon, epsilon / 4, num_steps=20)}
+    plan = [field.name for field in dataclasses.fields(plans.Plan)]
+    for name in numbers:
+        lookup(dict.fromkeys([*plan, *_ARGUMENTS]), name, "argument of fit")
     package = type(method).__module__.partition(".")[0]
     session = runs.Session(
         paper(package, {}, {}),
         pathlib.Path(workdir).expanduser(),
         strategy,
     )
-    return run(
-        session,
-        tunings.Tuning(method, attacks, activation, branches),
-        (model, data),
-        plan=plans.Plan(**numbers),
-        pixels=pixels,
-        branch=branch,
-        to=to,
-    )
+    with _policy_kept():
+        return run(
+            session,
+            tunings.Tuning(method, attacks, activation, branches),
+            (model, data),
+            plan=plans.Plan(**numbers),
+            pixels=pixels,
+            output=output,
+            branch=branch,
+            to=to,
+        )
+
+
+_ARGUMENTS = [name for name in inspect.signature(fit).parameters if name != "numbers"]
 
 
 def run(
@@ -109,6 +124,7 @@ def run(
     *,
     plan: plans.Plan,
     pixels: str | Callable[[Any], Any] = "",
+    output: str | None = None,
     branch: str = "",
     to: str | pathlib.Path = "",
 ) -> tuple[keras.Model, dict[str, Any]]:
@@ -120,6 +136,7 @@ def run(
       given: model and data.
       plan: how long and how fast.
       pixels: what a model takes.
+      output: of the classes.
       branch: of batch norm.
       to: a file `.keras`.
     """
@@ -128,6 +145,7 @@ def run(
     network = parts.part(
         model,
         pixels=pixels,
+        output=output,
         activation=tuning.activation,
         norm=norms.Batch(tuning.branches),
     )
@@ -152,6 +170,7 @@ def run(
     ).run(name)
     home = outcome.Home(found, pathlib.Path(to).expanduser() if to else None)
     home.check()
+    loop.check(found.recipe, distribution)  # rather than after the first evaluation
     warnings: list[str] = []
     with contextlib.ExitStack() as stack:
         if session.is_chief:  # from before the first evaluation to the end
@@ -163,6 +182,19 @@ def run(
         return home.bring(last, warnings)
 
 
+@contextlib.contextmanager
+def _policy_kept() -> Iterator[None]:
+    """Gives Keras back its precision and layout, which the suite sets for itself."""
+    policy, floats = keras.config.dtype_policy(), keras.config.floatx()
+    layout = keras.config.image_data_format()
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(layout)
+        keras.config.set_floatx(floats)
+        keras.config.set_dtype_policy(policy)
+
+
 def _planned(
     session: runs.Session,
     tuning: tunings.Tuning,
@@ -171,10 +203,13 @@ def _planned(
 ) -> tuple[recipes.Recipe, dict[str, Any]]:
     """Returns the recipe, and the attacks against the radius that it trains against.
 
-    A session may change the method, and probe and attacks follow.
+    A session may change the method, and probe and attacks follow; so does the number
+    of updates where it changes the images of one.
     """
     recipe = plan.recipe(*given, tuning.method)
-    method = overrides.override(recipe, session.overrides).method
+    changed = overrides.override(recipe, session.overrides)
+    method = changed.method
+    plan = dataclasses.replace(plan, batch_size=changed.batch_size)
     radius, usual = map(tunings.epsilon_of, (method, tuning.method))
     attacks = dict(tuning.attacks)
     if radius != usual:
@@ -206,7 +241,7 @@ def _lengthen(
     found: runs.Run, planned: Callable[[plans.Plan], recipes.Recipe], plan: plans.Plan
 ) -> None:
     """Makes a run of fewer updates, and of the same recipe else, one of as many."""
-    for folder in (found.folder, _before(found).records):
+    for folder in (found.folder, found.initial.records):
         asked = manifest.read(folder).get("recipe", {}).get("num_steps", 0)
         if 0 < asked < found.recipe.num_steps:
             shorter = planned(dataclasses.replace(plan, steps=asked))
@@ -220,7 +255,7 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
     recipe, folder, is_chief = found.recipe, found.folder, found.session.is_chief
     identity = {"recipe": recipe, "precision": "float32", "weights": None}
     manifest.check(folder, **identity)
-    initial = _before(found)
+    initial = found.initial
     if is_chief:
         known = manifest.read(initial.records) or manifest.read(folder)
         if not overrides.agrees(known.get("recipe"), recipe):
@@ -243,20 +278,17 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
 
 def _warned(found: runs.Run) -> list[str]:
     """Says what is to be doubted of the network as it came, and returns it."""
-    warnings = minibatches.doubts(
-        found.recipe.network,
-        found.recipe.dataset,
-        batch_size=found.recipe.batch_size,
-        data_dir=found.session.data_dir,
-    )
+    replicas = engine.num_replicas(found.session.distribution)
+    with engine.explained_failures("--batch_size"):
+        warnings = minibatches.doubts(
+            found.recipe.network,
+            found.recipe.dataset,
+            batch_size=found.recipe.batch_size // replicas,  # each has its own
+            data_dir=found.session.data_dir,
+        )
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)
     return warnings
-
-
-def _before(found: runs.Run) -> runs.Run:
-    """Returns the run of the network as it came."""
-    return dataclasses.replace(found.session, weights=runs.INITIAL).run(found.name)
 
 
 def _evaluations(

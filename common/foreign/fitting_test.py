@@ -234,7 +234,7 @@ def test_what_is_judged_before_has_the_activations_of_the_model(
     images, _ = few_digits[1]
     before, changed = (
         keras.ops.softmax(network(images))
-        for network in (fitting._before(found).network(), part.network())
+        for network in (found.initial.network(), part.network())
     )
     expected = digits_model(images / 255)
     np.testing.assert_allclose(before, expected, atol=1e-5)
@@ -254,9 +254,61 @@ def test_attacks_and_probe_follow_a_radius_that_is_set():
     assert attacks == {"pgd": PGD(4.0, 1.0, num_steps=3)}
 
 
+def test_the_passes_over_the_data_stay_where_the_minibatch_is_set():
+    session = runs.Session(
+        fitting.paper("free_at", {}, {}), None, overrides=("batch_size=64",)
+    )
+    tuning = tunings.Tuning(METHOD, {})
+    given = parts.Adopted("model", "model", "0"), small_paper.FREE.dataset
+    recipe, _ = fitting._planned(session, tuning, plans.Plan(epochs=2), given)
+    expected, _ = fitting._planned(
+        dataclasses.replace(session, overrides=()),
+        tuning,
+        plans.Plan(epochs=2, batch_size=64),
+        given,
+    )
+    assert recipe == expected
+
+
+def test_one_of_two_outputs_is_trained(digits_model, fitted, capsys):
+    features = digits_model.layers[-2].output
+    size = keras.layers.Dense(1, name="size")(features)
+    outputs = [*digits_model.outputs, size]
+    model = keras.Model(digits_model.inputs, outputs, name="two")
+    with pytest.raises(ValueError, match="2 outputs; say output= one of"):
+        fitted(model)
+    robust, record = fitted(model, output=digits_model.layers[-1].name)
+    assert len(robust.outputs) == 2 and record["updates"] == 8
+    assert "outputs that the classes do not pass through" in capsys.readouterr().out
+
+
+def test_the_precision_of_keras_is_afterwards_what_it_was(fitted, monkeypatch):
+    monkeypatch.setattr(
+        fitting, "run", lambda *_, **__: keras.config.set_floatx("float64")
+    )
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        fitted()
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+        assert keras.config.floatx() == "float32"
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_what_replicas_cannot_share_is_refused_before_anything_is_judged(
+    fitted, two_replicas, monkeypatch
+):
+    monkeypatch.setattr(fitting, "_train", lambda *_: pytest.fail("judged"))
+    monkeypatch.setattr(engine, "make", lambda _: two_replicas)
+    with pytest.raises(ValueError, match="must divide by the number of replicas"):
+        fitted(batch_size=9)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"epochz": 3}, "Unknown argument of fit.*epochz. Nearest: epochs"),
+        ({"atacks": {}}, "Unknown argument of fit.*atacks. Nearest: attacks"),
         ({"pixels": ""}, "Say which pixels the model takes: pixels= one of raw"),
         ({"branch": "advers"}, "branch must be one that the network has: clean"),
         ({"batch_size": 0}, "batch_size must be"),

@@ -1,9 +1,9 @@
-"""Whether the batch norms of a network from elsewhere bear to be trained.
+"""Whether a network from elsewhere can be trained with batch norm in training mode.
 
-In training batch norm normalises by the minibatch, and in inference by the statistics
-that came with the network. Files that were made of quantised networks have these folded
-into the convolutions, and 0 and 1 in their place: of such a network training makes
-another one, even at a rate of zero.
+In training, batch norm normalises by the minibatch; in inference, by the statistics
+that came with the network. In files that were made from quantised networks, batch norm
+is folded into the convolutions, and its statistics are 0 and 1. Training changes the
+function of such a network, even at a rate of zero.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def doubts(
     Args:
       network: of which a copy is asked, with the activations that it came with.
       dataset: whose training images are asked.
-      batch_size: of the training.
+      batch_size: images that are normalised together.
       data_dir: of TFDS.
 
     Returns:

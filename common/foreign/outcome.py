@@ -71,8 +71,8 @@ class Home:
             sha256 = _sha256(_partial(self.file))
             record |= {"to": self.file.name, "sha256": sha256}
             record["written"].append(sha256)
-        with files.whole(self.run.folder / _RECORD) as stream:
-            stream.write(json.dumps(record, indent=2).encode() + b"\n")
+        text = json.dumps(record, indent=2)
+        files.write_text(self.run.folder / _RECORD, f"{text}\n")
         if self.file:  # it is whole, and known as the run's, from when it is there
             os.replace(_partial(self.file), self.file)
         print("\n".join(self._told(record)), flush=True)
@@ -94,10 +94,9 @@ class Home:
     def _record(self) -> dict[str, Any]:
         """Returns the accuracies before and after, by the name of the evaluation."""
         run = self.run
-        initial = dataclasses.replace(run.session, weights=runs.INITIAL).run(run.name)
         found = {}
         for name in run.session.at.evaluations:
-            before, after = (_read(r.record(name)) for r in (initial, run))
+            before, after = (_read(r.record(name)) for r in (run.initial, run))
             found[name] = {"before": before, "after": after}
         minutes = metrics.training_minutes(
             run.folder / "metrics.jsonl", run.recipe.num_steps

@@ -71,13 +71,15 @@ def part(
     model: keras.Model | str | pathlib.Path,
     *,
     pixels: str | Callable[[Any], Any] = "",
+    output: str | None = None,
     **further: Any,
 ) -> Adopted:
     """Returns the part of a model, or of a string that names one.
 
     Args:
       model: as in `adoption.adopt`.
-      pixels: as in `adoption.adopt`.
+      pixels: as in `adoption.adopt`, and so is the next.
+      output: of the classes, of several.
       **further: `activation` and `norm` of the part.
 
     Raises:
@@ -86,11 +88,13 @@ def part(
     """
     if isinstance(model, keras.Model):
         with loaded.explained(f"adopt {model.name}"):
-            found = loaded.of_model(model, pixels)
+            found = loaded.of_model(model, pixels, output=output)
             sha256 = _digest(model, found if callable(pixels) else None)
         spec = f"{model.name}?pixels={loaded.name_of(pixels)}"
+        spec += f"&output={output}" if output else ""
         return Adopted(model.name, spec, sha256, found=found, **further)
-    said = specs.parse(loaded.text(model, pixels), loaded.OPTIONS)
+    text = loaded.text(model, pixels, output=output)
+    said = specs.parse(text, loaded.OPTIONS)
     with loaded.explained(f"adopt {model}"):
         found = loaded.load(said)
     known = classifiers.record(said, found)

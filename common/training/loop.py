@@ -54,8 +54,7 @@ def train(
             "Training asks other networks, which must be trained before: "
             f"{len(recipe.method.sources)} of them. Received: {len(sources)} folders"
         )
-    engine.check_dataset(recipe.dataset)
-    engine.check_divides(recipe.batch_size, distribution)
+    check(recipe, distribution)
     lookup(dict.fromkeys(learners.PRECISIONS), precision, "--precision")
     manifest.check_run(run_dir, {"recipe": recipe, "precision": precision})
     worker, learner = engine.worker(distribution), None
@@ -87,6 +86,12 @@ def train(
             "which begins a run of its own. "
             f"Received: {type(error).__name__}: {engine.reason(error)}"
         ) from error
+
+
+def check(recipe: recipes.Recipe, distribution: Any) -> None:
+    """Refuses what cannot be trained there, before anything is made; a ValueError."""
+    engine.check_dataset(recipe.dataset)
+    engine.check_divides(recipe.batch_size, distribution)
 
 
 class _Run:
