@@ -124,8 +124,7 @@ def main(argv: Sequence[str]) -> int:
                     print(f"error: {row.command} failed", file=sys.stderr)
                     return FAILED
                 found[title] = _read(row, workdir)
-                with files.whole(RECORD) as file:
-                    file.write(json.dumps(found, indent=1).encode() + b"\n")
+                files.write_text(RECORD, json.dumps(found, indent=1) + "\n")
     refresh(PAGE, found)
     return GOOD
 

@@ -103,8 +103,7 @@ class Record:
     def save(self, folder: pathlib.Path = FOLDER) -> None:
         """Writes `LETTER.json`, whole or not at all."""
         content = json.dumps(dataclasses.asdict(self), indent=1)
-        with files.whole(folder / f"{self.benchmark}.json") as file:
-            file.write(f"{content}\n".encode())
+        files.write_text(folder / f"{self.benchmark}.json", f"{content}\n")
 
 
 def load(letter: str, folder: pathlib.Path = FOLDER) -> Record | None:

@@ -46,18 +46,7 @@ def seconds(workdir: pathlib.Path, name: str, scale: str) -> tuple[float, ...]:
     """
     runs = measured.find(workdir, name, scale)
     updates = sum(60 * (run.training_minutes or 0.0) for run in runs.values())
-    records = [
-        record.record
-        for run in runs.values()
-        for record in map(run.evaluation, run.evaluations)
-        if record is not None
-    ]
-    # What was read off the record of a longer attack took no time of its own.
-    evaluations = sum(
-        float(record.get("seconds", 0.0))
-        for record in records
-        if "beginning_of" not in record
-    )
+    evaluations = sum(r.seconds for run in runs.values() for r in run.records)
     times = [
         path.stat().st_mtime
         for run in runs.values()

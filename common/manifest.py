@@ -101,8 +101,7 @@ def lengthen(
 
 def _write(path: pathlib.Path, manifest: dict[str, Any]) -> None:
     text = json.dumps(manifest, indent=2, default=recipes.to_dict)
-    with files.whole(path) as file:
-        file.write(f"{text}\n".encode())
+    files.write_text(path, f"{text}\n")
 
 
 def check(run_dir: pathlib.Path, **expected: Any) -> None:

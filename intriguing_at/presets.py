@@ -1,8 +1,9 @@
 """The recipes and evaluations of Xie and Yuille (2020), at three scales.
 
 `RECIPES` and `EVALUATIONS` map scale to name to value. Scale `paper` is the authors'
-own setup; `small` and `digits` replace some of its parts, so that what differs is what
-one reads here. Epsilon and step sizes are in pixels of 255.
+own setup, as far as it is known: `BUILD_NOTES.md` lists what is not. `small` and
+`digits` replace some of its parts, so that what differs is what one reads here. Epsilon
+and step sizes are in pixels of 255.
 
 Where a number comes from stands at its line:
 
@@ -21,7 +22,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from common import attacks, data, models
+from common import attacks, changes, data, models
 from common.foreign.tuning import Tuning
 from common.models import architectures, norms
 from common.recipe import Evaluation, Recipe, autoattacks
@@ -93,7 +94,7 @@ RESNET_50 = dataclasses.replace(
     checkpoint_every=5_005,  # not stated; ours
 )
 ADVPROP_DEPTHS = (50, 101, 152, 200)  # talk, 35
-RESNETS = {depth: variants.at_depth(RESNET_50, depth) for depth in ADVPROP_DEPTHS}
+RESNETS = {depth: changes.network(RESNET_50, depth=depth) for depth in ADVPROP_DEPTHS}
 # port, on ResNet-50; its coin for clean starts is meant as 0.2
 ADVPROP = attacks.PGD(1.0, 1.0, num_steps=1, targeted="random", clean_start=0.2)
 
@@ -205,7 +206,7 @@ ALP = dataclasses.replace(
 PAPER = {
     **STUDY,
     **{
-        f"{name}_{depth}": variants.at_depth(STUDY[strategy], depth)
+        f"{name}_{depth}": changes.network(STUDY[strategy], depth=depth)
         for name, strategy in (("clean", "clean"), ("consistent", "consistent"))
         for depth in DEPTHS
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from common import changes
 from common.models import architectures, norms
 from common.recipe import Recipe
 from common.training.natural import NaturalTraining
@@ -28,33 +29,27 @@ def strategies(
       group: the group norm that takes the place of batch norm.
       consistent_from: updates after which batch norm trains as it tests.
     """
-
-    def on(recipe: Recipe, norm: Any) -> Recipe:
-        network = dataclasses.replace(recipe.network, norm=norm)
-        return dataclasses.replace(recipe, network=network)
-
-    def method(**changes: Any) -> Recipe:
-        changed = dataclasses.replace(base.method, **changes)
-        return dataclasses.replace(base, method=changed)
-
-    mixed = method(clean_share=1.0)
-    paired = method(clean_share=1.0, pairing_weight=PAIRING)
+    mixed = changes.method(base, clean_share=1.0)
+    paired = changes.method(mixed, pairing_weight=PAIRING)
     shared_statistics = dataclasses.replace(MIXTURE, share_statistics=True)
     shared_affine = dataclasses.replace(MIXTURE, share_affine=True)
     return {
         "clean": clean(base),
         "adversarial": base,
         "mixed": mixed,
-        "mbn": on(mixed, MIXTURE),
+        "mbn": changes.network(mixed, norm=MIXTURE),
         "mixed_alp": paired,
-        "mbn_alp": on(paired, MIXTURE),
-        **{f"share_{share}": method(clean_share=share / 100) for share in SHARES},
-        "consistent": method(consistent_from=consistent_from),
-        "adversarial_group": on(base, group),
-        "mixed_group": on(mixed, group),
-        "mixed_alp_group": on(paired, group),
-        "mbn_shared_statistics": on(mixed, shared_statistics),
-        "mbn_shared_affine": on(mixed, shared_affine),
+        "mbn_alp": changes.network(paired, norm=MIXTURE),
+        **{
+            f"share_{share}": changes.method(base, clean_share=share / 100)
+            for share in SHARES
+        },
+        "consistent": changes.method(base, consistent_from=consistent_from),
+        "adversarial_group": changes.network(base, norm=group),
+        "mixed_group": changes.network(mixed, norm=group),
+        "mixed_alp_group": changes.network(paired, norm=group),
+        "mbn_shared_statistics": changes.network(mixed, norm=shared_statistics),
+        "mbn_shared_affine": changes.network(mixed, norm=shared_affine),
     }
 
 
@@ -62,12 +57,6 @@ def clean(base: Recipe) -> Recipe:
     """Returns "0% adv + 100% clean" at the schedule and smoothing of another recipe."""
     smoothing = base.method.label_smoothing
     return dataclasses.replace(base, method=NaturalTraining(smoothing), probe=None)
-
-
-def at_depth(recipe: Recipe, depth: int) -> Recipe:
-    """Returns the recipe on a ResNet of another depth."""
-    network = dataclasses.replace(recipe.network, depth=depth)
-    return dataclasses.replace(recipe, network=network)
 
 
 def at_size(recipe: Recipe, size: architectures.Size) -> Recipe:

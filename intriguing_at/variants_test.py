@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from common import attacks, data, models
+from common import attacks, changes, data, models
 from common.models import architectures, norms
 from common.training.natural import NaturalTraining
 from intriguing_at import variants
@@ -79,7 +79,7 @@ def test_advprop_changes_of_the_network_what_it_is_told():
 
 
 def test_another_depth_is_all_that_differs():
-    deep = variants.at_depth(RECIPES["consistent"], 638)
+    deep = changes.network(RECIPES["consistent"], depth=638)
     assert differences(RECIPES["consistent"], deep) == {"network.depth": 638}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from common.recipe import Cell, grid
+from common.seeds import of_seed, rows
 from kurakin2017 import presets, variants
 
 EPSILONS = {f"eps={epsilon}": epsilon for epsilon in (2, 4, 8, 16, 32, 64)}  # all
@@ -233,26 +234,20 @@ def mnist(
       leaking: recipe name without the seed, of the network whose labels leak.
       seeds: of the trainings.
     """
-    radii = presets.MNIST_RADII
-    attacked = {f"eps={radius:g}": f"fgsm_mnist_{radius:g}" for radius in radii}
-    trained = {
-        f"{row}, seed {seed}": f"{recipe}_seed{seed}"
-        for row, recipe in kinds.items()
-        for seed in seeds
-    }
+    x = {f"eps={radius:g}": radius for radius in presets.MNIST_RADII}
+    attacked = {column: f"fgsm_mnist_{radius:g}" for column, radius in x.items()}
     leaked = tuple(
         Cell(
             f"leaked against {TITLES[other]}, seed {seed}",
-            f"eps={radius:g}",
-            f"{leaking}_seed{seed}",
-            f"fgsm_mnist_{radius:g}",
+            column,
+            of_seed(leaking, seed),
+            attacked[column],
             metric="leaked",
             other=f"{other}_mnist_{radius:g}",
             x=radius,
         )
         for other in ("fgsm_pred", "step_ll")
         for seed in seeds
-        for radius in radii
+        for column, radius in x.items()
     )
-    x = {f"eps={radius:g}": radius for radius in radii}
-    return grid(trained, {"clean": "clean", **attacked}, x=x) + leaked
+    return grid(rows(kinds, seeds), {"clean": "clean", **attacked}, x=x) + leaked

@@ -10,9 +10,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from common import attacks
+from common import attacks, changes
 from common.attacks import cost as costs
 from common.recipe import Evaluation, Recipe
+from common.seeds import of_seed
 
 # paper, Sec. 4 and Table 5: one-step methods, by the names of their runs
 ONE_STEP: dict[str, Any] = {
@@ -115,18 +116,12 @@ def recipes(baseline: Recipe, step_ll: Any, *, inception_v4: Any) -> dict[str, R
 
 def _with_other_regularisation(step_ll: Recipe) -> dict[str, Recipe]:
     """Returns adversarial training without some of what regularises it."""
-    sharp = dataclasses.replace(
-        step_ll,
-        method=dataclasses.replace(
-            step_ll.method, label_smoothing=0.0
-        ),  # paper, Sec. 4
-    )
-    network = dataclasses.replace(step_ll.network, dropout=0.0)  # paper, Sec. 4
-    return {
+    sharp = changes.method(step_ll, label_smoothing=0.0)
+    return {  # paper, Sec. 4
         "no_smoothing": sharp,
-        "no_dropout": dataclasses.replace(step_ll, network=network),
-        "no_smoothing_no_dropout": dataclasses.replace(sharp, network=network),
-        # paper, Sec. 4: less; how much: ours
+        "no_dropout": changes.network(step_ll, dropout=0.0),
+        "no_smoothing_no_dropout": changes.network(sharp, dropout=0.0),
+        # less; how much: ours
         "less_decay": dataclasses.replace(step_ll, l2=step_ll.l2 / 10),
     }
 
@@ -137,17 +132,13 @@ def _with_other_networks(baseline: Recipe, step_ll: Recipe) -> dict[str, Recipe]
     first, middle, last = network.blocks
     deeper = (first, middle + 2, last)  # paper: two more blocks; which: ours
 
-    def on(recipe: Recipe, **changes: Any) -> Recipe:
-        changed = dataclasses.replace(network, **changes)
-        return dataclasses.replace(recipe, network=changed)
-
     return {
-        "deeper_baseline": on(baseline, blocks=deeper),
-        "deeper_step_ll": on(step_ll, blocks=deeper),
-        "elu_baseline": on(baseline, activation="elu"),
-        **{name: on(step_ll, activation=name) for name in ACTIVATIONS},
+        "deeper_baseline": changes.network(baseline, blocks=deeper),
+        "deeper_step_ll": changes.network(step_ll, blocks=deeper),
+        "elu_baseline": changes.network(baseline, activation="elu"),
+        **{name: changes.network(step_ll, activation=name) for name in ACTIVATIONS},
         **{
-            f"width_{rho:g}_{name}": on(recipe, width=rho * network.width)
+            f"width_{rho:g}_{name}": changes.network(recipe, width=rho * network.width)
             for rho in RHOS
             for name, recipe in (("baseline", baseline), ("step_ll", step_ll))
         },
@@ -193,14 +184,13 @@ def mnist_recipes(
       adversarial: training on both kinds of images.
       seeds: of the trainings.
     """
-    larger = dataclasses.replace(adversarial.network, units=MNIST_LARGE)
     kinds = {
         "mnist_natural": (natural, seeds),
         "mnist_adversarial": (adversarial, seeds),
-        "mnist_larger": (dataclasses.replace(adversarial, network=larger), seeds[:1]),
+        "mnist_larger": (changes.network(adversarial, units=MNIST_LARGE), seeds[:1]),
     }
     return {
-        f"{name}_seed{seed}": dataclasses.replace(recipe, seed=seed)
+        of_seed(name, seed): dataclasses.replace(recipe, seed=seed)
         for name, (recipe, chosen) in kinds.items()
         for seed in chosen
     }

@@ -1,9 +1,9 @@
 """The recipes and evaluations of Smooth Adversarial Training, at three scales.
 
 `RECIPES` and `EVALUATIONS` map scale to name to value. Scale `paper` is the authors'
-own setup; `small` and `digits` replace some of its parts, so that what differs is what
-one reads here. Epsilon and step sizes are in pixels of 255. Recipes that are equal at a
-scale are one run.
+own setup, as far as it is known: `BUILD_NOTES.md` lists what is not. `small` and
+`digits` replace some of its parts, so that what differs is what one reads here. Epsilon
+and step sizes are in pixels of 255. Recipes that are equal at a scale are one run.
 
 Where a number comes from stands at its line:
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from common import attacks, data, models
+from common import attacks, changes, data, models
 from common.foreign.tuning import Tuning
 from common.models import architectures
 from common.recipe import Evaluation, Recipe, autoattacks
@@ -68,7 +68,7 @@ RELU = Recipe(
     probe_every=MINIBATCHES,  # not stated; ours
     checkpoint_every=MINIBATCHES,  # not stated; ours
 )
-SILU = variants.activated(RELU, "silu")
+SILU = changes.network(RELU, activation="silu")
 
 SCALING = {  # README: name -> changes to the network, image size
     "resnet_101": ({"depth": 101}, 224),  # README: twice deeper
@@ -102,9 +102,9 @@ PAPER = {
     **variants.recipes(RELU),
     **{
         name: variants.sized(
-            SILU, dataclasses.replace(SILU.network, **changes), image_size
+            SILU, dataclasses.replace(SILU.network, **fields), image_size
         )
-        for name, (changes, image_size) in SCALING.items()
+        for name, (fields, image_size) in SCALING.items()
     },
     **{f"efficientnet_{name}": on_efficientnet(name) for name in architectures.SIZES},
     "efficientnet_l1_enhanced": dataclasses.replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from common import changes
 from common.models import activations
 from common.recipe import Recipe
 from common.training import schedules
@@ -30,46 +31,34 @@ def recipes(relu: Recipe) -> dict[str, Recipe]:
     Args:
       relu: single-step adversarial training with ReLU.
     """
-    by_activation = {name: activated(relu, name) for name in NAMES}
+    by_activation = {name: changes.network(relu, activation=name) for name in NAMES}
     silu = by_activation["silu"]
     return {
         **by_activation,
         **{
-            f"{name}_{alpha}": activated(relu, f"{name}_{alpha}")
+            f"{name}_{alpha}": changes.network(relu, activation=f"{name}_{alpha}")
             for name in ("elu", "celu")
             for alpha in ALPHAS
         },
         **{
-            name: trained(relu, crafting=crafting, update=update)
+            name: changes.method(relu, crafting=crafting, update=update)
             for name, (crafting, update) in GRADIENTS.items()
         },
         **{f"relu_steps_{steps}": attacked(relu, steps) for steps in STEPS},
         "silu_steps_2": attacked(silu, 2),
         "relu_longer": longer(relu),
         "silu_longer": longer(silu),
-        "relu_smoothed": trained(relu, label_smoothing=SMOOTHING),
-        "silu_smoothed": trained(silu, label_smoothing=SMOOTHING),
+        "relu_smoothed": changes.method(relu, label_smoothing=SMOOTHING),
+        "silu_smoothed": changes.method(silu, label_smoothing=SMOOTHING),
         "relu_seed1": dataclasses.replace(relu, seed=1),
         "silu_seed1": dataclasses.replace(silu, seed=1),
     }
 
 
-def activated(recipe: Recipe, activation: str) -> Recipe:
-    """Returns the recipe with another activation everywhere in the network."""
-    network = dataclasses.replace(recipe.network, activation=activation)
-    return dataclasses.replace(recipe, network=network)
-
-
-def trained(recipe: Recipe, **changes: Any) -> Recipe:
-    """Returns the recipe with changes to its method."""
-    method = dataclasses.replace(recipe.method, **changes)
-    return dataclasses.replace(recipe, method=method)
-
-
 def attacked(recipe: Recipe, num_steps: int) -> Recipe:
     """Returns the recipe with an attack of more steps in training."""
     attack = dataclasses.replace(recipe.method.attack, num_steps=num_steps)
-    return trained(recipe, attack=attack)
+    return changes.method(recipe, attack=attack)
 
 
 def longer(recipe: Recipe) -> Recipe:

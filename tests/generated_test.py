@@ -28,7 +28,7 @@ def test_kept_records_are_of_the_recipes_and_attacks_of_today(name):
     warned = tuple(
         warning
         for run in results.distinct.values()
-        for evaluation in map(run.evaluation, run.evaluations)
+        for evaluation in run.records
         for warning in evaluation.record.get("warnings", ())
     )
     found = [found.message for found in results.findings if found.kind == "record"]

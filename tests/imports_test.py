@@ -22,7 +22,7 @@ FLOORS = (
     ("attacks",),
     ("models",),
     ("engine",),
-    ("recipe", "overrides", "processes", "seeds"),
+    ("recipe", "changes", "overrides", "processes", "seeds"),
     ("manifest",),
     ("evaluation",),
     ("training",),

@@ -227,13 +227,6 @@ def test_values_out_of_range_are_refused(changes, message):
         dataclasses.replace(attacks.APGD(8.0), **changes)
 
 
-@pytest.mark.parametrize(("classes", "targets"), [(2, 1), (5, 4), (10, 9), (100, 9)])
-def test_there_are_no_more_targets_than_wrong_classes(classes, targets):
-    targeted = attacks.APGD(8.0, loss="targeted_dlr", num_restarts=9)
-    assert targeted.fitted(classes).num_restarts == targets
-    assert attacks.APGD(8.0, num_restarts=9).fitted(classes).num_restarts == 9
-
-
 def test_a_call_has_one_number_of_steps():
     images, labels = batch()
     several = attacks.APGD(8.0, np.int32([10, 20, 10, 20, 10, 20]))

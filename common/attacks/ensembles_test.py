@@ -58,12 +58,16 @@ def test_without_words_it_is_the_standard_version_at_8():
     assert attacks.autoattack() == attacks.autoattack(8.0, "standard")
 
 
-@pytest.mark.parametrize(("classes", "targets"), [(2, 1), (10, 9), (1000, 9)])
+@pytest.mark.parametrize(("classes", "targets"), [(2, 1), (5, 4), (10, 9), (1000, 9)])
 def test_targets_are_the_wrong_classes_up_to_nine(classes, targets):
     parts = [p.fitted(classes) for p in attacks.autoattack(8.0).parts]
     assert [getattr(part, "num_restarts", None) for part in parts] == [
         *(None, 1, targets, targets, None)
     ]
+    first = attacks.autoattack(8.0, "quick").parts[1].fitted(classes)
+    assert first.num_restarts == targets
+    untargeted = attacks.autoattack(8.0, "plus").parts[1].fitted(classes)
+    assert untargeted.num_restarts == 5
 
 
 def test_the_reference_takes_as_many_passes():

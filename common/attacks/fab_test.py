@@ -256,13 +256,6 @@ def test_a_tie_is_lost_where_the_judge_loses_it():
     np.testing.assert_array_equal(state.images, IMAGES[:2])
 
 
-@pytest.mark.parametrize("num_classes", [2, 3, 4, 10, 1000])
-def test_there_are_no_more_targets_than_wrong_classes(num_classes):
-    attack = attacks.FAB(8.0).fitted(num_classes)
-    assert attack == attacks.FAB(8.0, num_restarts=min(num_classes - 1, 9))
-    assert attack.rounds.restarts == attack.num_restarts
-
-
 def test_a_call_takes_no_target_twice():
     counter = textbook.PassCounter()
 

@@ -12,7 +12,7 @@ from common.names import lookup
 
 # The value of `targeted` -> where the class of the loss comes from.
 TARGETED = {"no": "true", "random": "random", "least_likely": "least_likely"}
-_COIN_STREAM = -4  # of the seed; random targets and the laws of starts have -1 to -3
+_COIN_STREAM = -4  # of the seed; `starts` lists the other streams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +32,8 @@ class PGD(ascent.Ascent):
         for the whole call, which the seed tosses; so a call takes one seed.
       reaching: take steps of at least epsilon / num_steps, so that they reach the
         boundary of the ball.
-      every_iterate: look at the class of every iterate, of which the gradient's pass
-        tells. An image is lost if one of them fools the network; that is the result.
+      every_iterate: look at the class of every iterate, which the pass for the gradient
+        gives as well. If iterates fool the network, the last of them is the result.
         Not for a targeted attack.
 
     Raises:

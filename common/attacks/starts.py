@@ -12,7 +12,7 @@ from typing import Any
 from common import backend
 from common.lazy import ops
 
-# -1 is the stream of random targets, -4 that of the coin of PGD.
+# -1 is the stream of random targets, -4 that of PGD's coin, -6 that of Square.
 _SIGN_STREAM, _NORMAL_STREAM, _STRIPE_STREAM = -2, -3, -5
 
 

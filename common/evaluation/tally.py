@@ -172,11 +172,8 @@ class Tally:
 
     def _count_end(self, place: int, state: Any) -> None:
         """Counts a restart that left an image right, where it tells how it ended."""
-        if not self._tells(place):
-            return
-        is_unfinished = self.parts[place].is_unfinished(state)
-        if is_unfinished is not None:
-            self.ended[place] += 1, is_unfinished
+        if self._tells(place):
+            self.ended[place] += 1, self.parts[place].is_unfinished(state)
 
     def _end(self, slot: stream.Slot) -> None:
         """Notes the outcome of an example that is done."""

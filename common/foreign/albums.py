@@ -17,7 +17,6 @@ from common.data.lazy import tf
 from common.foreign import described, folders, loaded, splits
 
 _TESTS = ("test", "val", "validation")  # folders beside `train`
-_MARGIN = 8 / 7  # shorter side before the crop, 256 for 224
 
 Rows = tuple[tuple[str, ...], np.ndarray]  # files, and their labels int32 [n]
 
@@ -94,8 +93,7 @@ def photograph(encoded: Any, image_shape: tuple[int, int, int]) -> Any:
       float32 [H, W, C] in [0, 255].
     """
     height, width, channels = image_shape
-    resize = round(_MARGIN * max(height, width))
-    pixels = folders.photograph(encoded, (height, width), resize)
+    pixels = folders.photograph(encoded, (height, width))
     if channels == 1:
         pixels = tf.reduce_sum(pixels * loaded.LUMA, axis=-1, keepdims=True)
     return tf.ensure_shape(tf.clip_by_value(pixels, 0.0, 255.0), image_shape)

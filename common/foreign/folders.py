@@ -29,7 +29,6 @@ class Photographs:
       labels: int32 [n].
       num_classes: number of class folders; None where `labels.csv` has the labels.
       image_size: side of the images, in pixels.
-      resize: shorter side before the crop, in pixels.
       record: what they are, as JSON values, with a fingerprint of names, labels and
         sizes of the files.
     """
@@ -38,7 +37,6 @@ class Photographs:
     labels: np.ndarray
     num_classes: int | None
     image_size: int
-    resize: int
     record: dict[str, Any]
 
     def test_batches(self, *, batch_size: int) -> tf.data.Dataset:
@@ -50,7 +48,7 @@ class Photographs:
         size = self.image_size, self.image_size
 
         def read(file: Any, label: Any) -> tuple[Any, Any]:
-            return photograph(tf.io.read_file(file), size, self.resize), label
+            return photograph(tf.io.read_file(file), size), label
 
         files = [os.fsencode(file) for file in self.files]
         rows = tf.data.Dataset.from_tensor_slices((files, self.labels))
@@ -58,7 +56,7 @@ class Photographs:
         return pipeline.finished(examples.batch(batch_size))
 
 
-def photograph(encoded: Any, size: tuple[int, int], resize: int) -> Any:
+def photograph(encoded: Any, size: tuple[int, int]) -> Any:
     """Returns a photograph at the size that a network takes, in a graph.
 
     One that has this size stays as it is. Of another one it is the central square,
@@ -67,7 +65,6 @@ def photograph(encoded: Any, size: tuple[int, int], resize: int) -> Any:
     Args:
       encoded: string scalar, a JPEG or PNG.
       size: height and width.
-      resize: shorter side before the crop, in pixels; at least the longer one of both.
 
     Returns:
       float32 [height, width, 3] in [0, 255].
@@ -75,7 +72,7 @@ def photograph(encoded: Any, size: tuple[int, int], resize: int) -> Any:
     image = decoding.image(encoded)
 
     def cropped() -> Any:
-        square = crops.centre(image, resize, max(size))
+        square = crops.centre(image, _resized(max(size)), max(size))
         return square if size[0] == size[1] else tf.image.resize(square, size)
 
     fits = tf.reduce_all(tf.shape(image)[:2] == size)
@@ -108,7 +105,6 @@ def photographs(
     folder: str | pathlib.Path,
     image_size: int,
     *,
-    resize: int | None = None,
     split: str = "",
     classes: str = "",
 ) -> Photographs:
@@ -121,19 +117,18 @@ def photographs(
     Args:
       folder: the folder.
       image_size: side of the images, in pixels.
-      resize: shorter side before the crop; 8/7 of the side by default (256 for 224).
       split: a folder in it, the only one to be read.
       classes: the order of class folders, see `common.data.listing`.
 
     Raises:
       FileNotFoundError: no photograph, or one of `labels.csv` is missing.
       OSError: a photograph is a link to a file that is not there.
-      ValueError: `labels.csv` is not as above, the order of the class folders has to be
-        said, or the crop is larger than `resize`.
+      ValueError: `labels.csv` is not as above, or the order of the class folders has to
+        be said.
     """
     root = pathlib.Path(folder).expanduser()
-    resize = round(image_size * 8 / 7) if resize is None else resize
-    _check(image_size, resize, split)
+    if labels.escapes(split):
+        raise ValueError(f"split must be inside the folder. Received: split={split}")
     is_table = (root / "labels.csv").is_file()
     if is_table and classes:
         raise ValueError(
@@ -154,14 +149,13 @@ def photographs(
         np.array([label for _, label in found.rows], np.int32),
         None if is_table else len(found.names),
         image_size,
-        resize,
         {
             "folder": root.resolve().name,
             "split": split,
             **found.notes(classes),
             "count": len(found.rows),
             "image_size": image_size,
-            "resize": resize,
+            "resize": _resized(image_size),
             "fingerprint": _fingerprint(root, found.rows),
         },
     )
@@ -203,14 +197,9 @@ def _base(path: str) -> str:
     return pathlib.PurePath(path).name
 
 
-def _check(image_size: int, resize: int, split: str) -> None:
-    if not 1 <= image_size <= resize:
-        raise ValueError(
-            "Photographs need 1 <= image_size <= resize. Received: "
-            f"image_size={image_size}, resize={resize}"
-        )
-    if labels.escapes(split):
-        raise ValueError(f"split must be inside the folder. Received: split={split}")
+def _resized(side: int) -> int:
+    """Returns the shorter side before the crop of a square: 256 for 224."""
+    return round(side * 8 / 7)
 
 
 def _from_table(root: pathlib.Path, split: str) -> _Found:

@@ -30,7 +30,6 @@ def dataset(
     data_dir: str | None = None,
     padding: int = 0,
     flips: bool = False,
-    name: str = "arrays",
 ) -> Dataset:
     """Returns the dataset of what was handed over.
 
@@ -41,7 +40,6 @@ def dataset(
       data_dir: of TFDS, or None for its default.
       padding: pixels on each side before a random crop; 0 for no crops.
       flips: whether half of the training images are flipped left to right.
-      name: of arrays, in records.
 
     Raises:
       FileNotFoundError: the data are not there.
@@ -57,7 +55,7 @@ def dataset(
     elif isinstance(data, str | os.PathLike):
         found = _named(os.fspath(data), image_shape, num_classes, data_dir)
     else:
-        found = arrays.of_arrays(_parts(data), image_shape, name=name)
+        found = arrays.of_arrays(_parts(data), image_shape, name="arrays")
     if padding or flips:
         found = dataclasses.replace(found, padding=padding, flips=flips)
     _check(found, image_shape, num_classes)

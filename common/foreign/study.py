@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from common import manifest, overrides
-from common.evaluation import accuracy, transferability
+from common import recipe as recipes
 from common.evaluation import judges as judging
+from common.evaluation import kinds
 from common.foreign import classifiers, folders
 from common.names import lookup
 
@@ -75,14 +76,13 @@ def study(
             _warn(source.name, _read(path).get("warnings", ()))
             continue
         print(f"{source.name}: {stem}", flush=True)
-        record = _measured(
-            source,
-            target,
-            attack,
-            judges=judges,
-            dataset=images.test_batches(batch_size=batch_size),
-            seed=seed,
-            progress=(path.with_suffix(".progress.npz"), notes),
+        record = kinds.answer(
+            recipes.Evaluation(attack, seed),
+            images.test_batches(batch_size=batch_size),
+            judges[source.name],
+            judges[target.name] if target else None,
+            progress_file=path.with_suffix(".progress.npz"),
+            progress_key=notes,
         )
         record.notes.update(notes, **manifest.environment())
         record.save(path)
@@ -144,43 +144,6 @@ def _check_classes(found: classifiers.Classifier, images: folders.Photographs) -
 def _warn(name: str, warnings: Iterable[str]) -> None:
     for warning in warnings:
         print(f"warning: {name}: {warning}", file=sys.stderr, flush=True)
-
-
-def _measured(
-    source: classifiers.Classifier,
-    target: classifiers.Classifier | None,
-    attack: Any,
-    *,
-    judges: Mapping[str, judging.Judges],
-    dataset: Any,
-    seed: int,
-    progress: tuple[pathlib.Path, Any],
-) -> Any:
-    """Returns the record of the attack on the source, or of what it transfers.
-
-    A stopped attack goes on from its file of progress; a transfer begins again.
-    """
-    if target is None:
-        return accuracy.evaluate(
-            source.logits_fn,
-            dataset,
-            attack,
-            seed=seed,
-            progress=True,
-            progress_file=progress[0],
-            progress_key=progress[1],
-            judges=judges[source.name],
-            distribution=judges[source.name].distribution,
-        )
-    return transferability.transfer(
-        source.logits_fn,
-        target.logits_fn,
-        dataset,
-        attack,
-        seed=seed,
-        progress=True,
-        judges=(judges[source.name], judges[target.name]),
-    )
 
 
 def _is_done(path: pathlib.Path, expected: Mapping[str, Any]) -> bool:

@@ -104,7 +104,7 @@ def test_other_weights_images_or_seeds_are_measured_again(networks, images, tmp_
     kept = {path for path in first if first[path] == changed[path]}
     evaluations = folder / "one" / "evaluations"
     assert kept == {evaluations / f"{n}.json" for n in ("clean", "fgsm_8", "fgsm_16")}
-    smaller = folders.photographs(tmp_path, 14, resize=14)
+    smaller = folders.photographs(tmp_path, 12)
     for settings in ({"images": smaller}, {"images": images, "seed": 1}):
         latest = run(networks[:1], folder=folder, **settings)
         assert all(latest[path] != changed[path] for path in kept)

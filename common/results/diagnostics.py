@@ -1,6 +1,6 @@
 """Warnings about results that are too good to be true, or not what they seem.
 
-Each rule is one that somebody paid for: label leaking, gradient masking, catastrophic
+Each rule looks for a known mistake: label leaking, gradient masking, catastrophic
 overfitting, an evaluation of an unfinished network. They read records only, so the
 report can repeat them long after the run.
 """
@@ -150,7 +150,7 @@ def _transfers(
     shown = [
         (other, record)
         for other in runs.values()
-        for record in _evaluations(other, transfers=True)
+        for record in other.records
         if not other.manifest.get("overrides")
         if record.target in at.recipes and at.run_name(record.target) == run.name
     ]
@@ -194,7 +194,7 @@ def _autoattack(
 
 def _warnings(run: measured.Run) -> Iterator[tuple[str, str]]:
     """What the evaluations themselves warn of; see `common.evaluation.attackable`."""
-    for record in _evaluations(run, transfers=True):
+    for record in run.records:
         for message in record.record.get("warnings", ()):
             yield "record", f"{record.name}: {message}"
 
@@ -220,7 +220,7 @@ def _records(run: measured.Run) -> Iterator[tuple[str, str]]:
     elif run.training_minutes is None:
         yield "record", "training has not reached its end"
     num_steps = (run.manifest.get("recipe") or {}).get("num_steps")
-    for record in _evaluations(run, transfers=True):
+    for record in run.records:
         if None not in (record.step, num_steps) and record.step != num_steps:
             message = f"measured after {record.step} of {num_steps} updates"
             yield "record", f"{record.name} was {message}"
@@ -235,7 +235,7 @@ def _changed(
     found = "" if run.manifest.get("overrides") else _difference_of(run.manifest, now)
     if found:
         yield "record", f"trained as the recipe was before: {found}"
-    for record in _evaluations(run, transfers=True):
+    for record in run.records:
         here = evaluations.get(record.name)
         attack = getattr(here, "attack", None)
         if found := _difference_of(record.record, attack, key="attack"):
@@ -257,12 +257,9 @@ def _difference_of(record: Mapping[str, Any], now: Any, key: str = "recipe") -> 
     return overrides.first_difference(then, recipe.to_dict(now)) or ""
 
 
-def _evaluations(
-    run: measured.Run, *, transfers: bool = False
-) -> list[measured.Measured]:
-    """Returns the records; those that another network answered only if asked for."""
-    found = (run.evaluation(name) for name in run.evaluations)
-    return [record for record in found if record and (transfers or not record.target)]
+def _evaluations(run: measured.Run) -> list[measured.Measured]:
+    """Returns the records but for those that another network answered."""
+    return [record for record in run.records if not record.target]
 
 
 def _above(

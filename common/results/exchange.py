@@ -33,8 +33,7 @@ def write(path: pathlib.Path, papers: Sequence[dict[str, Any]]) -> None:
       RunError: the disk is full.
     """
     content = {"version": VERSION, "papers": list(papers)}
-    with files.whole(path) as file:
-        file.write(f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
+    files.write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def paper(

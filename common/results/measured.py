@@ -77,6 +77,16 @@ class Measured:
         """Recipe that was shown the adversarial images; empty if the attacked one."""
         return self.record.get("target") or ""
 
+    @property
+    def is_beginning(self) -> bool:
+        """Whether it was read off the record of a longer attack."""
+        return "beginning_of" in self.record
+
+    @property
+    def seconds(self) -> float:
+        """That it took, of its own."""
+        return 0.0 if self.is_beginning else float(self.record.get("seconds", 0.0))
+
     def same_images(self, other: Measured) -> bool:
         """Whether both saw the same images: all, or those that the same seed drew."""
         drawn = (self.record.get("num_images"), other.record.get("num_images"))
@@ -111,10 +121,14 @@ class Run:
         return tuple(sorted(p.stem for p in self.path.glob("evaluations/*.json")))
 
     @property
+    def records(self) -> list[Measured]:
+        """The records of all evaluations, by name."""
+        return [found for name in self.evaluations if (found := self.evaluation(name))]
+
+    @property
     def other_precisions(self) -> list[str]:
         """In which evaluations were computed, where the training was not."""
-        records = (self.evaluation(name) for name in self.evaluations)
-        found = {record.record.get("precision", "") for record in records if record}
+        found = {record.record.get("precision", "") for record in self.records}
         return sorted(found - {"", self.manifest.get("precision")})
 
     @property
@@ -128,10 +142,10 @@ class Run:
         Raises:
           ValueError: the file is broken or its counts are impossible.
         """
-        if name not in self._records:
+        if name not in self._known:
             path = self.path / "evaluations" / f"{name}.json"
-            self._records[name] = _measured(path) if path.exists() else None
-        return self._records[name]
+            self._known[name] = _measured(path) if path.exists() else None
+        return self._known[name]
 
     def survived(self, name: str) -> np.ndarray:
         """Returns which images of an evaluation were right; see `outcomes`."""
@@ -204,7 +218,7 @@ class Run:
         return found.astype(float)
 
     @functools.cached_property
-    def _records(self) -> dict[str, Measured | None]:
+    def _known(self) -> dict[str, Measured | None]:
         return {}
 
     @functools.cached_property

@@ -7,16 +7,14 @@ import importlib
 from common.recipe import Paper
 
 
-def find(paper: str | Paper) -> Paper:
-    """Returns the paper itself, or `PAPER` of the package of that name.
+def find(paper: str) -> Paper:
+    """Returns `PAPER` of the package of a name.
 
     The package is imported on demand, because `common` imports no paper.
 
     Raises:
       ValueError: there is no such package, or it has no `PAPER`.
     """
-    if isinstance(paper, Paper):
-        return paper
     try:
         found = getattr(importlib.import_module(paper), "PAPER", None)
     except ModuleNotFoundError as error:

@@ -192,10 +192,7 @@ def _seconds(run: measured.Run | None, part: str) -> float:
         record = run.evaluation(part)
     except ValueError:  # a broken record only costs the estimate
         return math.nan
-    if record is None:
-        return math.nan
-    is_free = "beginning_of" in record.record  # read off a longer attack's record
-    return 0.0 if is_free else float(record.record.get("seconds", 0.0))
+    return math.nan if record is None else record.seconds
 
 
 def _duration(seconds: float) -> str:

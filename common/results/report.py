@@ -42,11 +42,6 @@ SCALES = {  # what a scale is, what may be concluded from it, and what may not
         "numbers are left out.",
     ),
 }
-OTHER_SCALE = (
-    "Another setup than the papers'.",
-    "Which of the papers' claims show in it.",
-    "Whether a reported number is right: numbers are compared at scale paper only.",
-)
 MANY_CELLS = 60  # a table beyond this opens on demand
 SHOWN_FINDINGS = 8  # the rest opens on demand
 SHOWN_IMAGES = 2  # networks: the first is undefended, the second defended
@@ -88,16 +83,6 @@ class Section:
 
     results: Results
     figures: Figures
-
-    @property
-    def answers(self) -> list[summary.Answer]:
-        """The claims that the records answer."""
-        return summary.answers(self.results)
-
-    @property
-    def counts(self) -> dict[str, str]:
-        """How many cells got each verdict."""
-        return summary.counts(self.results)
 
     @property
     def tables(self) -> list[tuple[recipe.Table, Sequence[Compared]]]:
@@ -176,7 +161,7 @@ def write(
     if drawn is None:
         drawn = {results.at.name: draw(results, out_dir) for results in papers}
     scale = papers[0].at.scale
-    what, may, may_not = SCALES.get(scale, OTHER_SCALE)
+    what, may, may_not = SCALES[scale]
     values = {
         "scale": scale,
         "what": what,
@@ -185,6 +170,7 @@ def write(
         "others": summary.others(papers),
         "cost": summary.cost(papers),
         "screen": summary.screen(papers),
+        "summary": summary,
         "sections": [Section(results, drawn[results.at.name]) for results in papers],
         "density": f"{canvas.DPI / 96:g}x",  # shown at the size it was drawn for
         "MANY_CELLS": MANY_CELLS,

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from common.results import cells, claims, measured, metrics, text
+from common.results import cells, claims, metrics, text
 from common.results.answers import Results
 from common.results.margins import Comparison
 from common.results.measured import Runs
@@ -85,8 +85,8 @@ def cost(papers: Sequence[Results]) -> str:
     """Returns in words what the networks of the records cost, and on which machine."""
     runs = [run for results in papers for run in results.distinct.values()]
     minutes = sum(run.training_minutes or 0.0 for run in runs)
-    records = [record for run in runs for record in _evaluations(run)]
-    seconds = sum(record.record.get("seconds", 0.0) for record in records)
+    records = [r for run in runs for r in run.records if not r.is_beginning]
+    seconds = sum(record.seconds for record in records)
     machines = dict.fromkeys(str(run.manifest.get("hardware", "")) for run in runs)
     places = " and ".join(filter(None, machines))
     return (
@@ -204,9 +204,3 @@ def _total(comparison: Comparison, runs: Runs) -> int | None:
     run = runs[of_seed(term.recipe, comparison.seeds[0])]
     found = metrics.of(term.cell).measure(run, term.cell)
     return found.total if found else None
-
-
-def _evaluations(run: measured.Run) -> list[measured.Measured]:
-    """Returns the records, but for those that were read off a longer attack's."""
-    found = (run.evaluation(name) for name in run.evaluations)
-    return [each for each in found if each and "beginning_of" not in each.record]

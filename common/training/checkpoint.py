@@ -19,6 +19,7 @@ import numpy as np
 
 from common import errors, files
 
+_KEPT = 2  # checkpoints that stay
 _BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
@@ -29,7 +30,6 @@ def save(
     variables: Iterable[Any],
     state: Iterable[np.ndarray],
     worker: tuple[int, int] = (0, 1),
-    keep: int = 2,
 ) -> None:
     """Writes this worker's files of a checkpoint and drops all but the newest.
 
@@ -39,7 +39,6 @@ def save(
       variables: Keras variables of the network and the optimizer.
       state: this worker's replica states, one array [replicas, ...] for each part.
       worker: index and number of workers.
-      keep: how many checkpoints stay.
 
     Raises:
       RunError: a variable is not finite, and nothing is written; or the disk is full.
@@ -62,10 +61,10 @@ def save(
             np.savez(file, **arrays)
     found = steps(directory)
     if index == 0:
-        for old in found[:-keep]:
+        for old in found[:-_KEPT]:
             (directory / f"{old:08d}.npz").unlink(missing_ok=True)
     # By its own files: the chief may have dropped its own before this worker looks.
-    oldest = min(found[-keep:], default=0)
+    oldest = min(found[-_KEPT:], default=0)
     for path in directory.glob(f"*.state-{index}.npz"):
         if int(path.name.partition(".")[0]) < oldest:
             path.unlink(missing_ok=True)

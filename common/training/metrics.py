@@ -37,8 +37,7 @@ class Log:
             return
         lines = read(self.path)
         kept = [x for x in lines if x["step"] <= step and x["kind"] != "end"]
-        with files.whole(self.path) as file:
-            file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
+        files.write_text(self.path, "".join(json.dumps(x) + "\n" for x in kept))
         with files.room(run_dir):
             self._board = board.Board(run_dir / "tensorboard")
             for line in kept:
