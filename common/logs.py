@@ -58,9 +58,10 @@ def show(verbosity: str | None) -> None:
 def held_back() -> Iterator[None]:
     """Holds back what is written on stderr inside, where no log is to be seen.
 
-    TensorFlow's C++ heeds no level while it is imported. Where that fails, all but the
-    lines of logs is shown. Another process does so: it outlives this one if that is
-    ended, as where the processor lacks an instruction.
+    TensorFlow's C++ code ignores the level while it is imported. So another process
+    gets stderr meanwhile. If the import fails, it shows what it got, but for lines of
+    logs. It also does so if this process is killed, as where the CPU lacks an
+    instruction.
     """
     if os.environ.get(_LEVEL) != _NOTHING or "tensorflow" in sys.modules:
         yield

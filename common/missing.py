@@ -28,8 +28,8 @@ def chosen(run: Any, asked: tuple[str, ...]) -> Mapping[str, recipes.Evaluation]
     """Returns the evaluations by name; a ValueError names the nearest known one.
 
     Args:
-      run: of which session and recipe.
-      asked: names; those that tables and claims need if there is none.
+      run: the run that is evaluated; it has a session and a recipe.
+      asked: names of evaluations; if there are none, those that tables and claims need.
     """
     session = run.session
     names = asked or session.at.needed_evaluations(run.name)

@@ -1,8 +1,8 @@
 """Recipes changed field by field from the command line, and what differs in two.
 
-Recipes and attacks get fields over time. The default of a field that comes later is
-what was done before it; so a record without it is that of a value which has it at its
-default, and `completed` fills it in before the two are compared.
+Recipes and attacks get new fields over time. The default of a new field is what was
+done before the field existed. So a record without the field counts as one with the
+default, and `completed` fills it in before a record and a value are compared.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ CLAIMS = (
     Claim(
         name="capacity_helps_adversarial_training",
         statement="The wider the network, the nearer to 1 the ratio of accuracy under "
-        "one-step attacks to clean accuracy after adversarial training.",
+        "step l.l. to clean accuracy after adversarial training.",
         source="text, Figure 1",
         expected_at=("paper", "small"),
         note="Only widths are compared, which any size has.",
@@ -112,7 +112,8 @@ CLAIMS = (
     Claim(
         name="less_regularisation_trades_clean_accuracy",
         statement="Without label smoothing, dropout or both, adversarial training "
-        "loses a little clean accuracy and wins some under attack.",
+        "loses a little clean accuracy, half a point either way, and wins some under "
+        "attack.",
         source="text, Sec. 4",
         note=ONE_SCALE,
         comparisons=tuple(
@@ -121,7 +122,7 @@ CLAIMS = (
             comparison
             for name in ("no_smoothing", "no_dropout", "no_smoothing_no_dropout")
             for comparison in (
-                gain(name, STEP_LL, "clean", at_least=-1.0, at_most=0.5),
+                gain(name, STEP_LL, "clean", at_least=-1.0, at_most=0.4),
                 gain(name, STEP_LL, "step_ll_eps16", at_least=0.0),
             )
         ),
@@ -145,12 +146,29 @@ CLAIMS = (
         source="text, Appendix D; memory, Table 7",
         note=SIZE,
         comparisons=(
-            # The direction is the claim; paper: 3.0, 2.2, 12.6, 9.7 and -3.4 points.
+            # The direction is the claim. Text: 2 to 3 on clean images, 10 to 20 under
+            # step l.l.; memory: 3.0, 2.2, 12.6, 9.7 and -3.4 points.
             gain(STEP_LL, "tanh", "clean", at_least=0.0),
             gain(STEP_LL, "relu_decay_0.1", "clean", at_least=0.0),
             gain(STEP_LL, "tanh", "step_ll_eps16", at_least=0.0),
             gain(STEP_LL, "relu_decay_0.1", "step_ll_eps16", at_least=0.0),
             gain(STEP_LL, "relu_decay_0.1", "iter_ll_eps8", at_most=0.0),
+        ),
+    ),
+    Claim(
+        name="mild_activations_keep_clean_accuracy",
+        statement="relu6 and weakly decaying activations keep clean accuracy within a "
+        "point, and cost a little under step l.l.",
+        source="text, Appendix D",
+        note=ONE_SCALE,
+        comparisons=tuple(
+            # Text: within 1 on clean images, a few points lower under attack.
+            comparison
+            for name in ("relu6", "relu_decay_0.01", "relu_decay_0.001")
+            for comparison in (
+                gain(name, STEP_LL, "clean", at_least=-1.0, at_most=1.0),
+                gain(name, STEP_LL, "step_ll_eps16", at_most=0.0),
+            )
         ),
     ),
 )

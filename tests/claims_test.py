@@ -12,9 +12,9 @@ CLAIMS = [
 ]
 REACHED = {
     "ensemble_at": 34,
-    "free_at": 26,
-    "intriguing_at": 45,
-    "kurakin2017": 35,
+    "free_at": 35,
+    "intriguing_at": 47,
+    "kurakin2017": 41,
     "smooth_at": 68,
 }
 OF_OTHER_IMAGES = "labels_of_few_classes_do_not_leak"  # what is reported is of ImageNet

@@ -6,11 +6,11 @@ point of the ball, takes steps along the sign of the gradient, and is projected 
     pgd = PGD(epsilon=8.0, step_size=2.0, num_steps=20)  # pixels of 255
     adv_images = pgd(lambda images: network(images, training=False), images, labels)
 
-Every attack keeps the contract of `attack.Attack`. It says its `rounds`: how many
-restarts it has, and how many steps each of them takes. A restart is `start` once, and
-then `proceed`, which climbs what is `ascended`. What is `judged` at its end are the
-adversarial images. A call runs all restarts. An evaluation goes the same way, and an
-image leaves it when the attack has reached its goal.
+Every attack keeps the contract of `attack.Attack`. Its `rounds` say how many restarts
+it has, and how many steps each of them takes. A restart calls `start` once, and then
+`proceed`, which takes steps up the function that `ascended` returns. At its end,
+`judged` returns the adversarial images. A call runs all restarts. An evaluation does
+the same, and drops an image once the attack has reached its goal.
 
 The parts, by kind:
 

@@ -60,7 +60,7 @@ def targeted_margin(labels: Any, targets: Any, logits: Any) -> Any:
 
 
 def dlr(labels: Any, logits: Any) -> Any:
-    """Returns the margin by the distance of the largest from the third largest logit.
+    """Returns the margin divided by z_1 - z_3, where z_i is the i-th largest logit.
 
     It is the difference of logits ratio of Croce and Hein (2020), section 4, which does
     not change with the scale of the logits. With two classes it is the margin.
@@ -72,7 +72,7 @@ def dlr(labels: Any, logits: Any) -> Any:
 
 
 def targeted_dlr(labels: Any, targets: Any, logits: Any) -> Any:
-    """Returns z_target - z_label by z_1 - (z_3 + z_4) / 2, z_i the i-th largest.
+    """Returns z_target - z_label divided by z_1 - (z_3 + z_4) / 2; z_i as in `dlr`.
 
     With fewer than four classes it is z_target - z_label.
     """
@@ -84,7 +84,7 @@ def targeted_dlr(labels: Any, targets: Any, logits: Any) -> Any:
 
 
 def nearness(labels: Any, logits: Any) -> Any:
-    """Returns the margin by z_1 - (z_3 + z_4) / 2, z_i the i-th largest logit.
+    """Returns the margin divided by z_1 - (z_3 + z_4) / 2; z_i as in `dlr`.
 
     It is the largest `targeted_dlr` of a wrong class.
     """

@@ -1,7 +1,8 @@
 """What an attack ascends: a loss at a class, up from it or down towards it.
 
-Steps take the direction of an image's gradient alone, which cross-entropy shares with
-the log odds against the label; so these are ascended, whose gradient does not vanish.
+Steps use only the direction of an image's gradient. Cross-entropy and the log odds
+against the label have the same direction. So the log odds are ascended: their gradient
+does not vanish.
 """
 
 from __future__ import annotations

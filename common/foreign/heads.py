@@ -1,9 +1,9 @@
 """What a network from elsewhere answers: one of its outputs, as logits.
 
-A softmax at the end is taken off, and a sigmoid, which keeps the order of the classes
-of outputs that are independent. At the end means that what follows moves or casts
-numbers and changes none. One that is elsewhere is the network's own, and stays. The
-network that was loaded is not changed: its layers may have other uses in it.
+A softmax at the end is taken off. So is a sigmoid, which answers for each class by
+itself; the order of the classes stays the same. "At the end" means that only layers
+follow that move or cast numbers and change none. A softmax elsewhere is part of the
+network, and stays. The loaded network is not changed: its layers may have other uses.
 """
 
 from __future__ import annotations

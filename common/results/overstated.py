@@ -19,7 +19,10 @@ from common.results import measured, metrics, text
 from common.results.answers import Results
 from common.results.measured import AUTOATTACK
 
-HEAD = ("recipe", "clean", "strongest that was run", "", "AutoAttack", "overstated by")
+HEAD = (
+    *("recipe", "clean", "strongest that was run", "under it"),
+    *("AutoAttack", "overstated by"),
+)
 
 
 class Rates(NamedTuple):

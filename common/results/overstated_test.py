@@ -68,7 +68,7 @@ def test_the_strongest_attack_is_counted_on_the_images_that_autoattack_saw(
     (row,) = lines(*OWN).values()
     assert row["clean"] == "100.0 [96.3, 100.0]"
     assert row["strongest that was run"] == "pgd_20"
-    assert row[""].startswith("60.0 [")
+    assert row["under it"].startswith("60.0 [")
     assert row["AutoAttack"].startswith("30.0 [")
     assert row["overstated by"].startswith("+30.0 [+")
 
@@ -79,7 +79,7 @@ def test_an_attack_on_other_images_does_not_count(lines, write_run):
     write_run("natural", others, scale="small")
     (row,) = lines(*OWN).values()
     assert row["strongest that was run"] == "not run"
-    assert row["overstated by"] == row[""] == row["clean"] == ""
+    assert row["overstated by"] == row["under it"] == row["clean"] == ""
     assert row["AutoAttack"] == "100.0 [96.3, 100.0]"
 
 

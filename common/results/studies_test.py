@@ -81,7 +81,10 @@ def test_a_warning_stands_below_the_table_of_its_network(workdir):
 def test_transfers_show_rate_count_and_error_of_the_target(workdir):
     lines = block(workdir, "transfers").splitlines()
     assert lines[2] == "| A to B, fgsm | - (of 0); 20.0 | 35.0 (of 20); 40.0 |"
-    assert lines[-1].startswith("Each cell: transfer rate") and "Made by" in lines[-1]
+    assert (
+        lines[-1].startswith("Each cell: of the images that fooled")
+        and "Made by" in lines[-1]
+    )
 
 
 def test_records_are_kept(workdir, tmp_path):

@@ -1,10 +1,11 @@
 """Signed sums of metrics: what claims hold against a bound.
 
 A `Sum` is one number of a network, the difference of two, or the difference of two
-differences. Each kind has its interval from `common.intervals`. That of one seed counts
-images: it speaks about the networks at hand, not about another seed. Over several seeds
-the number is the mean over the trainings of each recipe, and its interval is made of
-how far those lie apart; it is never narrower than that of single seeds on average.
+differences. Each kind has its interval from `common.intervals`. With one seed the
+interval follows from the number of images: it speaks about the networks at hand, not
+about another seed. With several seeds the number is the mean over the trainings of each
+recipe, and the interval follows from how far those lie apart. It is never narrower than
+the mean of the intervals of single seeds: seeds may agree by chance.
 """
 
 from __future__ import annotations
