@@ -232,7 +232,7 @@ CLAIMS = (
         statement="The gain costs no extra computation.",
         source="abstract",
         note="At small it was judged once, with ReLU and SiLU trained alone on the "
-        "machine, and failed. Its new trainings share the machine with others.",
+        "machine, and failed. No time is judged since.",
         comparisons=(
             # No number is given; a tenth is for an exponential in place of a maximum.
             time_ratio(SILU, RELU, at_most=1.1),
