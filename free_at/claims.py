@@ -203,7 +203,7 @@ CLAIMS = (
     Claim(
         name="pgd_2_is_ahead_on_imagenet",
         statement="On ImageNet, 2-PGD training is more accurate than Free m=4, on "
-        "clean images and under attack, and takes about three times as long.",
+        "clean images and under attack, and takes more than twice as long.",
         source="memory, table of Free and 2-PGD",
         comparisons=(
             # The direction is the claim; paper: 3.9 and 4.5 points.

@@ -26,16 +26,6 @@ def layers_of(network, kind):
     return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
 
 
-def residuals(layer):
-    """Yields the residual blocks of a part, in order."""
-    if isinstance(layer, inception_cells.Residual):
-        yield layer
-    elif isinstance(layer, inception_cells.Chain):
-        for step in layer.steps:
-            for each in step:
-                yield from residuals(each)
-
-
 def number(layer):
     """Returns the number at the end of a name: 0 for conv2d, 1 for conv2d_1."""
     last = layer.name.rpartition("_")[2]
@@ -78,7 +68,7 @@ def test_what_a_block_adds_is_scaled_by_its_grid():
         InceptionResNetV2(blocks=(1, 2, 1)), 10, large=False
     )
     trunk = [*parts.trunk, *parts.top]
-    found = [x for part in trunk for x in residuals(part)]
+    found = [x for part in trunk for x in layers_of(part, inception_cells.Residual)]
     scales = [(block.name, block.scale) for block in found]
     assert scales == [
         ("block35_1", 0.17),
