@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from benchmarks import figure, questions, records, report
+from common import cli, errors
 
-GOOD, MISSED, USAGE, FAILED = 0, 1, 2, 3
 FOLDER = pathlib.Path(__file__).parent
 PEERS = FOLDER.parent / ".venv-peers" / "bin" / "python"
 PEERS_LETTERS = ("e", "g", "h", "i", "j")
@@ -39,56 +39,60 @@ def main(argv: Sequence[str]) -> int:
     flags.DEFINE_boolean("help", False, "show this", flag_values=values)
     try:
         letters = values(list(argv))[1:] or list(questions.QUESTIONS)
-    except flags.Error as error:
-        return _fail(USAGE, str(error))
-    if values.help:
-        print(__doc__)
-        return GOOD
-    unknown = [letter for letter in letters if letter not in questions.QUESTIONS]
-    if unknown:
-        return _fail(
-            USAGE,
-            f"Expected letters of {' '.join(questions.QUESTIONS)}. "
-            f"Received: {' '.join(unknown)}",
-        )
-    letters = letters if values.run else []
-    if values.classifier and (reason := _refused(values.classifier, letters)):
-        return _fail(USAGE, reason)
-    for letter in letters:
-        more = values.classifier if letter == CLASSIFIER_LETTER else []
-        if not _measure(letter, values.workdir, more):
-            return _fail(FAILED, f"Benchmark {letter} failed; see above.")
-    return _report()
+        if values.help:
+            print(__doc__)
+            return cli.GOOD
+        unknown = [letter for letter in letters if letter not in questions.QUESTIONS]
+        if unknown:
+            raise ValueError(
+                f"Expected letters of {' '.join(questions.QUESTIONS)}. "
+                f"Received: {' '.join(unknown)}"
+            )
+        letters = letters if values.run else []
+        _check_classifiers(values.classifier, letters)
+        for letter in letters:
+            more = values.classifier if letter == CLASSIFIER_LETTER else []
+            _measure(letter, values.workdir, more)
+        return _report()
+    except Exception as error:
+        return cli.fail(error)
 
 
-def _refused(classifiers: Sequence[str], letters: Sequence[str]) -> str:
-    """Returns why these networks cannot be taken, or nothing."""
+def _check_classifiers(classifiers: Sequence[str], letters: Sequence[str]) -> None:
+    """Refuses networks that cannot be taken, or that nobody asked about.
+
+    Raises:
+      ValueError: see above.
+      FileNotFoundError: there is no such file.
+    """
+    if not classifiers:
+        return
     if CLASSIFIER_LETTER not in letters:
-        return (
+        raise ValueError(
             f"--classifier is for {CLASSIFIER_LETTER}, which is not run. "
             f"Received: --classifier={classifiers[0]}"
         )
     from benchmarks import trained  # takes seconds, which nothing else here needs
 
-    try:
-        for classifier in classifiers:
-            trained.said(classifier)
-    except (FileNotFoundError, ValueError) as error:
-        return str(error)
-    return ""
+    for classifier in classifiers:
+        trained.said(classifier)
 
 
-def _measure(letter: str, workdir: str, classifiers: Sequence[str]) -> bool:
-    """Runs one benchmark in a process of its own; returns whether it went through."""
+def _measure(letter: str, workdir: str, classifiers: Sequence[str]) -> None:
+    """Runs one benchmark in a process of its own, if what it needs is installed.
+
+    Raises:
+      RunError: it failed; it has said why.
+    """
     python = str(PEERS) if letter in PEERS_LETTERS else sys.executable
     if letter in PEERS_LETTERS and not PEERS.exists():
         print(
             f"{letter}: not run, since {PEERS} is missing; see requirements-peers.txt"
         )
-        return True
+        return
     if letter == JAX_LETTER and not importlib.util.find_spec("jax"):
         print(f"{letter}: not run, since JAX is missing; see requirements-jax.txt")
-        return True
+        return
     print(f"{letter}: {questions.QUESTIONS[letter].title}", flush=True)
     command = [python, "-m", "benchmarks.measure", letter]
     done = subprocess.run(
@@ -97,7 +101,10 @@ def _measure(letter: str, workdir: str, classifiers: Sequence[str]) -> bool:
         env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "KERAS_BACKEND": "tensorflow"},
         check=False,
     )
-    return done.returncode == 0
+    if done.returncode:
+        raise errors.RunError(
+            f"Benchmark {letter} failed. Received: exit status {done.returncode}"
+        )
 
 
 def _absolute(path: str) -> str:
@@ -114,12 +121,7 @@ def _report() -> int:
         verdict = questions.QUESTIONS[letter].verdict(record)
         print(f"{letter}: {verdict}")
         missed |= verdict == questions.MISSED
-    return MISSED if missed else GOOD
-
-
-def _fail(status: int, message: str) -> int:
-    print(message, file=sys.stderr)
-    return status
+    return cli.OUTSIDE if missed else cli.GOOD
 
 
 if __name__ == "__main__":

@@ -23,10 +23,9 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from benchmarks import records, report
-from common import files, manifest
+from common import cli, errors, files, manifest
 from common.results import pages, readmes
 
-GOOD, USAGE, FAILED = 0, 2, 3
 RECORD = records.FOLDER / "further.json"
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "own-network.md"
 BLOCK, ART = "further", "art"  # names of the generated blocks
@@ -110,28 +109,24 @@ def main(argv: Sequence[str]) -> int:
             raise ValueError(
                 f"Expected one FOLDER that is there. Received: {' '.join(words)}"
             )
-    except (flags.Error, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USAGE
-    found = load()
-    if values.run:
-        workdir = pathlib.Path(values.workdir).expanduser().resolve()
-        data_dir = values.data_dir and os.path.abspath(values.data_dir)
-        for title, row in ROWS.items():
-            if found.get(title, {}).get("command") != row.command:
-                status = _run(row, pathlib.Path(words[0]), workdir, data_dir)
-                if status:
-                    print(f"error: {row.command} failed", file=sys.stderr)
-                    return FAILED
-                found[title] = _read(row, workdir)
-                files.write_text(RECORD, json.dumps(found, indent=1) + "\n")
-    refresh(PAGE, found)
-    return GOOD
+        found = load()
+        if values.run:
+            workdir = pathlib.Path(values.workdir).expanduser().resolve()
+            data_dir = values.data_dir and os.path.abspath(values.data_dir)
+            for title, row in ROWS.items():
+                if found.get(title, {}).get("command") != row.command:
+                    _run(row, pathlib.Path(words[0]), workdir, data_dir)
+                    found[title] = _read(row, workdir)
+                    files.write_text(RECORD, json.dumps(found, indent=1) + "\n")
+        refresh(PAGE, found)
+    except Exception as error:
+        return cli.fail(error)
+    return cli.GOOD
 
 
 def load() -> dict[str, Any]:
     """Returns the record: row -> what came of it; empty before the first run."""
-    return json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
+    return files.read_json(RECORD) if RECORD.exists() else {}
 
 
 def refresh(page: pathlib.Path, found: Mapping[str, Any]) -> bool:
@@ -140,7 +135,7 @@ def refresh(page: pathlib.Path, found: Mapping[str, Any]) -> bool:
     new = readmes.replaced(old, BLOCK, text(found), page)
     new = readmes.replaced(new, ART, report.measured(records.load("i")), page)
     if new != old:
-        page.write_text(new, encoding="utf-8")
+        files.write_text(page, new)
     return new != old
 
 
@@ -182,24 +177,30 @@ def _cell(record: Mapping[str, Any]) -> str:
 
 def _run(
     row: Row, folder: pathlib.Path, workdir: pathlib.Path, data_dir: str | None
-) -> int:
-    """Runs a command in the folder of its files, and returns its exit status."""
+) -> None:
+    """Runs a command in the folder of its files.
+
+    Raises:
+      RunError: it failed; it has said why.
+    """
     place = [f"--workdir={workdir}", *([f"--data_dir={data_dir}"] if data_dir else [])]
     root = pathlib.Path(__file__).parent.parent
     words = [row.model, row.data, *row.flags, *place]
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    return subprocess.call(
+    status = subprocess.call(
         [sys.executable, "-m", row.paper, "fit", *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path},
     )
+    if status:
+        raise errors.RunError(f"{row.command} failed. Received: exit status {status}")
 
 
 def _read(row: Row, workdir: pathlib.Path) -> dict[str, Any]:
     """Returns what came of a command, from the folder of its run."""
     name = row.model.partition("name=")[2] or row.model.partition(":")[0]
     folder = workdir / row.paper / "fit" / f"{name}_{row.data}"
-    fit = json.loads((folder / "fit.json").read_text("utf-8"))
+    fit = files.read_json(folder / "fit.json")
     made = manifest.read(folder)
     kept = {key: made[key] for key in ("hardware", "versions", "commit")}
     return {"command": row.command, "fit": fit, **kept}

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from benchmarks import further
+from common import cli
 
 
 def made(**accuracies):
@@ -49,5 +50,5 @@ def test_the_page_is_what_the_record_says(tmp_path):
 
 @pytest.mark.parametrize("words", [[], ["one", "two"], ["not_there"]])
 def test_a_folder_is_needed(words, capsys):
-    assert further.main(["further", *words]) == further.USAGE
+    assert further.main(["further", *words]) == cli.USAGE
     assert "Expected one FOLDER" in capsys.readouterr().err

@@ -111,7 +111,7 @@ def load(letter: str, folder: pathlib.Path = FOLDER) -> Record | None:
     path = folder / f"{letter}.json"
     if not path.exists():
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = files.read_json(path)
     comparisons = tuple(Comparison(**part) for part in found["comparisons"])
     counts = tuple(map(_counts, found.get("counts", ())))
     return Record(found["benchmark"], comparisons, found["notes"], counts)

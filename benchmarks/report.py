@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping
 
 from benchmarks import questions, records
+from common import files
 from common.results import pages
 
 Records = Mapping[str, records.Record | None]
@@ -54,7 +55,7 @@ def write(path: pathlib.Path, found: Records) -> None:
       path: of the Markdown file.
       found: letter -> record, None where there is none.
     """
-    path.write_text(page(found), encoding="utf-8")
+    files.write_text(path, page(found))
 
 
 def page(found: Records) -> str:

@@ -20,6 +20,7 @@ from benchmarks import (
     report,
     restarts,
 )
+from common import cli
 
 NOTES = {
     "command": "python -m benchmarks x",
@@ -230,19 +231,28 @@ def test_the_command_reports_a_missed_bound_in_its_exit_status(
 ):
     monkeypatch.setattr(command, "FOLDER", tmp_path)
     monkeypatch.setattr(records, "load", lambda letter: found[letter])
-    assert command.main(["benchmarks", "--norun"]) == command.GOOD
+    assert command.main(["benchmarks", "--norun"]) == cli.GOOD
     found["a"] = record("a", comparison([1.5], row="PGD-20"))
-    assert command.main(["benchmarks", "--norun"]) == command.MISSED
+    assert command.main(["benchmarks", "--norun"]) == cli.OUTSIDE
     assert "**missed**" in (tmp_path / "README.md").read_text(encoding="utf-8")
     assert (tmp_path / "ratios-light.png").stat().st_size > 1_000
-    assert command.main(["benchmarks", "z"]) == command.USAGE
+    assert command.main(["benchmarks", "z"]) == cli.USAGE
+
+
+def test_a_damaged_record_is_one_line_and_no_verdict(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.json").write_text('{"benchmark"')
+    whole = records.load
+    monkeypatch.setattr(records, "load", lambda letter: whole(letter, tmp_path))
+    assert command.main(["benchmarks", "--norun"]) == cli.USAGE
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path / 'a.json'}") and said.count("\n") == 1
 
 
 def test_a_missing_peer_environment_is_no_failure(found, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "FOLDER", tmp_path)
     monkeypatch.setattr(command, "PEERS", tmp_path / "python")
     monkeypatch.setattr(records, "load", lambda letter: None)
-    assert command.main(["benchmarks", "e", "g"]) == command.GOOD
+    assert command.main(["benchmarks", "e", "g"]) == cli.GOOD
     said = capsys.readouterr().out
     assert "e: not run" in said
     assert "g: not run" in said
@@ -256,7 +266,7 @@ def test_a_missing_peer_environment_is_no_failure(found, tmp_path, monkeypatch, 
     ],
 )
 def test_a_classifier_that_cannot_be_taken_is_a_usage_error(words, reason, capsys):
-    assert command.main(["benchmarks", *words]) == command.USAGE
+    assert command.main(["benchmarks", *words]) == cli.USAGE
     assert reason in capsys.readouterr().err
 
 
@@ -264,7 +274,7 @@ def test_missing_jax_is_no_failure(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "FOLDER", tmp_path)
     monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(records, "load", lambda letter: None)
-    assert command.main(["benchmarks", "f"]) == command.GOOD
+    assert command.main(["benchmarks", "f"]) == cli.GOOD
     assert "f: not run, since JAX is missing" in capsys.readouterr().out
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from absl import flags
 
 from benchmarks import timing
-from common import data, engine, manifest
+from common import cli, data, engine, manifest
 from common.names import lookup
 from common.training import cost, learner
 from free_at import presets
@@ -89,8 +89,7 @@ def main(argv: Sequence[str]) -> int:
         known = lookup(presets.RECIPES, values.scale, "scale")
         lookup(dict.fromkeys(learner.PRECISIONS), values.precision, "precision")
     except (ValueError, flags.Error) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return cli.fail(error)
     if values.help:
         print(__doc__)
         return 0

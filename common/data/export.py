@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from common import files, logs
+from common import errors, files, logs
 from common.data import CIFAR10, CIFAR100, MNIST, tfds_files
 from common.names import lookup
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
             print(export(name, to, values.data_dir))
     except (ValueError, FileNotFoundError, flags.Error) as error:
         return _fail(USAGE, error)
-    except OSError as error:  # such as a full disk
+    except (OSError, errors.RunError) as error:  # such as a full disk
         return _fail(FAILED, error)
     return WRITTEN
 

@@ -1,6 +1,8 @@
 """Exported sets: the arrays of TFDS, read without it."""
 
 import dataclasses
+import errno
+import os
 import sys
 
 import numpy as np
@@ -40,6 +42,18 @@ def test_what_was_written_is_read_without_tfds(tmp_path, monkeypatch, capsys):
         for array, wanted in zip(found, Few().arrays(split, None), strict=True):
             assert array.dtype == wanted.dtype
             np.testing.assert_array_equal(array, wanted)
+
+
+def test_a_full_disk_is_one_line_that_names_the_folder(tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setitem(export._DATASETS, "cifar10", Few())
+    monkeypatch.setattr(np, "savez", full)
+    assert export.main(["export", "cifar10", f"--to={tmp_path}"]) == 3
+    said = capsys.readouterr().err
+    assert f"No space is left in {tmp_path}" in said and said.count("\n") == 1
+    assert not any(tmp_path.iterdir())
 
 
 def test_without_tfds_and_file_one_line_says_how_to_get_it(tmp_path, monkeypatch):
