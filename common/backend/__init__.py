@@ -43,15 +43,20 @@ def engine_name() -> str:
     """Returns the backend that Keras runs on: tensorflow or jax.
 
     Raises:
-      ValueError: it is another one.
+      ValueError: it is another one, or not installed.
     """
-    name = keras.backend.backend()
-    if name not in _BACKENDS:
-        raise ValueError(
-            "The suite runs on TensorFlow and on JAX: set KERAS_BACKEND to one of "
-            f"them. Received: KERAS_BACKEND={name}"
-        )
-    return name
+    try:
+        name = keras.backend.backend()
+    except (ImportError, ValueError) as error:  # when Keras is imported
+        reason = f"Keras, which could not be loaded ({error})"
+    else:
+        if name in _BACKENDS:
+            return name
+        reason = f"the backend {name}"
+    raise ValueError(
+        "The suite runs on TensorFlow and on JAX: set KERAS_BACKEND to one of them "
+        f"that is installed. Received: {reason}"
+    )
 
 
 @functools.cache
