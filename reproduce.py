@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             [Results(paper.at(values.scale), folder) for paper in papers]
             for folder in (workdir, RECORDS)
         )
-        _check_baseline(values.baseline, papers, values.scale)
+        _check_places(values, papers)
         closing, drawn = [], None
         if values.run:
             _check_jobs(values.jobs)
@@ -118,10 +118,16 @@ def _define_flags(values: flags.FlagValues) -> None:
     )
 
 
-def _check_baseline(folder: str | None, papers: Sequence[Any], scale: str) -> None:
-    """Refuses a folder without runs of the papers: nothing would differ from it."""
+def _check_places(values: flags.FlagValues, papers: Sequence[Any]) -> None:
+    """Refuses what cannot be written, and a baseline without runs of the papers."""
+    files.check_folder(_place(values.report), "report")
+    if values.keep:
+        files.check_folder(_place(values.keep), "keep")
+    if values.json:
+        files.check_file(_place(values.json), "json")
+    folder = values.baseline
     if folder and not any(
-        Results(paper.at(scale), _place(folder)).runs for paper in papers
+        Results(paper.at(values.scale), _place(folder)).runs for paper in papers
     ):
         raise FileNotFoundError(
             "--baseline is the folder of earlier runs of the scale, which must be "

@@ -18,7 +18,7 @@ from typing import Any
 
 from absl import flags
 
-from common import engine, errors, logs, processes, runs
+from common import engine, errors, files, logs, processes, runs
 from common import recipe as recipes
 from common.names import lookup
 from common.results import cells, claims, exchange, text
@@ -99,7 +99,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
     (flags.DEFINE_multi_string, "attack", [], _ATTACK),
     (flags.DEFINE_string, "to", "", "of fit and export: the file or folder to write"),
     (flags.DEFINE_float, "epochs", None, _EPOCHS),
-    (flags.DEFINE_integer, "steps", None, "of fit: updates, in place of --epochs"),
+    (flags.DEFINE_integer, "steps", None, "of fit: updates, in place of --epochs", 1),
     (flags.DEFINE_integer, "batch_size", None, "of fit: images per update", 1),
     (flags.DEFINE_float, "rate", None, "of fit: the first learning rate"),
     (flags.DEFINE_float, "epsilon", None, "of fit: radius, in pixels of 255"),
@@ -239,6 +239,9 @@ def _evaluate(session: runs.Session, name: str, *evaluations: str) -> int:
 
 def _table(session: runs.Session, name: str, *, json: str | None = None) -> int:
     shown = session.at.cells(session.at.paper.table(name))
+    place = pathlib.Path(json).expanduser() if json else None
+    if place:
+        files.check_file(place, "json")
     if not shown:
         raise ValueError(
             f"Table {name} has no cell at this scale; use another --scale. "
@@ -254,9 +257,8 @@ def _table(session: runs.Session, name: str, *, json: str | None = None) -> int:
     results = Results(session.at, session.workdir)
     compared = {name: results.cells[name]}
     print(text.comparison(compared))
-    if json:
-        answers = exchange.paper(results, tables=compared)
-        exchange.write(pathlib.Path(json).expanduser(), [answers])
+    if place:
+        exchange.write(place, [exchange.paper(results, tables=compared)])
     return cells.exit_status(compared)
 
 

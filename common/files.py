@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import pathlib
+import shutil
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
@@ -33,16 +34,68 @@ def whole(path: pathlib.Path) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            os.replace(partial(path), path)
         except BaseException:
             partial(path).unlink(missing_ok=True)
             raise
-        os.replace(partial(path), path)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a text file, whole; see `whole`."""
     with whole(path) as file:
         file.write(text.encode())
+
+
+@contextlib.contextmanager
+def placed(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a hidden place beside `path` to write, which takes its place in the end.
+
+    As `whole`, for writers that open the file, or make the folder, themselves.
+
+    Args:
+      path: of the file or folder; the hidden one has the same suffix.
+
+    Raises:
+      RunError: the disk is full.
+    """
+    hidden = path.with_name(f".{path.name}")
+    with room(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield hidden
+            os.replace(hidden, path)
+        finally:
+            if hidden.is_dir():
+                shutil.rmtree(hidden)
+            hidden.unlink(missing_ok=True)
+
+
+def check_folder(folder: pathlib.Path, flag: str) -> None:
+    """Refuses a folder in which nothing can be written, before there is work to lose.
+
+    Raises:
+      ValueError: names the flag.
+    """
+    whole = folder.absolute()
+    there = next(part for part in (whole, *whole.parents) if part.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise ValueError(
+            f"--{flag} must name a place that can be written. "
+            f"Received: --{flag}={folder}, but {there} is no folder that can be"
+        )
+
+
+def check_file(path: pathlib.Path, flag: str) -> None:
+    """Refuses a file that cannot be written, before there is work to lose.
+
+    Raises:
+      ValueError: names the flag.
+    """
+    if path.is_dir():
+        raise ValueError(
+            f"--{flag} must name a file. Received: --{flag}={path}, which is a folder"
+        )
+    check_folder(path.parent, flag)
 
 
 def partial(path: pathlib.Path) -> pathlib.Path:
@@ -174,7 +227,10 @@ def load_arrays(path: pathlib.Path, *names: str) -> dict[str, np.ndarray]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
     except Exception as error:  # a damaged archive raises almost anything
-        raise ValueError(f"{path}: cannot be read as arrays ({error})") from None
+        raise ValueError(
+            f"{path}: cannot be read as arrays ({error}). "
+            "If it is damaged, delete it and run the command that writes it again"
+        ) from None
     for name in names:
         named(loaded, name, path)
     return loaded

@@ -121,3 +121,40 @@ def test_other_failures_of_a_disk_say_what_they_are(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError), files.whole(tmp_path / "file" / "record.json"):
         pass
+
+
+def test_what_a_writer_opens_itself_is_whole_or_not_there(tmp_path):
+    """A file or a folder; what a killed writer left is no hindrance."""
+    for name in ("robust.keras", "robust"):
+        path = tmp_path / "new" / name
+        with pytest.raises(RuntimeError, match="half"), files.placed(path) as hidden:
+            hidden.mkdir() if not path.suffix else hidden.touch()
+            raise RuntimeError("half")
+        assert list(path.parent.iterdir()) == []
+        with files.placed(path) as hidden:
+            assert hidden.suffix == path.suffix
+            hidden.mkdir() if not path.suffix else hidden.write_text("whole")
+        assert list(path.parent.iterdir()) == [path]
+        path.rename(tmp_path / name)
+
+
+def test_a_place_that_cannot_be_written_is_refused_with_its_flag(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    files.check_folder(tmp_path / "a" / "b", "report")
+    files.check_file(file, "json")
+    files.check_file(tmp_path / "a" / "b.json", "json")
+    for folder in (file, file / "below"):
+        with pytest.raises(ValueError, match=f"--report={folder}, but {file} is no"):
+            files.check_folder(folder, "report")
+    with pytest.raises(ValueError, match=f"--json={tmp_path}, which is a folder"):
+        files.check_file(tmp_path, "json")
+    with pytest.raises(ValueError, match=f"but {file} is no folder"):
+        files.check_file(file / "a.json", "json")
+
+
+def test_a_file_that_cannot_take_its_place_leaves_nothing_behind(tmp_path):
+    (tmp_path / "answers").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        files.write_text(tmp_path / "answers", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["answers"]

@@ -17,6 +17,7 @@ from typing import Any
 
 import keras
 
+from common import files
 from common.foreign import adoption
 from common.models import logits, plain
 
@@ -50,15 +51,16 @@ def write(
         raise ValueError(
             f"The path of --to exists; choose another. Received: --to={to}"
         )
-    to.parent.mkdir(parents=True, exist_ok=True)
-    if to.name.endswith(".weights.h5"):
-        network.save_weights(to)
-    elif to.suffix == ".keras":
-        _keras_model(network, image_shape, branch).save(to)
-    elif to.suffix:
+    is_weights, is_model = to.name.endswith(".weights.h5"), to.suffix == ".keras"
+    if to.suffix and not (is_weights or is_model):
         raise ValueError(f"--to is {_FORMS}. Received: --to={to}")
-    else:
-        _write_saved_model(network, logits_fn, image_shape, to)
+    with files.placed(to) as hidden:
+        if is_weights:
+            network.save_weights(hidden)
+        elif is_model:
+            _keras_model(network, image_shape, branch).save(hidden)
+        else:
+            _write_saved_model(network, logits_fn, image_shape, hidden)
 
 
 def _keras_model(

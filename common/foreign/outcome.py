@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -43,7 +42,8 @@ class Home:
             return
         if file.suffix != ".keras":
             raise ValueError(f"--to is a file NAME.keras. Received: --to={file}")
-        if file.is_dir() or (file.exists() and not self._is_ours(file)):
+        files.check_file(file, "to")
+        if file.exists() and not self._is_ours(file):
             raise ValueError(
                 "The file of --to exists and is not of this fit; choose another one. "
                 f"Received: --to={file}"
@@ -66,17 +66,20 @@ class Home:
         if warnings:
             record["warnings"] = list(warnings)
         if self.file:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            model.save(_partial(self.file))
-            sha256 = _sha256(_partial(self.file))
-            record |= {"to": self.file.name, "sha256": sha256}
-            record["written"].append(sha256)
-        text = json.dumps(record, indent=2)
-        files.write_text(self.run.folder / _RECORD, f"{text}\n")
-        if self.file:  # it is whole, and known as the run's, from when it is there
-            os.replace(_partial(self.file), self.file)
+            with files.placed(self.file) as hidden:
+                model.save(hidden)
+                sha256 = _sha256(hidden)
+                record |= {"to": self.file.name, "sha256": sha256}
+                record["written"].append(sha256)
+                self._note(record)  # it is known as the run's from when it is there
+        else:
+            self._note(record)
         print("\n".join(self._told(record)), flush=True)
         return model, record
+
+    def _note(self, record: dict[str, Any]) -> None:
+        text = json.dumps(record, indent=2)
+        files.write_text(self.run.folder / _RECORD, f"{text}\n")
 
     def _is_ours(self, file: pathlib.Path) -> bool:
         """Whether the run has written the file, and nobody has changed it since."""
@@ -136,14 +139,10 @@ def _change(pair: dict[str, Any]) -> str:
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = files.read_json(path)
     keys = ("accuracy", "interval", "correct", "total", "attack", "branch")
-    return {key: record.get(key) for key in keys}
-
-
-def _partial(file: pathlib.Path) -> pathlib.Path:
-    """Returns the file that is written first; Keras wants the suffix."""
-    return file.with_name(f".{file.name}")
+    doubts = {key: record[key] for key in ("warnings",) if key in record}
+    return {key: record.get(key) for key in keys} | doubts
 
 
 def _sha256(file: pathlib.Path) -> str:

@@ -19,7 +19,7 @@ def home(tmp_path):
     ("name", "message"),
     [
         ("robust.h5", "NAME.keras. Received: --to=.*robust.h5"),
-        ("folder.keras", "is not of this fit.*folder.keras"),
+        ("folder.keras", "must name a file.*folder.keras, which is a folder"),
         ("other.keras", "is not of this fit.*other.keras"),
     ],
 )

@@ -5,10 +5,10 @@ A README marks where generated text goes, so that nobody types a measured number
     <!-- generated: PAPER SCALE WHAT -->
     <!-- end -->
 
-WHAT is `table NAME`, `claims [NAME ...]`, `times`, `engines RECIPE`, or `autoattack
-EVALUATION ...`, whose section is empty without a record of AutoAttack. In place of a
-scale, `study` has `errors` and `transfers`. `overview` and `summary` take several
-papers, joined by commas.
+WHAT is `table NAME`, `claims [NAME ...]`, `times`, or `autoattack EVALUATION ...`,
+whose section is empty without a record of AutoAttack. In place of a scale, `study` has
+`errors` and `transfers`. `overview` and `summary` take several papers, joined by
+commas.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Blocks:
 
     def __init__(self, workdir: pathlib.Path) -> None:
         self._workdir = workdir
-        self._results: dict[tuple[str, str, str], Results] = {}
+        self._results: dict[tuple[str, str], Results] = {}
 
     def refresh(self, path: pathlib.Path) -> bool:
         """Writes the generated blocks of a Markdown file anew.
@@ -88,28 +88,15 @@ class Blocks:
             "claims": _claims,
             "times": _times,
             "autoattack": _autoattack,
-            "engines": self._engines,
         }
         make = lookup(kinds, what, "generated block")
         return make(self._of(paper, scale), *rest)
 
-    def _of(self, name: str, scale: str, folder: str = "") -> Results:
-        key = (name, scale, folder)
+    def _of(self, name: str, scale: str) -> Results:
+        key = (name, scale)
         if key not in self._results:
-            at = packages.find(name).at(scale)
-            self._results[key] = Results(at, self._workdir / folder)
+            self._results[key] = Results(packages.find(name).at(scale), self._workdir)
         return self._results[key]
-
-    def _engines(self, results: Results, name: str) -> str:
-        """Accuracies of a recipe as two engines trained and evaluated it."""
-        at = results.at
-        evaluations = at.needed_evaluations(name)
-        engines = {"TensorFlow": results, "JAX": self._of(at.name, at.scale, JAX)}
-        lines = [["engine", *evaluations, "minutes"]] + [
-            [title, *_accuracies(found.runs.get(name), evaluations)]
-            for title, found in engines.items()
-        ]
-        return pages.render("engines.md", lines=lines, at=at, recipe=name)
 
 
 def replaced(old: str, name: str, block: str, path: pathlib.Path) -> str:
@@ -232,20 +219,6 @@ def _autoattack(results: Results, *names: str) -> str:
 
 def _engine(run: measured.Run) -> str:
     return str(run.manifest.get("backend", ""))
-
-
-def _accuracies(run: measured.Run | None, evaluations: Iterable[str]) -> list[str]:
-    """Returns accuracies in percent with their intervals, and minutes."""
-    if run is None:
-        return ["not run" for _ in (*evaluations, "minutes")]
-    found = []
-    for record in map(run.evaluation, evaluations):
-        if record is None:
-            found.append("not run")
-        else:
-            low, high = record.interval
-            found.append(f"{record.accuracy:.2f} [{low:.2f}, {high:.2f}]")
-    return [*found, _minutes(run)]
 
 
 def _minutes(run: measured.Run) -> str:

@@ -140,19 +140,6 @@ def test_times_name_the_machine_of_each_network_if_they_differ(block, write_run)
     assert "\n\nOn CPU and GPU: " in text
 
 
-def test_each_engine_has_a_row_of_its_records(block, write_run, outcomes):
-    write_run("free_4", {"clean": outcomes(800), "pgd_20": outcomes(500)}, minutes=4.0)
-    assert set(rows(block("fake paper engines free_4"))[-1]) == {"JAX", "not run"}
-    write_run("free_4", {"clean": outcomes(790)}, workdir="runs/jax", minutes=None)
-    names, _, *engines = rows(block("fake paper engines free_4"))
-    ours, theirs = (dict(zip(names, row, strict=True)) for row in engines)
-    assert ours["engine"] == "TensorFlow"
-    assert ours["clean"] == "80.00 [77.41, 82.36]"  # Wilson
-    assert (ours["pgd_20"][:5], ours["minutes"]) == ("50.00", "4.00")
-    assert (theirs["clean"][:5], theirs["pgd_20"]) == ("79.00", "not run")
-    assert theirs["minutes"] == "not finished"
-
-
 def test_the_section_on_autoattack_is_there_if_a_record_is(
     block, paper, write_run, outcomes
 ):

@@ -74,7 +74,13 @@ class Study:
                 for record in records.values()
                 if record["attack"] and not record.get("target")
             }
-            warnings = clean.get("warnings", [])
+            warnings = list(
+                dict.fromkeys(
+                    warning
+                    for record in records.values()
+                    for warning in record.get("warnings", ())
+                )
+            )
             lines = _by_epsilon(attacked)
             found.append(Network(name, clean["total"], _error(clean), lines, warnings))
         return found
@@ -119,7 +125,7 @@ class Study:
         """Copies the records to the folder `records`."""
         target = records / self._paper / STUDY
         if self._folder.is_dir() and self._folder != target:
-            unfinished = shutil.ignore_patterns("*.partial", "*.progress.npz")
+            unfinished = shutil.ignore_patterns("*.partial", "*.progress.npz", "*.lock")
             shutil.copytree(self._folder, target, ignore=unfinished, dirs_exist_ok=True)
 
 
