@@ -129,13 +129,13 @@ def _answer(
     print(f"{run.session.at.name} {run.name}: {longest}", flush=True)
     record = _evaluate(run, longest, values[longest], identity=identity, judges=judges)
     print(f"\n{kinds.told(record, values[longest])}", flush=True)
-    record.notes["evaluation"] = longest
-    record.save(run.record(longest))
     for key in shorter:
         part = record.beginning(values[key].attack)
         print(f"{key}: {kinds.told(part, values[key])}", flush=True)
         part.notes.update(evaluation=key, beginning_of=longest)
         part.save(run.record(key))
+    record.notes["evaluation"] = longest
+    record.save(run.record(longest))  # the last, since it removes the progress
 
 
 def _show(run: Any, shown: recipes.Evaluation | None, judges: Judges) -> None:

@@ -54,6 +54,12 @@ def test_the_parts_of_a_version(version, parts):
     assert json.loads(json.dumps(record)) == record
 
 
+def test_one_part_that_judges_by_luck_is_enough_to_refuse_answers_by_chance():
+    means, once = attacks.APGD(8.0, samples=20), attacks.Square(8.0)
+    assert attacks.Worst((means, means)).allows_chance
+    assert not attacks.Worst((means, once)).allows_chance
+
+
 def test_without_words_it_is_the_standard_version_at_8():
     assert attacks.autoattack() == attacks.autoattack(8.0, "standard")
 

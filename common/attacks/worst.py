@@ -87,8 +87,8 @@ class Worst(attack.Attack):
 
     @property
     def allows_chance(self) -> bool:
-        """Whether one of its attacks allows it."""
-        return any(found.allows_chance for found in self.attacks)
+        """Whether all of its attacks allow it: any other would judge by luck."""
+        return all(found.allows_chance for found in self.attacks)
 
     def solve(self, problem: attack.Problem) -> Any:
         """Returns the adversarial images of all parts."""

@@ -46,6 +46,8 @@ def evaluate(
     on everything, since each example's random start and target follow from the seed and
     its own pixels.
 
+    What is to be doubted of the record, its `warnings`, is a warning of Python, too.
+
     Before the attack begins, the network is asked whether it can be attacked, and after
     it, every image that stood still; see `common.evaluation.attackable`. What was found
     is `no_gradient` of the record.
@@ -63,9 +65,10 @@ def evaluate(
       judges: `Judges(logits_fn, distribution)` that earlier evaluations have used, so
         that what they compiled is used again; the record is the same without.
       progress_file: where what is found is kept, about once a minute and after whole
-        batches; it is removed at the end. If the file is there, of the same attack,
-        seed, batch size, `keep_images` and key, the evaluation goes on from it, to the
-        same record (the seconds add up). Any other file is replaced.
+        batches; `save` of the record removes it. If the file is there, of the same
+        attack, seed, `keep_images` and key, the evaluation goes on from it, to the same
+        record (the seconds add up), with batches of any size. Any other file is
+        replaced.
       progress_key: JSON values that tell network and images from others, such as recipe
         and step: the file of other weights is not to be taken for these.
       keep_images: keep the image that broke each example, as `adv_images` of the
@@ -80,17 +83,15 @@ def evaluate(
     begin = time.perf_counter()
     seed = check_settings(attack, seed, batch_size)
     judges = judging.of_network(judges, logits_fn, distribution)
-    chance = adapted.adapted(attack).allows_chance
+    notes, chance = _precision(logits_fn), adapted.adapted(attack).allows_chance
     examples = stream.Examples(dataset, judges.questions, by_chance=chance)
     size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
     watch = attackable.Watch(judges.questions, attack, seed=seed)
     found = tally.Tally(attack, examples.num_classes, keep=keep_images)
     watch.check_first(*examples.first)
-    images = [hashlib.sha256(part.tobytes()).hexdigest() for part in examples.first]
-    key = [recipes.to_dict(attack), seed, size, keep_images, images, progress_key]
-    path = progress_file and pathlib.Path(progress_file)
+    key = [recipes.to_dict(attack), seed, keep_images, _hashes(examples), progress_key]
     answers = np.empty(0) if chance else examples.answers
-    file = on_disk.File(path, key, answers=answers, begin=begin)
+    file = on_disk.File(progress_file, key, answers=answers, begin=begin)
     show = progress_bar() if progress else None
     pool = turns.Pool(found.parts, examples, size, file.load(examples, found))
     left = estimate.Estimate(found, examples.total)
@@ -110,13 +111,21 @@ def evaluate(
         if show:
             show(found.right, len(found.outcomes), left(pool.slots, examples.count))
         file.save(pool.slots, found)
-    file.remove()
-    return found.record(
+    made = found.record(
         attack,
         seed=seed,
         seconds=file.seconds,
-        notes=_precision(logits_fn),
+        notes=notes,
+        labels=np.array(examples.labels),
+        progress=file,
     )
+    return record.said(made)
+
+
+def _hashes(examples: stream.Examples) -> list[str]:
+    """Returns hashes of the first images and labels, whatever the size of a batch."""
+    shown = [part[: attackable.ASKED] for part in examples.first]
+    return [hashlib.sha256(part.tobytes()).hexdigest() for part in shown]
 
 
 def check_settings(attack: Any, seed: Any, batch_size: Any) -> int:

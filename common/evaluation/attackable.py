@@ -30,12 +30,7 @@ from common.lazy import ops, tree
 ASKED = 32  # images asked at a time
 FIRST = 256  # images at most of which a gradient is asked before an attack
 TIMES = 4  # that the network is asked for its answers
-ENOUGH = (4, 20)  # images and values from which the form of answers is judged
 CHANGE = 1e-3  # of the range of the logits: more is another answer
-NEAR = 0.01  # of the range of the answers: nearer is at one of its ends
-CROWDED = 0.5  # share of the answers at the ends, from which they are squashed
-SPREAD = 0.5  # of answers in [0, 1]: less is an untrained network
-HOPELESS = 50.0  # a class so far below the best of every image plays no part
 NEAR_CHANCE = 0.1  # of the way from chance to 100 %
 
 
@@ -83,7 +78,7 @@ class Questions:
         if _are_equal(self._answered, (batch, first)):
             return first[: len(images)]
         self._known = ()
-        check_logits(first[: len(images)])
+        checks.check_logits(first[: len(images)])
         asked = batch
         if by_chance:  # answers that change tell nothing
             return first[: len(images)]
@@ -92,7 +87,7 @@ class Questions:
         batch = np.concatenate([batch[:shown], others])
         for _ in range(TIMES - 1):
             change = np.abs(first - self._ask(1, batch))[:shown].max()
-            if change > CHANGE * np.ptp(_in_play(first)):
+            if change > CHANGE * np.ptp(checks.in_play(first)):
                 raise ValueError(
                     "The network answers differently when it is asked again, in a "
                     "batch with other images: leave out dropout and noise, and batch "
@@ -161,35 +156,6 @@ class Questions:
                 "training=False. Received: a network that assigns some"
             )
         return np.asarray(logits, np.float64)
-
-
-def check_logits(logits: Any) -> None:
-    """Refuses answers that are no logits, up to a number for each image.
-
-    The log odds of what has been squashed, as by a softmax or a sigmoid, have almost no
-    gradient, so attacks would look weak and the network strong. Logarithms of
-    probabilities are logits.
-
-    Args:
-      logits: float [B, K], with values.
-
-    Raises:
-      ValueError: they are not finite, or look like probabilities, a multiple of them,
-        or the values of sigmoids or other functions with an end.
-    """
-    checks.check_answer(ops.convert_to_tensor(logits))
-    values = np.asarray(logits, np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError(
-            "logits must be finite: look at the weights, the input scale, and for the "
-            "logarithm of a probability 0 (log_softmax has none). "
-            f"Received: {np.count_nonzero(~np.isfinite(values))} values that are not"
-        )
-    if squashed := _squashed(values):
-        raise ValueError(
-            f"Expected logits; {squashed} off the last layer, or hand over log_softmax "
-            f"of what stands before it. Received: first row max={values[0].max():g}"
-        )
 
 
 class Watch:
@@ -291,71 +257,31 @@ def without_gradient(count: int, total: int) -> list[str]:
     ]
 
 
-def near_chance(correct: int, total: int, num_classes: int) -> list[str]:
+def near_chance(right: np.ndarray, labels: np.ndarray, num_classes: int) -> list[str]:
     """Returns a warning if a network knows the clean images hardly or not at all.
 
+    Each label counts alike: where nine images of ten have one label, a network that
+    always answers with it is right as often, and cannot be attacked.
+
     Args:
-      correct: of the clean images.
-      total: images evaluated.
+      right: bool [n], of the clean images.
+      labels: integers [n].
       num_classes: K.
     """
-    chance = 1 / num_classes
-    reached = (correct / total - chance) / (1 - chance)
-    low, _ = intervals.wilson(correct, total)
+    chance, total = 1 / num_classes, len(labels)
+    _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    mean = float(np.mean(np.bincount(places, right) / counts))
+    reached = (mean - chance) / (1 - chance)
+    low, _ = intervals.wilson(int(right.sum()), total)
     is_above = low > 100 * chance or reached > 0.5  # few images are not enough to tell
     if reached >= NEAR_CHANCE and is_above:
         return []
     return [
-        f"clean accuracy {100 * correct / total:.2f} % of {total} is near chance "
-        f"({100 * chance:.3g} %), so attacks say nothing. Look at the order of the "
-        "classes, a background class (?background=), what pixels are (?pixels=) and "
-        "which output is read (?output=)"
+        f"clean accuracy, as the mean over the labels, is near chance: {100 * mean:.2f}"
+        f" of {100 * chance:.3g} % on {total} images, so attacks say nothing. Look at "
+        "the order of the classes, a background class (?background=), what pixels are "
+        "(?pixels=) and which output is read (?output=)"
     ]
-
-
-def _in_play(values: np.ndarray) -> np.ndarray:
-    """Returns the columns of logits [B, K] that are near the best of some image.
-
-    Classes that are masked by a large negative number would hide what is asked about.
-    """
-    below = values.max(axis=-1, keepdims=True) - values
-    return values[:, below.min(axis=0) < HOPELESS]
-
-
-def _squashed(values: np.ndarray) -> str:
-    """Returns what answers [B, K] look like, and what to take; "" if logits."""
-    sums = values.sum(-1)
-    several = np.ptp(values, axis=0).max() > 0  # rows that differ
-    if values.min() >= 0 and np.allclose(sums, 1.0, atol=1e-2):
-        return (
-            "every row is non-negative and sums to 1, as after a softmax. "
-            "Take the softmax"
-        )
-    if values.min() >= 0 and several and np.allclose(sums, sums[0], rtol=1e-3):
-        return (
-            f"every row is non-negative and sums to {sums[0]:g}, as a multiple of "
-            "probabilities. Take the softmax"
-        )
-    values = _in_play(values)
-    low, high = values.min(), values.max()
-    if not several or len(values) < ENOUGH[0] or values.size < ENOUGH[1]:
-        return ""
-    at_low, at_high = (
-        np.abs(values - end) <= NEAR * (high - low) for end in (low, high)
-    )
-    at_ends = (at_low | at_high).mean()
-    is_unit = low >= 0 and high <= 1 and high - low > SPREAD
-    if is_unit and np.ptp(values, axis=0).min() > 0:
-        return (
-            "all values are in [0, 1], as after sigmoids (logits that are so, such as "
-            "cosines, may be multiplied by 10). Take the sigmoids"
-        )
-    if at_ends > CROWDED and min(at_low.sum(), at_high.sum()) >= len(values) / 2:
-        return (
-            f"most values are near {low:g} or {high:g}, the ends of a function. Take "
-            "that function"
-        )
-    return ""
 
 
 def are_alike(ours: np.ndarray, theirs: np.ndarray) -> bool:

@@ -222,61 +222,6 @@ def test_what_was_found_is_used_again_while_the_network_answers_as_it_did():
     assert counts == [every, 1, every, every]
 
 
-VALUES = np.random.default_rng(0).normal(size=(8, 5))
-
-
-def softmax(values):
-    exp = np.exp(values)
-    return exp / exp.sum(-1, keepdims=True)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        VALUES,
-        np.log(softmax(VALUES)),
-        np.abs(VALUES),
-        np.zeros((8, 5)),
-        np.ones((8, 5)) * [1, 0, 0, 0, 2],  # every image alike
-        np.vstack([softmax(VALUES), VALUES]),  # one row is not enough to tell
-        VALUES - VALUES.mean(-1, keepdims=True),
-        0.3 + 0.01 * VALUES[:2, :2],  # too few values to tell
-        10 * np.abs(np.tanh(VALUES) * 0.9),  # such as cosines, multiplied
-        VALUES + np.array([0, -1e9, 0, -1e4, 0]),  # masked classes
-        VALUES + np.array([0, -300, 0, 0, 0]),
-        np.log(softmax(30 * VALUES[:, :2])),
-        np.stack([0 * VALUES[:, 0], 1 + VALUES[:, 1] ** 2], 1),
-        np.log1p(np.exp(0.01 * VALUES)),  # softplus, untrained
-        VALUES.astype(np.float16),
-        np.maximum(VALUES, 0.0),
-    ],
-)
-def test_logits_pass(values):
-    attackable.check_logits(values)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        (softmax(VALUES), "Take the softmax off the last layer"),
-        (softmax(VALUES)[:1], "sums to 1"),
-        (softmax(VALUES).astype(np.float16), "sums to 1"),
-        (1 / (1 + np.exp(-VALUES)), "Take the sigmoids off"),
-        (np.abs(np.tanh(VALUES) * 0.9), "such as cosines, may be multiplied by 10"),
-        (1 / (1 + np.exp(-50 * VALUES)) * 3 - 1, "most values are near -1 or 2"),
-        (np.clip(9 * VALUES, -1, 1), "most values are near"),
-        (np.eye(5), "first row max=1"),
-        (VALUES[:, :, None], r"Received: shape=\(8, 5, 1\)"),
-        (np.where(VALUES > 1.2, np.nan, VALUES), "Received: [1-9] values that are not"),
-        (np.where(np.eye(5) == 1, 0.0, -np.inf), "log_softmax has none"),
-    ],
-)
-def test_what_is_no_logits_is_refused_in_one_line(values, message):
-    with pytest.raises(ValueError, match=message) as found:
-        attackable.check_logits(values)
-    assert "\n" not in str(found.value)
-
-
 @pytest.mark.parametrize(
     ("network", "message"),
     [
@@ -307,16 +252,28 @@ def test_what_is_no_network_is_refused_in_one_line(network, message):
     ],
 )
 def test_clean_accuracy_near_chance_is_a_warning(right, total, num_classes, warned):
-    warnings = attackable.near_chance(right, total, num_classes)
+    labels = np.arange(total) % num_classes
+    order = np.random.default_rng(0).permutation(total)
+    warnings = attackable.near_chance(order < right, labels, num_classes)
     assert bool(warnings) == warned
     for cause in ("order of the classes", "background=", "pixels=", "output="):
         assert all(cause in warning for warning in warnings)
 
 
+def test_the_commonest_label_alone_is_chance():
+    """A network that always says 0 is right on nine of ten, and nothing fools it."""
+    labels = np.repeat([0, 1], [180, 20])
+    (told,) = attackable.near_chance(labels == 0, labels, 2)
+    assert "mean over the labels, is near chance: 50.00 of 50 % on 200 images" in told
+    some = np.arange(200) % 10 < 8  # of each label four in five
+    assert not attackable.near_chance(some, labels, 2)
+    assert not attackable.near_chance(labels == 0, np.zeros(200, int), 2)  # one label
+
+
 def test_a_record_of_clean_images_warns_of_chance_and_one_of_an_attack_does_not():
     batches = [(doubtful.IMAGES, (doubtful.LABELS + 1) % 10)]
     record = evaluation.evaluate(doubtful.honest, batches)
-    assert "is near chance (10 %)" in record.warnings[0]
+    assert "of 10 % on" in record.warnings[0]
     assert not evaluation.evaluate(
         doubtful.honest, batches, doubtful.ATTACKS["noise"]
     ).warnings

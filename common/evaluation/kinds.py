@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,36 +31,38 @@ def answer(
       progress_file: as for `evaluate`.
       progress_key: as for `evaluate`.
     """
-    if target:
-        return transferability.transfer(
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", record.DOUBTFUL)  # the commands print them
+        if target:
+            return transferability.transfer(
+                source.logits_fn,
+                target.logits_fn,
+                dataset,
+                asked.attack,
+                seed=asked.seed,
+                progress=True,
+                judges=(source, target),
+            )
+        if asked.against:
+            return masking.gradient_masking(
+                source.logits_fn,
+                dataset,
+                asked.attack,
+                asked.against,
+                seed=asked.seed,
+                judges=source,
+            )
+        return accuracy.evaluate(
             source.logits_fn,
-            target.logits_fn,
             dataset,
             asked.attack,
             seed=asked.seed,
+            distribution=source.distribution,
             progress=True,
-            judges=(source, target),
-        )
-    if asked.against:
-        return masking.gradient_masking(
-            source.logits_fn,
-            dataset,
-            asked.attack,
-            asked.against,
-            seed=asked.seed,
             judges=source,
+            progress_file=progress_file,
+            progress_key=progress_key,
         )
-    return accuracy.evaluate(
-        source.logits_fn,
-        dataset,
-        asked.attack,
-        seed=asked.seed,
-        distribution=source.distribution,
-        progress=True,
-        judges=source,
-        progress_file=progress_file,
-        progress_key=progress_key,
-    )
 
 
 def told(found: Any, asked: recipes.Evaluation) -> str:

@@ -59,11 +59,25 @@ def test_the_means_come_with_the_images_and_go_to_the_record(tmp_path):
     for name in ("loss_share", "cosine", "gradient_norm"):
         assert content[name] == pytest.approx(arrays[name].mean(), rel=1e-6)
     assert content["correct"] == arrays["survived"].sum()
+    one = evaluation.evaluate(bent, DATA, ONE, seed=3)
+    np.testing.assert_array_equal(arrays["survived"], one.survived)  # after one step
     assert (content["seed"], content["total"]) == (3, 7)
     assert (content["attack"]["type"], content["against"]["type"]) == (
         "FGSM",
         "PGD",
     )
+
+
+def test_the_seed_is_that_of_the_attacks():
+    noise = attacks.RandomSign(8.0)
+    for seed in (3, 4):
+        found = evaluation.gradient_masking(linear, DATA, noise, ONE, seed=seed)
+        adv_images = (
+            noise(linear, IMAGES, LABELS, seed=seed),
+            ONE(linear, IMAGES, LABELS),
+        )
+        signs = np.sign(np.reshape(adv_images, (2, 7, 12)) - IMAGES.reshape(7, 12))
+        np.testing.assert_allclose(found.cosine, signs.prod(0).mean(-1), atol=1e-5)
 
 
 def test_a_masked_gradient_shows():

@@ -20,14 +20,14 @@ from common.evaluation import attackable, record, stream, tally
 from common.lazy import tree
 
 EVERY = 60.0  # seconds between two writings at least
-_FORM = 6  # of the file: another is passed over
+_FORM = 7  # of the file: another is passed over
 
 
 class File:
     """The progress of one evaluation."""
 
     def __init__(
-        self, path: pathlib.Path | None, key: Any, *, answers: Any, begin: float
+        self, path: str | pathlib.Path | None, key: Any, *, answers: Any, begin: float
     ) -> None:
         """Touches no file.
 
@@ -38,7 +38,7 @@ class File:
             others; empty if it answers by chance.
           begin: of the evaluation, by `time.perf_counter`.
         """
-        self._path = path
+        self._path = None if path is None else pathlib.Path(path)
         self._key = json.dumps([_FORM, key], sort_keys=True, default=repr)
         self._earlier, self._answers = 0.0, answers
         self._begin = self._written = begin
@@ -57,6 +57,9 @@ class File:
         Args:
           examples: of which nothing has been taken; what is done is read and dropped.
           found: empty; takes what was found.
+
+        Raises:
+          ValueError: the dataset ends before what was done.
         """
         arrays = self._read()
         if arrays is None:
@@ -85,6 +88,12 @@ class File:
                         leaves = next(reached[slot.part])
                         slot.state = tree.pack_sequence_as(form, leaves)
                     pool.append(slot)
+        if examples.count < (begun := len(found.outcomes) + len(waiting)):
+            raise ValueError(
+                "The progress file is of more images than the dataset has; delete it. "
+                f"Received: progress_file={self._path} of {begun} images or more, and "
+                f"{examples.count} images"
+            )
         return pool
 
     def _read(self) -> Mapping[str, np.ndarray] | None:

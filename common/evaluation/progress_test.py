@@ -1,5 +1,6 @@
 """A killed evaluation goes on where it was, to the same record."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -87,6 +88,13 @@ def assert_same(record, expected):
     assert record.parts == expected.parts
 
 
+def assert_removed(record, path):
+    """The progress is there until the record is: a full disk must not lose it."""
+    assert path.exists()
+    record.save(path.with_name("pgd.json"))
+    assert {p.name for p in path.parent.iterdir()} == {"pgd.json", "pgd.npz"}
+
+
 @pytest.mark.parametrize(
     ("name", "share"),
     [*((name, 0.5) for name in ATTACKS), ("worst", 0.1), ("worst", 0.95)],
@@ -98,9 +106,10 @@ def test_killed_anywhere_it_gives_the_same_record(name, share, path):
     kill(ATTACKS[name], path, life)
     assert path.exists()
     rest = Mortal()
-    assert_same(evaluate(ATTACKS[name], path, rest), expected)
+    record = evaluate(ATTACKS[name], path, rest)
+    assert_same(record, expected)
     assert rest.seen == whole.seen - life  # nothing is judged again
-    assert list(path.parent.iterdir()) == []
+    assert_removed(record, path)
 
 
 def test_killed_twice_it_still_gives_the_same_record(path):
@@ -121,7 +130,6 @@ def test_killed_twice_it_still_gives_the_same_record(path):
         {"seed": 6},
         {"key": "step 4"},
         {"key": {"step": 3}},
-        {"batch_size": SIZE + 1},
         {"keep": True},
         {"attack": ATTACKS["untargeted"]},
     ],
@@ -134,7 +142,34 @@ def test_progress_of_another_evaluation_is_replaced(other, path):
     record = evaluate(**arguments, path=path, judges=judges)
     assert_same(record, evaluate(**arguments, path=None, judges=fresh))
     assert judges.seen == fresh.seen
-    assert not path.exists()
+
+
+@pytest.mark.parametrize("batch_size", [SIZE - 4, SIZE + 4])
+def test_it_goes_on_with_batches_of_another_size(batch_size, path):
+    """As where memory ran out, or on another number of devices."""
+    kill(TARGETED, path, 9)
+    judges, fresh = Mortal(), Mortal()
+    record = evaluate(TARGETED, path, judges, batch_size=batch_size)
+    expected = evaluate(TARGETED, None, fresh, batch_size=batch_size)
+    assert 0 < judges.seen < fresh.seen
+    # Of batches that were filled up otherwise, the passes may differ.
+    assert_same(dataclasses.replace(record, passes=expected.passes), expected)
+
+
+def test_progress_of_more_images_is_refused(path):
+    kill(TARGETED, path, 9)
+    fewer = [(rounds_test.IMAGES[:40], rounds_test.LABELS[:40])]
+    with pytest.raises(
+        ValueError, match=r"delete it\. Received: progress_file=.* 40 im"
+    ):
+        evaluation.evaluate(
+            rounds_test.logits_fn,
+            fewer,
+            TARGETED,
+            seed=5,
+            progress_file=path,
+            progress_key="step 3",
+        )
 
 
 @pytest.mark.parametrize("other", ["network", "images", "fewer images"])
@@ -181,8 +216,9 @@ def test_a_kill_while_it_is_written_leaves_what_was_there(path, monkeypatch):
         patch.setattr(np, "savez", die)
         kill(TARGETED, path, 10**9)
     assert path.read_bytes() == before
-    assert_same(evaluate(TARGETED, path), expected)
-    assert list(path.parent.iterdir()) == []
+    record = evaluate(TARGETED, path)
+    assert_same(record, expected)
+    assert_removed(record, path)
 
 
 def test_it_is_written_once_in_a_while(path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from common import recipe as recipes
 from common.attacks import adapted
 from common.evaluation import alarms, attackable
 
+DOUBTFUL = "Doubtful accuracy"  # how such a warning begins
 NEVER = np.iinfo(np.int64).max  # for a chunk that did not come
 
 
@@ -99,13 +101,15 @@ class Record(Counted):
       tally: of the evaluation, for `beginning`.
       no_gradient: bool [total]: right at every judgement, and without a gradient to
         leave by. None for clean images. See `common.evaluation.attackable`.
-      num_classes: K, where it is known.
+      labels: integers [total], and `num_classes`, K: what clean accuracy is judged by,
+        where they are known.
       parts: what each part of an attack of several has found, in their order.
       unfinished: as of a part, of all of them.
       broken_by: int8 [total]: the place of the part that broke the image, or -1; None
         where the attack has one part.
       adv_images: float32 [total, H, W, C]: what broke each image, and the image itself
         where nothing did; None unless the evaluation kept them.
+      progress: the file of the evaluation's progress, which `save` removes.
     """
 
     attack: Any = None
@@ -118,11 +122,13 @@ class Record(Counted):
     hit: np.ndarray | None = None
     tally: Any = None
     no_gradient: np.ndarray | None = None
+    labels: np.ndarray | None = None
     num_classes: int = 0
     parts: tuple[Part, ...] = ()
     unfinished: float | None = None
     broken_by: np.ndarray | None = None
     adv_images: np.ndarray | None = None
+    progress: Any = None
 
     @property
     def success(self) -> float | None:
@@ -139,18 +145,19 @@ class Record(Counted):
     @property
     def warnings(self) -> list[str]:
         """What to know before the accuracy is believed, a line each."""
-        clean, told = self.correct, []
+        clean: Any = self.survived
+        told: list[str] = []
         if self.no_gradient is not None:
             told += attackable.without_gradient(int(self.no_gradient.sum()), self.total)
         if self.parts:
-            clean = self.parts[0].right
+            clean = self.broken_by != 0
             told += alarms.of_parts(self.parts, self.total)
         elif self.attack:
             told += alarms.of_end(self.attack.get("type"), self.unfinished)
         for attack in [part.attack for part in self.parts] or [self.attack]:
             told += [line for line in alarms.of_reach(attack) if line not in told]
-        if self.num_classes and (self.parts or self.attack is None):
-            told += attackable.near_chance(clean, self.total, self.num_classes)
+        if self.labels is not None and (self.parts or self.attack is None):
+            told += attackable.near_chance(clean, self.labels, self.num_classes)
         return told
 
     def beginning(self, attack: Any) -> Record:
@@ -182,11 +189,15 @@ class Record(Counted):
             seed=self.seed,
             seconds=self.seconds,
             notes=dict(self.notes),
+            labels=self.labels,
         )
         return dataclasses.replace(found, adv_images=None)  # they are of later steps
 
     def save(self, path: pathlib.Path) -> None:
-        """Writes `path` (JSON) and the outcomes beside it (`.npz`), JSON last."""
+        """Writes `path` (JSON) and the outcomes beside it (`.npz`), JSON last.
+
+        Then the file of the evaluation's progress is of no use, and removed.
+        """
         arrays: dict[str, Any] = {"survived": self.survived}
         counts = {"correct": self.correct, "total": self.total}
         if self.top5 is not None:
@@ -209,6 +220,7 @@ class Record(Counted):
             counts["hit"] = int(self.hit.sum())
             rates["success"] = self.success
             rates["success_interval"] = self.success_interval
+        parts = list(map(dataclasses.asdict, self.parts))
         content = {
             **self.notes,
             "attack": self.attack,
@@ -217,15 +229,13 @@ class Record(Counted):
             **rates,
             "passes": self.passes,
             "forwards": self.forwards,
-            **(
-                {"parts": list(map(dataclasses.asdict, self.parts))}
-                if self.parts
-                else {}
-            ),
+            **({"parts": parts} if parts else {}),
             "seconds": self.seconds,
             **({"warnings": self.warnings} if self.warnings else {}),
         }
         write(path, content, arrays)
+        if self.progress:
+            self.progress.remove()
 
 
 class Outcome(NamedTuple):
@@ -272,6 +282,17 @@ def write(
     files.write_text(path, text)
 
 
+def said(record: Any) -> Any:
+    """Returns a record, and warns the caller of its evaluation of what is doubtful.
+
+    Args:
+      record: of `evaluate` or `transfer`.
+    """
+    for doubt in record.warnings:
+        warnings.warn(f"{DOUBTFUL}: {doubt}", stacklevel=3)
+    return record
+
+
 def told(record: Any, value: recipes.Evaluation) -> str:
     """Returns what a record says, in a line, and a line for each of its warnings.
 
@@ -279,8 +300,8 @@ def told(record: Any, value: recipes.Evaluation) -> str:
       record: of `evaluate` or `transfer`.
       value: the evaluation that it is of.
     """
-    warnings = (f"warning: {line}" for line in record.warnings)
-    return "\n".join([*map(str, record.parts), _result(record, value), *warnings])
+    doubts = (f"warning: {line}" for line in record.warnings)
+    return "\n".join([*map(str, record.parts), _result(record, value), *doubts])
 
 
 def _result(record: Any, value: recipes.Evaluation) -> str:

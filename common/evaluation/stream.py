@@ -59,6 +59,7 @@ class Examples:
       answers: logits [n, K] of the first network to the first of these images.
       first_size: images of the first batch.
       count: examples read so far.
+      labels: of these.
       total: about as many as there are; None where the dataset does not tell.
     """
 
@@ -83,6 +84,7 @@ class Examples:
             is read.
         """
         self.count = 0
+        self.labels: list[int] = []
         self._batches = _batches(dataset)
         self._begun: list[tuple[np.ndarray, np.ndarray]] = []
         while sum(len(labels) for _, labels in self._begun) < attackable.ASKED:
@@ -124,6 +126,7 @@ class Examples:
             self._check_size(images)
             for image, label in zip(images, labels, strict=True):
                 self.count += 1
+                self.labels.append(int(label))
                 # A copy, since a view of a batch would keep all of the batch.
                 yield Slot(self.count - 1, np.array(image), int(label))
 

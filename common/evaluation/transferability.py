@@ -170,22 +170,20 @@ def transfer(
     size = stream.divisible(batch_size or examples.first_size, replicas)
     watch = attackable.Watch(source.questions, attack, seed=seed)
     watch.check_first(*examples.first)
-    no_gradient: set[int] = set()
     show = accuracy.progress_bar() if progress else lambda *_: None
     found: list[np.ndarray] = []
-    passes = right = 0
+    passes = right = no_gradient = 0
     while pool := examples.take(size):
         batch = stream.batch((climber,), pool, size, replicas)
         passes += len(batch.labels)
         networks, count = (source, target), len(pool)
         outcomes, attacked = _shown(networks, climber, batch, seed=seed, count=count)
         found.append(outcomes[..., :count])
-        stuck = watch.stuck(climber, batch, attacked, count)
-        no_gradient.update(pool[place].index for place in stuck)
+        no_gradient += len(watch.stuck(climber, batch, attacked, count))
         right += int(found[-1][0, 0].sum())
         show(right, examples.count)
     top1, top5 = np.concatenate(found, axis=-1)
-    return TransferRecord(
+    made = TransferRecord(
         survived=top1[0],
         fooled=top1[1],
         top5=Outcomes(*top5) if examples.num_classes > 5 else None,
@@ -193,8 +191,9 @@ def transfer(
         seed=seed,
         passes=passes * climber.rounds.num_steps * climber.rounds.gradients,
         seconds=time.perf_counter() - begin,
-        no_gradient=len(no_gradient),
+        no_gradient=no_gradient,
     )
+    return record.said(made)
 
 
 def _shown(

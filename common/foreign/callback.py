@@ -96,8 +96,6 @@ class RobustAccuracy(keras.callbacks.Callback):
             logs["robust_accuracy"] = float("nan")
         else:
             logs["robust_accuracy"] = record.accuracy / 100
-            for doubt in record.warnings:
-                warnings.warn(f"Robust accuracy: {doubt}", stacklevel=2)
 
     def _logits_fn(self) -> Callable[[Any], Any]:
         """Returns images in [0, 255] -> logits of the model as it is now.

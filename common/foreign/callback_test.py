@@ -48,7 +48,7 @@ def test_a_model_that_comes_to_have_no_gradient_trains_on(digits_model, few_digi
 def test_what_makes_the_number_doubtful_is_a_warning(digits_model, few_digits):
     images, labels = few_digits[0]
     callback = RobustAccuracy(attacks.FGSM(0.3), few_digits[0], pixels="unit")
-    with pytest.warns(UserWarning, match="Robust accuracy: .*less than one"):
+    with pytest.warns(UserWarning, match="Doubtful accuracy: .*less than one"):
         digits_model.fit(images / 255, labels, verbose=0, callbacks=[callback])
 
 

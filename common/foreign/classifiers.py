@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from common.evaluation import attackable
+from common.attacks import checks as attack_checks
 from common.foreign import heads, loaded, saved, specs
 
 
@@ -106,5 +106,5 @@ def _logits_fn(found: loaded.Loaded) -> Callable[[Any], Any]:
 
     if found.background:  # without it, probabilities no longer sum to 1
         with_all = answers(found.images(loaded.noise((4, *found.input.size, 3))))
-        attackable.check_logits(ops.cast(with_all, "float32"))
+        attack_checks.check_logits(ops.cast(with_all, "float32"))
     return logits_fn
