@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from common import backend
@@ -75,13 +76,36 @@ def network(
         smooth = saved.twin(found.model, smoothing.without_relu(activation))
         found = dataclasses.replace(found, model=smooth)
     made = Network(found, norm)
-    shape = made(ops.zeros((1, *found.input.shape)), branch=norm.branches[0]).shape
-    if len(shape) != 2 or shape[1] < 2:
+    images = loaded.noise((2, *found.input.shape))
+    answers = made(images, branch=norm.branches[0])
+    if len(answers.shape) != 2 or answers.shape[1] < 2:
         raise ValueError(
-            f"expected logits [B, K] out, not {tuple(shape)}, K at least 2"
+            f"expected logits [B, K] out, not {tuple(answers.shape)}, K at least 2"
         )
-    made.num_classes = shape[1]
+    made.num_classes = answers.shape[1]
+    if not activation:
+        _check_copy(found, images, answers)
     return made
+
+
+def _check_copy(found: loaded.Loaded, images: np.ndarray, answers: Any) -> None:
+    """Refuses a copy that answers otherwise than its model; chance tells nothing.
+
+    Raises:
+      ValueError: it does, as where a layer's `get_config` leaves something out.
+    """
+    ask = heads.answers(found.model, found.output)
+    first, again = (
+        np.asarray(found.classes(ask(found.images(images)))) for _ in range(2)
+    )
+    near = 0.02 * np.ptp(first)  # half precision loses digits
+    change = np.abs(np.asarray(answers) - first).max()
+    if np.abs(again - first).max() <= near < change:
+        raise ValueError(
+            "The copy of its layers answers otherwise than the model: get_config of a "
+            "layer must have all that its __init__ takes, and what is set afterwards. "
+            f"Received: logits that differ by {change:.3g}"
+        )
 
 
 class Network(keras.Model):

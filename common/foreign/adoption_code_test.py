@@ -44,6 +44,27 @@ def test_a_model_that_is_code_trains_as_it_is_and_says_what_it_lacks():
         adopt(model, pixels="unit", branches=norms.MIXTURE)
 
 
+class Defended(Code):
+    """Code with a switch that its configuration does not have."""
+
+    defence = False
+
+    def call(self, images, training=False):
+        logits = super().call(images, training=training)
+        return logits + ops.tanh(100.0 * logits) if self.defence else logits
+
+
+def test_a_copy_that_answers_otherwise_is_refused():
+    model = Defended()
+    model(UNIT)
+    randomised(model)
+    adopt(model, pixels="unit")
+    model.defence = True
+    with pytest.raises(ValueError, match="get_config of a layer must have") as caught:
+        adopt(model, pixels="unit")
+    assert "\n" not in str(caught.value)
+
+
 class Unnamed(layers.Layer):
     """A layer whose parts have names that Keras makes up; its own it does not save."""
 

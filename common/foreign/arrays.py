@@ -174,7 +174,15 @@ def from_stream(stream: Any, what: str) -> memory.Arrays:
             f".take(n), or .apply(tf.data.experimental.assert_cardinality(n)). "
             f"Received: {what}, whose length is {kind}"
         )
-    images, labels = zip(*stream.as_numpy_iterator(), strict=True)
+    try:
+        images, labels = zip(*stream.as_numpy_iterator(), strict=True)
+    except Exception as error:  # whatever TensorFlow raises of a stream that fails
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            "A tf.data.Dataset of pairs (images, labels), batched once or not at all, "
+            f"is read into memory. Received: {what}, which fails: "
+            f"{type(error).__name__}: {reason}"
+        ) from error
     if len(np.shape(labels[0])) > 0:
         return np.concatenate(images), np.concatenate(labels)
     return np.stack(images), np.stack(labels)

@@ -75,6 +75,7 @@ def test_images_get_the_channels_of_the_network():
         (IMAGES[:, :3], LABELS, r"4 x 6 pixels with 3.*shape \(3, 6, 3\)"),
         (IMAGES[:9], LABELS, "9 images and 60 labels"),
         (IMAGES, LABELS / 1.0, "Labels must be integers"),
+        (IMAGES, np.eye(60), r"take np.argmax\(labels, -1\)"),
         (IMAGES, LABELS + 1, "Labels count the classes from 0"),
         (IMAGES, LABELS.astype(np.int64) + 2**32, "labels from 4294967296 to"),
         (IMAGES[:0], LABELS[:0], "must not be empty. Received: 0 images"),
@@ -127,6 +128,9 @@ def test_a_stream_of_known_length_is_read_into_memory():
     ):
         with pytest.raises(ValueError, match=f"mine, whose length is {kind}"):
             arrays.from_stream(unknown, "mine")
+    uneven = stream.batch(7).batch(3)
+    with pytest.raises(ValueError, match=r"batched once .*mine, which fails: Inv"):
+        arrays.from_stream(uneven, "mine")
 
 
 def test_what_tfds_has_not_prepared_is_said_and_what_was_exported_is_read(tmp_path):

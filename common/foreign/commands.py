@@ -90,6 +90,11 @@ def fit(
     tuning = session.at.paper.tuning
     if tuning is None:
         raise ValueError(f"{session.at.name} does not say how to train other networks.")
+    if None not in (numbers.get("epochs"), numbers.get("steps")):
+        raise ValueError(
+            "--steps says the updates in place of --epochs; give one of them. "
+            f"Received: --epochs={numbers['epochs']:g} --steps={numbers['steps']}"
+        )
     if epsilon is not None:
         tuning = tunings.tuned(tuning, epsilon)
     fitting.run(

@@ -36,6 +36,7 @@ from common.foreign import tuning as tunings
 from common.models import norms
 from common.names import lookup
 from common.training import checkpoint, cost, loop
+from common.training.method import Method
 
 FIT = "fit"  # in place of a scale
 MOST_JUDGED = 10_000  # test images; of more, so many are drawn
@@ -84,6 +85,11 @@ def fit(
       ValueError: what is said does not fit, or `to` is there already.
       RunError: the folder of the run is of another recipe, or the run failed.
     """
+    if not isinstance(method, Method):
+        raise ValueError(
+            "method must be a method with its numbers, such as FreeTraining(4, "
+            f"epsilon=4.0). Received: method={method!r}"
+        )
     if attacks is None:
         epsilon = tunings.epsilon_of(method)
         if not epsilon:
@@ -162,7 +168,8 @@ def run(
         flips=plan.flip,
     )
     last = branch or tuning.branches[-1]
-    recipe, attacks = _planned(session, tuning, plan, (network, dataset))
+    given = network, dataset
+    recipe, attacks = _planned(session, tuning, plan, given)
     evaluations = _evaluations(attacks, last, dataset)
     name = f"{network.name}_{dataset.name}"
     found = dataclasses.replace(
@@ -171,13 +178,12 @@ def run(
     home = outcome.Home(found, pathlib.Path(to).expanduser() if to else None)
     home.check()
     loop.check(found.recipe, distribution)  # rather than after the first evaluation
-    warnings: list[str] = []
+    warnings = _warned(found) if session.is_chief else []
     with contextlib.ExitStack() as stack:
         if session.is_chief:  # from before the first evaluation to the end
             stack.enter_context(files.alone(found.folder / "fitting"))
-            warnings = _warned(found)
-            given = network, dataset
             _lengthen(found, lambda p: _planned(session, tuning, p, given)[0], plan)
+        engine.wait(distribution)  # until the chief has lengthened it
         _train(found, tuple(evaluations))
         return home.bring(last, warnings)
 
@@ -261,8 +267,10 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
         if not overrides.agrees(known.get("recipe"), recipe):
             shutil.rmtree(initial.records, ignore_errors=True)  # of another fit
         manifest.check_or_write(initial.records, identity)
-    initial.evaluate(names)
     steps = checkpoint.steps(found.checkpoints)
+    if is_chief and not steps:
+        print(cost.describe(recipe), flush=True)
+    initial.evaluate(names)
     if recipe.num_steps in steps:
         print(
             f"{folder} has its {recipe.num_steps:,} updates: nothing is left to train. "
@@ -270,8 +278,6 @@ def _train(found: runs.Run, names: tuple[str, ...]) -> None:
             flush=True,
         )
     else:
-        if is_chief and not steps:
-            print(cost.describe(recipe), flush=True)
         found.train()
     found.evaluate(names)
 

@@ -43,7 +43,9 @@ def test_a_fit_gives_the_robust_model_and_its_record(
     home = keras.models.load_model(tmp_path / "robust.keras")
     for weights, trained in zip(home.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, trained)
-    *_, won, cost, place = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out
+    assert 0 < said.index("passes over the data") < said.index(": clean")  # cost first
+    *_, won, cost, place = said.splitlines()
     assert won.startswith("Robust accuracy: under pgd_20 at epsilon 40 ")
     assert cost.startswith("Clean accuracy: ") and "robust.keras" in place
     manifest = json.loads((folder(tmp_path) / "recipe.json").read_text())
@@ -312,6 +314,7 @@ def test_what_replicas_cannot_share_is_refused_before_anything_is_judged(
         ({"pixels": ""}, "Say which pixels the model takes: pixels= one of raw"),
         ({"branch": "advers"}, "branch must be one that the network has: clean"),
         ({"batch_size": 0}, "batch_size must be"),
+        ({"method": type(METHOD)}, "method must be a method with its numbers"),
         ({"method": NaturalTraining()}, "no radius .*say attacks=.*NaturalTraining"),
     ],
 )

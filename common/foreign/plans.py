@@ -14,6 +14,7 @@ import math
 from typing import Any
 
 from common import attacks
+from common.attacks import checks
 from common.data.dataset import Dataset
 from common.foreign import tuning
 from common.foreign.parts import Adopted
@@ -54,6 +55,7 @@ class Plan:
                 "epochs must be positive, and so must steps, where they are said. "
                 f"Received: epochs={self.epochs}, steps={self.steps}"
             )
+        checks.check_count("batch_size", self.batch_size)
         if not 0 < self.rate < math.inf:
             raise ValueError(f"rate must be positive. Received: rate={self.rate}")
 

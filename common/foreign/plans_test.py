@@ -43,3 +43,5 @@ def test_the_probe_has_the_radius_of_the_method():
 def test_numbers_that_train_nothing_are_refused(numbers):
     with pytest.raises(ValueError, match=r"must be positive.*Received: "):
         plans.Plan(**numbers)
+    with pytest.raises(ValueError, match="batch_size must be a whole number, at least"):
+        plans.Plan(batch_size=0)

@@ -8,13 +8,12 @@ and images it is about, by their hashes and without folders of this machine.
 from __future__ import annotations
 
 import itertools
-import json
 import pathlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from common import manifest, overrides
+from common import files, manifest, overrides
 from common import recipe as recipes
 from common.evaluation import judges as judging
 from common.evaluation import kinds
@@ -73,19 +72,20 @@ def study(
         if target:
             notes.update(target=target.name, target_network=target.record)
         if _is_done(path, {**notes, "attack": attack, "seed": seed}):
-            _warn(source.name, _read(path).get("warnings", ()))
+            _warn(source.name, files.read_json(path).get("warnings", ()))
             continue
         print(f"{source.name}: {stem}", flush=True)
-        record = kinds.answer(
-            recipes.Evaluation(attack, seed),
-            images.test_batches(batch_size=batch_size),
-            judges[source.name],
-            judges[target.name] if target else None,
-            progress_file=path.with_suffix(".progress.npz"),
-            progress_key=notes,
-        )
-        record.notes.update(notes, **manifest.environment())
-        record.save(path)
+        with files.claimed(path.with_suffix(".lock")):
+            record = kinds.answer(
+                recipes.Evaluation(attack, seed),
+                images.test_batches(batch_size=batch_size),
+                judges[source.name],
+                judges[target.name] if target else None,
+                progress_file=path.with_suffix(".progress.npz"),
+                progress_key=notes,
+            )
+            record.notes.update(notes, **manifest.environment())
+            record.save(path)
         low, high = record.interval
         print("", *record.parts, sep="\n")
         print(f"{record.accuracy:.2f} % of {record.total} [{low:.2f}, {high:.2f}]")
@@ -150,7 +150,7 @@ def _is_done(path: pathlib.Path, expected: Mapping[str, Any]) -> bool:
     """Whether the record is there, of this attack, seed, networks and images."""
     if not path.exists():
         return False
-    found, wanted = _read(path), dict(expected)
+    found, wanted = files.read_json(path), dict(expected)
     for record in (found, wanted):
         record["images"] = {
             key: value
@@ -158,7 +158,3 @@ def _is_done(path: pathlib.Path, expected: Mapping[str, Any]) -> bool:
             if key not in _BESIDE
         }
     return all(overrides.agrees(found.get(key), part) for key, part in wanted.items())
-
-
-def _read(path: pathlib.Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
