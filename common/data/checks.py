@@ -68,8 +68,9 @@ def check_rank(images: Any) -> None:
     """
     if len(images.shape) != 4:
         raise ValueError(
-            "Images must be a batch [B, H, W, C]: a dataset needs .batch(250), gray "
-            f"images have C = 1. Received: shape={tuple(images.shape)}"
+            "Images must be a batch [B, H, W, C]: a dataset needs .batch(250), once; "
+            "gray images have C = 1. "
+            f"Received: shape={tuple(images.shape)}"
         )
 
 
@@ -129,15 +130,15 @@ def check_classes(labels: Any) -> None:
       ValueError: they are not integers, or of another shape.
     """
     kind, shape = getattr(labels.dtype, "name", str(labels.dtype)), tuple(labels.shape)
-    if "int" not in kind:
-        raise ValueError(
-            "Labels must be integers, the numbers of the classes. "
-            f"Received: dtype={kind}, shape={shape}"
-        )
     if len(shape) != 1 and shape[1:] != (1,):
         raise ValueError(
             "Labels must have shape [B], one number for each image; of one-hot rows "
             f"take np.argmax(labels, -1). Received: shape={shape}"
+        )
+    if "int" not in kind:
+        raise ValueError(
+            "Labels must be integers, the numbers of the classes. "
+            f"Received: dtype={kind}, shape={shape}"
         )
 
 

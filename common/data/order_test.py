@@ -20,6 +20,12 @@ def test_a_permutation_is_that_of_the_pipeline(num_examples):
         np.testing.assert_array_equal(found[offsets], expected)
 
 
+def test_the_order_of_a_seed_stays_what_it_was():
+    """So that a run can be had again: print(permutation(10, seed=1, epoch=2))."""
+    found = order.permutation(10, seed=1, epoch=2)
+    assert found.tolist() == [8, 3, 4, 2, 5, 7, 1, 0, 9, 6]
+
+
 def test_rows_are_the_stream_of_the_pipeline():
     stream = pipeline.index_stream(13, batch_size=8, seed=5)
     wanted = list(stream.take(40).as_numpy_iterator())

@@ -71,7 +71,8 @@ def check_divides(batch_size: int, strategy: tf.distribute.Strategy) -> None:
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise ValueError(
-            "batch_size must divide by the number of replicas; use --set batch_size=. "
+            "batch_size must divide by the number of replicas; use --set batch_size= "
+            "or --strategy=one_device. "
             f"Received: batch_size={batch_size}, replicas={replicas}"
         )
 

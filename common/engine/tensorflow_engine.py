@@ -91,8 +91,11 @@ def check_dataset(dataset: Any) -> None:
 def first_state(
     distribution: tf.distribute.Strategy, initial: Callable[[], Any]
 ) -> Any:
-    """Returns the states that `initial` gives to the replicas."""
-    return distribution.run(initial)
+    """Returns the states that `initial` gives to the replicas.
+
+    Compiled, since a TPU runs nothing else.
+    """
+    return tf.function(lambda: distribution.run(initial), autograph=False)()
 
 
 def parts(distribution: tf.distribute.Strategy | None, value: Any) -> tuple[Any, ...]:
@@ -107,13 +110,14 @@ def joined(distribution: tf.distribute.Strategy, leaves: list[np.ndarray]) -> li
     index, workers = worker(distribution)
     first = index * (distribution.num_replicas_in_sync // workers)
 
-    def own() -> Any:
-        context = tf.distribute.get_replica_context()
-        return [
-            tf.gather(leaf, context.replica_id_in_sync_group - first) for leaf in leaves
-        ]
+    def own(*leaves: Any) -> Any:
+        place = tf.distribute.get_replica_context().replica_id_in_sync_group - first
+        return [tf.gather(leaf, place) for leaf in leaves]
 
-    return distribution.run(own)
+    compiled = tf.function(
+        lambda *leaves: distribution.run(own, args=leaves), autograph=False
+    )
+    return compiled(*map(tf.constant, leaves))
 
 
 class Updates:
@@ -212,10 +216,12 @@ def shared(
     def in_parts(batch: Any, **numbers: Any) -> Any:
         def piece() -> Any:
             context = tf.distribute.get_replica_context()
-            size = tf.shape(batch.labels)[0] // context.num_replicas_in_sync
-            start = context.replica_id_in_sync_group * size
-            cut = tree.map_structure(lambda part: part[start : start + size], batch)
-            return compiled(cut, **numbers)
+            place, count = context.replica_id_in_sync_group, num_devices(distribution)
+
+            def own(part: Any) -> Any:  # of a static shape, which a TPU asks for
+                return tf.gather(tf.reshape(part, (count, -1, *part.shape[1:])), place)
+
+            return compiled(tree.map_structure(own, batch), **numbers)
 
         return distribution.run(piece)
 
