@@ -144,6 +144,8 @@ def test_few_classes_leave_differences_of_logits():
     z = tf.constant(RATIOS[:, :3], tf.float32)
     three = losses.targeted_dlr(RIGHT, TARGETS, z)
     np.testing.assert_allclose(three, [-4.0, -6.0, 1.0], rtol=1e-6)
+    # Margins -2, -4 and 8 by z_1 - z_3: 4, 6 and 8.
+    np.testing.assert_allclose(losses.dlr(RIGHT, z), [-2 / 4, -4 / 6, 1.0], rtol=1e-6)
     two = losses.dlr(RIGHT, z[:, :2])
     np.testing.assert_allclose(two, [-2.0, -6.0, 1.0], rtol=1e-6)
 

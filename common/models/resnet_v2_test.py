@@ -54,6 +54,17 @@ def test_the_last_block_of_a_stage_halves_the_images_but_for_the_last_stage():
     assert strides == [[1, 1, 2], [1, 1, 1, 2], [1, 1, 1, 1, 1, 2], [1, 1, 1]]
 
 
+def test_a_stage_hands_the_mode_on_to_its_blocks():
+    block = resnet_v2.Block(4, 1, norms.DEFAULT, "relu", project=True, name="block")
+    stage = resnet_v2.Stage([block], name="stage")
+    features = pixels(2, 7, 7, 3) / 255 - 0.5
+    stage(features)
+    expected = block(features, mode=resnet_v2.Mode(True, "clean"))
+    found = stage(features, mode=resnet_v2.Mode(True, "clean"))
+    np.testing.assert_array_equal(found, expected)
+    assert not np.allclose(found, stage(features), atol=1e-3)
+
+
 @pytest.mark.parametrize("strides", [1, 2])
 def test_without_a_projection_every_second_pixel_is_kept(strides):
     fields = {"project": False, "name": "block"}
