@@ -18,7 +18,7 @@ from keras import tree
 
 from common import attacks, backend, recipe
 from common.attacks import losses
-from common.attacks.attack import Problem
+from common.attacks.attack import Problem, is_fooled
 from common.models import norms
 from tests.oracles import textbook, training
 
@@ -360,3 +360,31 @@ def test_other_units_are_refused(name):
         ROWS[name].build(8 / 255)
     with pytest.raises(ValueError, match=r"\[0, 255\]"):
         ROWS[name].build(8.0)(textbook.TinyNetwork(), tf.constant(images - 128), labels)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_a_logit_that_is_not_finite_is_no_right_answer(broken):
+    logits = np.array([[1.0, 3.0, 2.0], [broken, 3.0, 2.0], [3.0, 1.0, 2.0]])
+    found = is_fooled(np.ones(3, np.int32), tf.constant(logits, tf.float32))
+    np.testing.assert_array_equal(found, [False, True, True])
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        attacks.APGD(40.0, 10, loss="targeted_dlr", num_restarts=2),
+        attacks.MultiTargeted(40.0, 10, num_restarts=2),
+        attacks.FAB(40.0, 10, num_restarts=2),
+    ],
+)
+def test_a_call_tries_the_next_class_where_the_first_resists(attack):
+    """Towards class 1, the likeliest, images grow darker; only brighter ones lose."""
+    images, labels = np.full((2, 4, 4, 3), 102.0, np.float32), np.zeros(2, np.int32)
+
+    def network(images):
+        mean = tf.reduce_mean(images, axis=(1, 2, 3)) / 255.0
+        return tf.stack([0 * mean + 1, 0.5 - 1e-3 * mean, 4 * mean - 1.2], axis=-1)
+
+    first = dataclasses.replace(attack, num_restarts=1)(network, images, labels)
+    assert not is_fooled(labels, network(first)).numpy().any()
+    assert is_fooled(labels, network(attack(network, images, labels))).numpy().all()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from common import attacks
+from common.attacks import worst
 from common.evaluation import judges, record, stream, tally
 
 LONG = attacks.PGD(8.0, 1.0, 300)
@@ -109,3 +110,13 @@ def test_the_record_is_in_the_order_of_the_dataset():
     assert part.survived.tolist() == [False, False, True]
     assert part.top5.tolist() == [True, False, True]
     assert part.passes == 300
+
+
+def test_a_share_of_the_nearest_goes_on_to_the_next_part_and_the_rest_to_the_last():
+    parts = attacks.FGSM(8.0), worst.Nearest(0.2), attacks.FGSM(4.0), attacks.FGSM(2.0)
+    found = tally.Tally(attacks.Worst(parts), 10)
+    pool = slots(11)
+    for slot in pool:
+        slot.part, slot.near = 2, -((slot.index - 4.0) ** 2)  # the fifth is nearest
+    found.sift(pool)
+    assert [slot.part for slot in pool] == [4, 4, 4, 3, 3, 3, 4, 4, 4, 4, 4]
