@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import pathlib
-import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
@@ -48,26 +48,22 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 @contextlib.contextmanager
 def placed(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives a hidden place beside `path` to write, which takes its place in the end.
+    """Gives a hidden place near `path` to write, which takes its place in the end.
 
     As `whole`, for writers that open the file, or make the folder, themselves.
 
     Args:
-      path: of the file or folder; the hidden one has the same suffix.
+      path: of the file or folder; the hidden one has the same name.
 
     Raises:
       RunError: the disk is full.
     """
-    hidden = path.with_name(f".{path.name}")
     with room(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+            hidden = pathlib.Path(folder) / path.name
             yield hidden
             os.replace(hidden, path)
-        finally:
-            if hidden.is_dir():
-                shutil.rmtree(hidden)
-            hidden.unlink(missing_ok=True)
 
 
 def check_folder(folder: pathlib.Path, flag: str) -> None:
@@ -76,12 +72,12 @@ def check_folder(folder: pathlib.Path, flag: str) -> None:
     Raises:
       ValueError: names the flag.
     """
-    whole = folder.absolute()
-    there = next(part for part in (whole, *whole.parents) if part.exists())
+    place = folder.absolute()
+    there = next(part for part in (place, *place.parents) if part.exists())
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         raise ValueError(
             f"--{flag} must name a place that can be written. "
-            f"Received: --{flag}={folder}, but {there} is no folder that can be"
+            f"Received: --{flag}={folder}, but {there} is no folder that can be written"
         )
 
 

@@ -294,8 +294,8 @@ def in_play(values: np.ndarray) -> np.ndarray:
 def _squashed(values: np.ndarray) -> str:
     """Returns what answers [B, K] look like, and what to take; "" if logits."""
     sums = values.sum(-1)
-    differ = np.ptp(values, axis=0).max()
-    several = differ > 1e-3 * np.abs(values).max()  # rows that differ
+    played = in_play(values)
+    several = np.ptp(played, axis=0).max() > 1e-3 * np.abs(played).max()  # rows differ
     if values.min() >= 0 and np.allclose(sums, 1.0, atol=1e-2):
         return (
             "every row is non-negative and sums to 1, as after a softmax. "
@@ -306,7 +306,7 @@ def _squashed(values: np.ndarray) -> str:
             f"every row is non-negative and sums to {sums[0]:g}, as a multiple of "
             "probabilities. Take the softmax"
         )
-    values = in_play(values)
+    values = played
     low, high = values.min(), values.max()
     if not several or len(values) < ENOUGH[0] or values.size < ENOUGH[1]:
         return ""

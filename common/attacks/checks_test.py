@@ -329,6 +329,7 @@ def test_logits_pass(values):
         (1 / (1 + np.exp(-50 * VALUES)) * 3 - 1, "most values are near -1 or 2"),
         (np.clip(9 * VALUES, -1, 1), "most values are near"),
         (np.eye(5), "first row max=1"),
+        (np.c_[1 / (1 + np.exp(-VALUES)), np.full(8, -1e9)], "Take the sigmoids off"),
         (VALUES[:, :, None], r"Received: shape=\(8, 5, 1\)"),
         (np.where(VALUES > 1.2, np.nan, VALUES), "Received: [1-9] values that are not"),
         (np.where(np.eye(5) == 1, 0.0, -np.inf), "log_softmax has none"),

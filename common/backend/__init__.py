@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from typing import Any
 
 from common.backend.gradient_error import CAUSES, GradientError
@@ -48,14 +49,16 @@ def engine_name() -> str:
     try:
         name = keras.backend.backend()
     except (ImportError, ValueError) as error:  # when Keras is imported
-        reason = f"Keras, which could not be loaded ({error})"
+        said = " ".join(str(error).split())[:300]
+        reason = f"which could not be loaded ({said})"
     else:
         if name in _BACKENDS:
             return name
-        reason = f"the backend {name}"
+        reason = f"which is {name}"
+    wanted = os.environ.get("KERAS_BACKEND", "")
     raise ValueError(
         "The suite runs on TensorFlow and on JAX: set KERAS_BACKEND to one of them "
-        f"that is installed. Received: {reason}"
+        f"that is installed. Received: KERAS_BACKEND={wanted}, {reason}"
     )
 
 

@@ -127,7 +127,10 @@ class Dataset(abc.ABC):
             shard=shard,
             replicas=replicas,
         )
-        return pipeline.finished(self.training(stream, seed=seed, data_dir=data_dir))
+        found = self.training(stream, seed=seed, data_dir=data_dir)
+        # It has no end, about which several hosts would ask each other every time.
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return pipeline.finished(found.apply(endless))
 
     def test_batches(
         self,

@@ -141,9 +141,7 @@ class ImageNet(dataset.Dataset):
             rows, photograph, lambda _, index: source.file(index)
         )
         size = stream.element_spec[0].shape[0]
-        # It has no end, which several hosts would otherwise ask each other every time.
-        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        return examples.batch(size, drop_remainder=True).apply(endless)
+        return examples.batch(size, drop_remainder=True)
 
     def testing(
         self, rows: np.ndarray, *, batch_size: int, data_dir: str | None

@@ -89,6 +89,7 @@ def test_nothing_is_read_that_was_consumed(folder):
     dataset = _dataset(folder)
     third = _take(dataset, 3, batch_size=4)[2]
     stream = dataset.train_batches(batch_size=4, seed=1, start=2)
+    assert int(stream.cardinality()) == -1  # endless
     files = sorted(glob.glob(str(folder / "train" / "*" / "*.JPEG")))
     consumed = pipeline.index_stream(12, batch_size=4, seed=1).take(2)
     for _, indices in consumed.as_numpy_iterator():

@@ -218,7 +218,7 @@ def shared(
             context = tf.distribute.get_replica_context()
             place, count = context.replica_id_in_sync_group, num_devices(distribution)
 
-            def own(part: Any) -> Any:  # of a static shape, which a TPU asks for
+            def own(part: Any) -> Any:
                 return tf.gather(tf.reshape(part, (count, -1, *part.shape[1:])), place)
 
             return compiled(tree.map_structure(own, batch), **numbers)

@@ -67,8 +67,8 @@ def evaluate(
       progress_file: where what is found is kept, about once a minute and after whole
         batches; `save` of the record removes it. If the file is there, of the same
         attack, seed, `keep_images` and key, the evaluation goes on from it, to the same
-        record (the seconds add up), with batches of any size. Any other file is
-        replaced.
+        outcomes (the seconds add up, and with another batch size the passes may
+        differ). Any other file is replaced.
       progress_key: JSON values that tell network and images from others, such as recipe
         and step: the file of other weights is not to be taken for these.
       keep_images: keep the image that broke each example, as `adv_images` of the
@@ -77,7 +77,8 @@ def evaluate(
     Raises:
       ValueError: no example or no end of them, images outside [0, 255], labels outside
         the classes, answers that are no logits or change from call to call, an attack
-        that no record can hold or with `clean_start`, or judges of another network.
+        that no record can hold or with `clean_start`, judges of another network, or a
+        progress file of more images.
       GradientError: a ValueError: no image that is right has a gradient.
     """
     begin = time.perf_counter()
@@ -90,7 +91,7 @@ def evaluate(
     found = tally.Tally(attack, examples.num_classes, keep=keep_images)
     watch.check_first(*examples.first)
     key = [recipes.to_dict(attack), seed, keep_images, _hashes(examples), progress_key]
-    answers = np.empty(0) if chance else examples.answers
+    answers = _known(examples, chance, bool(progress_file), progress_key)
     file = on_disk.File(progress_file, key, answers=answers, begin=begin)
     show = progress_bar() if progress else None
     pool = turns.Pool(found.parts, examples, size, file.load(examples, found))
@@ -120,6 +121,24 @@ def evaluate(
         progress=file,
     )
     return record.said(made)
+
+
+def _known(
+    examples: stream.Examples, by_chance: bool, is_kept: bool, progress_key: Any
+) -> np.ndarray:
+    """Returns the answers that tell the network from others; none if chance gives them.
+
+    Raises:
+      ValueError: then nothing would tell them apart.
+    """
+    if not by_chance:
+        return examples.answers
+    if is_kept and progress_key is None:
+        raise ValueError(
+            "Where answers come by chance, progress_file needs progress_key, a name "
+            "for network and images. Received: progress_key=None"
+        )
+    return np.empty(0)
 
 
 def _hashes(examples: stream.Examples) -> list[str]:

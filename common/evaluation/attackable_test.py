@@ -93,6 +93,8 @@ def test_images_are_asked_wherever_they_stand_in_the_dataset(name):
     expected = seen("tensorflow", "in part")[f"{name}, no gradient"]
     attack = doubtful.ATTACKS[name]
     record = evaluation.evaluate(doubtful.in_part, batches, attack, seed=3)
+    with pytest.warns(UserWarning, match="Doubtful accuracy: .* have no gradient"):
+        evaluation.transfer(doubtful.in_part, doubtful.honest, batches, attack, seed=3)
     assert np.flatnonzero(record.no_gradient).min() >= 40
     assert record.no_gradient.sum() == expected
     assert record.survived[record.no_gradient].all()

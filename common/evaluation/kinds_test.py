@@ -1,6 +1,7 @@
 """Each kind of evaluation is answered by its function, and told in a line."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -46,6 +47,24 @@ def expected(judges, name):
         "transfer": lambda: evaluation.transfer(source, target, data, ONE, seed=3),
         "masking": lambda: evaluation.gradient_masking(source, data, ONE, MANY, seed=3),
     }[name]()
+
+
+def test_a_doubt_is_said_to_callers_and_printed_by_the_commands(judges, tmp_path):
+    images, _ = textbook.batch(40)
+    source = judges[0].logits_fn
+    wrong = source(images).numpy().argmin(-1).astype(np.int32)
+    with pytest.warns(UserWarning, match="Doubtful accuracy: clean accuracy, as the"):
+        evaluation.evaluate(source, [(images, wrong)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = kinds.answer(
+            KINDS["clean"],
+            [(images, wrong)],
+            judges[0],
+            progress_file=tmp_path / "part.npz",
+            progress_key="clean",
+        )
+    assert "near chance" in kinds.told(found, KINDS["clean"])
 
 
 @pytest.mark.parametrize("name", KINDS)

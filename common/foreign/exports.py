@@ -43,8 +43,8 @@ def write(
       branch: of batch norm; the network's first if empty.
 
     Raises:
-      ValueError: there is something of that name, the form is none of these, or the
-        network does not have the branch.
+      ValueError: there is something of that name, the form is none of these or not of
+        this engine, or the network does not have the branch.
     """
     logits_fn = logits.inference(network, branch)
     if to.exists():
@@ -54,6 +54,12 @@ def write(
     is_weights, is_model = to.name.endswith(".weights.h5"), to.suffix == ".keras"
     if to.suffix and not (is_weights or is_model):
         raise ValueError(f"--to is {_FORMS}. Received: --to={to}")
+    is_folder = not (is_weights or is_model)
+    if is_folder and keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "A SavedModel is written by TensorFlow, which reads the same checkpoints: "
+            f"set KERAS_BACKEND=tensorflow. Received: --to={to}"
+        )
     with files.placed(to) as hidden:
         if is_weights:
             network.save_weights(hidden)
@@ -78,16 +84,7 @@ def _write_saved_model(
     image_shape: tuple[int, int, int],
     to: pathlib.Path,
 ) -> None:
-    """Writes a SavedModel.
-
-    Raises:
-      ValueError: it is not TensorFlow that runs.
-    """
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "A SavedModel is written by TensorFlow, which reads the same checkpoints: "
-            f"set KERAS_BACKEND=tensorflow. Received: --to={to}"
-        )
+    """Writes a SavedModel, under TensorFlow."""
     archive = keras.export.ExportArchive()
     archive.track(network)
     archive.add_endpoint(

@@ -178,12 +178,12 @@ def run(
     home = outcome.Home(found, pathlib.Path(to).expanduser() if to else None)
     home.check()
     loop.check(found.recipe, distribution)  # rather than after the first evaluation
-    warnings = _warned(found) if session.is_chief else []
+    warnings: list[str] = []
     with contextlib.ExitStack() as stack:
         if session.is_chief:  # from before the first evaluation to the end
             stack.enter_context(files.alone(found.folder / "fitting"))
+            warnings = _warned(found)
             _lengthen(found, lambda p: _planned(session, tuning, p, given)[0], plan)
-        engine.wait(distribution)  # until the chief has lengthened it
         _train(found, tuple(evaluations))
         return home.bring(last, warnings)
 
@@ -259,6 +259,8 @@ def _lengthen(
 def _train(found: runs.Run, names: tuple[str, ...]) -> None:
     """Trains the run to its end, with evaluations before and after."""
     recipe, folder, is_chief = found.recipe, found.folder, found.session.is_chief
+    with engine.explained_failures("--batch_size"):
+        engine.wait(found.session.distribution)  # until the chief has lengthened it
     identity = {"recipe": recipe, "precision": "float32", "weights": None}
     manifest.check(folder, **identity)
     initial = found.initial

@@ -141,8 +141,10 @@ def _change(pair: dict[str, Any]) -> str:
 def _read(path: pathlib.Path) -> dict[str, Any]:
     record = files.read_json(path)
     keys = ("accuracy", "interval", "correct", "total", "attack", "branch")
-    doubts = {key: record[key] for key in ("warnings",) if key in record}
-    return {key: record.get(key) for key in keys} | doubts
+    found = {key: record.get(key) for key in keys}
+    if "warnings" in record:
+        found["warnings"] = record["warnings"]
+    return found
 
 
 def _sha256(file: pathlib.Path) -> str:

@@ -74,13 +74,11 @@ class Study:
                 for record in records.values()
                 if record["attack"] and not record.get("target")
             }
-            warnings = list(
-                dict.fromkeys(
-                    warning
-                    for record in records.values()
-                    for warning in record.get("warnings", ())
-                )
-            )
+            warnings = [
+                f"{name}: {warning}"
+                for name, record in records.items()
+                for warning in record.get("warnings", ())
+            ]
             lines = _by_epsilon(attacked)
             found.append(Network(name, clean["total"], _error(clean), lines, warnings))
         return found

@@ -74,12 +74,12 @@ def test_each_folder_of_images_has_a_command_of_its_own(workdir):
 def test_a_warning_stands_below_the_table_of_its_network(workdir):
     write(workdir, "A", "clean", correct=0, warnings=["clean accuracy is near chance"])
     first, second = block(workdir, "errors").split("**B**")
-    assert first.endswith("|\n\nWarning: clean accuracy is near chance.\n\n")
+    assert first.endswith("|\n\nWarning: clean: clean accuracy is near chance.\n\n")
     assert "Warning" not in second
     hidden = "3 of 40 images have no gradient"
     write(workdir, "B", "fgsm_eps2", correct=3, epsilon=2.0, warnings=[hidden])
     _, second = block(workdir, "errors").split("**B**")
-    assert second.count(f"Warning: {hidden}.") == 1
+    assert second.count(f"Warning: fgsm_eps2: {hidden}.") == 1
 
 
 def test_transfers_show_rate_count_and_error_of_the_target(workdir):
