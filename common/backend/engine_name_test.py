@@ -30,5 +30,5 @@ def test_a_backend_that_keras_cannot_load_is_one_line(error, monkeypatch):
 def test_a_backend_of_keras_that_is_no_engine_is_refused(monkeypatch):
     other = types.SimpleNamespace(backend=lambda: "numpy")
     monkeypatch.setattr(backend, "keras", types.SimpleNamespace(backend=other))
-    with pytest.raises(ValueError, match="Received: KERAS_BACKEND=.*, which is numpy"):
+    with pytest.raises(ValueError, match=r"Received: KERAS_BACKEND=.*, which is numpy"):
         backend.engine_name()
