@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from common import backend
-from common.attacks import checks, projections
+from common.attacks import answers, checks, projections
 from common.lazy import ops
 
 CHUNK = 100  # steps of a chunk, where a restart can be cut into several
@@ -122,7 +122,7 @@ class Attack(abc.ABC):
         checks.check_seed(seed)
         for field in dataclasses.fields(self):
             checks.check_per_image(field.name, getattr(self, field.name), images)
-        asked = checks.answering(logits_fn, labels)
+        asked = answers.answering(logits_fn, labels)
         return self.solve(Problem(asked, images, labels, seed))
 
     @property

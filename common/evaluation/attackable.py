@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from common import backend, intervals
-from common.attacks import adapted, checks, losses
+from common.attacks import adapted, answers, checks, losses
 from common.attacks import attack as attacks
 from common.lazy import ops, tree
 
@@ -78,7 +78,7 @@ class Questions:
         if _are_equal(self._answered, (batch, first)):
             return first[: len(images)]
         self._known = ()
-        checks.check_logits(first[: len(images)])
+        answers.check_logits(first[: len(images)])
         asked = batch
         if by_chance:  # answers that change tell nothing
             return first[: len(images)]
@@ -87,7 +87,7 @@ class Questions:
         batch = np.concatenate([batch[:shown], others])
         for _ in range(TIMES - 1):
             change = np.abs(first - self._ask(1, batch))[:shown].max()
-            if change > CHANGE * np.ptp(checks.in_play(first)):
+            if change > CHANGE * np.ptp(answers.in_play(first)):
                 raise ValueError(
                     "The network answers differently when it is asked again, in a "
                     "batch with other images: leave out dropout and noise, and batch "
@@ -114,7 +114,7 @@ class Questions:
 
     def _answer(self, images: Any) -> Any:
         logits = self.logits_fn(images)
-        checks.check_answer(logits, images)
+        answers.check_answer(logits, images)
         return logits
 
     def _right_and_stuck(self, images: Any, labels: Any) -> Any:

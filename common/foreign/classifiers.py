@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from common.attacks import checks as attack_checks
+from common.attacks import answers as attack_answers
 from common.foreign import heads, loaded, saved, specs
 
 
@@ -106,5 +106,5 @@ def _logits_fn(found: loaded.Loaded) -> Callable[[Any], Any]:
 
     if found.background:  # without it, probabilities no longer sum to 1
         with_all = answers(found.images(loaded.noise((4, *found.input.size, 3))))
-        attack_checks.check_logits(ops.cast(with_all, "float32"))
+        attack_answers.check_logits(ops.cast(with_all, "float32"))
     return logits_fn
