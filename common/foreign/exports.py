@@ -54,8 +54,7 @@ def write(
     is_weights, is_model = to.name.endswith(".weights.h5"), to.suffix == ".keras"
     if to.suffix and not (is_weights or is_model):
         raise ValueError(f"--to is {_FORMS}. Received: --to={to}")
-    is_folder = not (is_weights or is_model)
-    if is_folder and keras.backend.backend() != "tensorflow":
+    if not to.suffix and keras.backend.backend() != "tensorflow":
         raise ValueError(
             "A SavedModel is written by TensorFlow, which reads the same checkpoints: "
             f"set KERAS_BACKEND=tensorflow. Received: --to={to}"
