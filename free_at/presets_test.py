@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from common.seeds import of_seed, without_seed
 from common.training.natural import NaturalTraining
 from free_at import presets
 from free_at.algorithm import FreeTraining, PGDTraining
@@ -41,7 +42,7 @@ def test_imagenet_updates_and_drops(num_replays, passes, updates, drop):
 def test_names_say_what_the_method_is(scale):
     for name, recipe in presets.RECIPES[scale].items():
         method = recipe.method
-        kind, _, rest = name.partition("_")[2].partition("_")
+        kind, _, rest = without_seed(name).partition("_")[2].partition("_")
         if kind.startswith("resnet"):
             kind, _, rest = rest.partition("_")
         number, _, epsilon = rest.partition("_eps")
@@ -69,9 +70,11 @@ def test_cifar_recipes_differ_in_the_method_alone():
 
 def test_small_keeps_the_papers_method_and_attacks():
     for name, recipe in presets.SMALL.items():
+        name, _, seed = name.partition("_seed")
         paper = presets.PAPER[name.removesuffix("_short")]
-        for field in ("dataset", "method", "optimizer", "batch_size", "l2", "seed"):
+        for field in ("dataset", "method", "optimizer", "batch_size", "l2"):
             assert getattr(recipe, field) == getattr(paper, field), name
+        assert recipe.seed == int(seed or 0)
     paper = presets.EVALUATIONS["paper"]
     for name, evaluation in presets.EVALUATIONS["small"].items():
         assert evaluation.attack == paper[name].attack, name
@@ -101,7 +104,8 @@ def test_scaled_recipes_share_one_schedule_in_the_papers_proportions(scale):
         )
         assert shares == pytest.approx(paper_shares, abs=2e-5)
     if scale == "small":
-        del scaled["cifar10_pgd_7_short"]
+        for seed in presets.SMALL_SEEDS:
+            del scaled[of_seed("cifar10_pgd_7_short", seed)]
     assert len({(recipe.schedule, recipe.num_steps) for recipe in scaled.values()}) == 1
 
 

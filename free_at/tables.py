@@ -6,7 +6,9 @@ the paper stands in this package; the README shows it.
 
 from __future__ import annotations
 
+from common import seeds
 from common.recipe import TRAINING_TIME, Cell, Plot, Table, grid
+from common.results.measured import AUTOATTACK
 from free_at import presets
 
 CIFAR_ROWS = {  # row heading -> end of the recipe name
@@ -26,6 +28,11 @@ CIFAR_COLUMNS = {
     "CW-100": "cw_100",
     "10-restart PGD-20": "pgd_20_restarts_10",
     "time (min)": TRAINING_TIME,
+}
+SMALL_ROWS = {
+    row: f"cifar10_{name}"
+    for row, name in (CIFAR_ROWS | SHORT).items()
+    if f"cifar10_{name}" in presets.SMALL
 }
 STEPS = {f"PGD-{num_steps}": num_steps for num_steps in (10, 20, 50, 100)}
 BY_STEPS = Plot("columns", "attack steps")
@@ -48,6 +55,18 @@ def imagenet_rows(epsilon: int) -> dict[str, str]:
         for num_replays in presets.IMAGENET_REPLAYS
     }
     return {"natural": "imagenet_natural", **free}
+
+
+def seed_cells() -> tuple[Cell, ...]:
+    """Returns the cells of the further seeds of scale `small`.
+
+    AutoAttack is shown of what was trained adversarially.
+    """
+    rows = seeds.rows(SMALL_ROWS, presets.SMALL_SEEDS[1:])
+    adversarial = {
+        row: name for row, name in rows.items() if not row.startswith("natural")
+    }
+    return grid(rows, CIFAR_COLUMNS) + grid(adversarial, {"AutoAttack": AUTOATTACK})
 
 
 def figure_cells() -> tuple[Cell, ...]:
@@ -83,6 +102,11 @@ TABLES = (
             panel="PGD",
         ),
         plot=BY_STEPS,
+    ),
+    Table(
+        name="seeds",
+        title="CIFAR-10, another seed of scale small: accuracy in percent, minutes",
+        cells=seed_cells(),
     ),
     Table(
         name="cifar100",

@@ -47,7 +47,7 @@ def reported(name):
     paper = packages.find(name)
     tables = list(numbers(paper))
     for claim in paper.claims:
-        for comparison in claim.comparisons:
+        for comparison in claim.at("paper").comparisons:
             values = [v for v in map(comparison.reported, tables) if v is not None]
             if values and claim.name != OF_OTHER_IMAGES:
                 yield claim, comparison, values

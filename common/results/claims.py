@@ -38,7 +38,9 @@ class Claim:
         therefore judge the claim. Other scales show its numbers without a verdict.
       note: why it is expected where it is, shown with the answer.
       instead: scale to its comparisons, where radii, recipes or margins are others.
-      seeds: scale to the seeds over which its comparisons are made; one elsewhere.
+      seeds: scale to the seeds over which its comparisons take means; one elsewhere.
+      every_seed: scale to the seeds of which each network takes every one in turn, so
+        that a comparison of two networks is made for every pair.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Claim:
         default_factory=dict
     )
     seeds: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    every_seed: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not all((self.comparisons, *self.instead.values())):
@@ -64,7 +67,11 @@ class Claim:
         found = self.instead.get(scale, self.comparisons)
         if seeds := self.seeds.get(scale):
             found = tuple(dataclasses.replace(each, seeds=seeds) for each in found)
-        return dataclasses.replace(self, comparisons=found, instead={}, seeds={})
+        if seeds := self.every_seed.get(scale):
+            found = tuple(one for each in found for one in each.crossed(seeds))
+        return dataclasses.replace(
+            self, comparisons=found, instead={}, seeds={}, every_seed={}
+        )
 
     @property
     def needs(self) -> tuple[Pair, ...]:

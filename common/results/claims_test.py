@@ -6,7 +6,7 @@ import pytest
 
 from common.results import claims, measured
 from common.results.claims import Claim
-from common.results.margins import gain
+from common.results.margins import difference, gain
 
 
 def check(tmp_path, *comparisons):
@@ -51,6 +51,24 @@ def test_a_failure_outweighs_a_missing_record(tmp_path, pair):
     missing = gain("other", "natural", "pgd_20", at_least=0)
     assert check(tmp_path, missing, harder(10)).verdict == "not run"
     assert check(tmp_path, missing, harder(30)).verdict == "fails"
+
+
+def test_every_seed_of_a_network_meets_every_seed_of_the_other():
+    claim = Claim(
+        *("name", "A statement.", "Section 9"),
+        (harder(0.0), difference(("free_4", "clean"), ("free_4", "pgd_20"), at_most=9)),
+        every_seed={"small": (0, 3)},
+    )
+    assert claim.at("paper").comparisons == claim.comparisons
+    pairs = [comparison.needs for comparison in claim.at("small").comparisons]
+    ends = ("", "_seed3")
+    crossed = [
+        ((f"free_4{free}", "pgd_20"), (f"natural{natural}", "pgd_20"))
+        for free in ends
+        for natural in ends
+    ]
+    alone = [((f"free_4{end}", "clean"), (f"free_4{end}", "pgd_20")) for end in ends]
+    assert pairs == crossed + alone  # a network is compared with itself at its own seed
 
 
 def test_needs_lists_each_evaluation_once_and_no_times(paper):

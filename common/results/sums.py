@@ -11,9 +11,10 @@ the mean of the intervals of single seeds: seeds may agree by chance.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -201,6 +202,21 @@ class Sum:
             for term in self.terms
         )
         return Sum(tuple(terms))
+
+    def crossed(self, seeds: Iterable[int]) -> Iterator[Self]:
+        """Yields the same sum for every choice of a seed for each of its recipes.
+
+        Args:
+          seeds: of the trainings of every recipe.
+        """
+        recipes = list(dict.fromkeys(term.recipe for term in self.terms))
+        for choice in itertools.product(seeds, repeat=len(recipes)):
+            names = dict(zip(recipes, map(of_seed, recipes, choice), strict=True))
+            terms = (
+                dataclasses.replace(term, recipe=names[term.recipe])
+                for term in self.terms
+            )
+            yield dataclasses.replace(self, terms=tuple(terms))
 
     def finding(self, runs: Runs) -> Finding:
         """Returns what the records say, before it is held against the bound."""
