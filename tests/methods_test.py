@@ -6,6 +6,7 @@ What a method computes is tested beside it, against its oracle.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import keras
@@ -59,6 +60,17 @@ def check_same(found: dict[str, Any], expected: dict[str, Any], atol: float) -> 
         np.testing.assert_allclose(found[key], value, atol=atol, err_msg=key)
 
 
+@functools.cache
+def eager(name: str, seed: int, *, num_replicas: int = 1, again: bool = False) -> Any:
+    """Returns the variables before an eager update, and what it gives.
+
+    With `again` it is made once more.
+    """
+    trained = bound(name, num_replicas=num_replicas)
+    start = {v.path: v.numpy() for v in trained.network.variables}
+    return start, updated(trained, seed)
+
+
 @each_method
 def test_no_branch_of_batch_norm_stays_untrained(name: str) -> None:
     method = small_paper.RECIPES[name].method
@@ -73,8 +85,8 @@ def test_no_branch_of_batch_norm_stays_untrained(name: str) -> None:
 
 @each_method
 def test_a_replica_gives_its_share(name):
-    start = {v.path: v.numpy() for v in bound(name).network.variables}
-    whole, share = (updated(bound(name, num_replicas=n)) for n in (1, 5))
+    start, whole = eager(name, 3)
+    _, share = eager(name, 3, num_replicas=5)
     for key, value in whole.items():
         before = start.get(key, 0.0)
         parts = 1 if key == "state" or "moving" in key else 5
@@ -84,7 +96,8 @@ def test_a_replica_gives_its_share(name):
 
 @each_method
 def test_the_seed_decides_all_that_is_random(name):
-    first, again, other = (updated(bound(name), seed) for seed in (1, 1, 2))
+    (_, first), (_, other) = eager(name, 3), eager(name, 2)
+    _, again = eager(name, 3, again=True)
     check_same(again, first, atol=0)
     assert (float(other["loss"]) != float(first["loss"])) == (name in RANDOM)
 
@@ -94,7 +107,7 @@ def test_a_compiled_update_is_the_eager_one(name):
     trained = bound(name)
     train_step = tf.function(trained.train_step)
     found = updated(trained, tf.constant(3), train_step)
-    check_same(found, updated(bound(name), tf.constant(3)), atol=1e-5)
+    check_same(found, eager(name, 3)[1], atol=1e-5)
     updated(trained, tf.constant(4), train_step)
     assert train_step.experimental_get_tracing_count() == 1
 

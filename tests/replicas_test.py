@@ -40,7 +40,17 @@ def check_two_equal_one(recipe, tmp_path, two_replicas):
     return one
 
 
-@pytest.mark.parametrize("method", small_paper.RECIPES)
+# To replicas these are "step_ll" and "smooth", and draw as "adversarial" does.
+ALIKE = ("step_random", "silu")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE))
+        for name in small_paper.RECIPES
+    ],
+)
 def test_two_replicas_train_what_one_does(method, tmp_path, two_replicas):
     recipe = of_all_replicas(small_paper.RECIPES[method])
     one = check_two_equal_one(recipe, tmp_path, two_replicas)

@@ -11,6 +11,7 @@ import signal
 import numpy as np
 import pytest
 
+from common import cli
 from common.engine import strategy
 from common.training import checkpoint, loop, metrics
 from tests import small_paper, worker
@@ -60,16 +61,17 @@ def test_a_run_killed_amid_the_replays_of_a_minibatch_goes_on_to_the_same_bits(
 def test_a_run_with_sources_goes_on_to_the_same_bits_and_leaves_them(tmp_path):
     """The source is trained before, so that it is the other run that is killed."""
     whole, run_dir = tmp_path / "whole", worker.run_dir(tmp_path, "ensemble")
-    sources = small_paper.trained_sources(small_paper.ENSEMBLE, tmp_path / "sources")
-    place = strategy.make("one_device")
+    source = worker.run_dir(tmp_path, "natural")
+    train(small_paper.NATURAL, source)
+    place, sources = strategy.make("one_device"), [source / "checkpoints"]
     loop.train(small_paper.ENSEMBLE, whole, distribution=place, sources=sources)
-    train(small_paper.NATURAL, worker.run_dir(tmp_path, "natural"))
-    before = small_paper.saved(worker.run_dir(tmp_path, "natural"))
+    before = small_paper.saved(source)
     killed(tmp_path, "ensemble", "update:7")
     assert checkpoint.steps(run_dir / "checkpoints") == [5]
-    finished(tmp_path, "ensemble")
+    words = ("small_paper", "train", "ensemble", f"--workdir={tmp_path}")
+    assert cli.main(small_paper.PAPER, words) == cli.GOOD
     check_same_run(run_dir, whole)
-    after = small_paper.saved(worker.run_dir(tmp_path, "natural"))
+    after = small_paper.saved(source)
     for name, array in before.items():
         np.testing.assert_array_equal(after[name], array, err_msg=name)
 

@@ -40,6 +40,7 @@ FREE = dataclasses.replace(small_paper.FREE, dataset=Few(), batch_size=16, seed=
 NATURAL = dataclasses.replace(
     small_paper.RECIPES["natural"],
     dataset=Few(),
+    num_steps=STEPS,
     optimizer=optimizers.Momentum(0.9),
     average=0.5,
 )
@@ -77,16 +78,25 @@ def batches() -> dict[str, np.ndarray]:
 
 
 def trained(
-    recipe: Any, strategy: str, *, most: int = 1, precision: str = "float32"
+    recipe: Any,
+    strategy: str,
+    *,
+    most: int = 1,
+    precision: str = "float32",
+    sources: tuple[pathlib.Path, ...] = (),
+    kept: pathlib.Path | None = None,
 ) -> dict[str, np.ndarray]:
-    """Returns all variables, states and losses after some updates, `most` a call."""
-    with tempfile.TemporaryDirectory() as folder:
-        sources = small_paper.trained_sources(recipe, pathlib.Path(folder))
-        built = learner.build(recipe, engine.make(strategy), precision, sources)
+    """Returns all variables, states and losses after some updates, `most` a call.
+
+    The sources are folders of checkpoints; `kept` is one that is written, if given.
+    """
+    built = learner.build(recipe, engine.make(strategy), precision, sources)
     updates = engine.Updates(built, recipe, None, most=most)
     losses = []
     while built.step < STEPS:
         losses += [x["loss"] for x in updates.advance(STEPS - built.step)]
+    if kept:
+        built.save(kept)
     parts = {"losses": np.array(losses), "state": np.array(built.state)}
     parts |= {f"fixed {v.path}": np.asarray(v) for v in built.fixed}
     return {**checkpoint.named(built.variables), **parts}
@@ -140,15 +150,20 @@ def counts() -> dict[str, np.ndarray]:
 
 def main(path: str) -> None:
     """Writes the arrays of all runs, each under its name."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder)
+        natural = trained(NATURAL, "one_device", kept=source)
+        ensembles = {
+            name: trained(ENSEMBLE, "one_device", most=most, sources=(source,))
+            for name, most in (("ensemble", 1), ("ensemble, several", 4))
+        }
     runs = {
-        "one": trained(NATURAL, "one_device"),
-        "several": trained(NATURAL, "one_device", most=4),
+        "one": natural,
+        **ensembles,
         "two devices": trained(NATURAL, "auto"),
         "free": trained(FREE, "one_device"),
         "free, several": trained(FREE, "one_device", most=4),
         "free on two": trained(FREE, "auto", most=4),
-        "ensemble": trained(ENSEMBLE, "one_device"),
-        "ensemble, several": trained(ENSEMBLE, "one_device", most=4),
         "bfloat16": trained(NATURAL, "one_device", precision="mixed_bfloat16"),
         "batches": batches(),
         "draws": draws(),

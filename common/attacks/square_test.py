@@ -223,6 +223,7 @@ def test_a_number_of_queries_out_of_range_is_refused():
 
 RADIUS = dataclasses.replace(ATTACK, epsilon=45.0, num_queries=300)
 DATASET = [(doubtful.IMAGES, doubtful.LABELS)]
+JUDGES = evaluation.Judges(doubtful.honest)
 
 
 @functools.cache
@@ -241,7 +242,10 @@ def survivors():
 @pytest.mark.parametrize("batch_size", [7, 60])
 def test_outcomes_do_not_depend_on_the_batch(batch_size):
     record = evaluation.evaluate(
-        doubtful.honest, DATASET, RADIUS, seed=2, batch_size=batch_size
+        *(doubtful.honest, DATASET, RADIUS),
+        seed=2,
+        batch_size=batch_size,
+        judges=JUDGES,
     )
     right = survivors()
     np.testing.assert_array_equal(record.survived, right.all(0))
@@ -253,7 +257,7 @@ def test_two_replicas_find_the_same(two_replicas):
     record = evaluation.evaluate(
         *(doubtful.honest, DATASET, RADIUS),
         seed=2,
-        batch_size=16,
+        batch_size=30,
         distribution=two_replicas,
     )
     np.testing.assert_array_equal(record.survived, survivors().all(0))

@@ -1,4 +1,4 @@
-"""A chain of gradients that is cut is an error, on TensorFlow and on JAX."""
+"""A chain of gradients that is cut is an error."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,9 @@ from common import backend
 from tests import agreement
 
 
-@pytest.mark.parametrize("engine", ["tensorflow", "jax"])
-def test_what_cuts_a_chain_is_refused_and_what_bends_it_is_not(engine):
-    found = {"tensorflow": agreement.computed, "jax": agreement.on_jax}[engine](
-        "backends", "cut"
-    )
+def test_what_cuts_a_chain_is_refused_and_what_bends_it_is_not():
+    """On JAX it is the same, see `jax_backend_test`."""
+    found = agreement.computed("backends", "cut")
     refused = {name: refused.tolist() for name, refused in found.items()}
     always, never = [True, True], [False, False]
     assert refused == {

@@ -8,6 +8,7 @@ import pytest
 
 from common.engine import jax_engine, tensorflow_engine
 from tests import agreement, under_jax
+from tests.without_tensorflow import THEN
 
 TWO = f"{agreement.QUICK_XLA} --xla_force_host_platform_device_count=2"
 
@@ -16,7 +17,8 @@ TWO = f"{agreement.QUICK_XLA} --xla_force_host_platform_device_count=2"
 def found(tmp_path_factory):
     """Returns the arrays by run and name."""
     path = tmp_path_factory.mktemp("under_jax") / "found.npz"
-    done = under_jax.result("tests.under_jax", str(path), XLA_FLAGS=TWO)
+    words = ("tests.without_tensorflow", "tests.under_jax", str(path))
+    done = under_jax.result(*words, XLA_FLAGS=TWO)
     assert done.returncode == 0, done.stderr[-2_000:]
     runs = collections.defaultdict(dict)
     for name, array in np.load(path).items():
@@ -48,8 +50,8 @@ def test_what_an_update_draws_follows_from_the_seed_and_the_step(found):
 
 
 def test_several_updates_a_call_are_as_many_of_one(found):
-    assert found["several"]["losses"].shape == (under_jax.STEPS,)
-    check_close(found["several"], found["one"], 1e-4)
+    assert found["free, several"]["losses"].shape == (under_jax.STEPS,)
+    check_close(found["free, several"], found["free"], 1e-4)
 
 
 def test_fixed_networks_are_read_in_every_call_and_stay(found):
@@ -69,9 +71,8 @@ def test_two_devices_do_what_one_does(found):
     check_close(found["two devices"], found["one"], 1e-4)
 
 
-@pytest.mark.parametrize("run", ["free, several", "free on two"])
-def test_replays_in_one_call_and_on_two_devices_are_the_same(found, run):
-    check_close(found[run], found["free"], 1e-4)
+def test_replays_in_one_call_and_on_two_devices_are_the_same(found):
+    check_close(found["free on two"], found["free"], 1e-4)
 
 
 def test_a_variable_that_a_compiled_function_reads_later_is_refused(found):
@@ -88,12 +89,15 @@ def test_bfloat16_keeps_float32_weights_and_the_loss(found):
     assert (half["losses"] != single["losses"]).all()
 
 
-def test_training_on_streamed_data_is_refused_before_anything_is_made(tmp_path):
+def test_streamed_data_and_strategies_of_tensorflow_are_refused_in_a_line(tmp_path):
     words = ("train", "imagenet_free_4_eps4", "--scale=paper", f"--workdir={tmp_path}")
-    done = under_jax.result("tests.without_tensorflow", "free_at", *words)
+    others = ("train", "cifar10_free_2", "--strategy=mirrored", f"--workdir={tmp_path}")
+    both = ("free_at", *words, THEN, "free_at", *others)
+    done = under_jax.result("tests.without_tensorflow", *both)
     assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: imagenet is streamed by TensorFlow: train on it")
+    first, second = done.stderr.splitlines()
+    assert first.startswith("error: imagenet is streamed by TensorFlow: train on it")
+    assert second.startswith("error: --strategy=mirrored is of tf.distribute: set KE")
     assert not list(tmp_path.iterdir())
 
 
@@ -112,18 +116,8 @@ def test_operations_are_counted_as_tensorflow_counts_them(found):
     assert 0.85 * theirs < found["counts"]["forward"] <= theirs
 
 
-def test_a_strategy_of_tensorflow_is_refused_in_one_line():
-    words = ("free_at", "train", "cifar10_free_2", "--strategy=mirrored")
-    done = under_jax.result("tests.without_tensorflow", *words)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(
-        "error: --strategy=mirrored is of tf.distribute: set KERAS_B"
-    )
-
-
 @pytest.mark.parametrize("name", ["mirrored", "multi_worker", "tpu"])
-def test_so_is_every_other(name):
+def test_a_strategy_of_tensorflow_is_refused(name):
     with pytest.raises(ValueError, match=f"--strategy={name} is of tf.distribute"):
         jax_engine.make(name)
 

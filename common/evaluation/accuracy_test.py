@@ -1,14 +1,16 @@
 """Exact counts, against an evaluation that runs everything on everything."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, data, evaluation, models
+from common import attacks, data, evaluation
 from common.attacks.attack import restart_seed
+from tests import small_paper
 from tests.agreement import doubtful
 
 COUNT = 90
@@ -22,6 +24,7 @@ def digits(count=COUNT):
 
 IMAGES, LABELS = digits()
 logits_fn = doubtful.honest  # foreign: no Keras model
+JUDGES = evaluation.Judges(logits_fn)
 
 
 def batches(*sizes, images=IMAGES, labels=LABELS):
@@ -42,6 +45,7 @@ def correct(images, labels=LABELS):
     return np.argmax(logits_fn(tf.constant(images)), -1) == labels
 
 
+@functools.cache
 def naive(attack=ATTACK, seed=0):
     """Every restart on every example, all at once; bool [restarts, total]."""
     one_start = dataclasses.replace(attack, num_restarts=1)
@@ -68,7 +72,10 @@ def naive(attack=ATTACK, seed=0):
 def test_it_equals_every_restart_on_every_example(sizes, batch_size):
     outcomes = naive(seed=3)
     record = evaluation.evaluate(
-        logits_fn, batches(*sizes), ATTACK, seed=3, batch_size=batch_size
+        *(logits_fn, batches(*sizes), ATTACK),
+        seed=3,
+        batch_size=batch_size,
+        judges=JUDGES,
     )
     np.testing.assert_array_equal(record.survived, outcomes.all(0))
     assert record.survived.dtype == bool
@@ -95,7 +102,7 @@ def test_the_record_says_what_was_run():
 
 
 def test_another_evaluation_before_changes_no_bit_and_no_weight():
-    network = models.WideResNet(depth=8, width=1).build(10, 8, channels=1)
+    network = small_paper.Network().build(10, 8, channels=1)
     before = [v.numpy() for v in network.variables]
 
     def answers(images):
@@ -113,9 +120,9 @@ def test_another_evaluation_before_changes_no_bit_and_no_weight():
 
 
 def test_two_replicas_count_what_one_does(two_replicas):
-    one = evaluation.evaluate(logits_fn, batches(), ATTACK, seed=3)
+    one = evaluation.evaluate(logits_fn, batches(), ATTACK, seed=3, judges=JUDGES)
     two = evaluation.evaluate(
-        logits_fn, batches(), ATTACK, seed=3, batch_size=15, distribution=two_replicas
+        logits_fn, batches(), ATTACK, seed=3, batch_size=30, distribution=two_replicas
     )
     np.testing.assert_array_equal(one.survived, two.survived)
 

@@ -89,7 +89,7 @@ def test_the_order_of_the_images_and_replicas_change_nothing(two_replicas):
     record = evaluation.evaluate(
         *(logits_fn, dataset, WORST),
         seed=2,
-        batch_size=16,
+        batch_size=30,  # whose parts are odd: one shape to compile for two replicas
         distribution=two_replicas,
         judges=judges,
     )
@@ -230,7 +230,7 @@ def test_a_network_that_answers_by_chance_needs_means_of_passes():
 @pytest.mark.parametrize("samples", [1, 3])
 def test_of_a_network_without_chance_means_change_nothing(samples):
     found = attacks.APGD(EPSILON, 20, samples=samples)
-    record = evaluate(attacks.Worst((found,)), seed=2)
+    record = evaluate(attacks.Worst((found,)), seed=2, batch_size=COUNT)
     np.testing.assert_array_equal(record.survived, alone()[:2].all(0))
     assert record.passes % samples == 0
 
@@ -267,7 +267,7 @@ def test_the_last_attack_of_quick_finds_where_gradients_mislead():
     gate, steep = worst.Nearest(0.2), attacks.APGD(20.0, 20)
     parts = attacks.MultiTargeted(20.0, 4, num_restarts=3), gate, steep
     attack = attacks.Worst((*parts, attacks.Square(EPSILON, 100)))
-    record = evaluation.evaluate(network, DATASET, attack)
+    record = evaluation.evaluate(network, DATASET, attack, batch_size=COUNT)
     (warning,) = record.warnings
     assert warning.startswith("Square breaks ")
     left = record.parts[1].right
@@ -279,7 +279,7 @@ def test_square_that_beats_gradients_is_an_alarm():
         return deceptive(logits_fn(images))
 
     attack = attacks.Worst((attacks.APGD(20.0, 20), attacks.Square(EPSILON, 50)))
-    record = evaluation.evaluate(network, DATASET, attack)
+    record = evaluation.evaluate(network, DATASET, attack, batch_size=COUNT)
     (warning,) = record.warnings
     assert warning.startswith(f"Square breaks {record.parts[-1].broken} of 60 images")
 

@@ -1,6 +1,7 @@
 """A killed evaluation goes on where it was, to the same record."""
 
 import dataclasses
+import functools
 import time
 
 import numpy as np
@@ -80,6 +81,13 @@ def kill(attack, path, life):
         evaluate(attack, path, Mortal(life))
 
 
+@functools.cache
+def whole(name):
+    """Returns the record of an attack that nothing stops, and the batches judged."""
+    judges = Mortal()
+    return evaluate(ATTACKS[name], None, judges), judges.seen
+
+
 def assert_same(record, expected):
     for name in ("survived", "hit", "top5", "broken_by", "adv_images"):
         found, wanted = getattr(record, name), getattr(expected, name)
@@ -100,20 +108,19 @@ def assert_removed(record, path):
     [*((name, 0.5) for name in ATTACKS), ("worst", 0.1), ("worst", 0.95)],
 )
 def test_killed_anywhere_it_gives_the_same_record(name, share, path):
-    whole = Mortal()
-    expected = evaluate(ATTACKS[name], None, whole)
-    life = max(1, int(share * whole.seen))
+    expected, seen = whole(name)
+    life = max(1, int(share * seen))
     kill(ATTACKS[name], path, life)
     assert path.exists()
     rest = Mortal()
     record = evaluate(ATTACKS[name], path, rest)
     assert_same(record, expected)
-    assert rest.seen == whole.seen - life  # nothing is judged again
+    assert rest.seen == seen - life  # nothing is judged again
     assert_removed(record, path)
 
 
 def test_killed_twice_it_still_gives_the_same_record(path):
-    expected = evaluate(TARGETED, None)
+    expected, _ = whole("random")
     kill(TARGETED, path, 3)
     kill(TARGETED, path, 4)
     arrays = files.load_arrays(path)
@@ -184,13 +191,15 @@ def test_progress_of_another_network_or_dataset_is_replaced(other, path):
     kill(TARGETED, path, 6)
     images, labels = rounds_test.IMAGES, rounds_test.LABELS
     dataset, logits_fn = [(images, labels)], rounds_test.logits_fn
+    judges = rounds_test.JUDGES
     if other == "network":
         logits_fn = lambda images: rounds_test.logits_fn(images)[:, ::-1]  # noqa: E731
+        judges = evaluation.Judges(logits_fn)
     elif other == "images":
         dataset = [(images[::-1], labels[::-1])]
     else:
         dataset = [(images[:20], labels[:20])]
-    settings = {"seed": 5, "batch_size": SIZE}
+    settings = {"seed": 5, "batch_size": SIZE, "judges": judges}
     found, expected = (
         evaluation.evaluate(logits_fn, dataset, TARGETED, **settings, **further)
         for further in ({"progress_file": path, "progress_key": "step 3"}, {})
@@ -200,7 +209,7 @@ def test_progress_of_another_network_or_dataset_is_replaced(other, path):
 
 @pytest.mark.parametrize("length", [0, 10, 0.5, -1])
 def test_a_truncated_file_is_passed_over(length, path):
-    expected = evaluate(TARGETED, None)
+    expected, _ = whole("random")
     kill(TARGETED, path, 6)
     content = path.read_bytes()
     cut = int(length * len(content)) if isinstance(length, float) else length
@@ -211,7 +220,7 @@ def test_a_truncated_file_is_passed_over(length, path):
 
 
 def test_a_kill_while_it_is_written_leaves_what_was_there(path, monkeypatch):
-    expected = evaluate(TARGETED, None)
+    expected, _ = whole("random")
     kill(TARGETED, path, 4)
     before = path.read_bytes()
 

@@ -213,7 +213,7 @@ def test_two_replicas_go_the_same_rounds(two_replicas):
     one = evaluate(TARGETED, seed=3)
     judges = evaluation.Judges(logits_fn, two_replicas)
     two = evaluate(
-        TARGETED, seed=3, batch_size=16, distribution=two_replicas, judges=judges
+        TARGETED, seed=3, batch_size=30, distribution=two_replicas, judges=judges
     )
     np.testing.assert_array_equal(one.survived, two.survived)
     np.testing.assert_array_equal(one.hit, two.hit)

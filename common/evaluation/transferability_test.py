@@ -32,7 +32,7 @@ def one_pixel(*rows):
     return dataset_of(images, np.array(labels, np.int32))
 
 
-def dataset_of(images=IMAGES, labels=LABELS, batch_size=32):
+def dataset_of(images=IMAGES, labels=LABELS, batch_size=COUNT):
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size)
 
 
@@ -110,7 +110,9 @@ def judged(attack, seed, count):
 )
 def test_counts_against_a_loop_by_top1_and_by_top5(attack, batch_size):
     record = evaluation.transfer(
-        SOURCE, TARGET, dataset_of(), attack, seed=2, batch_size=batch_size
+        *(SOURCE, TARGET, dataset_of(batch_size=32), attack),
+        seed=2,
+        batch_size=batch_size,
     )
     for count, outcomes in ((1, record), (5, record.top5)):
         clean, adversarial, shown = judged(attack, 2, count)
@@ -121,8 +123,11 @@ def test_counts_against_a_loop_by_top1_and_by_top5(attack, batch_size):
 
 @pytest.mark.parametrize("attack", [ATTACK, attacks.APGD(20.0, num_steps=3)])
 def test_the_images_are_those_of_the_evaluation_of_the_source(attack):
-    record = evaluation.transfer(SOURCE, SOURCE, dataset_of(), attack, seed=5)
-    evaluated = evaluation.evaluate(SOURCE, dataset_of(), attack, seed=5)
+    judges = evaluation.Judges(SOURCE)  # compiled once, and asked by both
+    record = evaluation.transfer(
+        *(SOURCE, SOURCE, dataset_of(), attack), seed=5, judges=(judges, judges)
+    )
+    evaluated = evaluation.evaluate(SOURCE, dataset_of(), attack, seed=5, judges=judges)
     np.testing.assert_array_equal(record.survived, evaluated.survived)
     np.testing.assert_array_equal(record.top5.survived, evaluated.top5)
     assert record.rate == record.top5.rate == 100.0

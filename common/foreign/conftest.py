@@ -10,9 +10,8 @@ from tests import small_paper
 METHOD = small_paper.FREE.method  # m = 4, epsilon = 40
 
 
-@pytest.fixture
-def digits_model():
-    """Returns a model of digits in [0, 1] that is half trained."""
+def small():
+    """Returns a new model of digits in [0, 1], compiled."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -25,9 +24,26 @@ def digits_model():
         ],
         name="small",
     )
-    images, labels = data.Digits().train_slice(400)
     model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.fixture(scope="session")
+def half_trained():
+    """Returns the weights of the small model, half trained."""
+    model = small()
+    images, labels = data.Digits().train_slice(400)
     model.fit(images / 255, labels, epochs=6, verbose=0)
+    keras.backend.clear_session(free_memory=False)  # the names of its layers
+    return model.get_weights()
+
+
+@pytest.fixture
+def digits_model(half_trained):
+    """Returns a model of digits in [0, 1] that is half trained."""
+    model = small()
+    model.set_weights(half_trained)
+    model.optimizer.build(model.trainable_variables)  # its file holds that state, too
     return model
 
 

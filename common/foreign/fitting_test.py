@@ -56,26 +56,26 @@ def test_a_fit_gives_the_robust_model_and_its_record(
 def test_a_finished_fit_says_so_and_goes_on_only_when_asked_for_more(
     fitted, tmp_path, capsys
 ):
-    fitted()
+    fitted(attacks={})
     checkpoint = folder(tmp_path) / "checkpoints" / "00000008.npz"
     written = checkpoint.stat().st_mtime_ns
-    fitted()
+    fitted(attacks={})
     said = capsys.readouterr()
     assert "has its 8 updates: nothing is left to train" in said.out
     assert "Going on" not in said.err
     assert checkpoint.stat().st_mtime_ns == written
-    _, record = fitted(steps=12)
+    _, record = fitted(steps=12, attacks={})
     assert record["updates"] == 12
     manifest = json.loads((folder(tmp_path) / "recipe.json").read_text())
     assert (manifest["recipe"]["num_steps"], manifest["lengthened"]) == (12, [8])
     for other in ({"steps": 10}, {"steps": 20, "rate": 0.5}):
         with pytest.raises(errors.RunError, match=r"another recipe.*there != here"):
-            fitted(**other)
+            fitted(attacks={}, **other)
 
 
 def test_a_killed_fit_goes_on_to_the_same_bits(fitted, tmp_path, monkeypatch):
     whole = tmp_path / "whole"
-    fitted(workdir=whole)
+    fitted(workdir=whole, attacks={})
     add, left = metrics.Meter.add, [5]
 
     def killed(self, step, values):
@@ -87,9 +87,9 @@ def test_a_killed_fit_goes_on_to_the_same_bits(fitted, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(metrics.Meter, "add", killed)
         with pytest.raises(KeyboardInterrupt):
-            fitted()
+            fitted(attacks={})
     assert not (folder(tmp_path) / "checkpoints" / "00000008.npz").exists()
-    fitted()
+    fitted(attacks={})
     (expected,) = (whole / "free_at" / "fit").iterdir()
     check_same_run(folder(tmp_path), expected)
 
@@ -109,7 +109,7 @@ def test_a_model_of_ones_own_layers_and_names_trains_and_goes_on(
 ):
     layers = keras.layers.RandomFlip(), Shift()
     model = keras.Sequential([keras.Input((8, 8, 1)), *layers, digits_model])
-    settings = {"attacks": {"fgsm": FGSM(40.0)}, "batch_size": 32}
+    settings = {"attacks": {}, "batch_size": 32}
     fitted(model, steps=1, **settings)
     found, record = fitted(model, steps=2, **settings)
     assert record["updates"] == 2 and isinstance(found.layers[1], Shift)
@@ -138,7 +138,7 @@ def test_what_was_judged_before_training_is_kept_when_killed(
 
 
 def test_a_second_command_changes_nothing(fitted, tmp_path):
-    settings = {"attacks": {"fgsm": FGSM(40.0)}}
+    settings = {"attacks": {}}
     fitted(steps=1, **settings)
     kept = (folder(tmp_path) / "recipe.json").read_bytes()
     with (

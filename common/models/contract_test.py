@@ -37,7 +37,7 @@ BY_BATCH = [name for name in NETWORKS if name not in ("wide, group", "maxout")]
 
 def rows(names):
     """Returns the names, of which the costly ones are for the slow tests."""
-    slow = ("resnet_v2", "inception_resnet_v2", "inception_v4")
+    slow = ("resnet", "resnet_v2", "inception_resnet_v2", "inception_v4")
     return [
         pytest.param(name, marks=[pytest.mark.slow] * (name in slow)) for name in names
     ]

@@ -14,7 +14,7 @@ SIZE = contract_test.SIZE
 NETWORKS = {
     **contract_test.NETWORKS,
     "wide": (models.WideResNet(depth=8, width=1, activation="smooth_relu"), 3),
-    "resnet": (models.ResNet(depth=18, denoise="dot_product"), 3),
+    "resnet, dot product": (models.ResNet(depth=18, denoise="dot_product"), 3),
 }
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, data, evaluation, models
+from common import attacks, data, evaluation
 from common.models import norms
 from common.training import probe
+from tests import small_paper
 
 ATTACK = attacks.PGD(epsilon=40.0, step_size=10.0, num_steps=3)
 DATA = data.Digits().train_slice(40)
@@ -53,10 +54,10 @@ def test_images_that_are_right_and_have_no_gradient_are_counted():
 
 
 def test_its_accuracies_are_those_of_an_evaluation():
-    network = models.WideResNet(depth=8, width=1).build(10, 8, channels=1)
+    network = small_paper.Network().build(10, 8, channels=1)
     before = [v.numpy() for v in network.variables]
-    found = make(network=network)()
-    assert make(network=network, batch_size=16)() == found
+    prober = make(network=network)
+    found = prober()
 
     def logits_fn(images):
         return network(images, training=False)
@@ -72,7 +73,7 @@ def test_its_accuracies_are_those_of_an_evaluation():
     )
     record = evaluation.evaluate(logits_fn, tf.data.Dataset.from_tensors(DATA))
     assert found["clean_accuracy"] == pytest.approx(record.accuracy)
-    assert make(network=network)() == found
+    assert prober() == found
     for value, variable in zip(before, network.variables, strict=True):
         np.testing.assert_array_equal(value, variable.numpy())
 
@@ -135,3 +136,4 @@ def test_a_network_without_branches_is_asked_for_none():
 
     found = make(network=network)()
     assert found["clean_accuracy"] == percent(network(DATA[0], training=False), DATA[1])
+    assert make(network=network, batch_size=16)() == found

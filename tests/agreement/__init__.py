@@ -24,6 +24,7 @@ from tests import sources
 
 Arrays = dict[str, np.ndarray]
 _ERROR = "error"
+_TOGETHER = ("attacks", "methods", "networks")  # in one process, whose start is slow
 # No optimisation of machine code: it would take most of the time, and gain nothing.
 QUICK_XLA = (
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
@@ -44,7 +45,8 @@ def computed(group: str, name: str, *, slow: bool = False) -> Arrays:
 
 def on_jax(group: str, name: str, *, slow: bool = False) -> Arrays:
     """Returns the arrays of a case on JAX, which is started once for all of them."""
-    arrays = _all_on_jax(group, slow)[name]
+    groups = _TOGETHER if group in _TOGETHER else (group,)
+    arrays = _all_on_jax(groups, slow)[group, name]
     if _ERROR in arrays:
         raise AssertionError(f"On JAX: {arrays[_ERROR]}")
     return arrays
@@ -59,11 +61,11 @@ def write(folder: pathlib.Path, group: str, *, slow: bool) -> None:
             arrays = {_ERROR: np.array(traceback.format_exc())}
         # By numbers, since names have what the name of a file cannot.
         by_number = {str(i): array for i, array in enumerate(arrays.values())}
-        np.savez(folder / f"{number}.npz", names=list(arrays), **by_number)
+        np.savez(folder / f"{group}-{number}.npz", names=list(arrays), **by_number)
 
 
 @functools.cache
-def _all_on_jax(group: str, slow: bool) -> dict[str, Arrays]:
+def _all_on_jax(groups: tuple[str, ...], slow: bool) -> dict[tuple[str, str], Arrays]:
     environment = {
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
@@ -73,14 +75,15 @@ def _all_on_jax(group: str, slow: bool) -> dict[str, Arrays]:
         subprocess.run(
             [
                 *(sys.executable, "-m", "tests.without_tensorflow"),
-                *(__name__, folder, group, str(int(slow))),
+                *(__name__, folder, str(int(slow)), *groups),
             ],
             cwd=sources.ROOT,
             env={**os.environ, **environment},
             check=True,
         )
         return {
-            name: _read(pathlib.Path(folder, f"{number}.npz"))
+            (group, name): _read(pathlib.Path(folder, f"{group}-{number}.npz"))
+            for group in groups
             for number, name in enumerate(cases(group, slow=slow))
         }
 

@@ -1,4 +1,4 @@
-"""Writes the arrays of a group: `python -m tests.agreement FOLDER GROUP SLOW`."""
+"""Writes the arrays of groups: `python -m tests.agreement FOLDER SLOW GROUP ...`."""
 
 import pathlib
 import sys
@@ -6,5 +6,6 @@ import sys
 from tests import agreement
 
 if __name__ == "__main__":
-    folder, group, slow = sys.argv[1:]
-    agreement.write(pathlib.Path(folder), group, slow=slow == "1")
+    folder, slow, *groups = sys.argv[1:]
+    for group in groups:
+        agreement.write(pathlib.Path(folder), group, slow=slow == "1")

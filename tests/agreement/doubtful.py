@@ -74,9 +74,12 @@ NETWORKS: dict[str, Network] = {
 def seen(network: Network) -> agreement.Arrays:
     """Returns what survives each attack, and images without gradient, or a refusal."""
     found: agreement.Arrays = {}
+    judges = evaluation.Judges(network)
     for name, attack in ATTACKS.items():
         try:
-            record = evaluation.evaluate(network, [(IMAGES, LABELS)], attack, seed=3)
+            record = evaluation.evaluate(
+                network, [(IMAGES, LABELS)], attack, seed=3, judges=judges
+            )
         except ValueError as error:
             found[name] = np.array(str(error))
             continue
