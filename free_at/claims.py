@@ -8,8 +8,8 @@ others on CIFAR-10; those on CIFAR-100 and ImageNet are of scale `paper` alone.
 Scale `small` judges every claim about accuracy on CIFAR-10, except that of m=10, which
 it does not train, and one of ours in place of that which compares with 7-PGD at eight
 times the passes. Networks of two seeds are compared in every pair. Times are those of
-seed `TIMED`, whose networks were trained one after the other with nothing beside; those
-of seed 0 shared the machine. Three claims are expected at scale `digits`.
+seed `TIMED`, whose networks were trained one after the other; those of seed 0 shared
+the machine. Three claims are expected at scale `digits`.
 """
 
 from __future__ import annotations
