@@ -11,10 +11,8 @@ loaded by what builds with it, through `module`.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import types
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 
@@ -32,19 +30,6 @@ def module(name: str) -> Any:
     return _Module(name)
 
 
-def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates as `ops.custom_gradient` does, when the function is first called."""
-    made = functools.cache(lambda: ops.custom_gradient(function))
-
-    @functools.wraps(function)
-    def called(*args: Any) -> Any:
-        if any(map(is_symbolic, args)):  # which needs no gradient
-            return function(*args)[0]
-        return made()(*args)
-
-    return called
-
-
 def is_symbolic(value: Any) -> bool:
     """Whether a value stands for a tensor in a model that is being made."""
     return isinstance(value, keras.KerasTensor)
@@ -56,4 +41,4 @@ if TYPE_CHECKING:
 else:
     keras, ops, tree = map(module, ("keras", "keras.ops", "keras.tree"))
 
-__all__ = ["custom_gradient", "is_symbolic", "keras", "module", "ops", "tree"]
+__all__ = ["is_symbolic", "keras", "module", "ops", "tree"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from common.lazy import custom_gradient, ops
+from common.backend import custom_gradient
+from common.lazy import ops
 
 MAX_PIXEL = 255.0
 

@@ -8,6 +8,7 @@ another engine is one more module like these:
   moments: mean and variance, of a replica's batch or of all replicas' together.
   batch_normalized, normalized: by statistics of the batch itself, or by given ones.
   leaky_relu: the activation.
+  custom_gradient: a function whose gradient is given.
   fold, select: seeds made of seeds and numbers, and one of two seeds.
   uniform, normal: seeded random tensors; a row for each seed and key.
   example_keys: the keys of images, by which each draws for itself.
@@ -26,18 +27,41 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 from common.backend.gradient_error import CAUSES, GradientError
-from common.lazy import keras
+from common.lazy import is_symbolic, keras
 
-__all__ = ["CAUSES", "GradientError", "engine_name"]
+__all__ = ["CAUSES", "GradientError", "custom_gradient", "engine_name"]
 _BACKENDS = ("tensorflow", "jax")
 
 
 def __getattr__(name: str) -> Any:
     """Returns what the module of Keras's backend has under that name."""
     return getattr(_backend(), name)
+
+
+def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a function of tensors that says what its gradient is.
+
+    Args:
+      function: of tensors alone, without variables. It returns a tensor, and a function
+        of that tensor's gradient that returns one for each argument: a tensor, or a
+        tuple of them.
+
+    Returns:
+      The function that returns the tensor, and has this gradient.
+    """
+    made = functools.cache(lambda: _backend().custom_gradient(function))
+
+    @functools.wraps(function)
+    def called(*args: Any) -> Any:
+        if any(map(is_symbolic, args)):  # which needs no gradient
+            return function(*args)[0]
+        return made()(*args)
+
+    return called
 
 
 def engine_name() -> str:

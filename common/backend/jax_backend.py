@@ -18,6 +18,7 @@ from common.backend import gradient_error, jax_convolution, jax_random
 
 example_keys, fold, select = jax_random.example_keys, jax_random.fold, jax_random.select
 uniform, normal = jax_random.uniform, jax_random.normal
+custom_gradient = jax.custom_gradient
 
 # Attacks are loops, and so are updates.
 jax_convolution.put_channels_last()

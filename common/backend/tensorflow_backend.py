@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from common.backend import gradient_error, tensorflow_fused
+from common.backend import (
+    gradient_error,
+    tensorflow_fused,
+    tensorflow_gradients,
+)
 
 moments, normalized = tensorflow_fused.moments, tensorflow_fused.normalized
 batch_normalized = tensorflow_fused.batch_normalized
 leaky_relu = tensorflow_fused.leaky_relu
+custom_gradient = tensorflow_gradients.custom_gradient
 
 # Knuth's multiplier and increment of MMIX: steps of the generator fold in a number.
 _MULTIPLIER = 6364136223846793005

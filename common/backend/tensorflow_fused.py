@@ -13,6 +13,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from common.backend import tensorflow_gradients
+
 
 def moments(inputs: Any, axes: tuple[int, ...], *, synchronized: bool) -> Any:
     """Returns mean and variance.
@@ -63,7 +65,7 @@ def normalized(
       The inputs' shape and type.
     """
 
-    @tf.custom_gradient
+    @tensorflow_gradients.custom_gradient
     def function(inputs: Any, *parameters: Any) -> Any:
         mean, variance, gamma, beta = parameters
 
@@ -90,7 +92,7 @@ def normalized(
 def leaky_relu(inputs: Any, slope: float) -> Any:
     """Returns the inputs where they are positive, else `slope` > 0 times them."""
 
-    @tf.custom_gradient
+    @tensorflow_gradients.custom_gradient
     def function(inputs: Any) -> Any:
         outputs = tf.nn.leaky_relu(inputs, slope)
 

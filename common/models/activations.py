@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from common import backend, lazy
-from common.lazy import custom_gradient, is_symbolic, keras, ops
+from common.lazy import is_symbolic, keras, ops
 from common.names import lookup
 
 _layers = lazy.module("common.models.layers")
@@ -74,7 +74,7 @@ def learned_softplus(inputs: Any, alpha: Any) -> Any:
     return ops.cast(exact, inputs.dtype)
 
 
-@custom_gradient
+@backend.custom_gradient
 def relu_with_smooth_gradient(inputs: Any) -> Any:
     """ReLU whose derivative is that of Parametric Softplus."""
 

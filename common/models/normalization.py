@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from common.lazy import custom_gradient, ops
+from common.backend import custom_gradient
+from common.lazy import ops
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in [0, 1], red green blue
 IMAGENET_STDDEV = (0.229, 0.224, 0.225)
