@@ -27,6 +27,9 @@ SUITE := $(VENV)/.installed$(if $(JAX),-jax)$(if $(GPU),-gpu)
 PYTEST := $(RUN) -m pytest
 # The tests of a file stay together, since they share what they compile.
 TESTS := $(PYTEST) --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
+# Of the many small shapes, oneDNN would keep what it prepares for each, a gigabyte in all;
+# and each thread would keep its own memory for later.
+SPARING := TF_ENABLE_ONEDNN_OPTS=0 MALLOC_ARENA_MAX=1
 PEERS := .venv-peers
 
 .PHONY: help reproduce free test lint slow benchmarks clean
@@ -57,7 +60,7 @@ free: $(SUITE)
 
 test: lint
 	@echo '== tests'
-	@$(TESTS)
+	@$(SPARING) $(TESTS)
 
 benchmarks: $(DEV) $(PEERS)/.installed
 	@echo '== benchmarks: keep the machine quiet'

@@ -180,6 +180,8 @@ def twins(tmp_path, network, like, query="pixels=unit"):
     return found
 
 
+# On CPUs, TensorFlow convolves channels first with oneDNN alone.
+@pytest.mark.slow
 @pytest.mark.parametrize("sides", [(8, 8), (None, None)])
 def test_a_network_of_channels_first_is_attacked_like_its_twin(tmp_path, sides):
     layers = images_in(shape=(3, *sides), layout="channels_first")
@@ -187,6 +189,7 @@ def test_a_network_of_channels_first_is_attacked_like_its_twin(tmp_path, sides):
     twins(tmp_path, keras.Sequential(layers), keras.Sequential(images_in()), query)
 
 
+@pytest.mark.slow
 def test_layers_say_the_layout_where_the_shape_does_not(tmp_path):
     first = keras.Sequential(images_in(shape=(3, 8, 3), layout="channels_first"))
     assert load(tmp_path, first).num_classes == 7
