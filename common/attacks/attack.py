@@ -305,7 +305,7 @@ def is_fooled(labels: Any, logits: Any) -> Any:
 
 def select(condition: Any, images: Any, others: Any) -> Any:
     """Returns images [B, H, W, C] where the condition [B] holds, others elsewhere."""
-    return ops.where(condition[:, None, None, None], images, others)
+    return backend.where(condition, images, others)
 
 
 def wrong_class(problem: Problem) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from common.backend import custom_gradient
+from common import backend
 from common.lazy import ops
 
 MAX_PIXEL = 255.0
@@ -25,7 +25,7 @@ def linf(delta: Any, epsilon: Any) -> Any:
     return ops.clip(delta, -epsilon, epsilon)
 
 
-@custom_gradient
+@backend.custom_gradient
 def pixels(images: Any) -> Any:
     """Returns the nearest valid images: every pixel in [0, 255]."""
     clipped = ops.clip(images, 0.0, MAX_PIXEL)
@@ -59,8 +59,9 @@ def hyperplane(images: Any, normal: Any, rise: Any) -> Any:
     Each pixel moves in the direction that helps, by one length for all or up to the end
     of its range. So what is gained is a concave function of the length, and linear
     between the lengths at which a pixel comes to its end. Newton's method goes up from
-    length 0, and is exact once a step passes no further pixel's end. That takes a few
-    steps, where sorting the ends would take most of the time of an attack.
+    length 0, where no pixel is at its end, and is exact once a step passes no further
+    end. That takes a few steps, where sorting the ends would take most of the time of
+    an attack.
 
     Args:
       images: float32 [B, H, W, C] in [0, 255].
@@ -70,19 +71,21 @@ def hyperplane(images: Any, normal: Any, rise: Any) -> Any:
     wanted = ops.reshape(ops.abs(rise), (-1, 1, 1, 1))
     direction = ops.sign(normal) * ops.reshape(ops.sign(rise), (-1, 1, 1, 1))
     slope = ops.abs(normal)
-    room = ops.where(direction > 0, MAX_PIXEL - images, images)
-    gain = slope * room
+    room = backend.where(direction > 0, MAX_PIXEL - images, images)
+    gain, nothing = slope * room, ops.zeros_like(images)
 
     def longer(_: Any, length: Any) -> tuple[Any, Any]:
         is_free = room > length
-        gained = _total(ops.where(is_free, 0.0, gain))
-        rate = _total(ops.where(is_free, slope, 0.0))
+        gained = _total(backend.where(is_free, nothing, gain))
+        rate = _total(backend.where(is_free, slope, nothing))
         reached = ops.divide_no_nan(wanted - gained, rate)
         return length, ops.maximum(length, reached)
 
-    none = ops.zeros_like(wanted)
+    first = ops.divide_no_nan(wanted, _total(slope))
     _, length = ops.while_loop(
-        lambda before, length: ops.any(length > before), longer, (none - 1.0, none)
+        lambda before, length: ops.any(length > before),
+        longer,
+        (ops.zeros_like(first), first),
     )
     return direction * ops.minimum(room, length)
 

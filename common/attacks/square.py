@@ -88,10 +88,10 @@ class Square(attack.InBall):
         ]
 
         def block(left: Any, state: State) -> tuple[Any, State]:
-            drawn = self._drawn(problem, state.asked // _BLOCK)
+            squares = self._squares(problem, state.asked // _BLOCK)
 
             def query(_: Any, state: State) -> State:
-                return self._query(problem, state, ends, drawn)
+                return self._query(problem, state, ends, squares)
 
             until_next = _BLOCK - ops.max(state.asked % _BLOCK)
             count = ops.minimum(left, until_next)
@@ -114,14 +114,22 @@ class Square(attack.InBall):
         super()._check()
         checks.check_count("num_queries", self.num_queries)
 
-    def _drawn(self, problem: attack.Problem, block: Any) -> Any:
-        """Returns the numbers of a block of queries [B, _BLOCK, 2 + C], in [0, 1)."""
-        shape = (problem.images.shape[0], _BLOCK, 2 + problem.images.shape[-1])
+    def _squares(self, problem: attack.Problem, block: Any) -> Any:
+        """Returns the squares of a block of queries: bool [B * _BLOCK, H + W + C].
+
+        They say in which rows and columns a square lies, and which channels it lowers.
+        """
+        count, *size, channels = problem.images.shape
         seed = backend.fold(problem.seed, _STREAM, block)
-        return backend.uniform(shape, seed, keys=backend.example_keys(problem.images))
+        keys = backend.example_keys(problem.images)
+        draws = backend.uniform((count, _BLOCK, 2 + channels), seed, keys=keys)
+        asked = block[:, None] * _BLOCK + ops.arange(_BLOCK, dtype="int32")
+        lines = self._lines(size, asked, draws[..., :2])
+        squares = ops.concatenate([lines, draws[..., 2:] < 0.5], axis=-1)
+        return ops.reshape(squares, (-1, sum(size) + channels))
 
     def _query(
-        self, problem: attack.Problem, state: State, ends: Any, drawn: Any
+        self, problem: attack.Problem, state: State, ends: Any, squares: Any
     ) -> State:
         """Returns the state after one query.
 
@@ -129,48 +137,55 @@ class Square(attack.InBall):
           problem: that of `start`.
           state: before the query.
           ends: of each pixel, the lowest and the highest value.
-          drawn: the numbers of the block.
+          squares: of the block.
         """
-        place = ops.reshape(state.asked % _BLOCK, (-1, 1, 1))
-        draws = ops.take_along_axis(drawn, place, axis=1)
-        inside = self._square(problem.images.shape, state.asked, draws[:, 0, :2])
-        colour = ops.where(draws[:, :, None, 2:] < 0.5, *ends)
-        images = ops.where(inside, colour, state.images)
+        shape = ops.shape(state.images)
+        place = ops.arange(shape[0], dtype="int32") * _BLOCK + state.asked % _BLOCK
+        ends_of_lines = np.cumsum(problem.images.shape[1:3]).tolist()
+        square = ops.take(squares, place, axis=0)
+        rows, columns, is_low = ops.split(square, ends_of_lines, axis=-1)
+        colour = backend.where(ops.broadcast_to(is_low[:, None, None], shape), *ends)
+        inside = (rows[:, :, None] & columns[:, None, :])[..., None]
+        inside = ops.broadcast_to(inside, shape)
+        images = backend.where(inside, colour, state.images)
         margin = _margin(problem, images)
         is_better = (margin > state.margin) | ops.isnan(margin)
         return State(
             attack.select(is_better, images, state.images),
-            ops.where(is_better, margin, state.margin),
+            backend.where(is_better, margin, state.margin),
             state.asked + 1,
         )
 
-    def _square(self, shape: Any, asked: Any, draws: Any) -> Any:
-        """Returns bool [B, H, W, 1]: where the squares lie.
+    def _lines(self, size: Any, asked: Any, draws: Any) -> Any:
+        """Returns bool [..., H + W]: in which rows and columns squares lie.
 
         Args:
-          shape: [B, H, W, C] of the images.
-          asked: int32 [B], queries behind each image.
-          draws: float32 [B, 2] in [0, 1): where the upper left corners lie.
+          size: height and width of the images.
+          asked: int32 [...], queries behind each square.
+          draws: float32 [..., 2] in [0, 1): where the upper left corners lie.
         """
-        side = self._side(shape, asked)
-        along = []
-        for size, draw in zip(shape[1:3], (draws[:, :1], draws[:, 1:]), strict=True):
-            first = ops.floor(draw * (size - side + 1.0))
-            places = ops.arange(size, dtype="float32")
-            along.append((places >= first) & (places < first + side))
-        rows, columns = along
-        return (rows[:, :, None] & columns[:, None, :])[..., None]
+        side, lines = self._side(size, asked), []
+        for axis, length in enumerate(size):
+            first = ops.floor(draws[..., axis, None] * (length - side + 1.0))
+            places = ops.arange(length, dtype="float32")
+            lines.append((places >= first) & (places < first + side))
+        return ops.concatenate(lines, axis=-1)
 
-    def _side(self, shape: Any, asked: Any) -> Any:
-        """Returns float32 [B, 1]: the sides of squares, in pixels."""
-        height, width = shape[1:3]
+    def _side(self, size: Any, asked: Any) -> Any:
+        """Returns float32 [..., 1]: the sides of squares, in pixels.
+
+        Args:
+          size: height and width of the images.
+          asked: int32 [...], queries behind each.
+        """
+        height, width = size
         areas = [SHARE / 2**n * height * width for n in range(len(HALVED_AFTER) + 1)]
         sides = [float(max(round(math.sqrt(area)), 1)) for area in areas]
         sides = [min(side, height, width) for side in sides]
         ends = [n * self.num_queries / SCHEDULED for n in HALVED_AFTER]
-        passed = ops.cast(asked, "float32")[:, None] > ops.convert_to_tensor(ends)
+        passed = ops.cast(asked, "float32")[..., None] > ops.convert_to_tensor(ends)
         halvings = ops.sum(ops.cast(passed, "int32"), axis=-1)
-        return ops.take(ops.convert_to_tensor(sides), halvings)[:, None]
+        return ops.take(ops.convert_to_tensor(sides), halvings)[..., None]
 
 
 def _margin(problem: attack.Problem, images: Any) -> Any:

@@ -113,24 +113,21 @@ def test_every_query_agrees_with_numpy():
 def test_squares_shrink_by_the_schedule(num_queries, before, side):
     # Sides of the area 0.8 / 2^n of 32 x 32 = 1,024 pixels, rounded.
     attack = attacks.Square(8.0, num_queries)
-    places = attack._square((1, 32, 32, 3), tf.constant([before]), tf.zeros([1, 2]))
-    expected = np.zeros((32, 32), bool)
-    expected[:side, :side] = True
-    np.testing.assert_array_equal(places[0, :, :, 0], expected)
+    lines = attack._lines((32, 32), tf.constant([before]), tf.zeros([1, 2]))
+    expected = np.arange(32) < side
+    np.testing.assert_array_equal(lines[0], np.tile(expected, 2))
 
 
 def test_squares_of_long_images_fit_and_get_everywhere():
-    attack, corners = (
-        attacks.Square(8.0, 5000),
-        np.array([[0.0, 0.0], [0.9999, 0.9999]]),
-    )
-    shape = (2, 4, 32, 3)  # 0.8 of 128 pixels is a square of 10: cut to 4
-    draws = tf.constant(corners, tf.float32)
-    first, last = attack._square(shape, tf.constant([0, 0]), draws).numpy()[..., 0]
-    assert first[:, :4].all() and first.sum() == 16
-    assert last[:, -4:].all() and last.sum() == 16
-    single = attack._square(shape, tf.constant([4001, 4001]), draws).numpy()
-    assert [*map(np.argmax, single.reshape(2, -1))] == [0, 127]
+    attack, size = attacks.Square(8.0, 5000), (4, 32)
+    corners = tf.constant([[0.0, 0.0], [0.9999, 0.9999]])
+    # 0.8 of 128 pixels is a square of 10: cut to 4.
+    lines = attack._lines(size, tf.constant([0, 0]), corners).numpy()
+    assert lines[:, :4].all()
+    columns = [np.flatnonzero(row).tolist() for row in lines[:, 4:]]
+    assert columns == [[0, 1, 2, 3], [28, 29, 30, 31]]
+    single = attack._lines(size, tf.constant([4001, 4001]), corners).numpy()
+    assert [np.flatnonzero(row).tolist() for row in single] == [[0, 4], [3, 35]]
 
 
 def test_places_and_signs_are_uniform_and_each_image_has_its_own():

@@ -10,9 +10,11 @@ another engine is one more module like these:
   leaky_relu: the activation.
   custom_gradient: a function whose gradient is given.
   fold, select: seeds made of seeds and numbers, and one of two seeds.
+  where: one of two tensors of the same shape, for each entry or each row.
   uniform, normal: seeded random tensors; a row for each seed and key.
   example_keys: the keys of images, by which each draws for itself.
   compiled: a compiled function that reads variables when it is called.
+  takes_any_size: whether a compiled function does, without being compiled again.
   briefly: a function for a few calls, compiled only where that is quicker.
   is_concrete: whether a tensor has a value now.
 

@@ -132,6 +132,18 @@ def normalized(
     return keras.ops.cast(outputs, inputs.dtype)
 
 
+def where(condition: Any, values: Any, others: Any) -> Any:
+    """Returns the values where the condition holds, and the others elsewhere.
+
+    Args:
+      condition: bool of the values' shape, or [B]: then it is of whole rows.
+      values: of any shape [B, ...].
+      others: of the same shape and type.
+    """
+    rows = condition.shape + (1,) * (values.ndim - condition.ndim)
+    return jnp.where(jnp.reshape(condition, rows), values, others)
+
+
 def leaky_relu(inputs: Any, slope: float) -> Any:
     """Returns the inputs where they are positive, else `slope` > 0 times them."""
     # At 0 its derivative is the slope, as TensorFlow's.
@@ -145,6 +157,14 @@ def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
     the last call has assigned any.
     """
     return _Compiled(fn)
+
+
+def takes_any_size() -> bool:
+    """Whether a compiled function takes batches of all sizes without compiling again.
+
+    JAX compiles for each size.
+    """
+    return False
 
 
 def briefly(fn: Callable[..., Any]) -> Callable[..., Any]:

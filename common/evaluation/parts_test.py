@@ -222,8 +222,9 @@ def test_a_network_that_answers_by_chance_needs_means_of_passes():
         evaluation.evaluate(noisy, DATASET, once)
     record = evaluation.evaluate(noisy, DATASET, several, batch_size=60)
     clean, part = record.parts
-    assert part.gradients == 60 * 40 * 8
-    assert part.forwards == 60 + 60  # of starts, and of one judgement at the end
+    assert part.gradients == clean.right * 40 * 8
+    # Of starts, and of one judgement at the end.
+    assert part.forwards == clean.right + clean.right
     assert part.right < clean.right - 20
 
 

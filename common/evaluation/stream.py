@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from common import backend
 from common.attacks import attack as attacks
 from common.data import checks, unreadable
 from common.evaluation import attackable, judges, record
@@ -196,13 +197,10 @@ def batch(
     Args:
       parts: of the attack; those that the slots are in are of one kind.
       pool: at least one slot and at most `size`.
-      size: of a full batch. The result is the smallest of size, size / 2, size / 4,
-        size / 8 that holds the pool, so that few sizes are compiled.
+      size: of a full batch.
       replicas: which the result divides by, as `size` does.
     """
-    fitting = [s for s in (size // 8, size // 4, size // 2) if s >= len(pool)]
-    filled = next((s for s in fitting if s % replicas == 0), size)
-    slots = pool + pool[:1] * (filled - len(pool))
+    slots = pool + pool[:1] * (filled(len(pool), size, replicas) - len(pool))
     images = np.stack([slot.image for slot in slots]).astype(np.float32)
     blank = rows(parts[pool[0].part].blank(images), len(slots))
     states = [
@@ -217,6 +215,23 @@ def batch(
         _stacked(states),
         _stacked([parts[slot.part].per_image for slot in slots]),
     )
+
+
+def filled(count: int, size: int, replicas: int = 1) -> int:
+    """Returns the size of the batch for some examples, which is filled up to it.
+
+    Where each size is compiled, it is the smallest of size, size / 2, size / 4 and
+    size / 8 that holds them; otherwise it is as small as the replicas allow.
+
+    Args:
+      count: of the examples, at most `size`.
+      size: of a full batch.
+      replicas: which the result divides by, as `size` does.
+    """
+    if backend.takes_any_size():
+        return divisible(count, replicas)
+    fitting = [s for s in (size // 8, size // 4, size // 2) if s >= count]
+    return next((s for s in fitting if s % replicas == 0), size)
 
 
 def _stacked(structures: list[Any]) -> Any:

@@ -60,6 +60,12 @@ def test_every_network_is_checked():
         examples(logits_fn, lambda images: tf.nn.softmax(logits_fn(images)))
 
 
+@pytest.fixture
+def compiled_for_each_size(monkeypatch):
+    """Compiled functions are, as on JAX, for the size of one batch."""
+    monkeypatch.setattr(stream.backend, "takes_any_size", lambda: False, raising=False)
+
+
 @pytest.mark.parametrize(
     ("count", "size", "replicas", "bucket"),
     [
@@ -71,13 +77,21 @@ def test_every_network_is_checked():
         (1, 1, 1, 1),
     ],
 )
-def test_a_batch_is_filled_to_the_smallest_bucket(count, size, replicas, bucket):
+def test_where_sizes_cost_a_batch_is_filled_to_the_smallest_bucket(
+    count, size, replicas, bucket, compiled_for_each_size
+):
     pool = [stream.Slot(0, IMAGES[0], 0)] * count
     batch = stream.batch((attacks.FGSM(8.0),), pool, size, replicas)
     assert [len(part) for part in batch[:5]] == [bucket] * 5
 
 
-def test_a_batch_is_filled_with_its_first_example():
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_where_sizes_cost_nothing_a_batch_is_as_small_as_replicas_allow(replicas):
+    found = [stream.filled(count, 250, replicas) for count in (1, 17, 126)]
+    assert found == ([1, 17, 126] if replicas == 1 else [2, 18, 126])
+
+
+def test_a_batch_is_filled_with_its_first_example(compiled_for_each_size):
     pool = [stream.Slot(i, IMAGES[i], int(LABELS[i]), restart=i) for i in range(3)]
     pool[2].chunk, pool[2].state = 4, IMAGES[6]
     found = stream.batch((attacks.FGSM(8.0),), pool, 5)

@@ -73,7 +73,12 @@ def test_at_the_end_the_least_far_come_first():
 @pytest.mark.parametrize(
     ("waiting", "judged"), [(59, 50), (45, 45), (30, 25), (20, 20), (9, 9), (1, 1)]
 )
-def test_at_the_end_a_batch_is_not_filled_up_by_more_than_half(waiting, judged):
+def test_at_the_end_a_batch_is_not_filled_up_by_more_than_half(
+    waiting, judged, monkeypatch
+):
+    assert turn(pool(*[APGD] * waiting, size=100)) == [APGD] * waiting
+    engine = stream.backend
+    monkeypatch.setattr(engine, "takes_any_size", lambda: False, raising=False)
     assert turn(pool(*[APGD] * waiting, size=100)) == [APGD] * judged
     whole = [NEAREST] * waiting
     assert turn(pool(*whole, size=100)) == whole
