@@ -19,7 +19,7 @@ OURS = "PGD-20"
 
 def measure() -> tuple[records.Comparison, ...]:
     """Times the compiled attack and two bare loops of as many passes."""
-    recipe = presets.SMALL["cifar10_free_8"]
+    recipe = presets.SMALL[setting.FREE]
     network = setting.network(recipe)
     images, labels = setting.random_batch(recipe, recipe.batch_size)
 

@@ -28,9 +28,9 @@ REFERENCE = "TensorFlow"
 UPDATES = 16  # of a sample
 ROUNDS = 9
 TRAINED = {
-    "natural updates": throughput.NATURAL,
-    "Free replays": throughput.FREE,
-    "7-PGD updates": "cifar10_pgd_7",
+    "natural updates": setting.NATURAL,
+    "Free replays": setting.FREE,
+    "7-PGD updates": setting.PGD_7,
 }
 ATTACK = setting.attack_name(setting.PGD_20)
 
@@ -49,7 +49,7 @@ def versions() -> dict[str, str]:
 
 def _compared(work: str, do: dict[str, Callable[[str], None]]) -> records.Comparison:
     candidates = {row: lambda _, ask=ask: ask(work) for row, ask in do.items()}
-    recipe = _recipe(TRAINED.get(work, throughput.NATURAL))
+    recipe = _recipe(TRAINED.get(work, setting.NATURAL))
     count = "" if work == ATTACK else f", {work} in a sample: {UPDATES}"
     return records.Comparison(
         setting=f"{work}, {setting.network_name(recipe.network)}, "
@@ -84,7 +84,7 @@ def _recipe(name: str) -> Recipe:
 
 def _attack() -> Callable[[], Any]:
     """Returns what attacks a minibatch."""
-    recipe = _recipe(throughput.NATURAL)
+    recipe = _recipe(setting.NATURAL)
     network = setting.network(recipe)
     batch = setting.random_batch(recipe, recipe.batch_size)
     compiled = backend.compiled(

@@ -27,7 +27,7 @@ def measure() -> tuple[records.Comparison, ...]:
             command = [sys.executable, "-m", "benchmarks.memory", str(steps)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             samples[f"{steps} steps"].append(float(done.stdout.split()[-1]))
-    recipe = presets.SMALL["cifar10_free_8"]
+    recipe = presets.SMALL[setting.FREE]
     comparison = records.Comparison(
         setting=f"{setting.network_name(recipe.network)}, "
         f"{setting.batch_name(recipe, BATCH_SIZE)}; peak resident memory of the whole "
@@ -41,7 +41,7 @@ def measure() -> tuple[records.Comparison, ...]:
 
 def attack_once(num_steps: int) -> float:
     """Attacks one batch; returns the peak resident memory of this process in MiB."""
-    recipe = presets.SMALL["cifar10_free_8"]
+    recipe = presets.SMALL[setting.FREE]
     network = setting.network(recipe)
     attack = dataclasses.replace(setting.PGD_20, num_steps=num_steps)
     compiled = backend.compiled(

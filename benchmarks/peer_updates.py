@@ -14,9 +14,9 @@ from free_at import presets
 
 OURS, PYTORCH = "this suite", "PyTorch, channels last"
 UPDATES = {  # work -> recipe, and its updates in a sample
-    "natural updates": ("cifar10_natural", 16),
-    "Free replays": ("cifar10_free_8", 16),
-    "7-PGD updates": ("cifar10_pgd_7", 3),
+    "natural updates": (setting.NATURAL, 16),
+    "Free replays": (setting.FREE, 16),
+    "7-PGD updates": (setting.PGD_7, 3),
 }
 ROUNDS = 9
 

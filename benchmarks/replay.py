@@ -16,9 +16,9 @@ from free_at import presets
 
 NATURAL = "natural update"
 ROWS = {
-    NATURAL: "cifar10_natural",
-    "Free replay": "cifar10_free_8",
-    "7-PGD update": "cifar10_pgd_7",
+    NATURAL: setting.NATURAL,
+    "Free replay": setting.FREE,
+    "7-PGD update": setting.PGD_7,
 }
 
 

@@ -11,6 +11,8 @@ from common.attacks import PGD
 from common.models import WideResNet
 from common.recipe import Recipe
 
+# Recipes of Free's scale `small`, whose updates and networks are measured.
+NATURAL, FREE, PGD_7 = "cifar10_natural", "cifar10_free_8", "cifar10_pgd_7_short"
 PGD_20 = PGD(epsilon=8.0, step_size=2.0, num_steps=20)
 
 

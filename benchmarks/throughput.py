@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from benchmarks import timing
+from benchmarks import setting, timing
 from common import cli, data, engine, manifest
 from common.names import lookup
 from common.training import cost, learner
 from free_at import presets
 
-NATURAL, FREE = "cifar10_natural", "cifar10_free_8"
 PEAKS = {  # name of a device -> TFLOP/s, as the makers' data sheets are remembered
     "H200": 989.0,
     "H100": 989.0,  # SXM
@@ -96,7 +95,7 @@ def main(argv: Sequence[str]) -> int:
     _measure(
         {
             name: dataclasses.replace(known[name], dataset=Random())
-            for name in (NATURAL, FREE)
+            for name in (setting.NATURAL, setting.FREE)
         },
         values,
     )
@@ -108,7 +107,7 @@ def _measure(recipes: dict[str, Any], values: flags.FlagValues) -> None:
         {n: updates(r, values.updates, values.precision) for n, r in recipes.items()},
         values.rounds,
     )
-    hardware, natural = manifest.environment()["hardware"], recipes[NATURAL]
+    hardware, natural = manifest.environment()["hardware"], recipes[setting.NATURAL]
     most = values.peak or peak(hardware)
     network = natural.network.build(10, 32)
     flops = cost.UPDATE * engine.forward_flops(network, (1, 32, 32, 3))
@@ -117,7 +116,7 @@ def _measure(recipes: dict[str, Any], values: flags.FlagValues) -> None:
         rate = values.updates * natural.batch_size / statistics.median(seconds)
         share = f"{rate * flops / most / 1e10:.1f} %" if most else "n/a"
         print(f"{name:16}{rate:10,.0f} images/s, {share} of the matrix peak")
-    pairs = zip(samples[FREE], samples[NATURAL], strict=True)
+    pairs = zip(samples[setting.FREE], samples[setting.NATURAL], strict=True)
     ratios = sorted(free / natural for free, natural in pairs)
     print(
         f"a Free replay costs {statistics.median(ratios):.3f} natural updates "

@@ -17,7 +17,7 @@ from common import runs
 from common.attacks import PGD
 from common.foreign import saved, specs
 
-RECIPE = "cifar10_free_8"
+RECIPE = setting.FREE
 RECORDS = pathlib.Path(__file__).parent.parent / "records"
 KEPT = RECORDS / "free_at" / "small" / RECIPE / f"{RECIPE}.weights.h5"
 # Pixels that a saved model takes -> factor and offset of those in [0, 255].
