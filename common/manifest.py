@@ -150,12 +150,16 @@ def _processor() -> str:
 def _commit() -> str | None:
     """Returns the commit of the code, or None where it is no checkout of its own.
 
-    An installed copy may lie in the repository of somebody else.
+    An installed copy may lie in the repository of somebody else. `-dirty` behind it
+    says that code differs from that commit; records and pages, which a long command
+    writes while it runs, are none.
     """
     here = pathlib.Path(__file__)
     if _git("ls-files", "--error-unmatch", here.name, cwd=here.parent) is None:
         return None
-    return _git("describe", "--always", "--dirty", "--abbrev=12", cwd=here.parent)
+    commit = _git("rev-parse", "--short=12", "HEAD", cwd=here.parent)
+    changed = _git("diff", "--name-only", "HEAD", "--", ":/*.py", cwd=here.parent)
+    return f"{commit}-dirty" if changed else commit
 
 
 def _git(*words: str, cwd: pathlib.Path) -> str | None:

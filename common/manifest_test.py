@@ -125,6 +125,11 @@ def test_the_commit_of_a_repository_that_holds_a_copy_is_not_ours(
     assert manifest.environment()["commit"] is None
     git("add", "manifest.py")
     assert manifest.environment()["commit"].endswith("-dirty")
+    (tmp_path / "record.json").touch()
+    git("add", "record.json")
+    git("commit", "-q", "-m", "Ours")
+    (tmp_path / "record.json").write_text("{}")  # which is no code
+    assert len(manifest.environment()["commit"]) == 12
 
 
 def test_a_run_becomes_one_of_more_updates_if_nothing_else_differs(tmp_path):
