@@ -79,6 +79,19 @@ def test_a_restart_begins_anew():
     assert found.passes.tolist() == [[2, 2]]
 
 
+@pytest.mark.parametrize(("other", "asked"), [(0, [1, 1]), (1, [0, 0])])
+def test_all_of_a_batch_are_asked_for_starts_where_one_of_it_begins(other, asked):
+    attack = attacks.Square(8.0, 200)  # of two chunks
+    found = tally.Tally(attack, 10)
+    pool = slots(2)
+    pool[0].chunk, pool[1].chunk = 1, other
+    pool[0].state = stream.rows(attack.blank(IMAGE[None]), 1)[0]
+    batch = stream.batch(found.parts, pool, 2)
+    found.add(pool, batch, verdict(RIGHT, RIGHT)._replace(fetch=lambda: batch.state))
+    assert found.asked[0, ::-1].tolist() == asked
+    assert found.passes[0].sum() == 2
+
+
 @pytest.mark.parametrize(
     ("attack", "share"),
     [(attacks.APGD(8.0, 40), 0.0), (attacks.Square(8.0, 200), None)],
