@@ -17,16 +17,7 @@ from tensorflow.python.eager import record  # has no public name
 
 
 def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a function of tensors that says what its gradient is.
-
-    Args:
-      function: of tensors alone, without variables. It returns a tensor, and a function
-        of that tensor's gradient that returns one for each argument: a tensor, or a
-        tuple of them.
-
-    Returns:
-      The function that returns the tensor, and has this gradient.
-    """
+    """Decorates as `common.backend.custom_gradient` says."""
     eager = tf.custom_gradient(function)
 
     @functools.wraps(function)
