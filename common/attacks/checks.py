@@ -208,7 +208,7 @@ def check_moved(
 
 def finite(gradient: Any) -> Any:
     """Returns the gradient with 0 where it is not finite: there it has no direction."""
-    # By a quotient, since TensorFlow's choice between two tensors is slow on CPUs.
+    # By a quotient, since `tf.where` is slow on CPUs.
     is_finite = ops.cast(ops.isfinite(gradient), gradient.dtype)
     return ops.divide_no_nan(gradient, is_finite)
 

@@ -58,10 +58,10 @@ def hyperplane(images: Any, normal: Any, rise: Any) -> Any:
 
     Each pixel moves in the direction that helps, by one length for all or up to the end
     of its range. So what is gained is a concave function of the length, and linear
-    between the lengths at which a pixel comes to its end. Newton's method goes up from
-    length 0, where no pixel is at its end, and is exact once a step passes no further
-    end. That takes a few steps, where sorting the ends would take most of the time of
-    an attack.
+    between the lengths at which a pixel comes to its end. The first step takes all
+    pixels as free, and is never too long. Newton's method goes up from there, and is
+    exact once a step passes no further end. That takes a few steps, where sorting the
+    ends would take most of the time of an attack.
 
     Args:
       images: float32 [B, H, W, C] in [0, 255].

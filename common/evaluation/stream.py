@@ -1,4 +1,4 @@
-"""The examples of a dataset, checked, one at a time and in batches of few sizes."""
+"""The examples of a dataset, checked, one at a time and in batches."""
 
 from __future__ import annotations
 
