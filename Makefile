@@ -27,8 +27,8 @@ SUITE := $(VENV)/.installed$(if $(JAX),-jax)$(if $(GPU),-gpu)
 PYTEST := $(RUN) -m pytest
 # The tests of a file stay together, since they share what they compile.
 TESTS := $(PYTEST) --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
-# oneDNN keeps what it prepares for every shape, and tests have many small ones: a gigabyte
-# in all. Each thread would keep freed memory for itself.
+# oneDNN keeps what it prepares for every shape, and tests have many small ones. Each thread
+# would keep freed memory for itself.
 SPARING := TF_ENABLE_ONEDNN_OPTS=0 MALLOC_ARENA_MAX=1
 PEERS := .venv-peers
 

@@ -222,9 +222,9 @@ def test_a_network_that_answers_by_chance_needs_means_of_passes():
         evaluation.evaluate(noisy, DATASET, once)
     record = evaluation.evaluate(noisy, DATASET, several, batch_size=60)
     clean, part = record.parts
-    assert part.gradients == clean.right * 40 * 8
-    # Of starts, and of one judgement at the end.
-    assert part.forwards == clean.right + clean.right
+    count = stream.filled(clean.right, 60)
+    assert part.gradients == count * 40 * 8
+    assert part.forwards == count + count  # of starts, and of one judgement at the end
     assert part.right < clean.right - 20
 
 

@@ -12,6 +12,7 @@ from keras import ops
 from common import attacks, backend, data, evaluation
 from common.attacks import ascent, objective, steps
 from common.attacks import attack as contract
+from common.evaluation import stream
 from tests.agreement import doubtful
 
 COUNT = 60
@@ -171,7 +172,8 @@ def test_other_numbers_of_steps_are_judged_once_at_the_end():
     record = evaluate(attack)
     np.testing.assert_array_equal(record.survived, right)
     np.testing.assert_array_equal(record.hit, hit)
-    assert record.passes == 150 * 60
+    batches = [stream.filled(count, 25) for count in (25, 25, 10)]
+    assert record.passes == 150 * sum(batches)
     assert record.top5 is not None
 
 

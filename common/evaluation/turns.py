@@ -70,13 +70,13 @@ class Pool:
 
         The others wait. Examples of an attack of one part are judged all at once.
         """
+        if slots[0].part in self._gates:
+            return slots
         sizes = [self._size // parts for parts in (1, 2, 4, 8)]
         filled = stream.filled(len(slots), self._size)
         below = max((size for size in sizes if size <= len(slots)), default=0)
-        is_gate = slots[0].part in self._gates
-        if is_gate or 2 * filled <= 3 * len(slots) or not below:
-            return slots
-        return slots[:below]
+        is_full_enough = 2 * filled <= 3 * len(slots) or not below
+        return slots if is_full_enough else slots[:below]
 
     def drop(self, done: Collection[int]) -> None:
         """Lets examples go whose indices are in `done`."""

@@ -148,14 +148,17 @@ def test_what_does_not_fit_is_refused_in_one_line(
     assert capsys.readouterr().err == ""  # no page of warnings before the line
 
 
-def images_in(*, shape=(8, 8, 3), layout="channels_last", **settings):
+def images_in(*, shape=(8, 8, 3), layout="channels_last", convolves=True, **settings):
     """Returns layers for images of that shape, and the rest of a network."""
     axis = -1 if layout == "channels_last" else 1
+    convolution = keras.layers.Conv2D(
+        4, 3, strides=2, padding="same", data_format=layout
+    )
     return [
         keras.Input(shape, **settings),
-        keras.layers.Conv2D(4, 3, strides=2, padding="same", data_format=layout),
+        *([convolution] if convolves else []),
         keras.layers.BatchNormalization(axis=axis),
-        keras.layers.MaxPooling2D(2, data_format=layout),
+        *([keras.layers.MaxPooling2D(2, data_format=layout)] if convolves else []),
         keras.layers.GlobalAveragePooling2D(data_format=layout),
         dense(),
     ]
@@ -181,17 +184,26 @@ def twins(tmp_path, network, like, query="pixels=unit"):
 
 
 # On CPUs, TensorFlow convolves channels first with oneDNN alone.
-@pytest.mark.slow
+with_and_without_convolution = pytest.mark.parametrize(
+    "convolves", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
+
+
+@with_and_without_convolution
 @pytest.mark.parametrize("sides", [(8, 8), (None, None)])
-def test_a_network_of_channels_first_is_attacked_like_its_twin(tmp_path, sides):
-    layers = images_in(shape=(3, *sides), layout="channels_first")
+def test_a_network_of_channels_first_is_attacked_like_its_twin(
+    tmp_path, sides, convolves
+):
+    settings = {"layout": "channels_first", "convolves": convolves}
+    first = keras.Sequential(images_in(shape=(3, *sides), **settings))
     query = "pixels=unit" + ("" if sides[0] else "&image_size=8")
-    twins(tmp_path, keras.Sequential(layers), keras.Sequential(images_in()), query)
+    twins(tmp_path, first, keras.Sequential(images_in(convolves=convolves)), query)
 
 
-@pytest.mark.slow
-def test_layers_say_the_layout_where_the_shape_does_not(tmp_path):
-    first = keras.Sequential(images_in(shape=(3, 8, 3), layout="channels_first"))
+@with_and_without_convolution
+def test_layers_say_the_layout_where_the_shape_does_not(tmp_path, convolves):
+    settings = {"layout": "channels_first", "convolves": convolves}
+    first = keras.Sequential(images_in(shape=(3, 8, 3), **settings))
     assert load(tmp_path, first).num_classes == 7
     np.testing.assert_allclose(
         load(tmp_path, first).logits_fn(IMAGES),
