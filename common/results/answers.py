@@ -77,9 +77,9 @@ class Results:
     def time_ratio(self, run: measured.Run) -> float | None:
         """Returns training minutes over those of natural training of the same network.
 
-        Natural training is of a recipe whose method crafts no images, on the same data
-        and for as many updates, on the same machine; the first such run counts. Returns
-        None if there is none, or if either has no time.
+        Natural training is of a recipe whose method crafts no images, on the same data,
+        for as many updates, with the same seed and on the same machine; the first such
+        run counts. Returns None if there is none, or if either has no time.
         """
         for name, natural in self.distinct.items():
             crafts = self.at.recipes[name].method.attack_passes
@@ -92,6 +92,10 @@ class Results:
 
 
 def _work(run: measured.Run) -> list[object]:
-    """Returns what decides the time of natural training on one machine."""
+    """Returns what decides the time of natural training on one machine.
+
+    The seed does not, but networks of one seed are trained in one row.
+    """
     made = run.manifest.get("recipe") or {}
-    return [made.get(k) for k in ("dataset", "network", "batch_size", "num_steps")]
+    fields = ("dataset", "network", "batch_size", "num_steps", "seed")
+    return [made.get(field) for field in fields]
