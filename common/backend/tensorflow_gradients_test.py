@@ -71,8 +71,9 @@ def test_a_gradient_is_differentiated_as_it_stands():
         assert second(tf.constant(5.0)).numpy() == 1.0  # of 0.5 x factor, summed
 
 
-def test_no_graph_stays_once_its_function_is_gone():
-    config = models.WideResNet(depth=10, width=1)
+@pytest.mark.parametrize("activation", ["leaky_relu", "silu"])
+def test_no_graph_stays_once_its_function_is_gone(activation):
+    config = models.WideResNet(depth=10, width=1, activation=activation)
     network = config.build(10, 8, 3)
 
     def gradients(images):

@@ -26,6 +26,23 @@ def leaky_relu(inputs: Any) -> Any:
     return function(inputs, 0.1)
 
 
+def silu(inputs: Any) -> Any:
+    """Returns x * sigmoid(x).
+
+    Keras's own would keep each graph of TensorFlow that it is in for ever.
+    """
+    return (ops.silu if is_symbolic(inputs) else _silu)(inputs)
+
+
+@backend.custom_gradient
+def _silu(inputs: Any) -> Any:
+    def gradient(upstream: Any) -> Any:
+        share = ops.sigmoid(inputs)
+        return upstream * (share * (1.0 + inputs * (1.0 - share)))
+
+    return inputs * ops.sigmoid(inputs), gradient
+
+
 def celu(inputs: Any, alpha: float = 1.0) -> Any:
     """Returns x where x > 0, else alpha * (exp(x / alpha) - 1), whose slope at 0 is 1.
 
@@ -99,7 +116,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "parametric_softplus": parametric_softplus,
     "relu": _of_keras("relu"),
     "relu6": _of_keras("relu6"),
-    "silu": _of_keras("silu"),
+    "silu": silu,
     "softplus": _of_keras("softplus"),
     "tanh": _of_keras("tanh"),
 }
