@@ -84,7 +84,7 @@ def evaluate(
     begin = time.perf_counter()
     seed = check_settings(attack, seed, batch_size)
     judges = judging.of_network(judges, logits_fn, distribution)
-    notes, chance = _precision(logits_fn), adapted.adapted(attack).allows_chance
+    chance = adapted.adapted(attack).allows_chance
     examples = stream.Examples(dataset, judges.questions, by_chance=chance)
     size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
     watch = attackable.Watch(judges.questions, attack, seed=seed)
@@ -94,7 +94,8 @@ def evaluate(
     answers = _known(examples, chance, bool(progress_file), progress_key)
     file = on_disk.File(progress_file, key, answers=answers, begin=begin)
     show = progress_bar() if progress else None
-    pool = turns.Pool(found.parts, examples, size, file.load(examples, found))
+    begun = file.load(examples, found)
+    pool = turns.Pool(found.parts, examples, size, begun, replicas=judges.num_devices)
     left = estimate.Estimate(found, examples.total)
     while slots := pool.next():
         part = found.parts[slots[0].part]
@@ -103,9 +104,8 @@ def evaluate(
             pool.drop(found.outcomes)
             continue
         batch = stream.batch(found.parts, slots, size, judges.num_devices)
-        count, num_steps = len(slots), part.rounds.cut
-        verdict = judges(part, batch, seed, num_steps=num_steps, count=count)
-        stuck = watch.stuck(part, batch, verdict, count)
+        verdict = judges(part, batch, seed, num_steps=part.rounds.cut, count=len(slots))
+        stuck = watch.stuck(part, batch, verdict, len(slots))
         found.no_gradient.update(slots[place].index for place in stuck)
         found.add(slots, batch, verdict)
         pool.drop(found.outcomes)
@@ -116,7 +116,7 @@ def evaluate(
         attack,
         seed=seed,
         seconds=file.seconds,
-        notes=notes,
+        notes=_precision(logits_fn),
         labels=np.array(examples.labels),
         progress=file,
     )

@@ -124,9 +124,7 @@ def test_it_equals_every_judgement_on_every_example(name, batch_size):
     assert 0 < survived.sum() < COUNT
     if attack.is_targeted:
         assert (~survived & ~hit).any() and hit.any()
-    needed = 100 * rounds.sum()
-    padding = 100 * batch_size * 3 * attack.num_restarts
-    assert needed <= record.passes <= needed + padding
+    assert record.passes == 100 * rounds.sum()
     assert record.top5 is None
 
 
@@ -159,11 +157,19 @@ def rounds_of_ten(monkeypatch):
     monkeypatch.setattr(contract, "CHUNK", 10)
 
 
-def test_without_padding_the_passes_are_those_needed(rounds_of_ten):
+def test_what_fills_a_batch_up_is_counted_and_changes_nothing(
+    rounds_of_ten, monkeypatch
+):
+    monkeypatch.setattr(stream.backend, "takes_any_size", lambda: False)
     for attack in map(in_tens, (LONG, TARGETED)):
-        _, _, rounds = naive(attack)
+        survived, _, rounds = naive(attack)
         assert len(np.unique(rounds)) == 3
-        assert evaluate(attack, batch_size=1).passes == 10 * rounds.sum()
+        needed = 10 * rounds.sum()
+        assert evaluate(attack, batch_size=1).passes == needed
+        record = evaluate(attack, batch_size=16)
+        np.testing.assert_array_equal(record.survived, survived)
+        assert needed < record.passes <= 2 * needed
+        assert record.passes % (10 * 2) == 0  # batches of 16, 8, 4 and 2
 
 
 def test_other_numbers_of_steps_are_judged_once_at_the_end():

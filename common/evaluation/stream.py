@@ -230,8 +230,13 @@ def filled(count: int, size: int, replicas: int = 1) -> int:
     """
     if backend.takes_any_size():
         return divisible(count, replicas)
-    fitting = [s for s in (size // 8, size // 4, size // 2) if s >= count]
-    return next((s for s in fitting if s % replicas == 0), size)
+    return next(fixed for fixed in sizes(size, replicas) if fixed >= count)
+
+
+def sizes(size: int, replicas: int) -> list[int]:
+    """Returns the sizes of batches where each is compiled, from small to full."""
+    parts = (size // 8, size // 4, size // 2, size)
+    return [part for part in parts if part and part % replicas == 0]
 
 
 def _stacked(structures: list[Any]) -> Any:

@@ -27,6 +27,8 @@ class Pool:
         examples: stream.Examples,
         size: int,
         slots: list[stream.Slot],
+        *,
+        replicas: int = 1,
     ) -> None:
         """Begins with the slots of an earlier session.
 
@@ -35,9 +37,10 @@ class Pool:
           examples: from which the pool is filled up.
           size: of a full batch.
           slots: with which to begin.
+          replicas: by which batches divide.
         """
         self.slots = slots
-        self._examples, self._size = examples, size
+        self._examples, self._size, self._replicas = examples, size, replicas
         kinds = [_company(part) for part in parts]
         gates = [isinstance(part, worst.Nearest) for part in parts]
         self._gates = [place for place, is_gate in enumerate(gates) if is_gate]
@@ -72,8 +75,8 @@ class Pool:
         """
         if slots[0].part in self._gates:
             return slots
-        sizes = [self._size // parts for parts in (1, 2, 4, 8)]
-        filled = stream.filled(len(slots), self._size)
+        filled = stream.filled(len(slots), self._size, self._replicas)
+        sizes = stream.sizes(self._size, self._replicas)
         below = max((size for size in sizes if size <= len(slots)), default=0)
         is_full_enough = 2 * filled <= 3 * len(slots) or not below
         return slots if is_full_enough else slots[:below]

@@ -34,12 +34,12 @@ class Examples:
         ]
 
 
-def pool(*parts, size=4, further=0):
+def pool(*parts, size=4, further=0, replicas=1):
     """A pool with examples in these parts, and a number of further ones."""
     slots = [
         stream.Slot(n, np.zeros(1), 0, part=part) for n, part in enumerate(parts, 100)
     ]
-    return turns.Pool(PARTS, Examples(further), size, slots)
+    return turns.Pool(PARTS, Examples(further), size, slots, replicas=replicas)
 
 
 def turn(found):
@@ -71,17 +71,22 @@ def test_at_the_end_the_least_far_come_first():
 
 
 @pytest.mark.parametrize(
-    ("waiting", "judged"), [(59, 50), (45, 45), (30, 25), (20, 20), (9, 9), (1, 1)]
+    ("waiting", "judged", "replicas"),
+    [
+        *((59, 50, 1), (45, 45, 1), (30, 25, 1), (20, 20, 1), (9, 9, 1), (1, 1, 1)),
+        *((30, 12, 2), (59, 50, 2)),  # 25 does not divide by two replicas
+    ],
 )
 def test_at_the_end_a_batch_is_not_filled_up_by_more_than_half(
-    waiting, judged, monkeypatch
+    waiting, judged, replicas, monkeypatch
 ):
+    settings = {"size": 100, "replicas": replicas}
     monkeypatch.setattr(stream.backend, "takes_any_size", lambda: True)
-    assert turn(pool(*[APGD] * waiting, size=100)) == [APGD] * waiting
+    assert turn(pool(*[APGD] * waiting, **settings)) == [APGD] * waiting
     monkeypatch.setattr(stream.backend, "takes_any_size", lambda: False)
-    assert turn(pool(*[APGD] * waiting, size=100)) == [APGD] * judged
+    assert turn(pool(*[APGD] * waiting, **settings)) == [APGD] * judged
     whole = [NEAREST] * waiting
-    assert turn(pool(*whole, size=100)) == whole
+    assert turn(pool(*whole, **settings)) == whole
 
 
 def test_the_nearest_are_chosen_when_all_others_wait_for_it():
