@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from common.engine import strategy
-from common.training import checkpoint, loop, metrics
+from common.training import checkpoint, loop
 from tests import resume_test, small_paper, under_jax, worker
 from tests.without_tensorflow import THEN
 
@@ -25,15 +25,7 @@ def trained(*runs, status=0, **environment):
 
 def begin_on_tensorflow(recipe, run_dir):
     """Trains here until it is stopped after update 7; saved at 5."""
-    add = metrics.Meter.add
-
-    def stop(meter, step, values):
-        if step == 7:
-            raise KeyboardInterrupt
-        add(meter, step, values)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(metrics.Meter, "add", stop)
+    with resume_test.interrupted(7):
         loop.train(recipe, run_dir, distribution=strategy.make("one_device"))
 
 
@@ -89,7 +81,7 @@ def commanded(*words):
 
 def test_the_commands_need_no_tensorflow(tmp_path):
     place = ("--scale=digits", f"--workdir={tmp_path}")
-    short = (*place, "--set=num_steps=2")
+    short = (*place, "--set=num_steps=2", "--set=probe=null")
     said = commanded(
         *("free_at", "train", "cifar10_free_2", *short, THEN),
         *("free_at", "evaluate", "cifar10_free_2", "clean", *short, THEN),

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import models
 from common.models import norms
 from common.training import optimizers
 from tests import small_paper
@@ -23,7 +22,15 @@ BATCH = small_paper.FREE.dataset.train_slice(16)
 RANDOM = {"pgd", "step_ll", "step_random", "adversarial", "mixture", "pairing"}
 RANDOM |= {"ensemble", "silu", "smooth"}
 CRAFTED = [n for n, r in small_paper.RECIPES.items() if hasattr(r.method, "attack")]
-each_method = pytest.mark.parametrize("name", small_paper.RECIPES)
+# Of the code of "step_ll" and "smooth", with another attack or activation.
+ALIKE = ("step_random", "silu")
+each_method = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE))
+        for name in small_paper.RECIPES
+    ],
+)
 
 
 def bound(name: str, *, num_replicas: int = 1, **changes: Any) -> Any:
@@ -74,7 +81,7 @@ def eager(name: str, seed: int, *, num_replicas: int = 1, again: bool = False) -
 @each_method
 def test_no_branch_of_batch_norm_stays_untrained(name: str) -> None:
     method = small_paper.RECIPES[name].method
-    network = models.WideResNet(8, 1, norm=norms.Batch(norms.MIXTURE))
+    network = small_paper.Network(norms.Batch(norms.MIXTURE))
     parts = network.build(10, 8, channels=1), optimizers.Momentum(0.0).build(0.1)
     if method.uses_branches:
         assert method.build(*parts, l2=0.0, num_replicas=1).theta

@@ -40,8 +40,8 @@ def check_two_equal_one(recipe, tmp_path, two_replicas):
     return one
 
 
-# To replicas these are "step_ll" and "smooth", and draw as "adversarial" does.
-ALIKE = ("step_random", "silu")
+# To replicas these are "step_ll", "smooth" and, with two branches, "pairing".
+ALIKE = ("step_random", "silu", "natural", "pgd", "adversarial")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ Op determinism is left off throughout: on the CPU the same run repeats its bits 
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import signal
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -31,6 +33,21 @@ def check_same_run(run_dir: pathlib.Path, expected: pathlib.Path) -> None:
     assert small_paper.logged(run_dir) == small_paper.logged(expected)
     kinds = [line["kind"] for line in metrics.read(run_dir / "metrics.jsonl")]
     assert kinds.count("end") == 1
+
+
+@contextlib.contextmanager
+def interrupted(update: int) -> Iterator[None]:
+    """Interrupts the training within, before an update is counted."""
+    add = metrics.Meter.add
+
+    def stop(meter, step, values):
+        if step == update:
+            raise KeyboardInterrupt
+        add(meter, step, values)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(metrics.Meter, "add", stop)
+        yield
 
 
 def killed(workdir: pathlib.Path, name: str, moment: str) -> None:
@@ -59,16 +76,17 @@ def test_a_run_killed_amid_the_replays_of_a_minibatch_goes_on_to_the_same_bits(
 
 
 def test_a_run_with_sources_goes_on_to_the_same_bits_and_leaves_them(tmp_path):
-    """The source is trained before, so that it is the other run that is killed."""
+    """The source is trained before, so that it is the other run that is stopped."""
     whole, run_dir = tmp_path / "whole", worker.run_dir(tmp_path, "ensemble")
     source = worker.run_dir(tmp_path, "natural")
     train(small_paper.NATURAL, source)
     place, sources = strategy.make("one_device"), [source / "checkpoints"]
     loop.train(small_paper.ENSEMBLE, whole, distribution=place, sources=sources)
     before = small_paper.saved(source)
-    killed(tmp_path, "ensemble", "update:7")
-    assert checkpoint.steps(run_dir / "checkpoints") == [5]
     words = ("small_paper", "train", "ensemble", f"--workdir={tmp_path}")
+    with interrupted(7):
+        cli.main(small_paper.PAPER, words)
+    assert checkpoint.steps(run_dir / "checkpoints") == [5]
     assert cli.main(small_paper.PAPER, words) == cli.GOOD
     check_same_run(run_dir, whole)
     after = small_paper.saved(source)

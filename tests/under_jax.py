@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from common import attacks, backend, data, engine
-from common.training import checkpoint, learner, optimizers
+from common.training import checkpoint, learner, optimizers, probe
 from tests import agreement, small_paper, sources
 
 STEPS = 7
@@ -142,6 +142,18 @@ def lowered() -> dict[str, np.ndarray]:
     return {"text": np.array(attack.lower(images).as_text())}
 
 
+def probed() -> dict[str, np.ndarray]:
+    """Returns what a probe finds of random images."""
+    network = FREE.network.build(10, 32)
+    images, labels = FREE.dataset.train_slice(16)
+    return {
+        name: np.array(value)
+        for name, value in probe.Probe(
+            network, attacks.PGD(8.0, 2.0, num_steps=2), (images, labels)
+        )().items()
+    }
+
+
 def counts() -> dict[str, np.ndarray]:
     """Returns the operations of a network, as the engine counts them."""
     network = FREE.network.build(10, 32)
@@ -168,6 +180,7 @@ def main(path: str) -> None:
         "batches": batches(),
         "draws": draws(),
         "refusals": refusals(),
+        "probed": probed(),
         "counts": counts(),
         "lowered": lowered(),
     }

@@ -19,6 +19,7 @@ _CROPS = {
     "alp": (crops.object_crop, 3),
     "tpu": (crops.object_crop, 3),
 }
+_OPENING = ("torchvision", "alp")
 _ALL = pytest.mark.parametrize("preprocessing", list(_CROPS))
 
 
@@ -57,7 +58,13 @@ def test_the_sizes_of_imagenet_need_no_data():
     }
 
 
-@_ALL
+@pytest.mark.parametrize(
+    "preprocessing",  # those that open photographs in two ways; the others do as "alp"
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in _OPENING))
+        for name in _CROPS
+    ],
+)
 def test_a_broken_photograph_is_named(folder, preprocessing):
     for split in ("train", "val"):
         (broken,) = folder.glob(f"{split}/n10/n10_2.JPEG")

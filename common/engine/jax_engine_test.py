@@ -101,6 +101,14 @@ def test_streamed_data_and_strategies_of_tensorflow_are_refused_in_a_line(tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+def test_a_probe_finds_shares_of_its_images(found):
+    probed = {name: float(value) for name, value in found["probed"].items()}
+    assert probed.pop("no_gradient") == 0
+    right = {name: percent / 100 * 16 for name, percent in probed.items()}
+    assert right.keys() == {"clean_accuracy", "fgsm_accuracy", "pgd_accuracy"}
+    assert all(count in range(17) for count in right.values())
+
+
 def test_convolutions_of_a_loop_are_channels_last_on_a_cpu(found):
     text = str(found["lowered"]["text"])
     assert "stablehlo.while" in text

@@ -183,7 +183,6 @@ def test_answers_by_chance_need_a_key_since_they_tell_nothing(path):
     attack = attacks.Worst((attacks.APGD(20.0, 4, samples=2),))
     with pytest.raises(ValueError, match="progress_file needs progress_key"):
         evaluate(attack, path, key=None)
-    assert evaluate(attack, None, key=None).total == rounds_test.COUNT
 
 
 @pytest.mark.parametrize("other", ["network", "images", "fewer images"])

@@ -55,11 +55,22 @@ def few_digits():
 
 
 @pytest.fixture
-def fitted(digits_model, few_digits, tmp_path):
-    """Returns a function: settings -> the model and the record of a short fit."""
-    from common import foreign
+def fitted(digits_model, few_digits, tmp_path, monkeypatch):
+    """Returns a function: settings -> the model and the record of a short fit.
 
-    def fit(model=digits_model, given=few_digits, method=METHOD, **settings):
+    It has no probe unless one is asked for, because that takes long to compile.
+    """
+    from common import foreign
+    from common.training import loop
+
+    def fit(
+        model=digits_model,
+        given=few_digits,
+        method=METHOD,
+        *,
+        probed=False,
+        **settings,
+    ):
         settings = {
             "pixels": "unit",
             "steps": 8,
@@ -68,7 +79,10 @@ def fitted(digits_model, few_digits, tmp_path):
             "strategy": "one_device",
             **settings,
         }
-        return foreign.fit(model, given, method, **settings)
+        with monkeypatch.context() as patched:
+            if not probed:
+                patched.setattr(loop._Run, "_make_probe", lambda _: None)
+            return foreign.fit(model, given, method, **settings)
 
     return fit
 

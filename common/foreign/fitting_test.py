@@ -30,7 +30,7 @@ def test_a_fit_gives_the_robust_model_and_its_record(
     fitted, digits_model, few_digits, tmp_path, capsys
 ):
     kept = digits_model.get_weights()
-    model, record = fitted(to=tmp_path / "robust.keras")
+    model, record = fitted(to=tmp_path / "robust.keras", probed=True)
     for weights, before in zip(digits_model.get_weights(), kept, strict=True):
         np.testing.assert_array_equal(weights, before)
     assert model.get_config() == digits_model.get_config()
@@ -279,7 +279,7 @@ def test_one_of_two_outputs_is_trained(digits_model, fitted, capsys):
     model = keras.Model(digits_model.inputs, outputs, name="two")
     with pytest.raises(ValueError, match="2 outputs; say output= one of"):
         fitted(model)
-    robust, record = fitted(model, output=digits_model.layers[-1].name)
+    robust, record = fitted(model, output=digits_model.layers[-1].name, attacks={})
     assert len(robust.outputs) == 2 and record["updates"] == 8
     assert "outputs that the classes do not pass through" in capsys.readouterr().out
 

@@ -9,11 +9,18 @@ from common import backend, models
 from common.models import layers, norms
 from tests.oracles.networks import randomised
 
+
+class Shallow(models.ResNet):
+    """The stages of a ResNet but the last, with one block in each."""
+
+    blocks = (1, 1, 1, 0)
+
+
 SIZE = 9  # an odd size, which no stride divides
 MIXTURE = norms.Batch(norms.MIXTURE)
 NETWORKS = {  # the network, and the channels of its images
     "resnet": (models.ResNet(depth=18), 3),
-    "resnet, mixture": (models.ResNet(depth=18, denoise="gaussian", norm=MIXTURE), 3),
+    "resnet, mixture": (Shallow(depth=18, denoise="gaussian", norm=MIXTURE), 3),
     "resnet_v2": (models.ResNetV2(depth=50), 3),
     "wide": (models.WideResNet(depth=8, width=1), 1),
     "wide, group": (models.WideResNet(depth=8, width=1, norm=norms.Group(8)), 1),
@@ -101,7 +108,8 @@ def close(found, expected):
 
 
 def test_every_network_has_a_row():
-    assert {type(config) for config, _ in NETWORKS.values()} == set(models.MODELS)
+    types = {type(config) for config, _ in NETWORKS.values()} - {Shallow}
+    assert types == set(models.MODELS)
 
 
 def test_logits_are_float32_one_for_each_class(network, images):

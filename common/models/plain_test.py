@@ -14,7 +14,10 @@ SIZE = contract_test.SIZE
 NETWORKS = {
     **contract_test.NETWORKS,
     "wide": (models.WideResNet(depth=8, width=1, activation="smooth_relu"), 3),
-    "resnet, dot product": (models.ResNet(depth=18, denoise="dot_product"), 3),
+    "resnet, dot product": (
+        contract_test.Shallow(depth=18, denoise="dot_product"),
+        3,
+    ),
 }
 
 

@@ -1,5 +1,7 @@
 """What `export` writes as `NAME.weights.h5`, read back."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -16,8 +18,9 @@ NETWORKS = {
 }
 
 
-def built(config, seed):
-    network = config.build(10, 32)
+@functools.cache
+def built(name, seed):
+    network = NETWORKS[name].build(10, 32)
     rng = np.random.default_rng(seed)
     for variable in network.variables:
         variable.assign(rng.uniform(0.1, 1, variable.shape))
@@ -27,9 +30,9 @@ def built(config, seed):
 @pytest.mark.parametrize("name", ["wide_resnet", "mixture", "deeper"])
 def test_every_variable_comes_back(name, tmp_path):
     path = tmp_path / f"{name}.weights.h5"
-    written = built(NETWORKS[name], seed=0)
+    written = built(name, seed=0)
     exports.write(written, (32, 32, 3), path)
-    read = built(NETWORKS[name], seed=1)
+    read = built(name, seed=1)
     found = imported.load(path, read)
     assert (found["file"], found["kind"]) == (path.name, "export")
     assert list(found["sha256"]) == [path.name]
@@ -50,8 +53,8 @@ def test_the_weights_of_another_network_are_refused_and_change_nothing(
     other, name, tmp_path
 ):
     path = tmp_path / "other[1].weights.h5"
-    exports.write(built(NETWORKS[other], seed=0), (32, 32, 3), path)
-    network = built(NETWORKS[name], seed=1)
+    exports.write(built(other, seed=0), (32, 32, 3), path)
+    network = built(name, seed=1)
     before = [variable.numpy() for variable in network.variables]
     with pytest.raises(ValueError, match="does not fit: export writes"):
         imported.load(path, network)

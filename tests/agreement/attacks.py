@@ -86,7 +86,7 @@ def example_losses() -> agreement.Arrays:
     return found
 
 
-FAST = ("FGSM", "FastGradL2", "PGD margin", "PGD restarts", "RandomTruncatedNormal")
+FAST = ("FastGradL2", "PGD margin", "PGD restarts", "RandomTruncatedNormal")
 _CASES = {
     name: lambda attack=attack: attacked(attack) for name, attack in ATTACKS.items()
 }

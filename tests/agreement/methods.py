@@ -132,8 +132,6 @@ SMOOTH = {"crafting": activations.SMOOTH, "update": activations.SMOOTH}
 FAST = {
     "ensemble": of_digits(ensemble_at, "v3adv_ens3", network=TINY, delay=0),
     "free": of_digits(free_at, "cifar10_free_4", network=TINY),
-    "natural": of_digits(free_at, "cifar10_natural", network=TINY),
-    "pgd": of_digits(free_at, "cifar10_pgd_7", network=TINY),
     "kurakin": of_digits(kurakin2017, "step_ll", network=TINY, delay=2),
     "intriguing": of_digits(intriguing_at, "mbn", network=MIXTURE),
     "smooth": of_digits(smooth_at, "relu", network=RELU, **SMOOTH),
