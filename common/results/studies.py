@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
+import shlex
 import shutil
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -107,9 +108,9 @@ class Study:
         networks: dict[str, dict[str, None]] = {}  # images -> networks in their order
         for record in records:
             known = networks.setdefault(_images(record["images"]), {})
-            known[f"'{record['network']['spec']}'"] = None
+            known[record["network"]["spec"]] = None
         commands = (
-            f"`python -m {self._paper} study {images} {' '.join(specs)}`"
+            f"`python -m {self._paper} study {shlex.join((images, *specs))}`"
             for images, specs in networks.items()
         )
         return f"Made by {' and '.join(commands)}."
@@ -166,5 +167,4 @@ def _transfer(record: Record) -> str:
 def _images(record: Record) -> str:
     """Returns the word of the command that names the images."""
     said = [f"{key}={record[key]}" for key in ("split", "classes") if record.get(key)]
-    word = "?".join([record["folder"], "&".join(said)]).removesuffix("?")
-    return f"'{word}'" if "&" in word else word
+    return "?".join([record["folder"], "&".join(said)]).removesuffix("?")

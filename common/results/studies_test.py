@@ -51,14 +51,14 @@ def test_errors_are_by_attack_and_growing_epsilon(workdir):
     assert lines[3] == "| --- | --- | --- |"
     assert lines[4] == "| fgsm | 50.0 [36.6, 63.4] | 100.0 [92.9, 100.0] |"
     assert lines[5].startswith("| step_ll | 40.0 [")
-    command = "python -m paper study photographs?split=held_out 'A:w.h5' 'B:w.h5'"
+    command = "python -m paper study 'photographs?split=held_out' A:w.h5 B:w.h5"
     assert lines[-1] == f"Made by `{command}`."
 
 
 def test_the_command_says_the_order_of_the_classes(tmp_path):
     images = {**IMAGES, "classes": "numeric"}
     write(tmp_path, "A", "clean", correct=40, images=images)
-    command = "study 'photographs?split=held_out&classes=numeric' 'A:w.h5'"
+    command = "study 'photographs?split=held_out&classes=numeric' A:w.h5"
     assert command in block(tmp_path, "errors")
 
 
@@ -67,8 +67,8 @@ def test_each_folder_of_images_has_a_command_of_its_own(workdir):
     write(workdir, "C", "clean", correct=40, images=others)
     last = block(workdir, "errors").splitlines()[-1]
     first, second = last.removeprefix("Made by ").split(" and ")
-    assert "photographs" in first and "'A:w.h5' 'B:w.h5'" in first
-    assert "snapshots" in second and second.endswith(" 'C:w.h5'`.")
+    assert "photographs" in first and "A:w.h5 B:w.h5" in first
+    assert "snapshots" in second and second.endswith(" snapshots C:w.h5`.")
 
 
 def test_a_warning_stands_below_the_table_of_its_network(workdir):
