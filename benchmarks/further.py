@@ -141,7 +141,7 @@ def refresh(page: pathlib.Path, found: Mapping[str, Any]) -> bool:
 
 def text(found: Mapping[str, Any]) -> str:
     """Returns the table, the commands and what made them."""
-    by = "Made by `python -m benchmarks.further`"
+    by = "Made by `python -m benchmarks.further FOLDER`"
     if not found:
         return f"Not run yet. {by.removeprefix('Made by ')} makes this table."
     lines = [["", "attack", "clean before", "now", "attacked before", "now", "minutes"]]
