@@ -21,7 +21,7 @@ from common.evaluation import judges
 
 STANDARD, QUICK = "this suite, standard", "this suite, quick"
 REFERENCE = "pyautoattack, standard"
-NUM_IMAGES, BATCH_SIZE, ROUNDS = 200, 100, 2
+NUM_IMAGES, BATCH_SIZE, ROUNDS = 500, 100, 2
 
 
 class Candidates:

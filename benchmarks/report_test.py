@@ -1,6 +1,7 @@
 """The page from fabricated records: every verdict, and no number but theirs."""
 
 import dataclasses
+import functools
 import re
 
 import pytest
@@ -57,11 +58,14 @@ def record(letter, *comparisons):
     return records.Record(letter, comparisons, NOTES)
 
 
-def standard(ratio, right):
+def autoattack(row, ratio, right):
     """Returns AutoAttack beside the reference, which leaves 40 images."""
-    row = peer_autoattack.STANDARD
     counts = {"reference": (40, 100), row: (right, 100)}
-    return comparison([ratio], row=row, name="standard", counts=counts)
+    return comparison([ratio], row=row, name="AutoAttack", counts=counts)
+
+
+standard = functools.partial(autoattack, peer_autoattack.STANDARD)
+quick = functools.partial(autoattack, peer_autoattack.QUICK)
 
 
 @pytest.fixture
@@ -91,9 +95,7 @@ def found():
         "g": records.Record("g", notes=NOTES, counts=(COUNTED,)),
         "h": record("h", comparison([1.2], row="PyTorch, channels last")),
         "i": record("i", comparison([3.1], row="ART, 7-PGD")),
-        "j": record(
-            "j", standard(0.6, 42), comparison([0.07], row=peer_autoattack.QUICK)
-        ),
+        "j": record("j", standard(0.6, 42), quick(0.07, 42)),
     }
 
 
@@ -135,8 +137,9 @@ def test_met_bounds_are_shown_with_median_smallest_and_largest(found):
             ],
         ),
         ("d", [comparison([1.11], row="100 steps")]),
-        ("j", [standard(0.6, 40), comparison([0.09], row=peer_autoattack.QUICK)]),
-        ("j", [standard(0.6, 43), comparison([0.07], row=peer_autoattack.QUICK)]),
+        ("j", [standard(0.6, 40), quick(0.09, 40)]),
+        ("j", [standard(0.6, 43), quick(0.07, 40)]),
+        ("j", [standard(0.6, 40), quick(0.07, 43)]),
         ("j", [standard(0.6, 40)]),  # without the other row
     ],
 )
@@ -153,9 +156,9 @@ def test_exactly_at_the_bound_is_met():
 
 
 def test_what_others_are_compared_with_is_not_compared_with_itself():
-    ours, quick = peer_autoattack.STANDARD, peer_autoattack.QUICK
-    counts = {ours: (40, 100), quick: (40, 100)}
-    samples = {ours: [2.0], quick: [0.1]}
+    ours, shorter = peer_autoattack.STANDARD, peer_autoattack.QUICK
+    counts = {ours: (40, 100), shorter: (40, 100)}
+    samples = {ours: [2.0], shorter: [0.1]}
     beside = records.Comparison("quick", ours, samples, counts=counts)
     both = record("j", standard(0.6, 40), beside)
     assert questions.QUESTIONS["j"].verdict(both) == questions.MET

@@ -12,7 +12,7 @@ TARGETED = ("APGD", "targeted_dlr", 9)
 
 def said(attack):
     """Each part by its kind, its loss and its restarts, where it has them."""
-    fields = ("loss", "num_restarts", "num_queries", "share")
+    fields = ("loss", "num_restarts", "num_queries", "share", "at_least")
     return [
         (type(part).__name__, *(getattr(part, f) for f in fields if hasattr(part, f)))
         for part in attack.parts
@@ -35,7 +35,7 @@ def said(attack):
         (
             "quick",
             [
-                *(("MultiTargeted", 9), ("Nearest", 0.2)),
+                *(("MultiTargeted", 9), ("Nearest", 0.2, 10)),
                 *(APGD, ("APGD", "gap_scaled", 1), TARGETED, ("Square", 100)),
             ],
         ),
@@ -45,8 +45,9 @@ def test_the_parts_of_a_version(version, parts):
     attack = attacks.autoattack(4.0, version)
     assert said(attack) == [("Clean",), *parts]
     assert {getattr(part, "epsilon", 4.0) for part in attack.parts} == {4.0}
-    steps = {part.num_steps for part in attack.parts if hasattr(part, "num_steps")}
-    assert steps == ({10, 100} if version == "quick" else {100})
+    steps = [part.num_steps for part in attack.parts if hasattr(part, "num_steps")]
+    quick = [10, 100, 100, 40]
+    assert steps == (quick if version == "quick" else [100] * len(steps))
     assert attack.allows_chance == (version == "rand")
     is_cut = any(part.rounds.chunks > 1 for part in attack.parts)
     assert is_cut == (version != "rand")  # by chance each judgement may break an image

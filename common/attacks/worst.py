@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from common.attacks import adapted, attack
+from common.attacks import adapted, attack, checks
 from common.lazy import ops
 
 
@@ -20,12 +20,14 @@ class Nearest(adapted.Clean):
 
     Attributes:
       share: of the images that are left, in (0, 1); rounded up.
+      at_least: images that go on, where so many are left.
 
     Raises:
-      ValueError: a share out of range, when it is built.
+      ValueError: a value out of range, when it is built.
     """
 
     share: float
+    at_least: int = 1
 
     def _check(self) -> None:
         if not (isinstance(self.share, float) and 0 < self.share < 1):
@@ -33,6 +35,7 @@ class Nearest(adapted.Clean):
                 "share is that of the images which go on, between 0 and 1. "
                 f"Received: share={self.share}"
             )
+        checks.check_count("at_least", self.at_least)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -82,6 +82,7 @@ def test_the_order_and_the_split_of_a_batch_do_not_matter():
         (lambda: attacks.Worst((worst.Nearest(0.5), PARTS[0])), "two must follow"),
         (lambda: worst.Nearest(20.0), "share"),
         (lambda: worst.Nearest(0.0), "share"),
+        (lambda: worst.Nearest(0.5, 0), "at_least"),
     ],
 )
 def test_what_is_no_attack_is_refused(build, message):

@@ -88,7 +88,7 @@ class Tally:
         """
         part: Any = self.parts[slots[0].part]
         nearest = sorted(slots, key=lambda slot: (-slot.near, slot.index))
-        count = math.ceil(part.share * len(slots))
+        count = max(part.at_least, math.ceil(part.share * len(slots)))
         for place, slot in enumerate(nearest):
             slot.part = slot.part + 1 if place < count else len(self.parts) - 1
 

@@ -125,11 +125,20 @@ def test_the_record_is_in_the_order_of_the_dataset():
     assert part.passes == 300
 
 
-def test_a_share_of_the_nearest_goes_on_to_the_next_part_and_the_rest_to_the_last():
-    parts = attacks.FGSM(8.0), worst.Nearest(0.2), attacks.FGSM(4.0), attacks.FGSM(2.0)
+@pytest.mark.parametrize(
+    ("at_least", "onward"), [(1, [3, 4, 5]), (5, [2, 3, 4, 5, 6]), (12, range(11))]
+)
+def test_a_share_of_the_nearest_goes_on_to_the_next_part_and_the_rest_to_the_last(
+    at_least, onward
+):
+    gate = worst.Nearest(0.2, at_least)
+    parts = attacks.FGSM(8.0), gate, attacks.FGSM(4.0), attacks.FGSM(2.0)
     found = tally.Tally(attacks.Worst(parts), 10)
     pool = slots(11)
     for slot in pool:
         slot.part, slot.near = 2, -((slot.index - 4.0) ** 2)  # the fifth is nearest
     found.sift(pool)
-    assert [slot.part for slot in pool] == [4, 4, 4, 3, 3, 3, 4, 4, 4, 4, 4]
+    assert [slot.index for slot in pool if slot.part == 3] == list(onward)
+    assert [slot.index for slot in pool if slot.part == 4] == [
+        index for index in range(11) if index not in onward
+    ]

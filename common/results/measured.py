@@ -22,6 +22,7 @@ from common.evaluation import sampling
 from common.recipe import PaperAtScale
 
 AUTOATTACK = "autoattack"  # the evaluation, in every paper
+QUICK = "autoattack_quick"  # its shortcut, likewise
 COUNTS = {  # array of outcomes -> the count of the record that it adds up to
     "survived": "correct",
     "top5": "top5",
@@ -39,6 +40,23 @@ def autoattacks(at: PaperAtScale) -> tuple[str, ...]:
         return ()
     attack = known[AUTOATTACK].attack
     return tuple(name for name, value in known.items() if value.attack == attack)
+
+
+def quick(at: PaperAtScale, strong: str) -> str | None:
+    """Returns the evaluation by AutoAttack's shortcut through the same branch.
+
+    Args:
+      at: the paper at a scale.
+      strong: the evaluation by AutoAttack.
+    """
+    known = at.evaluations
+    if QUICK not in known:
+        return None
+    attack, branch = known[QUICK].attack, known[strong].branch
+    for name, value in known.items():
+        if value.attack == attack and value.branch == branch:
+            return name
+    return None
 
 
 @dataclasses.dataclass(frozen=True)

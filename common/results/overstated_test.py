@@ -13,6 +13,7 @@ from common.results import overstated
 TOTAL = Digits.num_test
 DRAWN = 100
 OWN = ("fgsm", "pgd_20", "pgd_100")
+SAMPLE = sampling.sample(TOTAL, DRAWN, 0)  # the images that AutoAttack saw
 
 
 @pytest.fixture
@@ -48,12 +49,11 @@ def drawn(survived, num_images=DRAWN, seed=0):
 def test_the_strongest_attack_is_counted_on_the_images_that_autoattack_saw(
     lines, write_run
 ):
-    sample = sampling.sample(TOTAL, DRAWN, 0)
-    seen = np.isin(np.arange(TOTAL), sample)
+    seen = np.isin(np.arange(TOTAL), SAMPLE)
     right = np.ones(TOTAL, bool)
     weak, strong, worst = right.copy(), right.copy(), right.copy()
     weak[~seen] = False  # fewest of all images, but not of those
-    strong[sample[:40]] = worst[sample[:70]] = False
+    strong[SAMPLE[:40]] = worst[SAMPLE[:70]] = False
     write_run(
         "natural",
         {
@@ -71,6 +71,20 @@ def test_the_strongest_attack_is_counted_on_the_images_that_autoattack_saw(
     assert row["under it"].startswith("60.0 [")
     assert row["AutoAttack"].startswith("30.0 [")
     assert row["overstated by"].startswith("+30.0 [+")
+
+
+def test_the_shortcut_has_a_column_where_it_was_run(lines, drawing, results, write_run):
+    worst = np.arange(TOTAL) % 10 < 2
+    right = worst.copy()
+    right[np.flatnonzero(~worst & np.isin(np.arange(TOTAL), SAMPLE))[:3]] = True
+    found = {"autoattack": drawn(worst)}
+    write_run("natural", found | {"autoattack_quick": drawn(right)}, scale="small")
+    write_run("free_4", found, scale="small")
+    table = lines(*OWN)
+    accuracy, _, rest = table["natural"]["AutoAttack, quick"].partition(" ")
+    assert float(accuracy) == right[SAMPLE].sum()
+    assert rest.endswith("], +3")
+    assert table["free_4"]["AutoAttack, quick"] == ""
 
 
 def test_an_attack_on_other_images_does_not_count(lines, write_run):
@@ -109,11 +123,10 @@ def test_each_attacked_branch_has_a_line_of_its_own_attacks(
     names = ("pgd_20", "pgd_20_adv")
     _, main, branch = overstated.lines(results("small", of=both), names)
     assert main[:3] == ("natural", "100.0 [96.3, 100.0]", "pgd_20")
-    assert main[-1].startswith("+0.0 [")
+    assert main[5].startswith("+0.0 [")
     assert branch[0] == "natural, adversarial branch"
     assert branch[2] == "pgd_20_adv"
-    sample = sampling.sample(TOTAL, DRAWN, 0)
-    counts = [f"{array[sample].sum()}.0" for array in (clean, right, worst)]
+    counts = [f"{array[SAMPLE].sum()}.0" for array in (clean, right, worst)]
     assert [branch[at].partition(" ")[0] for at in (1, 3, 4)] == counts
 
 
