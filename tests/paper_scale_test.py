@@ -3,9 +3,9 @@
 A few images at random stand for the minibatch, so that no data are needed; all else is
 the recipe as it is, but that adversarial training starts at once and at the full rate
 (that of 256 images, where it grows with their number), and that EfficientNets keep all
-their blocks, which may be dropped for all of so few images, and those for large images
-see small ones, or a common machine's memory would not hold them. Nothing is compiled:
-one update does not pay for it.
+their blocks, which may be dropped for all of so few images, and see small images, or a
+common machine's memory would not hold the larger ones. Nothing is compiled: one update
+does not pay for it.
 """
 
 import dataclasses
@@ -32,8 +32,7 @@ FAST = (  # the smaller networks
     ("kurakin2017", "mnist_adversarial_seed2"),
     ("smooth_at", "efficientnet_b0"),
 )
-LARGE_IMAGE = 300  # above, an EfficientNet sees SMALL_IMAGE; its weights are the same
-SMALL_IMAGE = 64
+SMALL_IMAGE = 64  # what an EfficientNet sees; its weights are the same
 USUAL = 256  # images for which rates are stated; that of thousands would drown two
 # Its rate is a sum over replicas, and here is one: with all of it the weights of one
 # update overflow where batch norm still has the moving statistics of before.
@@ -110,8 +109,7 @@ def cut(recipe):
     data, network = recipe.dataset, recipe.network
     if isinstance(network, EfficientNet):
         network = dataclasses.replace(network, survival=1.0)
-        if data.image_size > LARGE_IMAGE:
-            data = dataclasses.replace(data, image_size=SMALL_IMAGE)
+        data = dataclasses.replace(data, image_size=SMALL_IMAGE)
     return dataclasses.replace(
         recipe,
         dataset=data,
