@@ -30,6 +30,7 @@ TESTS := $(PYTEST) --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 # oneDNN keeps what it prepares for every shape, and tests have many small ones. Each thread
 # would keep freed memory for itself.
 SPARING := TF_ENABLE_ONEDNN_OPTS=0 MALLOC_ARENA_MAX=1
+LINTS := tests/imports_test.py tests/style_test.py
 PEERS := .venv-peers
 
 .PHONY: help reproduce free test lint slow benchmarks clean
@@ -60,7 +61,7 @@ free: $(SUITE)
 
 test: lint
 	@echo '== tests'
-	@$(SPARING) $(TESTS)
+	@$(SPARING) $(TESTS) $(LINTS:%=--ignore=%)
 
 benchmarks: $(DEV) $(PEERS)/.installed
 	@echo '== benchmarks: keep the machine quiet'
@@ -78,8 +79,7 @@ lint: $(DEV)
 	@echo '== types'
 	@$(RUN) -m mypy --no-error-summary
 	@echo '== import rules and sizes'
-	@$(PYTEST) -o addopts=--import-mode=importlib --noconftest -q \
-	  tests/imports_test.py tests/style_test.py
+	@$(PYTEST) -o addopts=--import-mode=importlib --noconftest -q $(LINTS)
 
 clean:
 	@echo '== clean: remove .venv, .venv-jax and caches'

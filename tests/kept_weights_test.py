@@ -18,7 +18,7 @@ KEPT = (
     ("smooth_at", "silu_seed2", ("clean", "pgd_20")),
 )
 LARGEST = 1_300_000  # bytes
-FIRST_CLEAN, FIRST_ATTACKED = 200, 100  # images in the default tests
+FIRST_CLEAN, FIRST_ATTACKED = 100, 50  # images in the default tests
 FOLDER = pathlib.Path(os.environ.get("TFDS_DATA_DIR", ""), "cifar10")
 has_images = pytest.mark.skipif(
     not FOLDER.is_dir(), reason="TFDS_DATA_DIR has no cifar10"
