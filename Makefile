@@ -41,7 +41,7 @@ help:
 	@echo 'make free        Free training, m = 8, all attacks, comparison; again goes on'
 	@echo 'make test        lint, then the tests, but for the slow ones'
 	@echo 'make slow        the slow tests'
-	@echo 'make benchmarks  cost against bare passes and other libraries, about twenty minutes'
+	@echo 'make benchmarks  cost against bare passes and other libraries, about half an hour'
 	@echo 'make lint        format, style, types and import rules'
 	@echo 'make clean       remove what was installed, and caches; results in runs/ stay'
 	@echo 'Settings: PYTHON=/path/to/python; GPU=1, JAX=1 (reproduce, free);'

@@ -103,7 +103,7 @@ def measure(workdir: pathlib.Path) -> tuple[records.Comparison, ...]:
             "standard beside the authors' code",
             REFERENCE,
             STANDARD,
-            f"; the outcome differs for {differing} images",
+            f"; images with another outcome: {differing}",
         ),
         compared("quick beside standard", STANDARD, QUICK),
     )

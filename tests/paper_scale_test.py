@@ -32,7 +32,7 @@ FAST = (  # the smaller networks
     ("kurakin2017", "mnist_adversarial_seed2"),
     ("smooth_at", "efficientnet_b0"),
 )
-SMALL_IMAGE = 64  # what an EfficientNet sees; its weights are the same
+SMALL_IMAGE = 96  # what an EfficientNet sees; its weights are the same
 USUAL = 256  # images for which rates are stated; that of thousands would drown two
 # Its rate is a sum over replicas, and here is one: with all of it the weights of one
 # update overflow where batch norm still has the moving statistics of before.

@@ -83,15 +83,13 @@ def trained(
     *,
     most: int = 1,
     precision: str = "float32",
-    sources: tuple[pathlib.Path, ...] = (),
     kept: pathlib.Path | None = None,
 ) -> dict[str, np.ndarray]:
     """Returns all variables, states and losses after some updates, `most` a call.
 
-    The sources are folders of checkpoints; `kept` is one that is written, if given.
+    `kept` is a folder of checkpoints that is written, if given.
     """
-    built = learner.build(recipe, engine.make(strategy), precision, sources)
-    begun = {f"begun {v.path}": np.asarray(v) for v in built.fixed}
+    built = learner.build(recipe, engine.make(strategy), precision)
     updates = engine.Updates(built, recipe, None, most=most)
     losses = []
     while built.step < STEPS:
@@ -99,8 +97,25 @@ def trained(
     if kept:
         built.save(kept)
     parts = {"losses": np.array(losses), "state": np.array(built.state)}
-    parts |= {f"fixed {v.path}": np.asarray(v) for v in built.fixed}
-    return {**checkpoint.named(built.variables), **parts, **begun}
+    return {**checkpoint.named(built.variables), **parts}
+
+
+def fixed(source: pathlib.Path) -> dict[str, np.ndarray]:
+    """Returns losses with the fixed networks, with other ones, and with those again."""
+    built = learner.build(ENSEMBLE, engine.make("one_device"), "float32", (source,))
+    updates = engine.Updates(built, ENSEMBLE, None, most=4)
+    begun = [(v, np.array(v)) for v in built.variables]
+    networks = [(v, np.array(v)) for v in built.fixed]
+    found = {}
+    for name, factor in (("losses", 1.0), ("others", -1.0), ("again", 1.0)):
+        for variable, value in begun:
+            variable.assign(value)
+        for variable, value in networks:
+            variable.assign(factor * value)
+        built.step = 0
+        found[name] = np.array([x["loss"] for x in updates.advance(4)])
+    moved = [np.ptp(np.asarray(v) - value) for v, value in networks]
+    return {**found, "moved": np.max(moved)}
 
 
 def draws() -> dict[str, np.ndarray]:
@@ -164,7 +179,7 @@ def main(path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = pathlib.Path(folder)
         natural = trained(NATURAL, "one_device", kept=source)
-        ensemble = trained(ENSEMBLE, "one_device", most=4, sources=(source,))
+        ensemble = fixed(source)
     runs = {
         "one": natural,
         "ensemble": ensemble,

@@ -27,10 +27,10 @@ def autoattack(epsilon: float = 8.0, version: str = "standard") -> Worst:
     20 passes at each iterate, judged once. `quick`
     takes a few large steps for each target, and goes on with the fifth of the survivors
     that came nearest to a wrong class, or with ten where a fifth is fewer. These meet
-    APGD, with 40 steps towards each target. Its last part, a short Square on every
-    survivor, is an alarm: what it breaks says that gradients mislead, so that
-    `standard` is needed. Where they mislead, an image does not come near, so the alarm
-    asks all.
+    APGD on three losses, with 40 steps towards each target. Its last part, a short
+    Square on every survivor, is an alarm: what it breaks says that gradients mislead,
+    so that `standard` is needed. Where they mislead, an image does not come near, so
+    the alarm asks all.
 
     Args:
       epsilon: radius in pixels of 255.

@@ -99,7 +99,7 @@ def gap_scaled(labels: Any, logits: Any) -> Any:
     The logits are divided by their own gap, which counts as a constant. So the
     probabilities of the other classes keep a part, however sure the network is; after
     Yu and Xu (2023), who divide by a tenth of the gap. APGD also compares these losses
-    at different points, where the gaps differ.
+    at different points, where the gaps differ, so a higher one need not be nearer.
     """
     first, second = _largest(2, logits)
     gap = ops.stop_gradient(ops.maximum(first - second, _TINY))

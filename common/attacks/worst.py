@@ -20,7 +20,7 @@ class Nearest(adapted.Clean):
 
     Attributes:
       share: of the images that are left, in (0, 1); rounded up.
-      at_least: images that go on, where so many are left.
+      at_least: the smallest number of images that go on, if so many are left.
 
     Raises:
       ValueError: a value out of range, when it is built.

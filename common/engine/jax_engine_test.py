@@ -52,12 +52,9 @@ def test_what_an_update_draws_follows_from_the_seed_and_the_step(found):
 def test_fixed_networks_are_read_in_every_call_and_stay(found):
     """Their values are arguments of the compiled updates, not constants in them."""
     ensemble = found["ensemble"]
-    fixed = [name for name in ensemble if name.startswith("fixed ")]
-    assert any(np.ptp(ensemble[name]) > 0 for name in fixed)
-    for name in fixed:
-        begun = ensemble[name.replace("fixed ", "begun ")]
-        np.testing.assert_array_equal(ensemble[name], begun)
-    assert np.ptp(ensemble["losses"]) > 0
+    assert (ensemble["losses"] != ensemble["others"]).any()
+    np.testing.assert_array_equal(ensemble["losses"], ensemble["again"])
+    assert ensemble["moved"] == 0
 
 
 def test_the_perturbation_goes_from_update_to_update(found):

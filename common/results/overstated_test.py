@@ -71,9 +71,10 @@ def test_the_strongest_attack_is_counted_on_the_images_that_autoattack_saw(
     assert row["under it"].startswith("60.0 [")
     assert row["AutoAttack"].startswith("30.0 [")
     assert row["overstated by"].startswith("+30.0 [+")
+    assert "AutoAttack, quick" not in row
 
 
-def test_the_shortcut_has_a_column_where_it_was_run(lines, drawing, results, write_run):
+def test_the_shortcut_has_a_column_where_it_was_run(lines, write_run):
     worst = np.arange(TOTAL) % 10 < 2
     right = worst.copy()
     right[np.flatnonzero(~worst & np.isin(np.arange(TOTAL), SAMPLE))[:3]] = True
@@ -103,7 +104,7 @@ def test_each_attacked_branch_has_a_line_of_its_own_attacks(
     known = drawing.evaluations["small"]
     through = {
         f"{name}_adv": dataclasses.replace(known[name], branch="adversarial")
-        for name in ("clean", "pgd_20", "autoattack")
+        for name in ("clean", "pgd_20", "autoattack", "autoattack_quick")
     }
     both = dataclasses.replace(drawing, evaluations={"small": known | through})
     clean, right, worst = (np.arange(TOTAL) % 10 < tenths for tenths in (9, 5, 2))
@@ -117,6 +118,7 @@ def test_each_attacked_branch_has_a_line_of_its_own_attacks(
             "clean_adv": clean,
             "pgd_20_adv": right,
             "autoattack_adv": drawn(worst) | {"branch": "adversarial"},
+            "autoattack_quick_adv": drawn(right) | {"branch": "adversarial"},
         },
         scale="small",
     )
@@ -124,10 +126,11 @@ def test_each_attacked_branch_has_a_line_of_its_own_attacks(
     _, main, branch = overstated.lines(results("small", of=both), names)
     assert main[:3] == ("natural", "100.0 [96.3, 100.0]", "pgd_20")
     assert main[5].startswith("+0.0 [")
+    assert main[6] == ""
     assert branch[0] == "natural, adversarial branch"
     assert branch[2] == "pgd_20_adv"
-    counts = [f"{array[SAMPLE].sum()}.0" for array in (clean, right, worst)]
-    assert [branch[at].partition(" ")[0] for at in (1, 3, 4)] == counts
+    counts = [f"{array[SAMPLE].sum()}.0" for array in (clean, right, worst, right)]
+    assert [branch[at].partition(" ")[0] for at in (1, 3, 4, 6)] == counts
 
 
 def test_without_a_record_there_is_no_table(drawing, results, write_run, outcomes):
