@@ -179,8 +179,8 @@ QUESTIONS = {
         "`quick` does less. An earlier `quick` took more than its bound on 200 images; "
         "its rules were then changed on other networks, and 500 images taken. On fewer "
         "its share is larger, since its batches are small: on 200 the changed `quick` "
-        "is still about at its bound or above. What a pass costs differs as well: "
-        "passes are counted with the images that fill up a batch.",
+        "is still above its bound. What a pass costs differs as well: passes are "
+        "counted with the images that fill up a batch.",
         rows=(
             Row("this suite, standard", bound=0.70, apart=2),
             Row("this suite, quick", bound=0.08, apart=2),

@@ -33,12 +33,12 @@ COUNTS = {  # array of outcomes -> the count of the record that it adds up to
 }
 
 
-def autoattacks(at: PaperAtScale) -> tuple[str, ...]:
+def autoattacks(at: PaperAtScale, version: str = AUTOATTACK) -> tuple[str, ...]:
     """Returns the evaluations by AutoAttack: one for each branch of the networks."""
     known = at.evaluations
-    if AUTOATTACK not in known:
+    if version not in known:
         return ()
-    attack = known[AUTOATTACK].attack
+    attack = known[version].attack
     return tuple(name for name, value in known.items() if value.attack == attack)
 
 
@@ -50,13 +50,8 @@ def quick(at: PaperAtScale, strong: str) -> str | None:
       strong: the evaluation by AutoAttack.
     """
     known = at.evaluations
-    if QUICK not in known:
-        return None
-    attack, branch = known[QUICK].attack, known[strong].branch
-    for name, value in known.items():
-        if value.attack == attack and value.branch == branch:
-            return name
-    return None
+    names = autoattacks(at, QUICK)
+    return next((x for x in names if known[x].branch == known[strong].branch), None)
 
 
 @dataclasses.dataclass(frozen=True)
