@@ -38,6 +38,10 @@ class Nearest(adapted.Clean):
         checks.check_count("at_least", self.at_least)
 
 
+def _is_nearest(found: attack.Attack) -> bool:
+    return isinstance(found, Nearest)
+
+
 @dataclasses.dataclass(frozen=True)
 class Worst(attack.Attack):
     """Attacks one after the other, each on the images that are still right.
@@ -51,8 +55,9 @@ class Worst(attack.Attack):
       attacks: of the suite, in their order.
 
     Raises:
-      ValueError: no attack, something else among them, or `Nearest` with fewer than two
-        after it, when it is built.
+      ValueError: no attack, something else among them, `Nearest` with fewer than two
+        after it, or inside of an attack that it would make others skip, when it is
+        built.
     """
 
     attacks: tuple[attack.Attack, ...]
@@ -66,11 +71,20 @@ class Worst(attack.Attack):
                     f"Received: {found!r}"
                 )
         for place in (-1, -2):
-            if isinstance(self.attacks[place:][0], Nearest):
+            if _is_nearest(self.attacks[place:][0]):
                 raise ValueError(
                     "Nearest chooses the images of the attacks between it and the last "
                     f"one, so that two must follow. Received: {self.attacks!r}"
                 )
+        own = any(map(_is_nearest, self.attacks))
+        inner = [found for found in self.attacks if isinstance(found, Worst)]
+        chosen = [found for found in inner if any(map(_is_nearest, found.parts))]
+        if chosen and (own or chosen != [self.attacks[-1]]):
+            raise ValueError(
+                "An attack with Nearest in it, such as AutoAttack's quick version, "
+                "must be the last of Worst, and the only one: the images that it lets "
+                f"pass would skip what follows. Received: {self.attacks!r}"
+            )
 
     @property
     def parts(self) -> tuple[attack.Attack, ...]:
@@ -96,7 +110,7 @@ class Worst(attack.Attack):
     def solve(self, problem: attack.Problem) -> Any:
         """Returns the adversarial images of all parts."""
         adv_images = ops.stop_gradient(problem.images)
-        attacks = [part for part in self.parts if not isinstance(part, Nearest)]
+        attacks = [part for part in self.parts if not _is_nearest(part)]
         for part in attacks[1:]:
             logits = problem.logits_fn(adv_images)
             fooled = attack.is_fooled(problem.labels, logits)

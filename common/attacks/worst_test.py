@@ -14,6 +14,7 @@ PARTS = (
     attacks.APGD(4.0, 5),
     attacks.APGD(6.0, 5, "targeted_dlr", num_restarts=2),
 )
+QUICK = attacks.autoattack(8.0, "quick")
 
 
 def test_a_call_returns_the_first_result_that_fools():
@@ -80,6 +81,9 @@ def test_the_order_and_the_split_of_a_batch_do_not_matter():
         (lambda: attacks.Worst((attacks.FGSM,)), "Worst takes attacks"),
         (lambda: attacks.Worst((*PARTS, worst.Nearest(0.5))), "two must follow"),
         (lambda: attacks.Worst((worst.Nearest(0.5), PARTS[0])), "two must follow"),
+        (lambda: attacks.Worst((QUICK, *PARTS)), "must be the last of Worst"),
+        (lambda: attacks.Worst((QUICK, PARTS[0], QUICK)), "must be the last of Worst"),
+        (lambda: attacks.Worst((worst.Nearest(0.5), PARTS[0], QUICK)), "the last of W"),
         (lambda: worst.Nearest(20.0), "share"),
         (lambda: worst.Nearest(0.0), "share"),
         (lambda: worst.Nearest(0.5, 0), "at_least"),

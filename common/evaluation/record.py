@@ -272,11 +272,16 @@ def write(
     """Writes arrays to `.npz` and then content to `path`; each is whole or not there.
 
     Args:
-      path: of the JSON file; its folder is made.
+      path: of the JSON file, `NAME.json`; its folder is made.
       content: JSON values.
       arrays: NumPy arrays by name.
+
+    Raises:
+      ValueError: another name, from which that of the arrays would not follow.
     """
     path, text = pathlib.Path(path), json.dumps(content, indent=2) + "\n"
+    if path.suffix != ".json":
+        raise ValueError(f"The file of a record is NAME.json. Received: path={path}")
     with files.whole(path.with_suffix(".npz")) as file:
         np.savez_compressed(file, **arrays)
     files.write_text(path, text)

@@ -125,6 +125,13 @@ def test_another_attack_is_no_beginning():
             found.beginning(other)
 
 
+def test_a_record_is_a_json_file_beside_which_its_arrays_have_a_name(tmp_path):
+    for name in ("eps1.5", "record", "record.npz"):
+        with pytest.raises(ValueError, match=r"is NAME.json. Received: path=.*" + name):
+            records.write(tmp_path / name, {}, {})
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_record_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
     path = tmp_path / "clean.json"
     records.write(str(path), {"correct": 1}, {"survived": np.ones(1, bool)})
