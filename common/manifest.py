@@ -17,6 +17,7 @@ _NAME = "recipe.json"
 
 def environment() -> dict[str, Any]:
     """Returns versions, backend, hardware and commit of the code, as far as known."""
+    products = engine.products()
     return {
         "versions": {
             "python": platform.python_version(),
@@ -25,6 +26,7 @@ def environment() -> dict[str, Any]:
         },
         "backend": keras.backend.backend(),
         "hardware": engine.accelerators() or _processors(),
+        **({"products": products} if products else {}),
         "commit": _commit(),
     }
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from common import errors, evaluation, files, manifest, overrides
+from common import engine, errors, evaluation, files, manifest, overrides
 from common import recipe as recipes
 from common.evaluation import examples, kinds
 from common.evaluation import record as counted
@@ -20,7 +20,8 @@ from common.lazy import keras
 from common.names import lookup
 
 _EXAMPLES = "examples.npz"
-_OF_TARGET = "target_network"  # in a record of a transfer
+# What records say of the networks, where it was known and already noted.
+_NOTED = ("checkpoint", "target_network", "target_checkpoint", "products")
 Judges = Callable[[str, str], evaluation.Judges]  # of a recipe and a branch
 
 
@@ -223,12 +224,11 @@ def _is_done(
     found = files.read_json(path)
     attacks = {"attack": value.attack, "against": value.against}
     expected = {**attacks, "seed": value.seed, **identity}
-    if _OF_TARGET not in found:  # a record from before it was noted
-        expected.pop(_OF_TARGET, None)
     others = {
         field
         for field, part in expected.items()
         if not overrides.agrees(found.get(field), part)
+        and (field in found or field not in _NOTED)
     }
     if others != {"precision"}:
         return not others
@@ -250,14 +250,19 @@ def _identity(run: Any, value: recipes.Evaluation, target: Any) -> dict[str, Any
       value: the evaluation.
       target: the run to which its images are shown; None if there is none.
     """
-    shown = {} if target is None else {_OF_TARGET: _digest(target)}
+    noted = {"checkpoint": run.digest, "products": engine.products()}
+    if target is not None:
+        noted |= {
+            "target_network": _digest(target),
+            "target_checkpoint": target.digest,
+        }
     return {
         "step": run.step,
         "precision": run.session.precision,
         "target": value.target or None,
         "num_images": value.num_images or None,
         "branch": value.branch or None,
-        **shown,
+        **{key: said for key, said in noted.items() if said},
     }
 
 

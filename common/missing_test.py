@@ -287,6 +287,41 @@ def test_a_transfer_is_made_again_if_the_target_is_another(open_run, with_twins)
     assert records(run)["pgd_2_to_averaged"]["total"] == 0
 
 
+def other_weights(run):
+    """Changes the trained weights of a run, as another training would."""
+    path = run.checkpoints / f"{run.recipe.num_steps:08d}.npz"
+    arrays = dict(np.load(path))
+    np.savez(path, **{name: array * 0.5 for name, array in arrays.items()})
+
+
+def test_other_weights_of_the_same_recipe_are_evaluated_again(open_run, with_twins):
+    run = open_run(paper=with_twins)
+    target = run.session.run("averaged")
+    names = ("clean", "pgd_2_to_averaged")
+
+    def made():
+        run.evaluate(names)
+        return [run.record(name).stat().st_mtime_ns for name in names]
+
+    run.train()
+    target.train()
+    clean, transfer = first = made()
+    assert made() == first
+    other_weights(target)
+    later = made()
+    assert later[0] == clean and later[1] > transfer
+    other_weights(run)
+    assert all(now > then for now, then in zip(made(), later, strict=True))
+    for name in names:  # as it was written before checkpoints were noted
+        record = records(run)[name]
+        old = {key: x for key, x in record.items() if "checkpoint" not in key}
+        assert len(old) < len(record)
+        run.record(name).write_text(json.dumps(old))
+    kept = made()
+    other_weights(run)
+    assert made() == kept
+
+
 def test_two_processes_do_not_make_one_record(open_run, evaluated):
     run = open_run()
     run.train()

@@ -164,6 +164,13 @@ class Run:
         return 0 if self.weights == INITIAL else self.recipe.num_steps
 
     @property
+    def digest(self) -> str:
+        """What changes with the trained weights; empty where they are not there."""
+        if self.has_released_weights or self.weights == INITIAL:
+            return ""
+        return checkpoint.digest(self.checkpoints, self.recipe.num_steps)
+
+    @property
     def initial(self) -> Run:
         """The run of the network as it is before the first update."""
         return dataclasses.replace(self.session, weights=INITIAL).run(self.name)

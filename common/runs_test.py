@@ -8,6 +8,7 @@ import pytest
 
 from common import errors, manifest, runs
 from common.results import measured
+from common.training import checkpoint
 from tests import small_paper
 
 
@@ -187,6 +188,21 @@ def test_training_trains_its_sources_first_and_once(ensemble, capsys):
     assert {path.name for path in run.folder.parent.iterdir()} == {
         *("ensemble", "ensemble@num_steps=2", "natural")
     }
+
+
+def test_a_training_does_not_go_on_with_sources_of_other_weights(ensemble):
+    run, source = ensemble
+    run.train()
+    checkpoint.drop(run.checkpoints, run.recipe.num_steps)
+    path = source.checkpoints / f"{source.recipe.num_steps:08d}.npz"
+    before = path.read_bytes()
+    arrays = dict(np.load(path))
+    np.savez(path, **{name: array * 0.5 for name, array in arrays.items()})
+    with pytest.raises(errors.RunError, match="static networks of other weights"):
+        run.train()
+    path.write_bytes(before)
+    run.train()
+    assert run.is_trained
 
 
 def test_a_source_that_is_another_recipe_s_or_none_of_the_scale_is_refused(ensemble):

@@ -7,6 +7,7 @@ is one more module with these. A distribution is what `make` returned.
   FAILURES, reason: what the engine raises when it fails, and what that says in a line.
   make, make_deterministic: where to compute, as the flags say.
   accelerators: the devices that are not the CPU, in words; empty if there are none.
+  products: how exact matrix products of float32 are on these devices; empty on a CPU.
   worker: this worker's index and the number of workers; worker 0 is the chief.
   alone: where this worker computes without the others.
   wait: until all workers have come to the same place, with the same number.

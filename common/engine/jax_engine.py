@@ -88,6 +88,15 @@ def accelerators() -> str:
     return f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
 
 
+def products() -> str:
+    """Returns JAX's setting, such as `float32` or `default`; empty on a CPU."""
+    if jax.default_backend() == "cpu":
+        return ""
+    is_forbidden = os.environ.get("NVIDIA_TF32_OVERRIDE") == "0"
+    said = jax.config.jax_default_matmul_precision or "default"
+    return "float32" if is_forbidden else said
+
+
 def worker(distribution: Any) -> tuple[int, int]:
     """Returns (0, 1): there is one worker."""
     del distribution

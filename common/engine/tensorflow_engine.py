@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,15 @@ def accelerators() -> str:
         return ""
     details = tf.config.experimental.get_device_details(gpus[0])
     return f"{len(gpus)} x {details.get('device_name', 'GPU')}"
+
+
+def products() -> str:
+    """Returns `tf32` or `float32`; empty without a GPU."""
+    if not tf.config.list_physical_devices("GPU"):
+        return ""
+    rounds = tf.config.experimental.tensor_float_32_execution_enabled()
+    is_forbidden = os.environ.get("NVIDIA_TF32_OVERRIDE") == "0"
+    return "tf32" if rounds and not is_forbidden else "float32"
 
 
 def alone(distribution: tf.distribute.Strategy) -> tf.distribute.Strategy:

@@ -7,6 +7,8 @@ appear whole or not at all, and one that does not read back is passed over.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import pathlib
 import re
 import sys
@@ -157,6 +159,17 @@ def is_whole(directory: pathlib.Path, step: int) -> bool:
         return len([_read(path) for path in paths]) > 1
     except _BROKEN:
         return False
+
+
+def digest(directory: pathlib.Path, step: int) -> str:
+    """Returns what changes with any value in a checkpoint; empty if it is not there."""
+    try:
+        with zipfile.ZipFile(directory / f"{step:08d}.npz") as archive:
+            sums = {part.filename: part.CRC for part in archive.infolist()}
+    except _BROKEN:
+        return ""
+    text = json.dumps(sums, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def drop(directory: pathlib.Path, step: int) -> None:

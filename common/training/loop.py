@@ -46,8 +46,8 @@ def train(
         another number of sources than the method has.
       OSError: a file of the dataset cannot be read.
       RunError: the folder is of another recipe, or another process or other workers
-        have another one; a source is not trained, the loss is not finite, or a worker
-        was lost.
+        have another one; a source is not trained, or has other weights than when the
+        run was begun; the loss is not finite, or a worker was lost.
     """
     if len(sources) != len(recipe.method.sources):
         raise ValueError(
@@ -65,7 +65,8 @@ def train(
         if is_finished:
             return
         learner = learners.build(recipe, distribution, precision, sources)
-        record = {**(notes or {}), **_manifest(recipe, learner, precision)}
+        asked = _digests(recipe, run_dir, sources)
+        record = {**(notes or {}), **_manifest(recipe, learner, precision), **asked}
         with contextlib.ExitStack() as stack:
             if worker[0] == 0:
                 stack.enter_context(files.alone(run_dir))
@@ -243,6 +244,27 @@ def _is_finished(recipe: recipes.Recipe, run_dir: pathlib.Path) -> bool:
     lines = metrics.read(run_dir / "metrics.jsonl")
     is_closed = any(line["kind"] == "end" for line in lines)
     return is_closed and checkpoint.is_whole(run_dir / "checkpoints", recipe.num_steps)
+
+
+def _digests(
+    recipe: recipes.Recipe, run_dir: pathlib.Path, sources: Sequence[pathlib.Path]
+) -> dict[str, list[str]]:
+    """Returns what the manifest says of the weights of the sources; nothing without.
+
+    Raises:
+      RunError: they are others than when the run was begun.
+    """
+    if not sources:
+        return {}
+    pairs = zip(sources, recipe.method.sources, strict=True)
+    now = [checkpoint.digest(folder, source.num_steps) for folder, source in pairs]
+    known = manifest.read(run_dir).get("sources", now)
+    if known != now:
+        raise errors.RunError(
+            f"{run_dir} was begun with static networks of other weights; remove it to "
+            f"begin again, or bring those back. Received: sources={now}, not {known}"
+        )
+    return {"sources": now}
 
 
 def _manifest(
