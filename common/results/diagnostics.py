@@ -15,6 +15,8 @@ from typing import Any
 from common import intervals, overrides, recipe
 from common.attacks import (
     FastEntropy,
+    FastGradL2,
+    FastGradLinf,
     FGSMPredicted,
     RandomSign,
     RandomTruncatedNormal,
@@ -30,6 +32,8 @@ NOISE = {kind.__name__ for kind in (RandomSign, RandomTruncatedNormal)}
 _BLIND = NOISE | {
     kind.__name__ for kind in (FastEntropy, FGSMPredicted, RStepLL, StepLL, StepRandom)
 }
+# These move few pixels as far as epsilon, or none, where signs of noise move all.
+_SHORT = {kind.__name__ for kind in (FastGradL2, FastGradLinf)}
 _IDENTITY = ("seed", "target", "num_images", "branch")  # of an evaluation
 _AT_THE_LABEL = ("no", "true")  # fields of attacks away from the label
 FAR_APART = 5.0  # points between the losses of one attack, beyond their noise
@@ -62,20 +66,14 @@ def diagnose(
       at: says what the names of runs and evaluations stand for now.
       runs: the runs by the name of their folder.
     """
-    rules = (
-        _label_leak,
-        _masking,
-        _losses,
-        _noise,
-        _warnings,
-        _probe,
-        _records,
-    )
+    compared = (_label_leak, _masking, _losses, _noise)
+    seen = (_warnings, _probe, _records)
     return [
         Finding(name, kind, message)
         for name, run in runs.items()
         for kind, message in itertools.chain(
-            *(rule(run) for rule in rules),
+            *(rule(run, at) for rule in compared),
+            *(rule(run) for rule in seen),
             _transfers(run, runs, at),
             _autoattack(run, at),
             _changed(run, at.recipes.get(name), at.evaluations),
@@ -83,7 +81,9 @@ def diagnose(
     ]
 
 
-def _label_leak(run: measured.Run) -> Iterator[tuple[str, str]]:
+def _label_leak(
+    run: measured.Run, at: recipe.PaperAtScale
+) -> Iterator[tuple[str, str]]:
     """Accuracy under attack above clean: the attack tells the label."""
     records = _evaluations(run)
     pairs = [
@@ -91,10 +91,10 @@ def _label_leak(run: measured.Run) -> Iterator[tuple[str, str]]:
         for clean, attacked in itertools.product(records, records)
         if attacked.attack and not clean.attack and _sees_the_label(attacked.attack)
     ]
-    return _above(run, pairs, kind="label leak")
+    return _above(run, pairs, at, kind="label leak")
 
 
-def _masking(run: measured.Run) -> Iterator[tuple[str, str]]:
+def _masking(run: measured.Run, at: recipe.PaperAtScale) -> Iterator[tuple[str, str]]:
     """A stronger attack that leaves more right: the weaker one lost its gradient."""
     records = [record for record in _evaluations(run) if record.attack]
     pairs = [
@@ -102,37 +102,38 @@ def _masking(run: measured.Run) -> Iterator[tuple[str, str]]:
         for weak, strong in itertools.permutations(records, 2)
         if (more := _stronger(weak.attack, strong.attack))
     ]
-    return _above(run, pairs, kind="masking")
+    return _above(run, pairs, at, kind="masking")
 
 
-def _noise(run: measured.Run) -> Iterator[tuple[str, str]]:
+def _noise(run: measured.Run, at: recipe.PaperAtScale) -> Iterator[tuple[str, str]]:
     """Random noise that leaves as few right as an attack of the same radius."""
     records = [record for record in _evaluations(run) if record.attack]
     found = []
     for noise, attacked in itertools.product(records, records):
         is_tried = noise.attack["type"] in NOISE and _sees_the_label(attacked.attack)
         same_radius = noise.attack.get("epsilon") == attacked.attack.get("epsilon")
-        if is_tried and same_radius and _alike(noise, attacked):
-            points = _difference(run, attacked, noise)
+        if not is_tried or not same_radius or attacked.attack["type"] in _SHORT:
+            continue
+        points = _difference(run, attacked, noise, at)
+        if points and points.high >= 0:
             message = (
                 f"{noise.name} leaves as few right as {attacked.name}: "
                 f"{-points.value:+.2f} points [{-points.high:+.2f}, "
                 f"{-points.low:+.2f}] apart"
             )
-            if points.high >= 0:
-                family = _family(noise) + _family(attacked)
-                found.append((family, points.value, message))
+            family = _family(noise) + _family(attacked)
+            found.append((family, points.value, message))
     return _worst(found, "noise")
 
 
-def _losses(run: measured.Run) -> Iterator[tuple[str, str]]:
+def _losses(run: measured.Run, at: recipe.PaperAtScale) -> Iterator[tuple[str, str]]:
     """Margin and cross-entropy, which lead PGD far apart: one of them is blind."""
     records = [record for record in _evaluations(run) if record.attack]
     found = []
     for right, other in itertools.permutations(records, 2):
         if _but(right.attack, "loss") != _but(other.attack, "loss"):
             continue
-        points = _difference(run, right, other) if _alike(right, other) else None
+        points = _difference(run, right, other, at)
         if points and points.low > FAR_APART:
             message = (
                 f"{right.name} above {other.name} (another loss) by {points.value:.2f} "
@@ -176,18 +177,13 @@ def _autoattack(
     known = [record for name in names if (record := run.evaluation(name))]
     for strong, weak in itertools.product(known, _evaluations(run)):
         radii = [part.get("epsilon") for part in strong.attack.get("attacks", ())]
-        dataset = at.recipes[run.name].dataset
-        own = run.survived_among(weak.name, strong.name, dataset)
-        branches = {each.record.get("branch") for each in (weak, strong)}
-        is_one = len(branches) == 1 and weak.attack.get("epsilon") in radii
-        if own is None or not is_one:
-            continue
-        points = intervals.paired_difference(run.survived(strong.name), own)
-        message = (
-            f"{strong.name} leaves more right than {weak.name}, by {points.value:.2f} "
-            f"points [{points.low:.2f}, {points.high:.2f}]"
-        )
-        if points.low > 0:
+        same_radius = weak.attack.get("epsilon") in radii
+        points = _difference(run, strong, weak, at) if same_radius else None
+        if points and points.low > 0:
+            message = (
+                f"{strong.name} leaves more right than {weak.name}, by "
+                f"{points.value:.2f} points [{points.low:.2f}, {points.high:.2f}]"
+            )
             found.append((_family(weak), points.value, message))
     return _worst(found, "masking")
 
@@ -219,6 +215,9 @@ def _records(run: measured.Run) -> Iterator[tuple[str, str]]:
         yield "record", f"has the weights of {released['file']}, not trained here"
     elif run.training_minutes is None:
         yield "record", "training has not reached its end"
+    trainings = {record.record.get("checkpoint") for record in run.records} - {None}
+    if len(trainings) > 1:
+        yield "record", f"evaluations are of {len(trainings)} different trainings"
     num_steps = (run.manifest.get("recipe") or {}).get("num_steps")
     for record in run.records:
         if None not in (record.step, num_steps) and record.step != num_steps:
@@ -263,27 +262,19 @@ def _evaluations(run: measured.Run) -> list[measured.Measured]:
 
 
 def _above(
-    run: measured.Run, pairs: Iterable[Pair], *, kind: str
+    run: measured.Run, pairs: Iterable[Pair], at: recipe.PaperAtScale, *, kind: str
 ) -> Iterator[tuple[str, str]]:
     """Yields a warning where one is above the other beyond the noise of the pairs."""
     found = []
     for high, low, words, family in pairs:
-        if not _alike(high, low):
-            continue
-        points = _difference(run, high, low)
-        message = (
-            f"{high.name} above {low.name} ({words}) by {points.value:.2f} points "
-            f"[{points.low:.2f}, {points.high:.2f}]"
-        )
-        if points.low > 0:
+        points = _difference(run, high, low, at)
+        if points and points.low > 0:
+            message = (
+                f"{high.name} above {low.name} ({words}) by {points.value:.2f} points "
+                f"[{points.low:.2f}, {points.high:.2f}]"
+            )
             found.append((family, points.value, message))
     return _worst(found, kind)
-
-
-def _alike(one: measured.Measured, other: measured.Measured) -> bool:
-    """Whether both are of the same images and the same branch of the network."""
-    branches = (one.record.get("branch"), other.record.get("branch"))
-    return one.same_images(other) and branches[0] == branches[1]
 
 
 def _worst(
@@ -300,11 +291,29 @@ def _worst(
 
 
 def _difference(
-    run: measured.Run, left: measured.Measured, right: measured.Measured
-) -> intervals.Estimate:
-    return intervals.paired_difference(
-        run.survived(left.name), run.survived(right.name)
-    )
+    run: measured.Run,
+    left: measured.Measured,
+    right: measured.Measured,
+    at: recipe.PaperAtScale,
+) -> intervals.Estimate | None:
+    """Returns the points that one is above the other, on the images that both saw.
+
+    None if they are of two branches of the network, or if neither saw all images of
+    the other.
+    """
+    if left.record.get("branch") != right.record.get("branch"):
+        return None
+    if left.same_images(right):
+        return intervals.paired_difference(
+            run.survived(left.name), run.survived(right.name)
+        )
+    if run.name not in at.recipes:
+        return None
+    fewer = min(left, right, key=lambda record: record.total).name
+    dataset = at.recipes[run.name].dataset
+    outcomes = [run.survived_among(each.name, fewer, dataset) for each in (left, right)]
+    left_right = [found for found in outcomes if found is not None]
+    return intervals.paired_difference(*left_right) if len(left_right) == 2 else None
 
 
 def _sees_the_label(attack: Mapping[str, Any]) -> bool:
@@ -327,7 +336,8 @@ def _stronger(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> str:
     """Returns what `strong` has more of, or "" if it is not a stronger `weak`."""
     if weak["type"] == "FGSM" and alarms.outdoes_fgsm(strong):
         same_radius = weak["epsilon"] == strong["epsilon"]
-        return "num_steps" if same_radius else ""
+        same_cost = strong.get("cost", weak.get("cost")) == weak.get("cost")
+        return "num_steps" if same_radius and same_cost else ""
     if _but(weak, *STRENGTH) != _but(strong, *STRENGTH):
         return ""
     pairs = {key: (weak.get(key), strong.get(key)) for key in STRENGTH}

@@ -1,8 +1,11 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
-from common import attacks, recipe
+from common import attacks, data, recipe
+from common.attacks.cost import TrainingCost
+from common.evaluation import sampling
 from common.recipe import Evaluation
 
 
@@ -14,6 +17,13 @@ def diagnose(results, paper):
         return [(f.kind, f.message) for f in results(of=of).findings]
 
     return found
+
+
+@pytest.fixture
+def of_digits(paper):
+    """Returns the paper with a recipe on digits."""
+    found = dataclasses.replace(paper.recipes["paper"]["free_4"], dataset=data.Digits())
+    return dataclasses.replace(paper, recipes={"paper": {"free_4": found}})
 
 
 def probe(step, clean, fgsm, pgd):
@@ -101,8 +111,9 @@ def test_the_probe_is_judged_by_what_it_was(diagnose, write_run):
 
 def test_natural_training_is_not_called_overfitting(diagnose, write_run):
     lines = (probe(5, 80, 30, 2), probe(10, 95, 40, 0))
-    write_run("natural", {}, metrics=lines)
-    assert diagnose() == []
+    recipe_of = {"probe": recipe.to_dict(attacks.PGD(8.0, 2.0, 10))}
+    write_run("natural", {}, metrics=lines, recipe=recipe_of)
+    assert {kind for kind, _ in diagnose()} == {"record"}  # of the probe's recipe
 
 
 def test_an_alarm_that_the_rule_does_not_raise_is_not_repeated(diagnose, write_run):
@@ -202,10 +213,82 @@ def test_a_transfer_of_an_unfinished_network_is_named(diagnose, write_run, outco
     assert message.startswith("pgd_20_to_natural was measured after 5 of 10")
 
 
-def test_drawn_images_are_not_compared_with_all(diagnose, write_run, outcomes):
-    drawn = {"survived": outcomes(900), "num_images": 1000, "seed": 1}
-    write_run("free_4", {"clean": outcomes(500), "pgd_20": drawn})
-    assert {kind for kind, _ in diagnose()} == {"record"}
+@pytest.mark.parametrize("seen", [True, False])
+def test_drawn_images_are_compared_with_the_same_ones_of_all(
+    diagnose, of_digits, write_run, seen
+):
+    images = sampling.sample(data.Digits.num_test, 100, seed=1)
+    clean = np.ones(data.Digits.num_test, bool)
+    clean[images if seen else np.setdiff1d(np.arange(len(clean)), images)] = False
+    drawn = {"survived": np.ones(100, bool), "num_images": 100, "seed": 1}
+    write_run("free_4", {"clean": clean, "pgd_20": drawn})
+    found = [message for kind, message in diagnose(of_digits) if kind != "record"]
+    assert len(found) == seen
+    assert all("pgd_20 above clean (clean) by 100.00 points" in x for x in found)
+
+
+def test_different_drawn_images_are_not_compared(
+    diagnose, of_digits, write_run, outcomes
+):
+    first, second = (
+        {"survived": outcomes(n, 100), "num_images": 100, "seed": seed}
+        for seed, n in enumerate((10, 90))
+    )
+    write_run("free_4", {"clean": first, "pgd_20": second})
+    assert {kind for kind, _ in diagnose(of_digits)} == {"record"}
+
+
+def test_evaluations_of_different_trainings_are_named(diagnose, write_run, outcomes):
+    records = {
+        name: {"survived": outcomes(500), "checkpoint": checkpoint}
+        for name, checkpoint in (("clean", "a1"), ("pgd_20", "b2"))
+    }
+    write_run("free_4", {**records, "pgd_100": outcomes(500)})
+    assert diagnose() == [("record", "evaluations are of 2 different trainings")]
+
+
+@pytest.mark.parametrize(("cost", "kinds"), [(0.1, []), (0.0, ["masking"])])
+def test_fgsm_up_another_cost_says_nothing_of_many_steps(
+    diagnose, paper, write_run, outcomes, cost, kinds
+):
+    climbed = TrainingCost(smoothing=0.0)
+    known = {
+        "fgsm": Evaluation(attacks.FGSM(4.0, cost=climbed)),
+        "basic": Evaluation(
+            attacks.IterBasic(
+                4.0, step_size=1.0, num_steps=8, cost=TrainingCost(smoothing=cost)
+            )
+        ),
+    }
+    tested = dataclasses.replace(paper, evaluations={"paper": known})
+    counts = {"fgsm": 300, "basic": 400}
+    write_run(
+        "free_4",
+        {
+            name: {
+                "survived": outcomes(n),
+                "attack": recipe.to_dict(known[name].attack),
+            }
+            for name, n in counts.items()
+        },
+    )
+    assert [kind for kind, _ in diagnose(of=tested)] == kinds
+
+
+def test_noise_is_not_compared_with_a_step_that_is_far_shorter(
+    diagnose, paper, write_run, outcomes
+):
+    known = {
+        "random_sign": Evaluation(attacks.RandomSign(4.0)),
+        "short": Evaluation(attacks.FastGradL2(4.0)),
+    }
+    tested = dataclasses.replace(paper, evaluations={"paper": known})
+    short = {
+        "survived": outcomes(510),
+        "attack": recipe.to_dict(known["short"].attack),
+    }
+    write_run("free_4", {"random_sign": outcomes(500), "short": short})
+    assert diagnose(of=tested) == []
 
 
 def test_released_weights_are_named(diagnose, write_run, outcomes):
