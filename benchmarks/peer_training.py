@@ -176,6 +176,6 @@ def _art(task: Task) -> keras.Model:
 
 def _right(model: keras.Model, task: Task) -> tuple[int, int]:
     """Returns how many test images are right under PGD-20, and how many there are."""
-    answers = heads.answers(model, None)
+    answers = heads.Answers(model, None)
     record = evaluation.evaluate(answers, [task.test], task.pgd_20)
     return record.correct, record.total

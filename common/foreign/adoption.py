@@ -33,7 +33,8 @@ def adopt(
     pixels: str | Callable[[Any], Any] = "",
     activation: str | None = None,
     branches: tuple[str, ...] = norms.DEFAULT.branches,
-    output: str | None = None,
+    image_size: int | str | None = None,
+    output: int | str | None = None,
     background: str = "",
 ) -> Network:
     """Returns a network of the suite with the layers and the weights of a model.
@@ -46,6 +47,7 @@ def adopt(
         also a function of images in [0, 255].
       activation: a name in `keras.activations` that takes the place of its ReLUs.
       branches: of its batch norms, each with the weights of the model.
+      image_size: side in pixels or HEIGHTxWIDTH, where the model leaves it open.
       output: name or position of the output with the classes, of several.
       background: `first` or `last`: that one is no class, and is dropped.
 
@@ -55,12 +57,16 @@ def adopt(
         what is asked for.
     """
     norm = norms.Batch(branches)
+    options: dict[str, Any] = {
+        "image_size": image_size,
+        "output": output,
+        "background": background,
+    }
     if isinstance(model, keras.Model):
         with loaded.explained(f"adopt {model.name}"):
-            found = loaded.of_model(model, pixels, output=output, background=background)
+            found = loaded.of_model(model, pixels, **options)
             return network(found, activation=activation, norm=norm)
-    text = loaded.text(model, pixels, output=output, background=background)
-    said = specs.parse(text, loaded.OPTIONS)
+    said = specs.parse(loaded.text(model, pixels, **options), loaded.OPTIONS)
     with loaded.explained(f"adopt {model}"):
         return network(loaded.load(said), activation=activation, norm=norm)
 
@@ -94,7 +100,7 @@ def _check_copy(found: loaded.Loaded, images: np.ndarray, answers: Any) -> None:
     Raises:
       ValueError: it does, as where a layer's `get_config` leaves something out.
     """
-    ask = heads.answers(found.model, found.output)
+    ask = heads.Answers(found.model, found.output)
     first, again = (
         np.asarray(found.classes(ask(found.images(images)))) for _ in range(2)
     )
@@ -136,7 +142,8 @@ class Network(keras.Model):
         self._copy: _Code | _Copy = _Code(found) if is_code else _Copy(found, norm)
         self.inner = self._copy.inner
         self.branches, self.image_shape = norm.branches, found.input.shape
-        self.draws, self.lacks = self._copy.draws, self._copy.lacks
+        self.draws = self._copy.draws
+        self.lacks = (*found.changes, *self._copy.lacks)
         self.on_one_device = self._copy.on_one_device
         if len(norm.branches) > 1 and not self._copy.has_norms:
             raise ValueError(
@@ -361,6 +368,8 @@ class _Code:
           ValueError: its class does not say how to make another one.
         """
         images = self._found.images(ops.zeros((1, *self._found.input.shape)))
+        # Building computes nothing: what a layer takes from its weights comes later.
+        symbolic = keras.KerasTensor(images.shape, images.dtype)
         with saved.own_names(), saved.known_classes(model):
             try:
                 made = type(model).from_config(model.get_config())
@@ -369,7 +378,7 @@ class _Code:
                     f"{type(model).__name__} needs get_config, so that a copy of it "
                     f"can be trained. Received: {error}"
                 ) from error
-            made(images)
+            made(symbolic)
         saved.copy_weights(model, made)
         saved.freeze_alike(model, made)
         return made

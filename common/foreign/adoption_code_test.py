@@ -44,6 +44,27 @@ def test_a_model_that_is_code_trains_as_it_is_and_says_what_it_lacks():
         adopt(model, pixels="unit", branches=norms.MIXTURE)
 
 
+class Adapted(Code):
+    """Code whose first layer computes with what its data were like."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = layers.Normalization(mean=None)
+
+    def call(self, images, training=False):
+        return super().call(self.scale(images), training=training)
+
+
+def test_what_code_has_adapted_to_is_copied():
+    model = Adapted()
+    model.scale.adapt(UNIT)
+    model(UNIT)
+    randomised(model)
+    network = adopt(model, pixels="unit")
+    np.testing.assert_allclose(network(PIXELS), model(UNIT), atol=1e-5)
+    np.testing.assert_allclose(network.plain()(UNIT), model(UNIT), atol=1e-5)
+
+
 class Defended(Code):
     """Code with a switch that its configuration does not have."""
 

@@ -254,6 +254,34 @@ def test_only_what_can_be_adopted_is():
     assert adopt(plain, pixels=lambda x: x / 9.0).branches == ("clean",)
 
 
+def test_an_open_size_of_images_is_said_in_memory_as_for_a_file():
+    model = keras.Sequential(
+        [
+            keras.Input((None, None, 3)),
+            layers.Conv2D(5, 3),
+            layers.GlobalAveragePooling2D(),
+        ]
+    )
+    with pytest.raises(ValueError, match="say image_size=SIDE or HEIGHTxWIDTH"):
+        adopt(model, pixels="unit")
+    for size in (8, "8x8"):
+        network = adopt(model, pixels="unit", image_size=size)
+        assert network.image_shape == (8, 8, 3)
+        np.testing.assert_allclose(network(PIXELS), model(UNIT), atol=1e-5)
+
+
+def test_another_precision_than_that_of_the_model_is_said():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = sequential()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    first, *_ = adopt(model, pixels="unit").lacks
+    assert first.startswith(
+        "The model came in mixed_float16; it is computed in float32"
+    )
+
+
 def test_what_is_said_beside_the_string_of_a_file_counts(tmp_path):
     model, file = two_headed(), tmp_path / "two.keras"
     model.save(file)

@@ -11,7 +11,7 @@ import keras
 from common.attacks import checks
 from common.data import checks as data_checks
 from common.evaluation import accuracy, attackable
-from common.foreign import heads, loaded, sources
+from common.foreign import heads, loaded, saved, sources
 
 
 class RobustAccuracy(keras.callbacks.Callback):
@@ -31,7 +31,8 @@ class RobustAccuracy(keras.callbacks.Callback):
         *,
         every: int = 1,
         pixels: str | Callable[[Any], Any] = "",
-        output: str | None = None,
+        image_size: int | str | None = None,
+        output: int | str | None = None,
         seed: int = 0,
         batch_size: int = 250,
     ) -> None:
@@ -43,6 +44,7 @@ class RobustAccuracy(keras.callbacks.Callback):
             `tf.data.Dataset` of them of a known length.
           every: epochs between two evaluations; the last epoch has one, too.
           pixels: that the model takes, as in `adoption.adopt`.
+          image_size: where the model leaves it open.
           output: of the classes, of several.
           seed: of the attack.
           batch_size: images attacked at a time.
@@ -61,7 +63,8 @@ class RobustAccuracy(keras.callbacks.Callback):
         accuracy.check_settings(attack, seed, batch_size)
         self.images, self.labels = sources.pair(data)
         self.attack, self.every, self.seed = attack, every, seed
-        self.pixels, self.output, self.batch_size = pixels, output, batch_size
+        self.pixels, self.batch_size = pixels, batch_size
+        self._options: dict[str, Any] = {"image_size": image_size, "output": output}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Refuses a model that cannot be attacked, before the first epoch.
@@ -70,11 +73,13 @@ class RobustAccuracy(keras.callbacks.Callback):
           ValueError: what is said does not fit the model, its answers are no logits and
             cannot be made ones, or a label is none of its classes.
         """
-        is_open = isinstance(self.model, keras.Sequential) and not self.model.built
-        if is_open:  # without an Input TensorFlow would build it with the first batch
-            with loaded.explained(f"attack {self.model.name}"):
+        with loaded.explained(f"attack {self.model.name}"):
+            is_open = isinstance(self.model, keras.Sequential) and not self.model.built
+            if is_open:  # without an Input TensorFlow would build it with its batch
                 self.model.build((None, *self.images.shape[1:]))
-        logits = attackable.Questions(self._logits_fn()).check(self.images)
+            self._found = loaded.of_model(self.model, self.pixels, **self._options)
+            self._answers = heads.Answers(self._found.model, self._found.output)
+        logits = attackable.Questions(self._logits_fn).check(self.images)
         data_checks.check_labels(self.labels, logits.shape[1])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -82,11 +87,12 @@ class RobustAccuracy(keras.callbacks.Callback):
         is_last = epoch + 1 == self.params.get("epochs")
         if logs is None or ((epoch + 1) % self.every and not is_last):
             return
+        self._renew()
         starts = range(0, len(self.labels), self.batch_size)
         cuts = [slice(start, start + self.batch_size) for start in starts]
         try:
             record = accuracy.evaluate(
-                self._logits_fn(),
+                self._logits_fn,
                 [(self.images[cut], self.labels[cut]) for cut in cuts],
                 self.attack,
                 seed=self.seed,
@@ -97,12 +103,12 @@ class RobustAccuracy(keras.callbacks.Callback):
         else:
             logs["robust_accuracy"] = record.accuracy / 100
 
-    def _logits_fn(self) -> Callable[[Any], Any]:
-        """Returns images in [0, 255] -> logits of the model as it is now.
+    def _renew(self) -> None:
+        """Gives what is a copy, of the model or of a layer, the weights of now."""
+        if self._found.model is not self.model:
+            saved.copy_weights(self.model, self._found.model)
+        self._answers.renew()
 
-        A softmax is taken off by a copy of its layer, which has the weights of now.
-        """
-        with loaded.explained(f"attack {self.model.name}"):
-            found = loaded.of_model(self.model, self.pixels, output=self.output)
-            answers = heads.answers(found.model, self.output)
-        return lambda images: found.classes(answers(found.images(images)))
+    def _logits_fn(self, images: Any) -> Any:
+        """Returns the logits of images in [0, 255]."""
+        return self._found.classes(self._answers(self._found.images(images)))

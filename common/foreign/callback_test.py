@@ -1,5 +1,7 @@
 """Robust accuracy while Keras trains a model."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -24,6 +26,59 @@ def test_the_logs_have_what_an_evaluation_counts_now(digits_model, few_digits):
     record = evaluation.evaluate(logits_fn, [(images, labels)], ATTACK)
     assert history["robust_accuracy"][-1] == pytest.approx(record.accuracy / 100)
     assert 0 < record.accuracy < 100
+
+
+def test_it_leaves_nothing_behind_in_the_model_or_in_random_numbers(
+    digits_model, few_digits
+):
+    images, labels = few_digits[0]
+
+    def seen(epochs):
+        callback = RobustAccuracy(ATTACK, few_digits[0], pixels="unit")
+        random.seed(1)
+        digits_model.fit(
+            images / 255, labels, epochs=epochs, verbose=0, callbacks=[callback]
+        )
+        return len(digits_model.layers[-2]._outbound_nodes), random.random()
+
+    (first, drawn), (second, again) = seen(epochs=1), seen(epochs=3)
+    assert second - first == 1  # that of the second training, not one for each epoch
+    random.seed(1)
+    assert drawn == again == random.random()
+
+
+def test_half_precision_is_attacked_as_it_is_now(few_digits):
+    images, labels = few_digits[0]
+    keras.utils.set_random_seed(1)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = keras.Sequential(
+            [
+                keras.Input((None, None, 1)),
+                keras.layers.Conv2D(16, 8),
+                keras.layers.GlobalMaxPooling2D(),
+                keras.layers.Dense(10, activation="softmax"),
+            ]
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile(
+        keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy", metrics=["acc"]
+    )
+    callback = RobustAccuracy(
+        attacks.FGSM(0.06), few_digits[0], pixels="unit", image_size=8
+    )
+    change = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: (
+            epoch and model.layers[-1].bias.assign([20.0, *[0.0] * 9])
+        )
+    )
+    with pytest.warns(UserWarning, match="less than one"):
+        history = model.fit(
+            images / 255, labels, epochs=2, verbose=0, callbacks=[change, callback]
+        ).history
+    assert history["robust_accuracy"] == pytest.approx(history["acc"], abs=0.02)
+    assert history["acc"][0] != history["acc"][1]
 
 
 def test_a_model_that_comes_to_have_no_gradient_trains_on(digits_model, few_digits):

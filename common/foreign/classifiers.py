@@ -98,7 +98,7 @@ def record(said: specs.Spec, found: loaded.Loaded) -> dict[str, Any]:
 
 def _logits_fn(found: loaded.Loaded) -> Callable[[Any], Any]:
     """Returns images -> logits, without the background."""
-    answers = heads.answers(found.model, found.output)
+    answers = heads.Answers(found.model, found.output)
 
     def logits_fn(images: Any) -> Any:
         with saved.defaults():

@@ -36,7 +36,7 @@ def study(session: runs.Session, images: str, *specs: str) -> int:
     known = {
         name: e.attack
         for name, e in evaluations.items()
-        if e.attack and not (e.target or e.only)
+        if e.attack and not (e.target or e.only or e.against)
     }
     usual = [name for name, attack in known.items() if len(attack.parts) == 1]
     named = session.attacks or usual

@@ -52,7 +52,8 @@ def fit(
     activation: str = "",
     branches: tuple[str, ...] = norms.DEFAULT.branches,
     branch: str = "",
-    output: str | None = None,
+    image_size: int | str | None = None,
+    output: int | str | None = None,
     to: str | pathlib.Path = "",
     workdir: str | pathlib.Path = "runs",
     strategy: str = "auto",
@@ -74,6 +75,7 @@ def fit(
       activation: in the place of its ReLUs.
       branches: of its batch norms.
       branch: that is evaluated, and goes into the robust model; the last by default.
+      image_size: side in pixels or HEIGHTxWIDTH, where the model leaves it open.
       output: name or position of the output with the classes, of several.
       to: a file `.keras` for the robust model; empty for none.
       workdir: folder of all runs.
@@ -113,10 +115,11 @@ def fit(
             tunings.Tuning(method, attacks, activation, branches),
             (model, data),
             plan=plans.Plan(**numbers),
-            pixels=pixels,
-            output=output,
             branch=branch,
             to=to,
+            pixels=pixels,
+            image_size=image_size,
+            output=output,
         )
 
 
@@ -129,10 +132,9 @@ def run(
     given: tuple[Any, Any],
     *,
     plan: plans.Plan,
-    pixels: str | Callable[[Any], Any] = "",
-    output: str | None = None,
     branch: str = "",
     to: str | pathlib.Path = "",
+    **said: Any,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Trains, evaluates before and after, and says what was won; see `fit`.
 
@@ -141,19 +143,17 @@ def run(
       tuning: method and attacks.
       given: model and data.
       plan: how long and how fast.
-      pixels: what a model takes.
-      output: of the classes.
       branch: of batch norm.
       to: a file `.keras`.
+      **said: of the model, as in `parts.part`: `pixels`, `image_size` and `output`.
     """
     model, data = given
     distribution = session.distribution  # before TensorFlow computes anything
     network = parts.part(
         model,
-        pixels=pixels,
-        output=output,
         activation=tuning.activation,
         norm=norms.Batch(tuning.branches),
+        **said,
     )
     with loaded.explained(f"train {network.name}"):
         first = network.network()
@@ -305,8 +305,13 @@ def _evaluations(
     """Returns what judges the network: clean images, and attacks on these.
 
     Raises:
-      ValueError: an attack that no record can hold.
+      ValueError: an attack that no record can hold, or that has the name of no attack.
     """
+    if outcome.CLEAN in attacks:
+        raise ValueError(
+            f"{outcome.CLEAN} names the evaluation without an attack: choose another "
+            f"name for the attack. Received: attacks={dict(attacks)}"
+        )
     for attack in attacks.values():
         accuracy.check_settings(attack, seed=0, batch_size=None)
     count = 0 if dataset.num_test <= MOST_JUDGED else MOST_JUDGED  # 0: all

@@ -314,6 +314,7 @@ def test_what_replicas_cannot_share_is_refused_before_anything_is_judged(
         ({"pixels": ""}, "Say which pixels the model takes: pixels= one of raw"),
         ({"branch": "advers"}, "branch must be one that the network has: clean"),
         ({"batch_size": 0}, "batch_size must be"),
+        ({"attacks": {"clean": FGSM(8.0)}}, "clean names the evaluation without an"),
         ({"method": type(METHOD)}, "method must be a method with its numbers"),
         ({"method": NaturalTraining()}, "no radius .*say attacks=.*NaturalTraining"),
     ],

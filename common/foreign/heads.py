@@ -9,7 +9,7 @@ network, and stays. The loaded network is not changed: its layers may have other
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -35,23 +35,37 @@ _SIGMOIDS = (keras.activations.sigmoid, keras.ops.sigmoid)
 _LINEAR = keras.activations.linear
 
 
-def answers(network: keras.Model, output: str | None) -> Callable[[Any], Any]:
-    """Returns images -> what the network answers, in inference mode.
+class Answers:
+    """Its own images -> what a network answers, in inference mode."""
 
-    Args:
-      network: of one input; its own images.
-      output: name or position of the one that is meant, where it has several.
+    def __init__(self, network: keras.Model, output: int | str | None) -> None:
+        """Finds the output.
 
-    Raises:
-      ValueError: `output` is not one of them, or they are several and it is None.
-    """
-    if getattr(network, "outputs", None) is None:
-        return lambda images: called(network, images, output, training=False)
-    chosen = logits(network, output)
-    return lambda images: chosen(images, training=False)
+        Args:
+          network: of one input.
+          output: name or position of the one that is meant, where it has several.
+
+        Raises:
+          ValueError: `output` is not one of them, or they are several and it is None.
+        """
+        is_code = getattr(network, "outputs", None) is None
+        self._network, self._output = network, output
+        self._logits = None if is_code else logits(network, output)
+
+    def __call__(self, images: Any) -> Any:
+        """Returns what the network answers to images."""
+        if self._logits is None:
+            return called(self._network, images, self._output, training=False)
+        return self._logits(images, training=False)
+
+    def renew(self) -> None:
+        """Gives a copy whose softmax was taken off the weights of the layer of now."""
+        for layer in self._logits._flatten_layers() if self._logits else ():
+            if (now := original(layer)) is not layer:
+                layer.set_weights(now.get_weights())
 
 
-def logits(network: keras.Model, output: str | None) -> keras.Model:
+def logits(network: keras.Model, output: int | str | None) -> keras.Model:
     """Returns the functional model of the answers, which shares the network's layers.
 
     The layer whose softmax was taken off is a new one, and `original` of it gives the
@@ -59,10 +73,10 @@ def logits(network: keras.Model, output: str | None) -> keras.Model:
 
     Args:
       network: functional or sequential.
-      output: as for `answers`.
+      output: as for `Answers`.
 
     Raises:
-      ValueError: as `answers`.
+      ValueError: as `Answers`.
     """
     tensor = network.outputs[_chosen(_names(network), output)]
     before = _before_softmax(tensor)
@@ -76,14 +90,14 @@ def original(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def called(
-    network: keras.Model, images: Any, output: str | None, *, training: bool
+    network: keras.Model, images: Any, output: int | str | None, *, training: bool
 ) -> Any:
     """Returns what a network that is code answers, which it says when it is called.
 
     Args:
       network: of one input.
       images: its own.
-      output: as for `answers`.
+      output: as for `Answers`.
       training: the mode.
     """
     found = network(images, training=training)
@@ -108,7 +122,7 @@ def _inputs(network: keras.Model) -> Any:
     return network.inputs[0] if len(network.inputs) == 1 else network.input
 
 
-def _chosen(names: list[str], output: str | None) -> int:
+def _chosen(names: list[str], output: int | str | None) -> int:
     """Returns the position of the output that is meant."""
     listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names))
     if output is None:
@@ -117,6 +131,7 @@ def _chosen(names: list[str], output: str | None) -> int:
                 f"It has {len(names)} outputs; say output= one of {listed}"
             )
         return 0
+    output = str(output)
     if names.count(output) == 1:
         return names.index(output)
     if output.isdecimal() and int(output) < len(names):

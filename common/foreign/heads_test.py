@@ -34,7 +34,7 @@ def softmax(logits):
 
 
 def answer(network, output=None):
-    return np.asarray(heads.answers(network, output)(IMAGES))
+    return np.asarray(heads.Answers(network, output)(IMAGES))
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,7 @@ def two_outputs(structure):
     [
         (list, "main", 7),
         (list, "1", 5),
+        (list, 0, 7),
         (lambda parts: {"y": parts[0], "x": parts[1]}, "y", 7),
         (lambda parts: {"y": parts[0], "x": parts[1]}, "0", 5),
         (lambda parts: {"a": {"y": parts[0]}, "b": [parts[1]]}, "a.y", 7),

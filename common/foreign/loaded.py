@@ -90,9 +90,18 @@ class Loaded:
     model: keras.Model
     input: Input
     preprocess: Callable[[Any], Any]
-    output: str | None
+    output: int | str | None
     background: str
     precision: dict[str, str]
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """A sentence if it is not computed as it came."""
+        came, is_computed = self.precision["file"], self.precision["evaluated"]
+        if came == is_computed:
+            return ()
+        sentence = f"The model came in {came}; it is computed in {is_computed}, and so "
+        return (f"{sentence}is the model that it becomes.",)
 
     def images(self, images: Any) -> Any:
         """Returns images [B, H, W, C] in [0, 255] as the model takes them."""
@@ -128,8 +137,8 @@ def of_model(
     model: keras.Model,
     pixels: str | Callable[[Any], Any],
     *,
-    image_size: str | None = None,
-    output: str | None = None,
+    image_size: int | str | None = None,
+    output: int | str | None = None,
     background: str = "",
 ) -> Loaded:
     """Returns a model with what is said of it.
@@ -137,7 +146,7 @@ def of_model(
     Args:
       model: built.
       pixels: that it takes: a name in `PIXELS`, or a function of images in [0, 255].
-      image_size: as in the string of a classifier, where the model leaves it open.
+      image_size: side in pixels or HEIGHTxWIDTH, where the model leaves it open.
       output: name or position of the output with the classes, of several.
       background: `first` or `last`: that one is no class, and is dropped.
 
@@ -160,14 +169,16 @@ def of_model(
 
 
 def text(
-    model: str | pathlib.Path, pixels: str | Callable[[Any], Any], **options: str | None
+    model: str | pathlib.Path,
+    pixels: str | Callable[[Any], Any],
+    **options: int | str | None,
 ) -> str:
     """Returns the string of a classifier, to which what is said beside it is added.
 
     Args:
       model: the string, or the path of a file.
       pixels: a name in `PIXELS`, or empty.
-      **options: of the string, such as `output`; nothing where they are empty.
+      **options: of the string, such as `output`; nothing where they are None or empty.
 
     Raises:
       ValueError: pixels that are a function, which is for a model in memory.
@@ -179,7 +190,8 @@ def text(
             f"Received: model={model}, pixels={name_of(pixels)}"
         )
     said = {"pixels": pixels, **options}
-    added = "&".join(f"{key}={value}" for key, value in said.items() if value)
+    given = {key: value for key, value in said.items() if value not in ("", None)}
+    added = "&".join(f"{key}={value}" for key, value in given.items())
     mark = "&" if "?" in str(model) else "?"
     return f"{model}{mark}{added}" if added else str(model)
 
@@ -245,7 +257,7 @@ def _saved(said: specs.Spec) -> tuple[keras.Model, str]:
     return saved.load(said.file), said.options.get("pixels", "")
 
 
-def _input(network: keras.Model, image_size: str | None) -> Input:
+def _input(network: keras.Model, image_size: int | str | None) -> Input:
     """Returns the images that a network takes, as its file or the option says."""
     if not network.built:
         raise ValueError("it was saved before it was built: call it once, and save it")
@@ -263,7 +275,7 @@ def _input(network: keras.Model, image_size: str | None) -> Input:
     if channels not in (None, 1, 3):
         raise ValueError(f"expected images of 3 channels or of 1 in, not {shape}")
     sides = shape[2:] if channels_first else shape[1:3]
-    height, width = sides if image_size is None else specs.image_size(image_size)
+    height, width = sides if image_size is None else specs.image_size(str(image_size))
     if height is None or width is None:
         raise ValueError(f"its input is {shape}; say image_size=SIDE or HEIGHTxWIDTH")
     if any(a not in (None, b) for a, b in zip(sides, (height, width), strict=True)):

@@ -104,7 +104,12 @@ class Home:
         minutes = metrics.training_minutes(
             run.folder / "metrics.jsonl", run.recipe.num_steps
         )
-        return {"updates": run.recipe.num_steps, "minutes": minutes, "accuracy": found}
+        return {
+            "updates": run.recipe.num_steps,
+            "minutes": minutes,
+            "precision": run.recipe.network.found.precision,
+            "accuracy": found,
+        }
 
     def _told(self, record: dict[str, Any]) -> list[str]:
         """Returns what was won, what it cost on clean images, and where all is."""

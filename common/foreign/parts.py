@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from common.foreign import adoption, classifiers, loaded, specs
+from common.foreign import adoption, classifiers, loaded, saved, specs
 from common.models import norms
 
 
@@ -71,14 +71,16 @@ def part(
     model: keras.Model | str | pathlib.Path,
     *,
     pixels: str | Callable[[Any], Any] = "",
-    output: str | None = None,
+    image_size: int | str | None = None,
+    output: int | str | None = None,
     **further: Any,
 ) -> Adopted:
     """Returns the part of a model, or of a string that names one.
 
     Args:
       model: as in `adoption.adopt`.
-      pixels: as in `adoption.adopt`, and so is the next.
+      pixels: as in `adoption.adopt`, and so are the next two.
+      image_size: where the model leaves it open.
       output: of the classes, of several.
       **further: `activation` and `norm` of the part.
 
@@ -86,14 +88,14 @@ def part(
       FileNotFoundError: there is no such file.
       ValueError: what is said is unknown or does not fit the model.
     """
+    options: dict[str, Any] = {"image_size": image_size, "output": output}
     if isinstance(model, keras.Model):
         with loaded.explained(f"adopt {model.name}"):
-            found = loaded.of_model(model, pixels, output=output)
+            found = loaded.of_model(model, pixels, **options)
             sha256 = _digest(model, found if callable(pixels) else None)
-        spec = f"{model.name}?pixels={loaded.name_of(pixels)}"
-        spec += f"&output={output}" if output else ""
+        spec = loaded.text(model.name, loaded.name_of(pixels), **options)
         return Adopted(model.name, spec, sha256, found=found, **further)
-    text = loaded.text(model, pixels, output=output)
+    text = loaded.text(model, pixels, **options)
     said = specs.parse(text, loaded.OPTIONS)
     with loaded.explained(f"adopt {model}"):
         found = loaded.load(said)
@@ -108,9 +110,8 @@ def _digest(model: keras.Model, mapped: loaded.Loaded | None) -> str:
       model: in memory.
       mapped: with a function of pixels, of which what it does counts; None without.
     """
-    config = keras.saving.serialize_keras_object(model)
-    config.pop("compile_config", None)
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    config = json.dumps(saved.serialized(model), sort_keys=True, default=str)
+    digest = hashlib.sha256(config.encode())
     for values in model.get_weights():
         digest.update(values.tobytes())
     if mapped:

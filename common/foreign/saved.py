@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import pathlib
+import random
 import re
 import textwrap
 import zipfile
@@ -33,10 +34,11 @@ _MISSING = re.compile(
 def defaults() -> Iterator[None]:
     """Sets what Keras takes from the user's `keras.json` to its own defaults, inside.
 
-    Where a file or a function leaves layout or precision open, it means these.
+    Where a file or a function leaves layout or precision open, it means these. Seeds
+    that Keras draws inside, from Python's `random`, do not move the user's own numbers.
     """
     kept = keras.config.floatx(), keras.config.dtype_policy()
-    layout = keras.config.image_data_format()
+    layout, state = keras.config.image_data_format(), random.getstate()
     keras.config.set_floatx(FLOAT32)
     keras.config.set_dtype_policy(FLOAT32)
     keras.config.set_image_data_format("channels_last")
@@ -46,6 +48,7 @@ def defaults() -> Iterator[None]:
         keras.config.set_floatx(kept[0])
         keras.config.set_dtype_policy(kept[1])
         keras.config.set_image_data_format(layout)
+        random.setstate(state)
 
 
 def check_intact(file: pathlib.Path) -> None:
@@ -110,7 +113,7 @@ def in_float32(
     kept = {"file": saved_in, "evaluated": saved_in}
     if saved_in == FLOAT32:
         return network, kept
-    config = keras.saving.serialize_keras_object(network)
+    config = serialized(network)
     rewritten = _rewritten(config)
     if rewritten == config:  # such as int8, which is how its weights are stored
         return network, kept
@@ -155,15 +158,17 @@ def twin(
       network: built.
       change: what Keras serialized -> what the twin is made of, with as many weights.
     """
+    with known_classes(network):
+        made = keras.saving.deserialize_keras_object(change(serialized(network)))
+    copy_weights(network, made)
+    return made
+
+
+def serialized(network: keras.Model) -> dict[str, Any]:
+    """Returns what Keras serialized, without what the network was compiled with."""
     config = keras.saving.serialize_keras_object(network)
     config.pop("compile_config", None)
-    with known_classes(network):
-        made = keras.saving.deserialize_keras_object(change(config))
-    copy_weights(network, made)
-    for layer in made._flatten_layers():
-        if hasattr(layer, "finalize_state"):  # it computes with what its weights say
-            layer.finalize_state()
-    return made
+    return config
 
 
 def known_classes(network: keras.Model) -> Any:
@@ -191,6 +196,9 @@ def freeze_alike(source: keras.layers.Layer, target: keras.layers.Layer) -> None
 def copy_weights(network: keras.Model, to: keras.Model) -> None:
     """Gives a network of the same layers the weights of another."""
     to.set_weights([copied(weights) for weights in network.weights])
+    for layer in to._flatten_layers():
+        if hasattr(layer, "finalize_state"):  # it computes with what its weights say
+            layer.finalize_state()
 
 
 def copied(variable: Any) -> np.ndarray:

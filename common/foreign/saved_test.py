@@ -50,6 +50,14 @@ def test_half_precision_is_computed_in_float32(tmp_path, policy):
     assert not np.allclose(half(IMAGES), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_what_a_model_in_memory_was_compiled_with_does_not_matter():
+    half = network(policy="mixed_float16")
+    half.compile("sgd", lambda labels, logits: ops.mean(logits))
+    found, precision = saved.in_float32(half, IMAGES)
+    assert precision["evaluated"] == "float32" and not found.compiled
+    np.testing.assert_allclose(found(IMAGES), half(IMAGES), atol=0.02)
+
+
 def test_a_network_of_float32_is_kept(tmp_path):
     one = loaded(network(), tmp_path)
     found, precision = saved.in_float32(one, IMAGES)
