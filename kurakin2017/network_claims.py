@@ -162,12 +162,12 @@ CLAIMS = (
         source="text, Appendix D",
         note=ONE_SCALE,
         comparisons=tuple(
-            # Text: within 1 on clean images, a few points lower under attack.
+            # Text: within 1 on clean images, a few points lower under attack: five.
             comparison
             for name in ("relu6", "relu_decay_0.01", "relu_decay_0.001")
             for comparison in (
                 gain(name, STEP_LL, "clean", at_least=-1.0, at_most=1.0),
-                gain(name, STEP_LL, "step_ll_eps16", at_most=0.0),
+                gain(name, STEP_LL, "step_ll_eps16", at_least=-5.0, at_most=0.0),
             )
         ),
     ),

@@ -141,7 +141,7 @@ MNIST_NATURAL = Recipe(
     schedule=schedules.ExponentialDecay(
         rate=0.1,  # MAXOUT
         factor=0.97,  # not stated; ours: MAXOUT's, 0.998, is for hundreds of passes
-        every=600,  # a pass of 60,000 images; MAXOUT: every update
+        every=600,  # not stated; ours: a pass of natural training; MAXOUT: every update
     ),
     batch_size=100,  # MAXOUT
     num_steps=24_000,  # not stated; ours: 40 passes, MAXOUT stops by validation

@@ -18,7 +18,7 @@ def test_as_many_numbers_are_reported_as_the_tables_print():
         "table1": 8 * 5,
         "table2": 8 * 5,
         "table3": 4 * 5,
-        "table4": 8 * 12,
+        "table4": 8 * 9,  # from a network to itself the rate is 100 by definition
         "table5": 10 * 5,
         "table7": 18 * 5,
         "table8": 6 * 5,
@@ -27,8 +27,10 @@ def test_as_many_numbers_are_reported_as_the_tables_print():
         "mnist_larger": 3,
     }
     for name, count in counts.items():
+        cells = PAPER.at("paper").cells(by_name(name))
+        compared = [cell for cell in cells if cell.column[-1] != cell.row[0]]
         if not name.startswith("mnist"):
-            assert len(PAPER.at("paper").cells(by_name(name))) == count
+            assert len(compared if name == "table4" else cells) == count
 
 
 def test_what_the_text_contradicts_says_so():
