@@ -14,7 +14,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self, TextIO
 
 from common.results import measured
@@ -34,7 +34,7 @@ class Piece(NamedTuple):
       paper: name of the package.
       folder: of the run.
       part: `TRAINING`, or the name of the evaluation.
-      seconds: that it took in an earlier run; NaN if none was kept.
+      seconds: that it took in an earlier run on a CPU; NaN if none was kept.
     """
 
     paper: str
@@ -182,17 +182,28 @@ class Line:
 
 
 def _seconds(run: measured.Run | None, part: str) -> float:
-    """Returns the seconds that a piece took in an earlier run; NaN if none tells."""
+    """Returns the seconds that a piece took in an earlier run; NaN if none tells.
+
+    What an accelerator took would promise too much to a machine that has none.
+    """
     if run is None:
         return math.nan
     try:
-        if part == TRAINING:
-            minutes = run.training_minutes
-            return math.nan if minutes is None else 60 * minutes + _COMPILING
-        record = run.evaluation(part)
+        entries, seconds = _told(run, part)
     except ValueError:  # a broken record only costs the estimate
         return math.nan
-    return math.nan if record is None else record.seconds
+    return (
+        seconds if str(entries.get("hardware", "CPU")).startswith("CPU") else math.nan
+    )
+
+
+def _told(run: measured.Run, part: str) -> tuple[Mapping[str, Any], float]:
+    """Returns what a file says of a piece, and the seconds; NaN if it says none."""
+    if part == TRAINING:
+        minutes = run.training_minutes
+        return run.manifest, math.nan if minutes is None else 60 * minutes + _COMPILING
+    record = run.evaluation(part)
+    return ({}, math.nan) if record is None else (record.record, record.seconds)
 
 
 def _duration(seconds: float) -> str:

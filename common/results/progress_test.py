@@ -64,6 +64,14 @@ def test_a_broken_record_of_an_earlier_run_costs_its_seconds_alone(plan, tmp_pat
     ]
 
 
+def test_what_an_accelerator_took_is_not_promised(plan, write_run, outcomes):
+    made = {"survived": outcomes(5), "seconds": 10.0, "hardware": "1 x GPU"}
+    kept = {"workdir": "kept", "minutes": 0.5}
+    write_run("natural", {"clean": made}, hardware="1 x GPU", **kept)
+    found = {(x.folder.name, x.part) for x in plan() if math.isnan(x.seconds)}
+    assert found == {("natural", progress.TRAINING), ("natural", "clean")}
+
+
 def test_the_line_says_what_runs_and_what_is_left_by_the_pace_of_this_run(
     line, plan, write_run, outcomes
 ):
