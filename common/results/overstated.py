@@ -3,12 +3,14 @@
 AutoAttack of a scale sees some of the test images. The paper's own attacks are counted
 on the same ones, and the one that leaves fewest of them right is the strongest. A
 network with several branches of batch norm has a line for each one that was attacked.
+A paper whose own attacks have another radius has no columns about them.
 Where AutoAttack's `quick` was run as well, a last column has the accuracy under it, and
 by how many images this is more.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -54,10 +56,8 @@ def lines(results: Results, names: Sequence[str]) -> list[tuple[str, ...]]:
       names: evaluations of the paper's own attacks, at AutoAttack's epsilon.
 
     Raises:
-      ValueError: no name, an unknown one, or a broken record.
+      ValueError: an unknown name, or a broken record.
     """
-    if not names:
-        raise ValueError("Name the paper's own attacks. Received: none")
     known = results.at.evaluations
     for name in (AUTOATTACK, *names):
         lookup(known, name, f"evaluation of {results.at.name}")
@@ -75,8 +75,10 @@ def lines(results: Results, names: Sequence[str]) -> list[tuple[str, ...]]:
         for strong in measured.autoattacks(results.at)
         if run.evaluation(strong)
     ]
-    shown = len(HEAD) if any(line[-1] for line in found) else len(HEAD) - 1
-    return [line[:shown] for line in (HEAD, *found)] if found else []
+    own, quick = bool(names), any(line[-1] for line in found)
+    shown = (True, True, own, own, True, own, quick)
+    table = [tuple(itertools.compress(line, shown)) for line in (HEAD, *found)]
+    return table if found else []
 
 
 def _rates(

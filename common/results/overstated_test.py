@@ -138,9 +138,17 @@ def test_without_a_record_there_is_no_table(drawing, results, write_run, outcome
     assert overstated.lines(results("small", of=drawing), OWN) == []
 
 
-def test_attacks_have_to_be_named(drawing, results):
+def test_without_own_attacks_of_the_radius_there_is_no_column_about_them(
+    drawing, results, write_run, outcomes
+):
+    worst = {"survived": outcomes(50, DRAWN), "num_images": DRAWN, "seed": 0}
+    write_run("natural", {"autoattack": worst}, scale="small")
+    head, (name, clean, found) = overstated.lines(results("small", of=drawing), ())
+    assert head == ("recipe", "clean", "AutoAttack")
+    assert (name, clean) == ("natural", "") and found.startswith("50.0 [")
+
+
+def test_attacks_have_to_be_known(drawing, results):
     found = results("small", of=drawing)
-    with pytest.raises(ValueError, match="Name the paper's own attacks"):
-        overstated.lines(found, ())
     with pytest.raises(ValueError, match="Nearest: pgd_20"):
         overstated.lines(found, ("pgd_2",))
