@@ -28,7 +28,7 @@ def test_the_logs_have_what_an_evaluation_counts_now(digits_model, few_digits):
     assert 0 < record.accuracy < 100
 
 
-def test_it_leaves_nothing_behind_in_the_model_or_in_random_numbers(
+def test_a_training_adds_one_layer_to_the_graph_and_draws_no_random_number(
     digits_model, few_digits
 ):
     images, labels = few_digits[0]
