@@ -188,7 +188,7 @@ def _evaluate(
             f"{run.name} was evaluated on another number of images than the "
             f"{expected} of its test set. Received: total={record.total}"
         )
-    record.notes.update(recipe=run.name, **identity, **manifest.environment())
+    record.notes.update({"recipe": run.name, **identity, **manifest.environment()})
     return record
 
 

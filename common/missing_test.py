@@ -322,6 +322,24 @@ def test_other_weights_of_the_same_recipe_are_evaluated_again(open_run, with_twi
     assert made() == kept
 
 
+def test_a_record_of_other_products_is_made_again(open_run, evaluated, monkeypatch):
+    monkeypatch.setattr(engine, "products", lambda: "", raising=False)  # as on a CPU
+    run = open_run()
+    run.train()
+    run.evaluate(("clean",))
+    assert "products" not in records(run)["clean"]
+    for products, times in (("tf32", 1), ("float32", 1)):  # such as before it was noted
+        monkeypatch.setattr(engine, "products", lambda p=products: p, raising=False)
+        run.evaluate(("clean",))
+        assert len(evaluated) == times
+    run.record("clean").unlink()
+    run.evaluate(("clean",))
+    assert records(run)["clean"]["products"] == "float32" and len(evaluated) == 2
+    monkeypatch.setattr(engine, "products", lambda: "tf32", raising=False)
+    run.evaluate(("clean",))
+    assert records(run)["clean"]["products"] == "tf32" and len(evaluated) == 3
+
+
 def test_two_processes_do_not_make_one_record(open_run, evaluated):
     run = open_run()
     run.train()

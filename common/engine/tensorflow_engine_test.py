@@ -79,3 +79,13 @@ def test_alone_is_here_without_a_cluster(monkeypatch, two_replicas, workers):
 def test_an_error_is_its_last_paragraph():
     error = tf.errors.UnavailableError(None, None, "graph\n\nthe worker left\nat x")
     assert engine.reason(error) == "the worker left"
+
+
+def test_what_a_gpu_rounds_in_products_is_told(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert tensorflow_engine.products() == ""
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU"])
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    assert tensorflow_engine.products() == "tf32"  # the default of TensorFlow
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    assert tensorflow_engine.products() == "float32"

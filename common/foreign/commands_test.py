@@ -1,9 +1,11 @@
 """What the flags of the commands become."""
 
+import types
+
 import pytest
 
 from common import cli
-from common.foreign import fitting
+from common.foreign import commands, fitting
 from common.results import packages
 
 
@@ -33,6 +35,22 @@ def test_the_flags_of_fit_become_a_plan_and_another_radius(asked, tmp_path):
     assert (plan.epochs, plan.rate, plan.batch_size) == (3.0, 0.5, 9)
     assert (plan.crop, plan.flip, plan.steps) == (2, True, 0)
     assert session.overrides == ("seed=5",)
+
+
+def test_a_study_attacks_and_compares_no_steps_with_many(monkeypatch, tmp_path):
+    seen = {}
+    monkeypatch.setattr(
+        commands.studies, "study", lambda *words, **k: seen.update(k, known=words[2])
+    )
+    monkeypatch.setattr(commands.folders, "photographs", lambda *words, **k: None)
+    network = types.SimpleNamespace(image_size=8)
+    monkeypatch.setattr(commands.classifiers, "classifier", lambda spec: network)
+    paper = packages.find("ensemble_at")
+    assert "masking" in paper.evaluations["paper"]
+    words = ["ensemble_at", "study", "images", "m.keras", f"--workdir={tmp_path}"]
+    assert cli.main(paper, words) == cli.GOOD
+    assert {"step_ll", "iter_ll"} <= set(seen["known"])
+    assert "masking" not in seen["known"] and "masking" not in seen["transfers"]
 
 
 def test_a_paper_that_says_nothing_of_other_networks_trains_none(tiny_paper, capsys):
