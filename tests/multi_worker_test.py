@@ -94,6 +94,18 @@ def test_two_tasks_give_the_bits_of_two_replicas(cluster, mirrored, tmp_path, ta
 
 
 @pytest.mark.slow
+def test_tasks_that_were_given_different_recipes_end_before_the_first_update(
+    cluster, tmp_path
+):
+    processes = cluster(CHIEF, second={"WORDS": "--seed=5"})
+    for process in processes:
+        status, output = worker.ended(process)
+        assert status == 3, output
+        assert "the same code and get the same command" in output
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+@pytest.mark.slow
 def test_two_tasks_train_the_sources_of_a_recipe_first(cluster, two_replicas, tmp_path):
     """The worker goes on when the chief has saved the source, not before."""
     source, mirrored = tmp_path / "source", tmp_path / "mirrored"

@@ -1,7 +1,7 @@
 """The commands of the small paper, in a process that can be told when to die.
 
 `DIE_AT=rename:3 python -m tests.worker train free`: SIGKILL at the third renaming.
-With `HANG_AT` in its place it stays there.
+With `HANG_AT` in its place it stays there. `WORDS` has further flags.
 """
 
 from __future__ import annotations
@@ -88,4 +88,4 @@ if __name__ == "__main__":
     logs.show(None)
     with logs.held_back():
         paper = small_paper.PAPER
-    sys.exit(cli.main(paper))
+    sys.exit(cli.main(paper, [*sys.argv, *os.environ.get("WORDS", "").split()]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -59,6 +61,7 @@ def train(
     manifest.check_run(run_dir, {"recipe": recipe, "precision": precision})
     worker, learner = engine.worker(distribution), None
     try:
+        _check_alike(recipe, precision, distribution)
         is_finished = _is_finished(recipe, run_dir)
         if not engine.wait(distribution, int(is_finished)):
             raise errors.RunError(f"{learners.APART} Received: {run_dir}")
@@ -121,6 +124,7 @@ class _Run:
         learner, recipe = self.learner, self.recipe
         updates = None
         if learner.step < recipe.num_steps:
+            _ = recipe.dataset.num_test  # fails now where a folder has no test images
             updates = engine.Updates(
                 learner, recipe, self.data_dir, most=self.log_every
             )
@@ -237,6 +241,22 @@ class _Run:
         checks.check_labels(labels, self.recipe.dataset.num_classes)
         logits_fn = logits.inference(self.learner.network)
         attackable.Questions(logits_fn).check(images)
+
+
+def _check_alike(recipe: recipes.Recipe, precision: str, distribution: Any) -> None:
+    """Refuses workers of which one was given another run, or has other code.
+
+    Raises:
+      RunError: as this worker sees it; the others raise it, too.
+    """
+    commit = manifest.environment()["commit"]
+    said = json.dumps([recipes.to_dict(recipe), precision, commit], sort_keys=True)
+    number = int(hashlib.sha256(said.encode()).hexdigest()[:10], 16)
+    if not engine.wait(distribution, number):
+        raise errors.RunError(
+            "Workers must have the same code and get the same command. Received by one "
+            f"of them: precision={precision}, commit={commit}, recipe={recipe}"
+        )
 
 
 def _is_finished(recipe: recipes.Recipe, run_dir: pathlib.Path) -> bool:

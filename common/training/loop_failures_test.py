@@ -1,6 +1,7 @@
 """Runs that fail: what they leave, and what the next call finds."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -69,21 +70,34 @@ def test_a_first_try_without_data_leaves_the_folder_to_another(
     train(dataclasses.replace(bare, l2=0.1), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["one_device", "mirrored"])
-def test_a_broken_photograph_ends_the_run_with_its_name(bare, tmp_path, name):
-    for number in range(16):
-        for split in ("train", "val"):
-            path = tmp_path / "photos" / split / "class" / f"{number}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(
-                tf.io.encode_jpeg(tf.fill([9, 9, 3], tf.constant(9, tf.uint8))).numpy()
-            )
+@pytest.fixture
+def of_photographs(bare, tmp_path):
+    """A recipe on an image folder of one class, `photos`."""
+    grey = tf.io.encode_jpeg(tf.fill([9, 9, 3], tf.constant(9, tf.uint8))).numpy()
+    for split in ("train", "val"):
+        folder = tmp_path / "photos" / split / "class"
+        folder.mkdir(parents=True)
+        for number in range(16):
+            (folder / f"{number}.jpg").write_bytes(grey)
     dataset = data.ImageNet(8, 8, str(tmp_path / "photos"))
-    recipe = dataclasses.replace(
+    return dataclasses.replace(
         bare, dataset=dataset, batch_size=4, num_steps=9, checkpoint_every=1
     )
+
+
+def test_a_folder_without_test_images_is_refused_before_the_first_update(
+    of_photographs, tmp_path
+):
+    shutil.rmtree(tmp_path / "photos" / "val")
+    with pytest.raises(FileNotFoundError, match="val/class"):
+        train(of_photographs, tmp_path / "run")
+    assert not (tmp_path / "run" / "recipe.json").exists()
+
+
+@pytest.mark.parametrize("name", ["one_device", "mirrored"])
+def test_a_broken_photograph_ends_the_run_with_its_name(of_photographs, tmp_path, name):
     path = tmp_path / "photos" / "train" / "class" / "7.jpg"
     path.write_bytes(b"GIF89a")
     with pytest.raises(OSError, match=r"7\.jpg, which is a GIF") as caught:
-        train(recipe, tmp_path / "run", name)
+        train(of_photographs, tmp_path / "run", name)
     assert "command" not in str(caught.value) and "\n" not in str(caught.value)
