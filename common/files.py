@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import json
 import os
 import pathlib
+import platform
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -29,14 +31,15 @@ def whole(path: pathlib.Path) -> Iterator[IO[bytes]]:
     """
     with room(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
+        begun = partial(path)
         try:
-            with open(partial(path), "wb") as file:
+            with open(begun, "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(partial(path), path)
+            os.replace(begun, path)
         except BaseException:
-            partial(path).unlink(missing_ok=True)
+            begun.unlink(missing_ok=True)
             raise
 
 
@@ -95,8 +98,19 @@ def check_file(path: pathlib.Path, flag: str) -> None:
 
 
 def partial(path: pathlib.Path) -> pathlib.Path:
-    """Returns the file that is written before it takes the place of `path`."""
-    return path.with_name(f"{path.name}.partial")
+    """Returns the file that this process writes before it takes the place of `path`."""
+    return path.with_name(f"{path.name}.{platform.node()}-{os.getpid()}.partial")
+
+
+def remove_partial(folder: pathlib.Path, name: str = "") -> None:
+    """Removes what processes left in a folder that were killed while they wrote.
+
+    Args:
+      folder: in which no other process is writing these files.
+      name: of the files; all if it is empty.
+    """
+    for path in folder.glob(f"{glob.escape(name)}*.partial"):
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

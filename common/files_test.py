@@ -97,6 +97,29 @@ def test_what_could_not_be_written_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_processes_that_write_one_file_do_not_meet(tmp_path, monkeypatch):
+    path = tmp_path / "record[1].json"
+    with files.whole(path) as ours:
+        ours.write(b"ours")
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os, "getpid", lambda: -1)
+            with files.whole(path) as theirs:
+                theirs.write(b"theirs, and longer")
+        assert path.read_bytes() == b"theirs, and longer"
+    assert path.read_bytes() == b"ours"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_by_name_or_all(tmp_path):
+    path, other = tmp_path / "record[1].json", tmp_path / "other.json"
+    for name in (path, other):
+        files.partial(name).touch()
+    files.remove_partial(tmp_path, path.name)
+    assert list(tmp_path.iterdir()) == [files.partial(other)]
+    files.remove_partial(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def full(tmp_path):
     """Returns a path whose disk is full for what is written before it."""

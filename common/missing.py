@@ -174,13 +174,14 @@ def _evaluate(
     judges: Any,
 ) -> Any:
     """Returns the record of an evaluation, on all images that it is to see."""
+    place = manifest.environment()
     record = kinds.answer(
         value,
         _images(run, value),
         judges(run.name, value.branch),
         judges(value.target, "") if value.target else None,
         progress_file=run.record(key).with_suffix(".progress.npz"),
-        progress_key=identity,
+        progress_key={**identity, "commit": place["commit"]},
     )
     expected = value.num_images or run.recipe.dataset.num_test
     if record.total != expected:
@@ -188,7 +189,7 @@ def _evaluate(
             f"{run.name} was evaluated on another number of images than the "
             f"{expected} of its test set. Received: total={record.total}"
         )
-    record.notes.update({"recipe": run.name, **identity, **manifest.environment()})
+    record.notes.update({"recipe": run.name, **identity, **place})
     return record
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -107,6 +108,11 @@ class File:
         is_ours = str(arrays.get("key")) == self._key
         if is_ours and attackable.are_alike(arrays["answers"], self._answers):
             return arrays
+        print(
+            f"{self._path} is the progress of another evaluation, network or code: "
+            "the evaluation begins anew.",
+            file=sys.stderr,
+        )
         return None
 
     def save(self, pool: list[stream.Slot], found: tally.Tally) -> None:
@@ -149,8 +155,8 @@ class File:
     def remove(self) -> None:
         """Removes the file, and what a kill while it was written has left."""
         if self._path is not None:
-            for path in (self._path, files.partial(self._path)):
-                path.unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)
+            files.remove_partial(self._path.parent, self._path.name)
 
 
 def _states(arrays: Mapping[str, np.ndarray], place: int) -> Iterator[Any]:

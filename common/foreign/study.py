@@ -75,6 +75,7 @@ def study(
             _warn(source.name, files.read_json(path).get("warnings", ()))
             continue
         print(f"{source.name}: {stem}", flush=True)
+        place = manifest.environment()
         with files.claimed(path.with_suffix(".lock")):
             record = kinds.answer(
                 recipes.Evaluation(attack, seed),
@@ -82,9 +83,9 @@ def study(
                 judges[source.name],
                 judges[target.name] if target else None,
                 progress_file=path.with_suffix(".progress.npz"),
-                progress_key=notes,
+                progress_key={**notes, "commit": place["commit"]},
             )
-            record.notes.update(notes, **manifest.environment())
+            record.notes.update(notes, **place)
             record.save(path)
         low, high = record.interval
         print("", *record.parts, sep="\n")

@@ -80,6 +80,8 @@ def restore(
 ) -> tuple[int, list[np.ndarray]]:
     """Restores the newest checkpoint that reads back; (0, []) if there is none.
 
+    The chief removes what was left half written, so nobody may be writing yet.
+
     Args:
       directory: as for `save`.
       variables: take the saved values.
@@ -92,6 +94,8 @@ def restore(
       RunError: checkpoints are there but none reads back, or another number of workers
         wrote them.
     """
+    if worker[0] == 0:
+        files.remove_partial(directory)
     found = steps(directory)
     for step in reversed(found):
         try:

@@ -102,9 +102,11 @@ def test_one_without_its_state_is_passed_over(tmp_path):
 
 def test_a_save_that_was_killed_leaves_the_one_before(tmp_path):
     save(tmp_path, 10)
-    (tmp_path / "00000020.partial").write_bytes(b"half")
+    half = tmp_path / "00000020.npz.host-1.partial"
+    half.write_bytes(b"half")
     (tmp_path / "00000020.state-0.npz").write_bytes(b"whole, but alone")
     assert checkpoint.restore(tmp_path, variables=variables())[0] == 10
+    assert not half.exists()
 
 
 def test_none_that_reads_back_is_an_error_that_says_what_to_do(tmp_path):
