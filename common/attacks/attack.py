@@ -104,6 +104,7 @@ class Attack(abc.ABC):
         """Returns float32 [B, H, W, C] in [0, 255], within epsilon of the images.
 
         Of several restarts an image has the first that fools the network, or the last.
+        That is so for a targeted attack, too; an evaluation goes on to the target.
 
         Args:
           logits_fn: images -> logits [B, K]; states the batch norm mode and branch.
@@ -280,7 +281,7 @@ class InBall(Attack):
       epsilon: radius in pixels of 255: a number, or float32 [B] or [B, 1, 1, 1].
 
     Raises:
-      ValueError: epsilon outside (0.05, 128], when the attack is built.
+      ValueError: epsilon outside (0.2, 128], when the attack is built.
     """
 
     epsilon: Any

@@ -14,7 +14,8 @@ from common import backend
 from common.data import checks as data_checks
 from common.lazy import ops
 
-MIN_EPSILON, MAX_EPSILON = 0.05, 128.0  # pixels of 255; half of the range at most
+MIN_EPSILON, MAX_EPSILON = 0.2, 128.0  # pixels of 255; half of the range at most
+MIN_STEP = 0.05  # pixels of 255
 _MANY = 2**31  # counts are int32 where they are compiled
 
 
@@ -46,7 +47,7 @@ def check_flag(name: str, value: Any) -> None:
 
 
 def check_epsilon(epsilon: Any) -> None:
-    """Refuses a radius outside (0.05, 128] pixels.
+    """Refuses a radius outside (0.2, 128] pixels.
 
     Of radii per image the largest must be inside, and none negative. A tensor that has
     no value yet passes.
@@ -74,9 +75,9 @@ def check_steps(step_size: Any, num_steps: Any) -> None:
         a whole number of at least 1.
     """
     sizes, counts = _values(step_size, "step_size"), _values(num_steps, "num_steps")
-    if sizes is not None and not (np.isfinite(sizes) & (sizes > MIN_EPSILON)).all():
+    if sizes is not None and not (np.isfinite(sizes) & (sizes > MIN_STEP)).all():
         raise ValueError(
-            f"step_size must be above {MIN_EPSILON} pixels of 255 (2 is the 2/255 of "
+            f"step_size must be above {MIN_STEP} pixels of 255 (2 is the 2/255 of "
             f"other code). Received: step_size={step_size}"
         )
     if counts is not None and counts.dtype.kind not in "iu":

@@ -12,17 +12,17 @@ from common.attacks import answers, checks
 from tests.oracles import textbook
 
 
-@pytest.mark.parametrize("epsilon", [0.051, 1, 8.0, 127.5, 128])
+@pytest.mark.parametrize("epsilon", [0.25, 1, 8.0, 127.5, 128])
 def test_epsilon_in_pixels_passes(epsilon):
     checks.check_epsilon(epsilon)
 
 
 @pytest.mark.parametrize(
     "epsilon",
-    [8 / 255, 0, 0.05, -1, 128.5, 255, float("nan"), float("inf"), np.float32(0.03)],
+    [32 / 255, 0, 0.2, -1, 128.5, 255, float("nan"), float("inf"), np.float32(0.03)],
 )
 def test_epsilon_in_another_unit_is_refused_with_its_value(epsilon):
-    with pytest.raises(ValueError, match=r"^epsilon must be in \(0.05, 128\]") as error:
+    with pytest.raises(ValueError, match=r"^epsilon must be in \(0.2, 128\]") as error:
         checks.check_epsilon(epsilon)
     assert str(error.value).endswith(f"Received: epsilon={epsilon}")
 

@@ -22,7 +22,7 @@ from common import intervals
 from common import recipe as recipes
 from common.attacks import adapted
 from common.attacks import attack as attacks
-from common.evaluation import accuracy, attackable, record, stream
+from common.evaluation import accuracy, alarms, attackable, record, stream
 from common.evaluation import judges as judging
 
 _COUNTS = ("correct", "eligible", "transferred", "rate", "rate_interval")
@@ -94,7 +94,8 @@ class TransferRecord(Outcomes):
     @property
     def warnings(self) -> list[str]:
         """What to know before the counts are believed, a line each."""
-        return attackable.without_gradient(self.no_gradient, self.total)
+        told = attackable.without_gradient(self.no_gradient, self.total)
+        return [*told, *alarms.of_reach(self.attack)]
 
     def save(self, path: pathlib.Path) -> None:
         """Writes `path` (JSON) and the outcomes beside it (`.npz`), JSON last.
