@@ -8,7 +8,8 @@ torchvision rounds to integers.
 `distorted_crop` and `central_fraction` are those of Inception's public code, which has
 no antialiasing. Differs: no ground-truth boxes, which TFDS lacks, so that the object is
 the whole image; a draw per example instead of the number of a reader's thread; pixels
-are sampled at their centres, as TensorFlow 2 does, not at their corners.
+are sampled at their centres, as TensorFlow 2 does, not at their corners; values that
+the bicubic resizing brought out of range are clipped before the colours change.
 
 `object_crop`, `central_square` and `central_share` are those of Google's image loader
 for TPUs; adversarial logit pairing makes its ImageNet 64x64 of full-size photographs
@@ -34,6 +35,7 @@ NUM_DRAWS = 4 * _ATTEMPTS + 1  # random numbers per training crop
 
 # One of four reader threads had an image in its hands, and its number chose both how
 # the crop was resized and, odd or even, the order of the colour operations.
+# The bicubic resizing of TensorFlow 1 has the cubic of OpenCV, TensorFlow 2 another.
 _THREADS = ("bilinear", "nearest", "bicubic", "area")
 _CENTRE = 0.875  # share of the height and of the width
 NUM_DISTORTED_DRAWS = 4 + colour.NUM_DRAWS  # random numbers per distorted crop
@@ -100,7 +102,7 @@ def distorted_crop(encoded: Any, draws: Any, image_size: int) -> Any:
     resized = tf.switch_case(
         thread,
         [
-            functools.partial(tf.image.resize, crop, shape, method=method)
+            functools.partial(_by_thread, crop, shape, method=method)
             for method in _THREADS
         ],
     )
@@ -236,6 +238,12 @@ def _largest_window(height: Any, width: Any) -> Any:
     crop_width = tf.minimum(width, tf.round(height * _ASPECT[1]))
     top, left = (height - crop_height) // 2, (width - crop_width) // 2
     return tf.stack([top, left, crop_height, crop_width])
+
+
+def _by_thread(image: Any, shape: Any, method: str) -> Any:
+    if method == "bicubic":
+        return tf.ensure_shape(bicubic.resized(image, shape), [*shape, 3])
+    return tf.image.resize(image, shape, method=method)
 
 
 def _squared(image: Any, image_size: int) -> Any:

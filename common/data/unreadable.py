@@ -81,7 +81,7 @@ def named() -> Iterator[None]:
     """Makes the failure of a pipeline of `loaded` one that names the file.
 
     Raises:
-      OSError: a file cannot be read; says what it is.
+      OSError: a file cannot be read; says what it is, or that it can be read now.
     """
     try:
         yield
@@ -89,7 +89,25 @@ def named() -> Iterator[None]:
         failed = _FAILED.search(str(error))
         if not failed:
             raise
-        raise described(failed[1]) from None
+        path = failed[1]
+        raise (_passing(path) if _is_whole(path) else described(path)) from None
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a file is a photograph that can be read."""
+    try:
+        decoding.image(tf.io.read_file(path))
+    except tf.errors.OpError:
+        return False
+    return True
+
+
+def _passing(path: str) -> OSError:
+    """Returns the error of a photograph that could not be read, and now can."""
+    return OSError(
+        "A photograph could not be read, but can be now, so the disk or the memory "
+        f"failed for a moment: give the same command again. Received: file={path}"
+    )
 
 
 def described(path: str) -> OSError:

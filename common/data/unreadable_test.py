@@ -1,5 +1,6 @@
 """Files that are no photographs: found, named and described."""
 
+import contextlib
 import io
 import os
 
@@ -85,6 +86,15 @@ def test_a_photograph_that_is_cut_short_is_found_by_a_crop_of_its_first_lines(
     files[4].write_bytes(encoded(form)[:-700])
     with pytest.raises(OSError, match=r"é 4\.jpg"):
         list(unreadable.batches(read(files, crop=True)))
+
+
+def test_a_file_that_can_be_read_after_all_is_not_called_damaged(files):
+    whole = files[2].read_bytes()
+    files[2].write_bytes(whole[:100])
+    now_whole = pytest.raises(OSError, match=r"same command again.*file=.*é 2\.jpg")
+    with now_whole, unreadable.named(), contextlib.ExitStack() as mended:
+        mended.callback(files[2].write_bytes, whole)
+        list(read(files, crop=False))
 
 
 def test_good_files_are_read_as_without_it(files):
