@@ -107,12 +107,14 @@ class Shift(keras.layers.Layer):
 def test_a_model_of_ones_own_layers_and_names_trains_and_goes_on(
     digits_model, fitted, tmp_path
 ):
-    layers = keras.layers.RandomFlip(), Shift()
+    layers = keras.layers.RandomFlip(), Shift(dtype="mixed_bfloat16")
     model = keras.Sequential([keras.Input((8, 8, 1)), *layers, digits_model])
     settings = {"attacks": {}, "batch_size": 32}
     fitted(model, steps=1, **settings)
     found, record = fitted(model, steps=2, **settings)
     assert record["updates"] == 2 and isinstance(found.layers[1], Shift)
+    precision = {"file": "mixed_bfloat16", "evaluated": "float32"}
+    assert record["precision"] == precision
     assert np.any(found.layers[1].get_weights()[0])
 
 
