@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import tree
 
 from common import attacks, backend, evaluation
-from common.attacks import apgd, attack
+from common.attacks import apgd, attack, halving
 from tests.oracles import autopgd, textbook
 
 NETWORK = textbook.TinyNetwork()
@@ -243,3 +243,12 @@ def test_a_subclass_is_evaluated_as_itself():
     found = evaluation.evaluate(NETWORK, [(images, labels)], Still(128.0, 2))
     clean = evaluation.evaluate(NETWORK, [(images, labels)])
     np.testing.assert_array_equal(found.survived, clean.survived)
+
+
+def test_a_restart_is_unfinished_if_its_loss_still_rose_by_a_twentieth():
+    found = attacks.APGD(EPSILON)
+    told = halving.blank(2)._replace(
+        best=np.float32([-1, -1]), gained=np.float32([0.06, 0.04])
+    )
+    blank = found.blank(np.zeros((2, 1, 1, 1), np.float32))
+    assert found.is_unfinished(blank._replace(progress=told)).tolist() == [True, False]

@@ -151,7 +151,6 @@ def test_the_margin_never_falls_and_is_that_of_the_images():
         expected = [*map(margin, state.images.numpy().astype(float), LABELS)]
         np.testing.assert_allclose(before, expected, atol=1e-4)
         change = np.abs(state.images - IMAGES)
-        assert change.max() <= 20 + 1e-4
         np.testing.assert_array_less(change, 20 + 1e-4)
     assert (before > np.array([*map(margin, IMAGES.astype(float), LABELS)])).all()
 

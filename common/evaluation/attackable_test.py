@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import attacks, backend, evaluation
+from common import attacks, backend, evaluation, files
 from common.evaluation import attackable, stream
 from tests import agreement
 from tests.agreement import doubtful
@@ -86,7 +86,7 @@ def test_answers_that_are_no_logits_are_refused(engine, name, words):
 
 
 @pytest.mark.parametrize("name", ["FGSM", "PGD"])
-def test_images_are_asked_wherever_they_stand_in_the_dataset(name):
+def test_images_are_asked_wherever_they_stand_in_the_dataset(name, tmp_path):
     order = np.argsort(doubtful.IMAGES.mean(axis=(1, 2, 3)) < doubtful.DARK)
     images, labels = doubtful.IMAGES[order], doubtful.LABELS[order]  # dark ones last
     batches = [(images[i : i + 15], labels[i : i + 15]) for i in range(0, 60, 15)]
@@ -103,6 +103,17 @@ def test_images_are_asked_wherever_they_stand_in_the_dataset(name):
     networks = doubtful.in_part, doubtful.honest
     shown = evaluation.transfer(*networks, batches, attack, seed=3)
     assert (shown.no_gradient, shown.warnings) == (expected, [warning])
+    shown.save(tmp_path / "transfer.json")
+    assert files.read_json(tmp_path / "transfer.json")["warnings"] == [warning]
+
+
+def test_an_attack_that_cannot_cross_its_ball_is_told_of_both_kinds_of_record():
+    batches = [(doubtful.IMAGES, doubtful.LABELS)]
+    short = attacks.PGD(8.0, 0.5, 10)
+    record = evaluation.evaluate(doubtful.honest, batches, short)
+    shown = evaluation.transfer(doubtful.honest, doubtful.honest, batches, short)
+    for found in (record, shown):
+        assert any("do not cross a ball" in warning for warning in found.warnings)
 
 
 def test_a_transfer_from_a_network_without_a_gradient_is_refused():

@@ -40,6 +40,9 @@ def test_images_before_and_after_the_attack_with_what_the_network_said(tmp_path)
 
 def test_the_quickest_attack_is_shown_and_no_noise():
     pgd, noise = attacks.PGD(16.0, 8.0, num_steps=3), attacks.RandomSign(16.0)
-    known = [recipe.Evaluation(attack) for attack in (None, noise, pgd)]
+    one, slow = attacks.FGSM(16.0), attacks.PGD(16.0, 8.0, num_steps=9)
+    unfit = [recipe.Evaluation(a) for a in (None, noise, attacks.Worst((one,) * 2))]
+    unfit.append(recipe.Evaluation(one, target="other"))
+    known = [*unfit, *map(recipe.Evaluation, (slow, pgd))]
     assert examples.quickest(known) == recipe.Evaluation(pgd)
-    assert examples.quickest(known[:2]) is None
+    assert examples.quickest(unfit) is None

@@ -18,6 +18,7 @@ BATCH = judging.Batch(IMAGES, np.arange(6, dtype=np.int32), NONE, NONE, IMAGES)
 MANY = np.random.default_rng(2).integers(0, 256, (60, 2, 2, 3)).astype(np.float32)
 LABELS = (np.arange(60) % 7).astype(np.int32)
 DARK = (MANY.min(axis=(1, 2, 3)) < 9).sum()  # of which a pixel can be too low
+BRIGHT = (MANY.max(axis=(1, 2, 3)) > 246).sum()
 
 
 def constant(*rows):
@@ -113,10 +114,19 @@ class Mine:
         return self.factor * images + self.change
 
 
+class Spot(Mine):
+    """It moves one channel far, so that the mean stays within the radius."""
+
+    def __call__(self, logits_fn, images, labels, *, seed):
+        return tf.concat([tf.abs(images[..., :1] - 20.0), images[..., 1:]], -1)
+
+
 @pytest.mark.parametrize(
     ("attack", "message"),
     [
         (Mine(8.0, 0.0, 1 / 255), "within its epsilon.*: 60 of 60 images farther"),
+        (Spot(8.0, 0.0), "within its epsilon.*: 60 of 60 images farther"),
+        (Mine(80.0, 9.0), rf"images in \[0, 255\].*: {BRIGHT} of 60 images outside"),
         (Mine(80.0, -9.0), rf"images in \[0, 255\].*: {DARK} of 60 images outside"),
         (Mine(80.0, float("nan")), r"images in \[0, 255\].*: 60 of 60 images outside"),
     ],

@@ -40,6 +40,12 @@ def test_on_a_linear_network_one_step_reaches_all_in_the_same_direction():
     )
 
 
+def test_the_largest_loss_is_that_of_one_step_where_many_find_less():
+    noise = attacks.RandomSign(8.0)
+    found = evaluation.gradient_masking(linear, DATA, ONE, noise)
+    np.testing.assert_array_equal(found.loss_share, np.ones(7))
+
+
 def test_a_step_away_from_where_many_go_has_a_cosine_of_minus_one():
     towards = attacks.StepLL(8.0)  # of two classes: away from the other one
     wrong = (linear(IMAGES).numpy().argmax(-1) != LABELS).astype(float)

@@ -251,6 +251,16 @@ def test_it_is_written_once_in_a_while(path, monkeypatch):
     assert short.total == rounds_test.COUNT and not path.exists()
 
 
+def test_images_without_a_gradient_are_remembered(path):
+    found, again = tally.Tally(None, 10), tally.Tally(None, 10)
+    found.no_gradient.update({3, 5})
+    progress.File(path, "key", answers=ANSWERS, begin=0.0).save([], found)
+    questions = attackable.Questions(rounds_test.logits_fn)
+    examples = stream.Examples(rounds_test.DATASET, questions)
+    progress.File(path, "key", answers=ANSWERS, begin=0.0).load(examples, again)
+    assert again.no_gradient == {3, 5}
+
+
 def test_what_is_done_is_read_and_dropped(path):
     found = tally.Tally(None, 10)
     found.outcomes = {index: stream.record.UNKNOWN for index in range(50)}

@@ -120,7 +120,8 @@ def test_another_attack_is_no_beginning():
     found = evaluation.evaluate(logits_fn, [(images, [0])], long, keep_images=True)
     part = found.beginning(dataclasses.replace(long, num_steps=contract.CHUNK))
     assert part.total == 1 and part.adv_images is None
-    for other in (attacks.FGSM(8.0), dataclasses.replace(long, epsilon=16.0)):
+    longer = dataclasses.replace(long, num_steps=3 * contract.CHUNK)
+    for other in (attacks.FGSM(8.0), dataclasses.replace(long, epsilon=16.0), longer):
         with pytest.raises(ValueError, match="the number of steps alone"):
             found.beginning(other)
 

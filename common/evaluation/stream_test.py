@@ -187,3 +187,11 @@ def test_a_dark_photograph_that_ends_alone_is_counted():
         doubtful.honest, [(images[:10], CLASSES[:10]), (images[10:], CLASSES[10:11])]
     )
     assert (record.total, whole.total) == (10, 11)
+
+
+def test_labels_of_every_batch_are_checked():
+    labels = CLASSES.copy()
+    labels[-1] = -1
+    batches = [(DIGITS[:40], labels[:40]), (DIGITS[40:], labels[40:])]
+    with pytest.raises(ValueError, match="label=-1"):
+        evaluation.evaluate(doubtful.honest, batches)

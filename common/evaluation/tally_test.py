@@ -92,17 +92,37 @@ def test_all_of_a_batch_are_asked_for_starts_where_one_of_it_begins(other, asked
     assert found.passes[0].sum() == 2
 
 
+def test_an_image_is_as_near_as_the_nearest_that_it_came():
+    found, pool = tally.Tally(RESTARTS, 10), slots(1)
+    for near in (-1.0, -2.0):
+        batch = stream.batch(found.parts, pool, 1)
+        found.add(pool, batch, verdict(RIGHT)._replace(near=np.float32([near])))
+    assert pool[0].near == -1.0
+
+
+def test_an_image_that_is_broken_later_did_not_lack_a_gradient():
+    found = tally.Tally(RESTARTS, 10)
+    pool = add(found, slots(2), RIGHT, RIGHT)
+    found.no_gradient.update((0, 1))
+    add(found, pool, WRONG, RIGHT)
+    assert found.record(RESTARTS, seconds=1.0).no_gradient.tolist() == [False, True]
+
+
 @pytest.mark.parametrize(
-    ("attack", "share"),
-    [(attacks.APGD(8.0, 40), 0.0), (attacks.Square(8.0, 200), None)],
+    ("attack", "outcome", "share"),
+    [
+        (attacks.APGD(8.0, 40), RIGHT, 0.0),
+        (attacks.APGD(8.0, 40), WRONG, None),  # no restart that left an image right
+        (attacks.Square(8.0, 200), RIGHT, None),
+    ],
 )
-def test_only_an_attack_that_knows_says_whether_it_was_finished(attack, share):
+def test_only_an_attack_that_knows_says_whether_it_was_finished(attack, outcome, share):
     found = tally.Tally(attacks.Worst((attack,)), 10)
     state = stream.rows(attack.blank(IMAGE[None]), 1)[0]
     (slot,) = slots(1)
     slot.part, slot.chunk, slot.state = 1, 1, state
     batch = stream.batch(found.parts, [slot], 1)
-    seen = verdict(RIGHT)._replace(fetch=lambda: batch.state)
+    seen = verdict(outcome)._replace(fetch=lambda: batch.state)
     found.add([slot], batch, seen)
     result = found.record(found.attack, seconds=1.0)
     assert result.parts[1].unfinished == share

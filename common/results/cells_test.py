@@ -178,6 +178,15 @@ def test_as_many_gained_as_lost_is_chance(tmp_path, paper, write_run, outcomes):
     assert "30 images counted anew, 30 no longer" in found.evidence
 
 
+def test_few_more_lost_than_gained_may_be_chance(tmp_path, paper, write_run, outcomes):
+    new = outcomes(500)
+    new[:7], new[500:503] = False, True
+    write_run("natural", {"clean": new})
+    write_run("natural", {"clean": outcomes(500)}, workdir="old")
+    _, found = regressed(tmp_path, paper)
+    assert found.verdict == "within" and "3 images counted anew, 7" in found.evidence
+
+
 @pytest.mark.parametrize(("correct", "verdict"), [(95, "within"), (60, "below")])
 def test_different_numbers_of_images_are_compared_by_intervals(
     tmp_path, paper, write_run, outcomes, correct, verdict
@@ -236,6 +245,22 @@ def test_every_metric_is_tested_on_its_own_images(
     higher = metric in ("transfer", "target_error")
     assert found.verdict == ("above" if higher else "below")
     assert words in found.evidence
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0.2, "below"), (-0.2, "above")])
+def test_means_are_compared_now_with_before(
+    tmp_path, paper, write_run, outcomes, shift, verdict
+):
+    values = np.random.default_rng(0).random(1000)
+    for workdir, moved in (("runs", 0.0), ("old", shift)):
+        record = {"survived": outcomes(300), "cosine": values + moved}
+        write_run("natural", {"pgd_20": record}, workdir=workdir)
+    assert regress_one(tmp_path, paper, "cosine").verdict == verdict
+    write_run(
+        "natural", {"pgd_20": {"survived": outcomes(300), "cosine": values[::-1]}}
+    )
+    found = regress_one(tmp_path, paper, "cosine")
+    assert found.verdict == ("below" if shift > 0 else "above")
 
 
 def test_the_same_ratio_is_within_and_one_of_other_images_shown(
