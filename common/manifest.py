@@ -27,7 +27,7 @@ def environment() -> dict[str, Any]:
         "backend": keras.backend.backend(),
         "hardware": engine.accelerators() or _processors(),
         **({"products": products} if products else {}),
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
@@ -149,7 +149,7 @@ def _processor() -> str:
     return names[0].strip() if names else platform.machine()
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """Returns the commit of the code, or None where it is no checkout of its own.
 
     An installed copy may lie in the repository of somebody else. `-dirty` behind it
@@ -159,9 +159,9 @@ def _commit() -> str | None:
     here = pathlib.Path(__file__)
     if _git("ls-files", "--error-unmatch", here.name, cwd=here.parent) is None:
         return None
-    commit = _git("rev-parse", "--short=12", "HEAD", cwd=here.parent)
+    head = _git("rev-parse", "--short=12", "HEAD", cwd=here.parent)
     changed = _git("diff", "--name-only", "HEAD", "--", ":/*.py", cwd=here.parent)
-    return f"{commit}-dirty" if changed else commit
+    return f"{head}-dirty" if changed else head
 
 
 def _git(*words: str, cwd: pathlib.Path) -> str | None:

@@ -1,6 +1,8 @@
 """Alg. 1 against NumPy twins on a linear softmax model, and its edges."""
 
 import dataclasses
+import functools
+import itertools
 
 import keras
 import numpy as np
@@ -73,11 +75,10 @@ def test_the_weights_of_the_paper_and_their_totals():
     assert adversarial.sum() == pytest.approx(0.230769, abs=1e-6)
 
 
-@pytest.mark.parametrize("k", [0, 4, 32])
-@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize(
+    ("k", "weight"), [(0, 0.3), *itertools.product((4, 32), (0.3, 1.0)), (4, 0.0)]
+)
 def test_the_weights_sum_to_one_and_stand_in_the_ratio_lambda(k, weight):
-    if k == 32 and weight == 0.0:
-        return  # nothing is left to learn from; refused, see below
     method = dataclasses.replace(
         oracle.STEP_LL,
         delay=0,
@@ -137,10 +138,32 @@ def test_it_crafts_up_the_cost_that_it_descends_or_up_the_attack_s_own(own):
     }
     np.testing.assert_allclose(mixed[chosen], expected[own], atol=1e-4)
     assert np.mean(np.abs(expected[True] - expected[False]) > 1) > 0.01
-    # What is descended is that same cost.
-    found = trained.cost(labels[chosen], heads)
-    parts = [losses.smoothed_cross_entropy(labels[chosen], x, 0.3) for x in heads]
-    np.testing.assert_allclose(found, parts[0] + 0.4 * parts[1], rtol=1e-6)
+
+
+def test_the_auxiliary_head_is_descended_too_and_the_main_one_is_logged():
+    method = dataclasses.replace(
+        oracle.FIXED, num_adversarial=0, label_smoothing=0.3, auxiliary_weight=0.4
+    )
+    trained = oracle.bound(method, auxiliary=True)
+    images, labels = minibatch()
+    heads = trained.network.heads(tf.constant(images))
+    parts = [losses.smoothed_cross_entropy(labels, x, 0.3) for x in heads]
+    loss = np.mean(parts[0] + 0.4 * parts[1]) + trained.l2_penalty()
+    right, other = (100 * np.mean(np.argmax(x, -1) == labels) for x in heads)
+    assert right != other
+    before = training.values(trained)
+    found = training.step(trained, (images, labels))
+    assert float(found["loss"]) == pytest.approx(float(loss), rel=1e-5)
+    assert float(found["accuracy"]) == pytest.approx(right)
+    assert training.changed(trained, before) == set(before)
+
+
+def test_a_network_without_heads_is_crafted_in_inference_and_trained_in_training_mode():
+    linear = functools.partial(training.Linear, norms.DEFAULT)
+    trained = training.bound(oracle.FIXED, linear)
+    training.step(trained, minibatch())
+    *crafting, update = (mode["training"] for _, mode in trained.network.calls)
+    assert update is True and crafting and not any(crafting)
 
 
 def test_crafting_is_in_inference_mode_and_moves_no_statistic():

@@ -30,6 +30,8 @@ def lines() -> Iterator[str]:
             yield f"{name} recipe {key}: {digest(recipe)}"
         for key, evaluation in at.evaluations.items():
             yield f"{name} evaluation {key}: {digest(evaluation)}"
+        if at.paper.tuning:
+            yield f"{name} fit: {digest(at.paper.tuning)}"
         for claim in at.paper.claims:
             for comparison in claim.at("paper").comparisons:
                 title = f"{name} claim {claim.name}: {comparison.title}"
@@ -37,8 +39,8 @@ def lines() -> Iterator[str]:
 
 
 def digest(value: Any) -> str:
-    """Returns a digest of all fields of a recipe or an evaluation."""
-    written = json.dumps(recipes.to_dict(value), sort_keys=True)
+    """Returns a digest of all fields of a recipe, an evaluation or a `Tuning`."""
+    written = json.dumps(value, sort_keys=True, default=recipes.to_dict)
     return hashlib.sha256(written.encode()).hexdigest()[:12]
 
 

@@ -16,7 +16,11 @@ import tensorflow as tf
 
 from common.models import norms
 from common.training import optimizers
+from common.training.natural import NaturalTraining
+from free_at.algorithm import FreeTraining, PGDTraining
+from intriguing_at.algorithm import AdversarialTraining
 from tests import small_paper
+from tests.oracles import training
 
 BATCH = small_paper.FREE.dataset.train_slice(16)
 RANDOM = {"pgd", "step_ll", "step_random", "adversarial", "mixture", "pairing"}
@@ -152,3 +156,33 @@ def test_an_attack_gets_images_hard_labels_and_a_seed_and_moves_nothing(name):
     pairs = [(image.tobytes(), label) for image, label in zip(*BATCH, strict=True)]
     for image, label in zip(images, labels, strict=True):
         assert (image.tobytes(), label) in pairs
+
+
+class Drawing(training.Linear):
+    """A network that draws in training, as dropout does."""
+
+    draws = True
+
+    def call(self, images, training=False, branch="clean", seed=None):
+        return super().call(images, training=training, branch=branch)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        NaturalTraining(),
+        FreeTraining(2, 8.0),
+        PGDTraining(8.0, 2.0, 1),
+        AdversarialTraining(training.Negative()),
+    ],
+    ids=lambda method: type(method).__name__,
+)
+def test_a_network_that_draws_draws_anew_in_every_update(method):
+    seeds = []
+    for seed in (7, 8):
+        trained = training.bound(method, Drawing)
+        images, labels = map(tf.constant, training.minibatch())
+        state = trained.initial_state(images.shape)
+        trained.train_step((images, labels), state, seed)
+        seeds.append(int(trained.network.calls[-1][1]["seed"]))
+    assert seeds[0] != seeds[1]

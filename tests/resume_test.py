@@ -15,7 +15,7 @@ import pytest
 
 from common import cli
 from common.engine import strategy
-from common.training import checkpoint, loop, metrics
+from common.training import checkpoint, learner, loop, metrics
 from tests import small_paper, worker
 
 
@@ -83,6 +83,10 @@ def test_a_run_with_sources_goes_on_to_the_same_bits_and_leaves_them(tmp_path):
     place, sources = strategy.make("one_device"), [source / "checkpoints"]
     loop.train(small_paper.ENSEMBLE, whole, distribution=place, sources=sources)
     before = small_paper.saved(source)
+    built = learner.build(small_paper.ENSEMBLE, place, "float32", sources)
+    assert built.fixed
+    for variable in built.fixed:  # the weights of the source, not the initial ones
+        np.testing.assert_array_equal(variable.numpy(), before[variable.path])
     words = ("small_paper", "train", "ensemble", f"--workdir={tmp_path}")
     with interrupted(7):
         cli.main(small_paper.PAPER, words)

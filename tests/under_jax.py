@@ -87,16 +87,23 @@ def trained(
 ) -> dict[str, np.ndarray]:
     """Returns all variables, states and losses after some updates, `most` a call.
 
-    `kept` is a folder of checkpoints that is written, if given.
+    Where one is made a call, `twin average/...` is what averages should be. `kept` is a
+    folder of checkpoints that is written, if given.
     """
     built = learner.build(recipe, engine.make(strategy), precision)
     updates = engine.Updates(built, recipe, None, most=most)
-    losses = []
+    losses, twins = [], checkpoint.named(built.variables)
+    twins = {name: x for name, x in twins.items() if name.startswith("average/")}
     while built.step < STEPS:
         losses += [x["loss"] for x in updates.advance(STEPS - built.step)]
+        rate = max(1.0 - recipe.average, 9.0 / (10.0 + built.step))
+        now = checkpoint.named(built.variables)
+        for name, twin in twins.items():
+            twins[name] = twin - rate * (twin - now[name.removeprefix("average/")])
     if kept:
         built.save(kept)
     parts = {"losses": np.array(losses), "state": np.array(built.state)}
+    parts |= {f"twin {name}": twin for name, twin in twins.items()}
     return {**checkpoint.named(built.variables), **parts}
 
 

@@ -62,6 +62,14 @@ def test_the_perturbation_goes_from_update_to_update(found):
     assert np.abs(state).max() == under_jax.FREE.method.epsilon
 
 
+def test_averages_follow_the_weights(found):
+    names = [name for name in found["one"] if name.startswith("average/")]
+    assert names
+    for name in names:
+        expected = found["one"][f"twin {name}"]
+        np.testing.assert_allclose(found["one"][name], expected, atol=1e-6)
+
+
 def test_two_devices_do_what_one_does(found):
     check_close(found["two devices"], found["one"], 1e-4)
 

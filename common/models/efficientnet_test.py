@@ -14,6 +14,7 @@ from common.models import (
     batch_norm,
     efficientnet,
     layers,
+    normalization,
     norms,
 )
 from tests.oracles.networks import pixels, randomised
@@ -268,3 +269,9 @@ def test_dropout_is_between_the_pooled_features_and_the_logits(by_image):
 def test_a_network_says_whether_it_draws(changes, draws):
     config = EfficientNet(depth=0.1, **changes)
     assert efficientnet.Network(config, 10, large=False).draws == draws
+
+
+def test_images_are_normalised_as_it_is_told():
+    config = EfficientNet(normalization="imagenet")
+    network = efficientnet.Network(config, 10, large=False)
+    assert network.normalize is normalization.imagenet

@@ -203,3 +203,15 @@ def test_groups_divide_the_3x3_convolution_alone():
 def test_the_basic_blocks_have_no_groups(fields):
     with pytest.raises(ValueError, match=r"below depth 50\. Received: groups="):
         ResNet(*fields)
+
+
+def test_activation_and_gammas_of_zero_reach_every_block(monkeypatch):
+    monkeypatch.setattr(layers, "built", lambda network, *_: network)
+    network = ResNet(18, activation="silu", zero_gamma=True).build(10, 8)
+    inner = [x for x in network._flatten_layers() if isinstance(x, layers.Activation)]
+    assert [x.activation for x in inner] == ["silu"] * 17
+    gammas = [
+        [part.norm.gamma_initializer for part in block.residual]
+        for block in network.blocks
+    ]
+    assert gammas == [["ones", "zeros"]] * 8

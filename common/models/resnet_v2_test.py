@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.models import ResNetV2, norms, resnet_v2
+from common.models import ResNetV2, architectures, norms, resnet_v2
 from tests.oracles.networks import pixels, randomised
 
 
@@ -127,3 +127,13 @@ def test_from_the_first_block_on_it_is_the_one_of_keras():
 def test_what_does_not_exist_is_refused_when_declared(field, value):
     with pytest.raises(ValueError, match=f"Received: .*{value}"):
         ResNetV2(**{field: value})
+
+
+def test_a_network_hands_the_mode_on_to_its_stages(monkeypatch):
+    monkeypatch.setitem(architectures.DEPTHS, 50, (1, 1, 1, 1))
+    network = ResNetV2(50).build(10, 8)
+    moving = [v for v in network.variables if "moving" in v.name]
+    before = [v.numpy() for v in moving]
+    network(pixels(4, 8, 8, 3), training=True)
+    for variable, value in zip(moving, before, strict=True):
+        assert (variable.numpy() != value).any(), variable.path

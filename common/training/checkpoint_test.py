@@ -169,6 +169,17 @@ def test_two_variables_at_one_path_are_refused():
         checkpoint.named([*variables(), *variables()[:1]])
 
 
+def test_each_worker_gets_its_own_state_back(tmp_path):
+    for index in (1, 0):
+        worker, state = (index, 2), [np.full(3, index)]
+        checkpoint.save(tmp_path, 10, variables=variables(), state=state, worker=worker)
+    for index in (0, 1):
+        _, (state,) = checkpoint.restore(
+            tmp_path, variables=variables(), worker=(index, 2)
+        )
+        np.testing.assert_array_equal(state, np.full(3, index))
+
+
 def test_another_number_of_workers_is_refused(tmp_path):
     for worker in (1, 0):
         save(tmp_path, 10, worker=(worker, 2))

@@ -249,7 +249,7 @@ def _check_alike(recipe: recipes.Recipe, precision: str, distribution: Any) -> N
     Raises:
       RunError: as this worker sees it; the others raise it, too.
     """
-    commit = manifest.environment()["commit"]
+    commit = manifest.commit()
     said = json.dumps([recipes.to_dict(recipe), precision, commit], sort_keys=True)
     number = int(hashlib.sha256(said.encode()).hexdigest()[:10], 16)
     if not engine.wait(distribution, number):

@@ -167,8 +167,13 @@ def test_the_alarm_is_logged_where_robustness_collapses(
     assert "PGD accuracy fell to 3.0 % after 45.0 %" in alarm["message"]
 
 
-def test_mixed_bfloat16_computes_in_bfloat16_and_keeps_float32_weights(wide, tmp_path):
+def test_mixed_bfloat16_computes_in_bfloat16_and_keeps_float32_weights(
+    wide, tmp_path, monkeypatch
+):
+    asked, build = [], learner.build
+    monkeypatch.setattr(learner, "build", lambda *a: asked.append(a[2]) or build(*a))
     train(dataclasses.replace(wide, probe=None), tmp_path, precision="mixed_bfloat16")
+    assert asked == ["mixed_bfloat16"]
     logged = lines(tmp_path, "train")
     assert logged[-1]["loss"] < logged[0]["loss"]
     assert json.loads((tmp_path / "recipe.json").read_text())["precision"] == (
