@@ -181,7 +181,7 @@ def _evaluate(
         judges(run.name, value.branch),
         judges(value.target, "") if value.target else None,
         progress_file=run.record(key).with_suffix(".progress.npz"),
-        progress_key={**identity, "commit": place["commit"]},
+        progress_key={**identity, "commit": manifest.commit()},
     )
     expected = value.num_images or run.recipe.dataset.num_test
     if record.total != expected:

@@ -66,7 +66,7 @@ def test_half_precision_is_attacked_as_it_is_now(few_digits):
         keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy", metrics=["acc"]
     )
     callback = RobustAccuracy(
-        attacks.FGSM(0.06), few_digits[0], pixels="unit", image_size=8
+        attacks.FGSM(0.21), few_digits[0], pixels="unit", image_size=8
     )
     change = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: (

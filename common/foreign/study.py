@@ -83,7 +83,7 @@ def study(
                 judges[source.name],
                 judges[target.name] if target else None,
                 progress_file=path.with_suffix(".progress.npz"),
-                progress_key={**notes, "commit": place["commit"]},
+                progress_key={**notes, "commit": manifest.commit()},
             )
             record.notes.update(notes, **place)
             record.save(path)
