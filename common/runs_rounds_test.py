@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from common import attacks, evaluation, files
+from common import attacks, evaluation, files, manifest
 from common import recipe as recipes
 from common.evaluation import progress
 
@@ -172,3 +172,15 @@ def test_progress_of_another_precision_is_not_gone_on_with(trained, kill, judged
     judged.clear()
     other.run("plain").evaluate(("long",))
     assert len(judged) > 3  # from the beginning, not what three have left
+
+
+def test_progress_under_other_code_is_not_gone_on_with(
+    trained, kill, judged, monkeypatch, capsys
+):
+    run = trained({"long": recipes.Evaluation(LONG)})
+    kill(run, ("long",), 3)
+    monkeypatch.setattr(manifest, "commit", lambda: "of tomorrow")
+    judged.clear()
+    run.evaluate(("long",))
+    assert len(judged) > 3
+    assert "long.progress.npz is the progress of another" in capsys.readouterr().err
