@@ -109,8 +109,8 @@ def test_a_run_killed_at_moment_after_moment_ends_with_the_same_bits(name, tmp_p
         ("update:3", []),  # before the first checkpoint
         ("write:2", []),  # the state of step 5 is there, its variables are not
         ("rename:4", [5]),  # after those of the log and of step 5: the state of 10
-        # The first removal of a process is that of TensorBoard's earlier events.
-        ("removal:2", [5, 10, 15]),  # before step 5 is dropped
+        # First what was half written is removed, then TensorBoard's earlier events.
+        ("removal:3", [5, 10, 15]),  # before step 5 is dropped
         ("update:3", [5, 10, 15]),  # after the last update, before the last checkpoint
         ("removal:4", [15, 18]),  # old variables are dropped, their states are not
     ):

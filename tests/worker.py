@@ -88,4 +88,5 @@ if __name__ == "__main__":
     logs.show(None)
     with logs.held_back():
         paper = small_paper.PAPER
-    sys.exit(cli.main(paper, [*sys.argv, *os.environ.get("WORDS", "").split()]))
+    sys.argv += os.environ.get("WORDS", "").split()
+    sys.exit(cli.main(paper))
