@@ -1,10 +1,10 @@
 """Bicubic resizing as OpenCV's INTER_CUBIC does it: Keys's cubic of -0.75, four taps.
 
 TensorFlow 1 has the same cubic. That of TensorFlow 2, with pixels at their centres, has
--0.5. On 60 photographs of ImageNet, brought from a shorter side
-of at most 320 to 256, it differs from OpenCV by 0.8 levels on average, 4 at the 99th
-percentile and up to 21; with TensorFlow's antialiasing, which OpenCV lacks, by 1.7, 10
-and 60. What stands here is within half a level of OpenCV, which rounds.
+-0.5. On 60 photographs of ImageNet, brought from a shorter side of at most 320 to 256,
+it differs from OpenCV by 0.8 levels on average, 4 at the 99th percentile and up to 21;
+with TensorFlow's antialiasing, which OpenCV lacks, by 1.7, 10 and 60. What stands here
+is within half a level of OpenCV, which rounds.
 """
 
 from __future__ import annotations
