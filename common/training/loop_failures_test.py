@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import data, errors
+from common import data, errors, manifest
 from common.engine import strategy
 from common.training import checkpoint, learner, loop, metrics, schedules
 
@@ -92,6 +92,35 @@ def test_a_folder_without_test_images_is_refused_before_the_first_update(
     with pytest.raises(FileNotFoundError, match="val/class"):
         train(of_photographs, tmp_path / "run")
     assert not (tmp_path / "run" / "recipe.json").exists()
+
+
+def test_workers_compare_recipe_precision_and_commit(bare, tmp_path, monkeypatch):
+    other = dataclasses.replace(bare, seed=bare.seed + 1)
+    calls = [
+        (bare, "float32", "a"),
+        (bare, "float32", "a"),
+        (other, "float32", "a"),
+        (bare, "mixed_bfloat16", "a"),
+        (bare, "float32", "b"),
+    ]
+    asked = []
+
+    def differ(distribution, number=0):
+        asked.append(number)
+        return False
+
+    monkeypatch.setattr(loop.engine, "wait", differ)
+    for recipe, precision, commit in calls:
+        monkeypatch.setattr(manifest, "commit", lambda commit=commit: commit)
+        with pytest.raises(errors.RunError, match=f"{precision}, commit={commit}"):
+            loop.train(
+                recipe,
+                tmp_path,
+                distribution=strategy.make("one_device"),
+                precision=precision,
+            )
+    assert asked[0] == asked[1] and len(set(asked)) == 4
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["one_device", "mirrored"])
