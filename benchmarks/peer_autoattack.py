@@ -56,10 +56,9 @@ class Candidates:
         """Evaluates a version of this suite."""
         found = self._found
         record = evaluation.evaluate(
-            self._judges.logits_fn,
+            self._judges,
             list(found.batches(BATCH_SIZE)),
             attacks.autoattack(found.attack.epsilon, version),
-            judges=self._judges,
         )
         self.records[row], self.survived[row] = record, record.survived
         self.passes[row] = {

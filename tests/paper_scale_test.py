@@ -191,5 +191,5 @@ def test_a_recipe_builds_takes_an_update_and_is_evaluated(paper, name, eager):
     judges = evaluation.Judges(logits_fn)
     dataset = [random_batch(data, 2, seed=1)]
     for attack in (None, one_step_attack(paper, name)):
-        record = evaluation.evaluate(logits_fn, dataset, attack, judges=judges)
+        record = evaluation.evaluate(judges, dataset, attack)
         assert record.total == 2

@@ -296,9 +296,7 @@ def survivors():
 
 @pytest.mark.parametrize("batch_size", [7, 60])
 def test_outcomes_do_not_depend_on_the_batch(batch_size):
-    record = evaluation.evaluate(
-        doubtful.honest, DATASET, FAR, batch_size=batch_size, judges=JUDGES
-    )
+    record = evaluation.evaluate(JUDGES, DATASET, FAR, batch_size=batch_size)
     right = survivors()
     np.testing.assert_array_equal(record.survived, right[-1])
     # Not a test of nothing: images leave after each target, and some are left.

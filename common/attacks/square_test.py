@@ -237,12 +237,7 @@ def survivors():
 
 @pytest.mark.parametrize("batch_size", [7, 60])
 def test_outcomes_do_not_depend_on_the_batch(batch_size):
-    record = evaluation.evaluate(
-        *(doubtful.honest, DATASET, RADIUS),
-        seed=2,
-        batch_size=batch_size,
-        judges=JUDGES,
-    )
+    record = evaluation.evaluate(JUDGES, DATASET, RADIUS, seed=2, batch_size=batch_size)
     right = survivors()
     np.testing.assert_array_equal(record.survived, right.all(0))
     # Not a test of nothing: images leave in each chunk, and some are left.

@@ -21,7 +21,7 @@ from common.lazy import keras
 
 
 def evaluate(
-    logits_fn: Callable[[Any], Any],
+    logits_fn: Callable[[Any], Any] | judging.Judges,
     dataset: Iterable[Any],
     attack: Any = None,
     *,
@@ -29,7 +29,6 @@ def evaluate(
     batch_size: int | None = None,
     distribution: Any = None,
     progress: bool = False,
-    judges: judging.Judges | None = None,
     progress_file: pathlib.Path | None = None,
     progress_key: Any = None,
     keep_images: bool = False,
@@ -54,7 +53,8 @@ def evaluate(
 
     Args:
       logits_fn: images [B, H, W, C] in [0, 255] -> logits [B, K]; states the batch norm
-        mode and branch.
+        mode and branch. Or `Judges` of it, which earlier evaluations have used: what
+        they compiled is used again, and the record is the same.
       dataset: finite, of (images, labels) batches of any sizes.
       attack: from `common.attacks`, or None for clean images.
       seed: of the attack.
@@ -62,8 +62,6 @@ def evaluate(
         batch by default.
       distribution: a strategy of one machine whose replicas share each batch.
       progress: show a bar, with the minutes that are left at most.
-      judges: `Judges(logits_fn, distribution)` that earlier evaluations have used, so
-        that what they compiled is used again; the record is the same without.
       progress_file: where what is found is kept, about once a minute and after whole
         batches; `save` of the record removes it. If the file is there, of the same
         attack, seed, `keep_images` and key, the evaluation goes on from it, to the same
@@ -77,17 +75,18 @@ def evaluate(
     Raises:
       ValueError: no example or no end of them, images outside [0, 255], labels outside
         the classes, answers that are no logits or change from call to call, an attack
-        that no record can hold or with `clean_start`, judges of another network, or a
-        progress file of more images.
+        that no record can hold or with `clean_start`, or a progress file of more
+        images.
       GradientError: a ValueError: no image that is right has a gradient.
     """
     begin = time.perf_counter()
     seed = check_settings(attack, seed, batch_size)
-    judges = judging.of_network(judges, logits_fn, distribution)
+    judges = judging.of_network(logits_fn, distribution)
     chance = adapted.adapted(attack).allows_chance
     examples = stream.Examples(dataset, judges.questions, by_chance=chance)
     size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
-    watch = attackable.Watch(judges.questions, attack, seed=seed)
+    of_device = size // judges.num_devices
+    watch = attackable.Watch(judges.questions, attack, seed=seed, at_once=of_device)
     found = tally.Tally(attack, examples.num_classes, keep=keep_images)
     watch.check_first(*examples.first)
     key = [recipes.to_dict(attack), seed, keep_images, _hashes(examples), progress_key]
@@ -116,7 +115,7 @@ def evaluate(
         attack,
         seed=seed,
         seconds=file.seconds,
-        notes=_precision(logits_fn),
+        notes=_precision(judges.logits_fn),
         labels=np.array(examples.labels),
         progress=file,
     )

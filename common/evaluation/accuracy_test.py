@@ -72,10 +72,7 @@ def naive(attack=ATTACK, seed=0):
 def test_it_equals_every_restart_on_every_example(sizes, batch_size):
     outcomes = naive(seed=3)
     record = evaluation.evaluate(
-        *(logits_fn, batches(*sizes), ATTACK),
-        seed=3,
-        batch_size=batch_size,
-        judges=JUDGES,
+        JUDGES, batches(*sizes), ATTACK, seed=3, batch_size=batch_size
     )
     np.testing.assert_array_equal(record.survived, outcomes.all(0))
     assert record.survived.dtype == bool
@@ -120,7 +117,7 @@ def test_another_evaluation_before_changes_no_bit_and_no_weight():
 
 
 def test_two_replicas_count_what_one_does(two_replicas):
-    one = evaluation.evaluate(logits_fn, batches(), ATTACK, seed=3, judges=JUDGES)
+    one = evaluation.evaluate(JUDGES, batches(), ATTACK, seed=3)
     two = evaluation.evaluate(
         logits_fn, batches(), ATTACK, seed=3, batch_size=30, distribution=two_replicas
     )

@@ -49,10 +49,10 @@ def of_parts(parts: Iterable[Any], total: int) -> Iterator[str]:
         name = (part.attack or {}).get("type")
         if climbed and not part.gradients and part.broken > max(1, BLIND / 100 * total):
             yield (
-                f"{name} breaks {part.broken} of {total} images that attacks by the "
-                "gradient have left: the gradients mislead. Take the standard version "
-                "of AutoAttack if this was the quick one, and attacks that are made "
-                "for this network"
+                f"{name} breaks {part.broken} images, of {total} in all, that attacks "
+                "by the gradient have left: the gradients mislead. Take the standard "
+                "version of AutoAttack if this was the quick one, and attacks that are "
+                "made for this network"
             )
         yield from of_end(name, part.unfinished)
         climbed |= part.gradients > 0

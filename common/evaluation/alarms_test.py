@@ -137,7 +137,10 @@ def test_an_attack_that_cannot_reach_far_says_so(attack, words):
     [
         ([part(None, broken=90, gradients=0), CLIMBED], []),
         ([CLIMBED, part("Square", broken=2, gradients=0)], []),
-        ([CLIMBED, part("Square", broken=3, gradients=0)], ["Square breaks 3 of 1000"]),
+        (
+            [CLIMBED, part("Square", broken=3, gradients=0)],
+            ["Square breaks 3 images, of 1000"],
+        ),
         ([part("Square", broken=9, gradients=0), CLIMBED], []),  # before any gradient
         ([part("APGD", broken=0, unfinished=0.1)], []),
         ([part("APGD", broken=0, unfinished=0.12)], ["not finished in 12 %"]),

@@ -98,17 +98,20 @@ class Questions:
         self._answered = asked, first
         return first[: len(images)]
 
-    def right_and_stuck(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def right_and_stuck(
+        self, images: np.ndarray, labels: np.ndarray, at_once: int = ASKED
+    ) -> np.ndarray:
         """Returns bool [2, B]: images that are right, and those without a gradient.
 
         Args:
           images: float32 [B, H, W, C] in [0, 255], of which the first were shown to
             `check`.
           labels: int32 [B].
+          at_once: images that fit into memory with their gradients.
         """
         if not _are_equal(self._known[:2], (images, labels)):
             shown = np.asarray(images, np.float32), np.asarray(labels, np.int32)
-            found = _in_slices(self._gradients, *shown)
+            found = _in_slices(self._gradients, at_once, *shown)
             self._known = images, labels, found
         return self._known[2]
 
@@ -161,15 +164,25 @@ class Questions:
 class Watch:
     """Finds the images of one evaluation that no gradient leads away from."""
 
-    def __init__(self, questions: Questions, attack: Any, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        questions: Questions,
+        attack: Any,
+        *,
+        seed: int = 0,
+        at_once: int = ASKED,
+    ) -> None:
         """Asks nothing yet.
 
         Args:
           questions: to the network.
           attack: from `common.attacks`, any callable, or None.
           seed: of the attack.
+          at_once: images that a device attacks at a time, so that they fit into its
+            memory; of more than `ASKED` no gradients are asked together.
         """
         self._questions, self._seed = questions, seed
+        self._at_once = max(1, min(ASKED, at_once))
         self._parts = adapted.adapted(attack).parts
         self._asks: dict[attacks.Attack, Callable[..., Any]] = {}  # compiled once
 
@@ -190,7 +203,9 @@ class Watch:
             for part in self._parts
         ):
             return
-        right, stuck = self._questions.right_and_stuck(images[:FIRST], labels[:FIRST])
+        right, stuck = self._questions.right_and_stuck(
+            images[:FIRST], labels[:FIRST], self._at_once
+        )
         if right.any() and stuck[right].all():
             raise backend.GradientError(
                 "No image that the network has right has a gradient, so that no attack "
@@ -217,7 +232,7 @@ class Watch:
         chosen = tree.map_structure(lambda array: np.asarray(array)[still], asked)
         if part not in self._asks:
             self._asks[part] = backend.briefly(self._has_none(part))
-        return still[_in_slices(self._asks[part], *chosen)[0]]
+        return still[_in_slices(self._asks[part], self._at_once, *chosen)[0]]
 
     def _has_none(self, part: attacks.Attack) -> Callable[..., Any]:
         """Returns what tells of images that stand still whether they have no gradient.
@@ -304,11 +319,11 @@ def _is_none(gradient: Any) -> Any:
     return ops.all(ops.equal(checks.finite(gradient), 0.0), axis=(1, 2, 3))
 
 
-def _in_slices(ask: Callable[..., Any], *arrays: Any) -> np.ndarray:
-    """Returns what is asked of arrays [B, ...], `ASKED` at a time: bool [n, B]."""
+def _in_slices(ask: Callable[..., Any], at_once: int, *arrays: Any) -> np.ndarray:
+    """Returns what is asked of arrays [B, ...], some at a time: bool [n, B]."""
     found = []
     total = len(arrays[0])
-    size = min(ASKED, total)
+    size = min(at_once, total)
     for start in range(0, total, size):
         rows = np.arange(start, start + size) % total  # one shape for all
         chosen = tree.map_structure(lambda array, rows=rows: array[rows], arrays)

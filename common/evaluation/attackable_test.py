@@ -228,7 +228,7 @@ def test_what_was_found_is_used_again_while_the_network_answers_as_it_did():
     for value in (1.0, 1.0, 2.0, 1.0):
         factor.assign(value)
         asked.clear()
-        evaluation.evaluate(network, batches, attacks.FGSM(8.0), judges=judges)
+        evaluation.evaluate(judges, batches, attacks.FGSM(8.0))
         counts.append(asked.count(attackable.ASKED))
     slices = 2  # of 60 images, of whose gradients is asked
     every = attackable.TIMES + slices
@@ -365,3 +365,17 @@ def test_a_targeted_image_is_asked_with_the_target_of_its_restart():
     verdict = judges(part, batch, 0)
     watch = attackable.Watch(judges.questions, part)
     assert watch.stuck(part, batch, verdict, 2) == [1]
+
+
+def test_gradients_are_asked_of_no_more_images_than_are_attacked_together():
+    """So that a smaller batch is of use where memory runs out."""
+    asked = []
+
+    def network(x):
+        asked.append(x.shape[0])
+        return doubtful.honest(x)
+
+    batches = [(doubtful.IMAGES, doubtful.LABELS)]
+    evaluation.evaluate(network, batches, attacks.FGSM(8.0), batch_size=4)
+    assert asked.count(attackable.ASKED) == attackable.TIMES  # forward passes alone
+    assert asked.count(4) >= len(doubtful.IMAGES) // 4

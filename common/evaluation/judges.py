@@ -172,23 +172,21 @@ class Judges:
 
 
 def of_network(
-    judges: Judges | None,
-    logits_fn: Callable[[Any], Any],
-    distribution: Any = None,
+    network: Callable[[Any], Any] | Judges, distribution: Any = None
 ) -> Judges:
-    """Returns the judges that were handed over, or new ones if None were.
+    """Returns new judges of a function, or those that are handed over in its place.
 
     Raises:
-      ValueError: they are those of another network or distribution.
+      ValueError: judges with a distribution beside them, since they have their own.
     """
-    if judges is None:
-        return Judges(logits_fn, distribution)
-    if judges.logits_fn is not logits_fn or judges.distribution is not distribution:
+    if not isinstance(network, Judges):
+        return Judges(network, distribution)
+    if distribution is not None:
         raise ValueError(
-            "judges must have been made with the same logits_fn and distribution. "
-            f"Received: judges of {judges.logits_fn} for {logits_fn}"
+            "Judges have a distribution of their own: Judges(logits_fn, distribution). "
+            f"Received: Judges, and distribution={type(distribution).__name__}"
         )
-    return judges
+    return network
 
 
 def _compile(

@@ -99,7 +99,7 @@ def test_a_gradient_is_asked_of_the_network_that_is_attacked():
     apart = judging.Judges(linear, attacked_fn=lambda x: tf.stop_gradient(linear(x)))
     dataset = [(BATCH.images, linear(BATCH.images).numpy().argmax(-1))]
     with pytest.raises(backend.GradientError, match=r"No .*gradient"):
-        evaluation.evaluate(linear, dataset, attacks.FGSM(8.0), judges=apart)
+        evaluation.evaluate(apart, dataset, attacks.FGSM(8.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,9 +235,7 @@ def test_shared_judges_compile_once_and_change_no_bit(attack_of, epsilons):
     judges = evaluation.Judges(counted)
     for epsilon in epsilons:
         attack, seed, before = attack_of(epsilon), int(epsilon), len(calls)
-        shared = evaluation.evaluate(
-            counted, dataset(), attack, seed=seed, judges=judges
-        )
+        shared = evaluation.evaluate(judges, dataset(), attack, seed=seed)
         numbers.append(len(calls) - before)
         alone = evaluation.evaluate(linear, dataset(), attack, seed=seed)
         for record in (shared, alone):
@@ -250,8 +248,8 @@ def test_shared_judges_compile_once_and_change_no_bit(attack_of, epsilons):
     assert numbers[0] > 6 and set(numbers[1:]) == {1}
 
 
-def test_judges_of_another_network_are_refused():
-    judges = evaluation.Judges(constant([0] * 7))
-    with pytest.raises(ValueError, match="same logits_fn") as caught:
-        evaluation.evaluate(linear, dataset(), judges=judges)
+def test_judges_with_a_distribution_beside_them_are_refused(two_replicas):
+    judges = evaluation.Judges(linear)
+    with pytest.raises(ValueError, match=r"of their own.*distribution=") as caught:
+        evaluation.evaluate(judges, dataset(), distribution=two_replicas)
     assert "\n" not in str(caught.value)

@@ -35,31 +35,27 @@ def answer(
         warnings.filterwarnings("ignore", record.DOUBTFUL)  # the commands print them
         if target:
             return transferability.transfer(
-                source.logits_fn,
-                target.logits_fn,
+                source,
+                target,
                 dataset,
                 asked.attack,
                 seed=asked.seed,
                 progress=True,
-                judges=(source, target),
             )
         if asked.against:
             return masking.gradient_masking(
-                source.logits_fn,
+                source,
                 dataset,
                 asked.attack,
                 asked.against,
                 seed=asked.seed,
-                judges=source,
             )
         return accuracy.evaluate(
-            source.logits_fn,
+            source,
             dataset,
             asked.attack,
             seed=asked.seed,
-            distribution=source.distribution,
             progress=True,
-            judges=source,
             progress_file=progress_file,
             progress_key=progress_key,
         )

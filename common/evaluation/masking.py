@@ -82,24 +82,22 @@ class MaskingRecord(record.Counted):
 
 
 def gradient_masking(
-    logits_fn: Callable[[Any], Any],
+    logits_fn: Callable[[Any], Any] | judging.Judges,
     dataset: Iterable[Any],
     one_step: Any,
     many_steps: Any,
     *,
     seed: int = 0,
-    judges: judging.Judges | None = None,
 ) -> MaskingRecord:
     """Compares an attack of one step with one of many, image by image.
 
     Args:
       logits_fn: images [B, H, W, C] in [0, 255] -> logits [B, K]; states the batch norm
-        mode and branch.
+        mode and branch. Or `Judges` of it, which earlier evaluations have used.
       dataset: finite, of (images, labels) batches of any sizes.
       one_step: from `common.attacks`.
       many_steps: from `common.attacks`, of the same radius.
       seed: of both attacks.
-      judges: of the network, if it was evaluated before.
 
     Raises:
       ValueError: as for `evaluate`.
@@ -108,10 +106,10 @@ def gradient_masking(
     begin = time.perf_counter()
     for attack in (one_step, many_steps):
         seed = accuracy.check_settings(attack, seed, None)
-    judges = judges or judging.Judges(logits_fn)
-    judging.of_network(judges, logits_fn, judges.distribution)
+    judges = judging.of_network(logits_fn)
     examples = stream.Examples(dataset, judges.questions)
-    watch = attackable.Watch(judges.questions, one_step, seed=seed)
+    at_once = examples.first_size
+    watch = attackable.Watch(judges.questions, one_step, seed=seed, at_once=at_once)
     watch.check_first(*examples.first)
     ask = backend.compiled(_question(judges, one_step, many_steps, seed))
     found: list[np.ndarray] = []

@@ -133,3 +133,12 @@ def test_logits_that_are_not_finite_are_refused():
 
     with pytest.raises(ValueError, match="logits must be finite"):
         evaluation.gradient_masking(broken, DATA, ONE, MANY)
+
+
+def test_the_attacks_climb_the_network_that_is_attacked():
+    """Such as one in low precision, while another judges what they find."""
+    one, many = attacks.FGSM(120.0), attacks.PGD(120.0, 30.0, 10)
+    judges = evaluation.Judges(linear, attacked_fn=lambda x: -linear(x))
+    found = evaluation.gradient_masking(judges, DATA, one, many)
+    assert found.survived.all()  # what breaks the one helps the other
+    assert not evaluation.gradient_masking(linear, DATA, one, many).survived.all()

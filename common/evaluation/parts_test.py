@@ -67,15 +67,13 @@ def test_a_part_in_chunks_keeps_its_way_in_a_batch_with_a_part_of_one(monkeypatc
     monkeypatch.setattr(apgd, "CHUNK", 2)
     long, short = attacks.APGD(4.0, 20), attacks.APGD(4.0, 2, loss="dlr")
     dataset, judges = [(IMAGES, np.zeros(COUNT, np.int32))], evaluation.Judges(waves)
-    alone = evaluation.evaluate(waves, dataset, long, judges=judges)
+    alone = evaluation.evaluate(judges, dataset, long)
     lost = np.array([alone.tally.outcomes[index].lost for index in range(COUNT)])
     assert len(np.unique(lost)) > 5  # images break in many chunks
     told = []
     for batch_size in (7, 60):
         record = evaluation.evaluate(
-            *(waves, dataset, attacks.Worst((long, short))),
-            batch_size=batch_size,
-            judges=judges,
+            judges, dataset, attacks.Worst((long, short)), batch_size=batch_size
         )
         np.testing.assert_array_equal(record.broken_by == 1, ~alone.survived)
         told.append([part.unfinished for part in record.parts])
@@ -87,11 +85,9 @@ def test_the_order_of_the_images_and_replicas_change_nothing(two_replicas):
     dataset = [(IMAGES[order], LABELS[order])]
     judges = evaluation.Judges(logits_fn, two_replicas)
     record = evaluation.evaluate(
-        *(logits_fn, dataset, WORST),
+        *(judges, dataset, WORST),
         seed=2,
         batch_size=30,  # whose parts are odd: one shape to compile for two replicas
-        distribution=two_replicas,
-        judges=judges,
     )
     np.testing.assert_array_equal(record.broken_by, first_broken()[order])
 
@@ -226,6 +222,7 @@ def test_a_network_that_answers_by_chance_needs_means_of_passes():
     assert part.gradients == count * 40 * 8
     assert part.forwards == count + count  # of starts, and of one judgement at the end
     assert part.right < clean.right - 20
+    assert part.unfinished is None  # chance moves the losses at the end, too
 
 
 def test_of_a_network_without_chance_means_change_nothing():
@@ -281,7 +278,7 @@ def test_square_that_beats_gradients_is_an_alarm():
     attack = attacks.Worst((attacks.APGD(20.0, 20), attacks.Square(EPSILON, 50)))
     record = evaluation.evaluate(network, DATASET, attack, batch_size=COUNT)
     (warning,) = record.warnings
-    assert warning.startswith(f"Square breaks {record.parts[-1].broken} of 60 images")
+    assert warning.startswith(f"Square breaks {record.parts[-1].broken} images, of 60")
 
 
 def test_a_network_near_chance_is_told_by_its_clean_images():

@@ -189,18 +189,16 @@ def test_answers_by_chance_need_a_key_since_they_tell_nothing(path):
 def test_progress_of_another_network_or_dataset_is_replaced(other, path):
     kill(TARGETED, path, 6)
     images, labels = rounds_test.IMAGES, rounds_test.LABELS
-    dataset, logits_fn = [(images, labels)], rounds_test.logits_fn
-    judges = rounds_test.JUDGES
+    dataset, judges = [(images, labels)], rounds_test.JUDGES
     if other == "network":
-        logits_fn = lambda images: rounds_test.logits_fn(images)[:, ::-1]  # noqa: E731
-        judges = evaluation.Judges(logits_fn)
+        judges = evaluation.Judges(lambda x: rounds_test.logits_fn(x)[:, ::-1])
     elif other == "images":
         dataset = [(images[::-1], labels[::-1])]
     else:
         dataset = [(images[:20], labels[:20])]
-    settings = {"seed": 5, "batch_size": SIZE, "judges": judges}
+    settings = {"seed": 5, "batch_size": SIZE}
     found, expected = (
-        evaluation.evaluate(logits_fn, dataset, TARGETED, **settings, **further)
+        evaluation.evaluate(judges, dataset, TARGETED, **settings, **further)
         for further in ({"progress_file": path, "progress_key": "step 3"}, {})
     )
     assert_same(found, expected)

@@ -105,7 +105,7 @@ JUDGES = evaluation.Judges(logits_fn)
 
 
 def evaluate(attack, *, judges=JUDGES, **kwargs):
-    return evaluation.evaluate(logits_fn, DATASET, attack, judges=judges, **kwargs)
+    return evaluation.evaluate(judges, DATASET, attack, **kwargs)
 
 
 @every_attack
@@ -220,8 +220,6 @@ def test_the_passes_of_beginnings_are_those_needed_without_padding(rounds_of_ten
 def test_two_replicas_go_the_same_rounds(two_replicas):
     one = evaluate(TARGETED, seed=3)
     judges = evaluation.Judges(logits_fn, two_replicas)
-    two = evaluate(
-        TARGETED, seed=3, batch_size=30, distribution=two_replicas, judges=judges
-    )
+    two = evaluate(TARGETED, seed=3, batch_size=30, judges=judges)
     np.testing.assert_array_equal(one.survived, two.survived)
     np.testing.assert_array_equal(one.hit, two.hit)

@@ -127,15 +127,14 @@ class TransferRecord(Outcomes):
 
 
 def transfer(
-    source_fn: Callable[[Any], Any],
-    target_fn: Callable[[Any], Any],
+    source_fn: Callable[[Any], Any] | judging.Judges,
+    target_fn: Callable[[Any], Any] | judging.Judges,
     dataset: Iterable[Any],
     attack: Any,
     *,
     seed: int = 0,
     batch_size: int | None = None,
     progress: bool = False,
-    judges: tuple[judging.Judges, judging.Judges] | None = None,
 ) -> TransferRecord:
     """Attacks the source once and judges the adversarial images by both networks.
 
@@ -143,7 +142,8 @@ def transfer(
     steps: none is judged before. A network of another input size resizes them itself.
 
     Args:
-      source_fn: images [B, H, W, C] in [0, 255] -> logits [B, K]; attacked.
+      source_fn: images [B, H, W, C] in [0, 255] -> logits [B, K]; attacked. Or
+        `Judges` of it, which earlier evaluations have used.
       target_fn: as the source; is shown the adversarial images.
       dataset: finite, of (images, labels) batches of any sizes.
       attack: from `common.attacks`, of one start.
@@ -151,7 +151,6 @@ def transfer(
       batch_size: images attacked at a time, over all replicas of the judges; the size
         of the first batch by default.
       progress: show a bar, with the target's accuracy.
-      judges: those of the source and of the target that earlier evaluations have used.
 
     Raises:
       ValueError: no attack or one with restarts; else as for `evaluate`.
@@ -163,13 +162,12 @@ def transfer(
         raise ValueError(
             f"transfer takes an attack of one start. Received: attack={attack}"
         )
-    source, target = judges or (judging.Judges(source_fn), judging.Judges(target_fn))
-    judging.of_network(source, source_fn, source.distribution)
-    judging.of_network(target, target_fn, target.distribution)
+    source, target = map(judging.of_network, (source_fn, target_fn))
     examples = stream.Examples(dataset, source.questions, target.questions)
     replicas = math.lcm(source.num_devices, target.num_devices)
     size = stream.divisible(batch_size or examples.first_size, replicas)
-    watch = attackable.Watch(source.questions, attack, seed=seed)
+    of_device = size // source.num_devices
+    watch = attackable.Watch(source.questions, attack, seed=seed, at_once=of_device)
     watch.check_first(*examples.first)
     show = accuracy.progress_bar() if progress else lambda *_: None
     found: list[np.ndarray] = []

@@ -124,10 +124,8 @@ def test_counts_against_a_loop_by_top1_and_by_top5(attack, batch_size):
 @pytest.mark.parametrize("attack", [ATTACK, attacks.APGD(20.0, num_steps=3)])
 def test_the_images_are_those_of_the_evaluation_of_the_source(attack):
     judges = evaluation.Judges(SOURCE)  # compiled once, and asked by both
-    record = evaluation.transfer(
-        *(SOURCE, SOURCE, dataset_of(), attack), seed=5, judges=(judges, judges)
-    )
-    evaluated = evaluation.evaluate(SOURCE, dataset_of(), attack, seed=5, judges=judges)
+    record = evaluation.transfer(judges, judges, dataset_of(), attack, seed=5)
+    evaluated = evaluation.evaluate(judges, dataset_of(), attack, seed=5)
     np.testing.assert_array_equal(record.survived, evaluated.survived)
     np.testing.assert_array_equal(record.top5.survived, evaluated.top5)
     assert record.rate == record.top5.rate == 100.0
@@ -153,11 +151,9 @@ def test_each_network_may_have_its_own_input_size():
 def test_judges_are_used_again_and_may_be_of_two_replicas(two_replicas):
     one = evaluation.transfer(SOURCE, TARGET, dataset_of(), ATTACK)
     judges = (evaluation.Judges(SOURCE, two_replicas), evaluation.Judges(TARGET))
-    two = evaluation.transfer(SOURCE, TARGET, dataset_of(), ATTACK, judges=judges)
+    two = evaluation.transfer(*judges, dataset_of(), ATTACK)
     np.testing.assert_array_equal(one.fooled, two.fooled)
     np.testing.assert_array_equal(one.survived, two.survived)
-    with pytest.raises(ValueError, match="same logits_fn"):
-        evaluation.transfer(TARGET, SOURCE, dataset_of(), ATTACK, judges=judges)
 
 
 def test_no_eligible_image_is_a_rate_of_none_saved_as_null(tmp_path):

@@ -77,9 +77,7 @@ def seen(network: Network) -> agreement.Arrays:
     judges = evaluation.Judges(network)
     for name, attack in ATTACKS.items():
         try:
-            record = evaluation.evaluate(
-                network, [(IMAGES, LABELS)], attack, seed=3, judges=judges
-            )
+            record = evaluation.evaluate(judges, [(IMAGES, LABELS)], attack, seed=3)
         except ValueError as error:
             found[name] = np.array(str(error))
             continue
