@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -40,11 +39,6 @@ def measure() -> tuple[records.Comparison, ...]:
     with contextlib.ExitStack() as stack:
         do = {row: stack.enter_context(_started(row)) for row in ENGINES}
         return tuple(_compared(work, do) for work in (ATTACK, *TRAINED))
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of what the other benchmarks do not use."""
-    return {name: metadata.version(name) for name in ("jax", "jaxlib")}
 
 
 def _compared(work: str, do: dict[str, Callable[[str], None]]) -> records.Comparison:

@@ -44,7 +44,7 @@ MEASURES: dict[str, Callable[[pathlib.Path], tuple[records.Comparison, ...]]] = 
 COUNTS: dict[str, Callable[..., tuple[records.Counts, ...]]] = {"g": doubtful.measure}
 VERSIONS: dict[str, Callable[[], dict[str, str]]] = {  # beside this suite's own
     "e": peers.versions,
-    "f": engines.versions,
+    "f": functools.partial(peers.versions, ("jax", "jaxlib")),
     "g": functools.partial(peers.versions, peers.ON_TENSORFLOW),
     "h": functools.partial(peers.versions, ("torch",)),
     "i": functools.partial(peers.versions, ("adversarial-robustness-toolbox",)),

@@ -18,3 +18,14 @@ def method(recipe: Recipe, **changes: Any) -> Recipe:
     """Returns the recipe with changes to its method, such as label_smoothing=0.1."""
     changed = dataclasses.replace(recipe.method, **changes)
     return dataclasses.replace(recipe, method=changed)
+
+
+def image_size(recipe: Recipe, side: int) -> Recipe:
+    """Returns the recipe on images of another size.
+
+    Args:
+      recipe: on ImageNet.
+      side: of the images; test images are resized to 32 pixels more, as 256 for 224.
+    """
+    dataset = dataclasses.replace(recipe.dataset, image_size=side, resize=side + 32)
+    return dataclasses.replace(recipe, dataset=dataset)

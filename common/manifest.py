@@ -42,21 +42,13 @@ def check_or_write(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
       RunError: the folder holds a run with another recipe or precision, or with other
         released weights; names the first field that differs.
     """
-    check_run(run_dir, manifest)
+    said = {"recipe": manifest["recipe"], "weights": manifest.get("weights")}
+    if "precision" in manifest:  # released weights are evaluated in any
+        said["precision"] = manifest["precision"]
+    check(run_dir, **said)
     path = run_dir / _NAME
     if not path.exists():
         _write(path, manifest)
-
-
-def check_run(run_dir: pathlib.Path, manifest: dict[str, Any]) -> None:
-    """Refuses the folder of another recipe, as `check_or_write`; writes nothing.
-
-    Released weights are evaluated in any precision, so they come without one.
-    """
-    said = {"recipe": manifest["recipe"], "weights": manifest.get("weights")}
-    if "precision" in manifest:
-        said["precision"] = manifest["precision"]
-    check(run_dir, **said)
 
 
 def note_continuation(run_dir: pathlib.Path, step: int, place: dict[str, Any]) -> None:

@@ -79,11 +79,6 @@ SEEDS = (1,)  # besides 0, of one-step and of ensemble training; ours
 BLACK_BOX = ("step_ll", "r_step_ll", "fgsm", "iter_basic", "pgd")  # paper, Sec. 4.2
 
 
-def adversarial(recipe: Recipe, method: EnsembleTraining, **changes: Any) -> Recipe:
-    """Returns a standard recipe with adversarial training in its place."""
-    return dataclasses.replace(recipe, method=method, **changes)
-
-
 def ensembles(
     standard: Mapping[str, Recipe],
     method: EnsembleTraining,
@@ -103,7 +98,7 @@ def ensembles(
         first, *_ = sources = ENSEMBLES[name]
         static = tuple(standard[source] for source in sources)
         own = dataclasses.replace(method, sources=static)
-        found[name] = adversarial(standard[first], own, **changes)
+        found[name] = dataclasses.replace(standard[first], method=own, **changes)
     return found
 
 
@@ -207,10 +202,10 @@ OF_ENSEMBLES: dict[str, Any] = {
 PAPER = seeded(
     {
         **STANDARD,
-        "v3adv": adversarial(V3, STEP_LL),
-        "irv2adv": adversarial(
+        "v3adv": dataclasses.replace(V3, method=STEP_LL),
+        "irv2adv": dataclasses.replace(
             STANDARD["irv2"],
-            STEP_LL,
+            method=STEP_LL,
             num_steps=150_000,  # paper, Sec. 4: the same setup as v3adv
         ),
         **ensembles(
@@ -269,7 +264,9 @@ SMALL_DELAY = SMALL_STEPS // 15  # as 10k of 150k
 SMALL = seeded(
     {
         **SMALL_STANDARD,
-        "v3adv": adversarial(SMALL_V3, dataclasses.replace(STEP_LL, delay=SMALL_DELAY)),
+        "v3adv": dataclasses.replace(
+            SMALL_V3, method=dataclasses.replace(STEP_LL, delay=SMALL_DELAY)
+        ),
         **ensembles(
             SMALL_STANDARD,
             dataclasses.replace(ENSEMBLE, delay=SMALL_DELAY),
@@ -308,7 +305,7 @@ DIGITS_METHOD = dataclasses.replace(
 )
 DIGITS = {
     **DIGITS_STANDARD,
-    "v3adv": adversarial(DIGITS_V3, DIGITS_METHOD),
+    "v3adv": dataclasses.replace(DIGITS_V3, method=DIGITS_METHOD),
     **ensembles(DIGITS_STANDARD, DIGITS_METHOD, ("v3adv_ens3",)),
 }
 DIGITS_ATTACKS = {

@@ -14,9 +14,6 @@ from intriguing_at.algorithm import AdversarialTraining
 SHARES = (20, 40, 60, 80)  # figure 1: percent of clean images, besides 0 and 100
 PAIRING = 0.5  # public ALP code, its examples
 MIXTURE = norms.Batch(branches=norms.MIXTURE)
-# Of a test image around its centre, in pixels: the EfficientNet code of 2020, of which
-# the public weights are. Later it became an eighth of the side, at 224 the same.
-MARGIN = 32
 
 
 def strategies(
@@ -61,13 +58,12 @@ def clean(base: Recipe) -> Recipe:
 
 def at_size(recipe: Recipe, size: architectures.Size) -> Recipe:
     """Returns the recipe on an EfficientNet of another size, at its image size."""
-    dataset = dataclasses.replace(
-        recipe.dataset, image_size=size.image_size, resize=size.image_size + MARGIN
+    recipe = changes.network(
+        recipe, width=size.width, depth=size.depth, dropout=size.dropout
     )
-    network = dataclasses.replace(
-        recipe.network, width=size.width, depth=size.depth, dropout=size.dropout
-    )
-    return dataclasses.replace(recipe, dataset=dataset, network=network)
+    # The margin around the centre of a test image, 32 pixels, is that of the code of
+    # 2020, of which the public weights are. Later it became an eighth of the side.
+    return changes.image_size(recipe, size.image_size)
 
 
 def advprop(clean_recipe: Recipe, attack: Any, **changes: Any) -> Recipe:

@@ -26,13 +26,8 @@ TITLES = {  # attack -> its name in the paper
     "iter_basic": "iter. basic",
     "iter_ll": "iter. l.l.",
 }
-ACTIVATION_TITLES = {
-    "step_ll": "relu",
-    "relu6": "relu6",
-    "relu_decay_0.001": "ReluDecay 0.001",
-    "relu_decay_0.01": "ReluDecay 0.01",
-    "relu_decay_0.1": "ReluDecay 0.1",
-    "tanh": "tanh",
+ACTIVATION_TITLES = {"step_ll": "relu"} | {
+    name: name.replace("relu_decay_", "ReluDecay ") for name in variants.ACTIVATIONS
 }
 
 

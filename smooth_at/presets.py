@@ -95,16 +95,15 @@ def on_efficientnet(name: str) -> Recipe:
         momentum=0.9,  # SAT
         epsilon=1e-5,  # SAT
     )
-    return variants.sized(SILU, network, architectures.SIZES[name].image_size)
+    recipe = dataclasses.replace(SILU, network=network)
+    return changes.image_size(recipe, architectures.SIZES[name].image_size)
 
 
 PAPER = {
     **variants.recipes(RELU),
     **{
-        name: variants.sized(
-            SILU, dataclasses.replace(SILU.network, **fields), image_size
-        )
-        for name, (fields, image_size) in SCALING.items()
+        name: changes.image_size(changes.network(SILU, **fields), side)
+        for name, (fields, side) in SCALING.items()
     },
     **{f"efficientnet_{name}": on_efficientnet(name) for name in architectures.SIZES},
     "efficientnet_l1_enhanced": dataclasses.replace(

@@ -75,17 +75,3 @@ def stretched(schedule: Any) -> Any:
         return dataclasses.replace(schedule, schedule=stretched(schedule.schedule))
     later = tuple(2 * boundary for boundary in schedule.boundaries)
     return dataclasses.replace(schedule, boundaries=later)
-
-
-def sized(recipe: Recipe, network: object, image_size: int) -> Recipe:
-    """Returns the recipe on another network and image size.
-
-    Args:
-      recipe: on ImageNet.
-      network: a part of `common.models`.
-      image_size: side of the images; test images are resized to 32 pixels more.
-    """
-    dataset = dataclasses.replace(
-        recipe.dataset, image_size=image_size, resize=image_size + 32
-    )
-    return dataclasses.replace(recipe, dataset=dataset, network=network)

@@ -70,12 +70,3 @@ def test_a_warm_up_is_not_stretched():
     assert found.schedule == dataclasses.replace(
         warm, schedule=variants.longer(RELU).schedule
     )
-
-
-def test_another_size_is_resized_to_32_pixels_more_for_the_test():
-    network = models.EfficientNet.named("b0")
-    assert differences(RELU, variants.sized(RELU, network, 380)) == {
-        "dataset.image_size": 380,
-        "dataset.resize": 412,
-        "network": network,
-    }

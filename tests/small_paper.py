@@ -67,9 +67,7 @@ class _Model(keras.Model):
         self.activations = [
             activations.layer(config.activation, name=f"activation{i}") for i in (1, 2)
         ]
-        self.classifier = layers.classifier(
-            num_classes, scale=1.0, bias_initializer="zeros"
-        )
+        self.classifier = layers.classifier(num_classes, layers.uniform(1.0))
 
     def call(
         self,

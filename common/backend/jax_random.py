@@ -16,9 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Knuth's multiplier and increment of MMIX: steps of the generator fold in a number.
-_MULTIPLIER = 6364136223846793005
-_INCREMENT = 1442695040888963407
+from common.backend.folding import INCREMENT, MULTIPLIER
+
 _PHILOX = ((0xD2511F53, 0x9E3779B9), (0xCD9E8D57, 0xBB67AE85))  # factors, key steps
 _SCRAMBLE = (0x3EC8F720, 0x02461E29)  # TensorFlow's key, with which seeds are mixed
 _ROUNDS = 10
@@ -45,7 +44,7 @@ def fold(seed: Any, *data: Any) -> Words:
       *data: the same, such as step, replica or restart; broadcast.
     """
     words = _words(seed)
-    factor, increment = _words(_MULTIPLIER), _words(_INCREMENT)
+    factor, increment = _words(MULTIPLIER), _words(INCREMENT)
     for number in data:
         # A product before and after: seed 0, step 1 must not be seed 1, step 0.
         stepped = _add(_add(_product(words, factor), _words(number)), increment)

@@ -13,15 +13,12 @@ from common.backend import (
     tensorflow_fused,
     tensorflow_gradients,
 )
+from common.backend.folding import INCREMENT, MULTIPLIER
 
 moments, normalized = tensorflow_fused.moments, tensorflow_fused.normalized
 batch_normalized = tensorflow_fused.batch_normalized
 leaky_relu = tensorflow_fused.leaky_relu
 custom_gradient = tensorflow_gradients.custom_gradient
-
-# Knuth's multiplier and increment of MMIX: steps of the generator fold in a number.
-_MULTIPLIER = 6364136223846793005
-_INCREMENT = 1442695040888963407
 
 
 def value_and_gradients(fn: Callable[..., Any], *wrt: Any) -> tuple[Any, Any]:
@@ -65,7 +62,7 @@ def fold(seed: Any, *data: Any) -> Any:
     seed = _int64(seed)
     for number in data:
         # A product before and after: seed 0, step 1 must not be seed 1, step 0.
-        seed = (seed * _MULTIPLIER + _int64(number) + _INCREMENT) * _MULTIPLIER
+        seed = (seed * MULTIPLIER + _int64(number) + INCREMENT) * MULTIPLIER
         seed = seed ^ tf.bitwise.right_shift(seed, _int64(29))
     return seed
 
@@ -136,7 +133,7 @@ def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
     """
     return tf.function(
         fn,
-        jit_compile=not takes_any_size(),
+        jit_compile=bool(tf.config.list_logical_devices("GPU")),
         reduce_retracing=True,
         autograph=False,  # it would wrap our errors in many lines
     )
@@ -145,9 +142,9 @@ def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
 def takes_any_size() -> bool:
     """Whether a compiled function takes batches of all sizes without compiling again.
 
-    The second size is compiled for all others. XLA compiles each.
+    The second size is compiled for all others. XLA compiles each, on GPUs and TPUs.
     """
-    return not tf.config.list_logical_devices("GPU")
+    return not any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
 
 
 def briefly(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -223,3 +223,16 @@ def test_a_value_is_concrete_only_when_it_can_be_looked_at():
     x = tf.constant(1.0)
     traced(x)
     assert backend.is_concrete(x) and seen == [False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "takes_any"), [("CPU", True), ("GPU", False), ("TPU", False)]
+)
+def test_each_size_of_a_batch_is_compiled_on_gpus_and_tpus(
+    kind, takes_any, monkeypatch
+):
+    def devices(asked):
+        return [asked] if asked == kind else []
+
+    monkeypatch.setattr(tf.config, "list_logical_devices", devices)
+    assert backend.takes_any_size() is takes_any

@@ -13,6 +13,8 @@ import functools
 
 import numpy as np
 
+from common.backend.folding import INCREMENT, MULTIPLIER
+
 # Folded into the seed, so that order and augmentation are independent streams.
 ORDER, AUGMENTATION = 1, 2
 
@@ -23,8 +25,6 @@ ROUNDS = 24
 
 _CONSTANT, _SEQUENCE = 0xFFFFFFFC, 0x7369F885192C0EF5  # of Simon's key schedule
 _SMALLEST_BLOCK = 16  # bits
-_MULTIPLIER = 6364136223846793005
-_INCREMENT = 1442695040888963407
 
 
 def rows(
@@ -69,7 +69,7 @@ def permutation(num_examples: int, *, seed: int, epoch: int = 0) -> np.ndarray:
 def fold(seed: int, *data: int) -> int:
     """Returns the seed below 2^64 that `backend.fold` makes of a seed and numbers."""
     for number in data:
-        seed = (seed * _MULTIPLIER + number + _INCREMENT) * _MULTIPLIER % 2**64
+        seed = (seed * MULTIPLIER + number + INCREMENT) * MULTIPLIER % 2**64
         signed = seed - 2**64 if seed >= 2**63 else seed
         seed ^= (signed >> 29) % 2**64
     return seed

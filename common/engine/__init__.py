@@ -3,7 +3,7 @@
 The package has the names of the engine of the backend that Keras runs on; another one
 is one more module with these. A distribution is what `make` returned.
 
-  NAME, STRATEGIES, VERSIONS: of the engine, for flags, errors and records.
+  NAME, VERSIONS: of the engine, for errors and records.
   FAILURES, reason: what the engine raises when it fails, and what that says in a line.
   make, make_deterministic: where to compute, as the flags say.
   accelerators: the devices that are not the CPU, in words; empty if there are none.
@@ -14,7 +14,6 @@ is one more module with these. A distribution is what `make` returned.
   num_devices: what a batch must divide by.
   num_replicas: how many parts of a batch are computed on their own, each with its own
     statistics, state and share of the loss.
-  check_divides: refuses a batch that does not divide.
   check_dataset: refuses a dataset that the engine cannot train on.
   scope: the context in which variables are created.
   first_state: the replicas' states, as a method gives them.
@@ -23,8 +22,8 @@ is one more module with these. A distribution is what `make` returned.
   shared: a function of a batch, each device at its part of it.
   forward_flops: floating-point operations of a network.
 
-`prepare`, `explained_failures` and `cluster` are the same for every engine; a cluster
-is read without one.
+`prepare`, `check_divides`, `explained_failures` and `cluster` are the same for every
+engine; a cluster is read without one.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from common import backend, errors, logs
 from common.engine import cluster
 from common.lazy import keras
 
-__all__ = ["cluster", "explained_failures", "prepare"]
+__all__ = ["check_divides", "cluster", "explained_failures", "prepare"]
 
 
 def __getattr__(name: str) -> Any:
@@ -59,6 +58,17 @@ def prepare() -> None:
     _engine()
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
+
+
+def check_divides(batch_size: int, distribution: Any) -> None:
+    """Refuses a minibatch that the devices cannot share equally, with a ValueError."""
+    devices = _engine().num_devices(distribution)
+    if batch_size % devices:
+        raise ValueError(
+            "batch_size must divide by the number of devices; use --set batch_size= or "
+            "--strategy=one_device. "
+            f"Received: batch_size={batch_size}, devices={devices}"
+        )
 
 
 @contextlib.contextmanager

@@ -26,9 +26,10 @@ from common.data import memory, order
 from common.engine import cluster, jax_flops
 from common.names import lookup
 
-NAME, STRATEGIES = "JAX", ("auto", "one_device")
+NAME = "JAX"
 VERSIONS = {"jax": jax.__version__}
 FAILURES = (jax.errors.JaxRuntimeError,)
+_STRATEGIES = ("auto", "one_device")
 _TENSORFLOW = ("mirrored", "multi_worker", "tpu")
 
 
@@ -47,7 +48,7 @@ def make(name: str = "auto") -> Any:
       ValueError: an unknown name, or a strategy or a cluster of TensorFlow.
       RunError: JAX finds no device that it can use.
     """
-    lookup(dict.fromkeys(STRATEGIES + _TENSORFLOW), name, "--strategy")
+    lookup(dict.fromkeys(_STRATEGIES + _TENSORFLOW), name, "--strategy")
     if cluster.described():
         raise ValueError(
             "TF_CONFIG names a cluster of tf.distribute: set KERAS_BACKEND=tensorflow, "
@@ -56,7 +57,7 @@ def make(name: str = "auto") -> Any:
     if name in _TENSORFLOW:
         raise ValueError(
             f"--strategy={name} is of tf.distribute: set KERAS_BACKEND=tensorflow, or "
-            f"use {' or '.join(STRATEGIES)}. Received: --strategy={name}"
+            f"use {' or '.join(_STRATEGIES)}. Received: --strategy={name}"
         )
     try:
         count = jax.local_device_count()
@@ -123,16 +124,6 @@ def num_replicas(distribution: Any) -> int:
     """Returns 1: all devices compute one program."""
     del distribution
     return 1
-
-
-def check_divides(batch_size: int, distribution: Any) -> None:
-    """Refuses a batch that the devices cannot share equally, with a ValueError."""
-    if batch_size % num_devices(distribution):
-        raise ValueError(
-            "batch_size must divide by the number of devices; use --set batch_size= or "
-            f"--strategy=one_device. Received: batch_size={batch_size}, "
-            f"devices={num_devices(distribution)}"
-        )
 
 
 def check_dataset(dataset: Any) -> None:

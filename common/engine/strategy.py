@@ -62,21 +62,6 @@ def worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     return before + resolver.task_id, chiefs + len(jobs.get("worker", ()))
 
 
-def check_divides(batch_size: int, strategy: tf.distribute.Strategy) -> None:
-    """Refuses a global batch that the replicas cannot share equally.
-
-    Raises:
-      ValueError: names both numbers.
-    """
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        raise ValueError(
-            "batch_size must divide by the number of replicas; use --set batch_size= "
-            "or --strategy=one_device. "
-            f"Received: batch_size={batch_size}, replicas={replicas}"
-        )
-
-
 def distribute_batches(strategy: tf.distribute.Strategy, make_dataset: Any) -> Any:
     """Returns an iterator over distributed batches.
 

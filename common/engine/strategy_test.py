@@ -5,6 +5,7 @@ import json
 import pytest
 import tensorflow as tf
 
+from common import engine
 from common.engine import strategy
 
 CLUSTER = {"worker": ["a:1", "b:1"]}
@@ -113,11 +114,9 @@ def test_what_cannot_be_made_is_refused_in_one_line(
 
 
 def test_a_batch_that_does_not_divide_is_refused_with_both_numbers(two_replicas):
-    strategy.check_divides(10, two_replicas)
-    with pytest.raises(
-        ValueError, match=r"--set batch_size=.*batch_size=9, replicas=2"
-    ):
-        strategy.check_divides(9, two_replicas)
+    engine.check_divides(10, two_replicas)
+    with pytest.raises(ValueError, match=r"--set batch_size=.*batch_size=9, devices=2"):
+        engine.check_divides(9, two_replicas)
 
 
 def test_each_replica_gets_its_own_batch_in_order(two_replicas):

@@ -13,12 +13,11 @@ from keras import tree
 from common import backend, errors
 from common.engine import cluster, strategy
 
-NAME, STRATEGIES = "TensorFlow", strategy.NAMES
+NAME = "TensorFlow"
 VERSIONS = {"tensorflow": tf.__version__}
 FAILURES = (tf.errors.OpError,)
 
-make_deterministic = strategy.make_deterministic
-worker, check_divides = strategy.worker, strategy.check_divides
+make_deterministic, worker = strategy.make_deterministic, strategy.worker
 
 
 def make(name: str = "auto") -> tf.distribute.Strategy:

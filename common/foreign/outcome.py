@@ -89,10 +89,7 @@ class Home:
         """Returns the hashes of all files that the run has written."""
         path = self.run.folder / _RECORD
         found = files.read_json(path) if path.exists() else {}
-        first = (
-            [found["sha256"]] if "sha256" in found else []
-        )  # all that was noted once
-        return found.get("written", first)
+        return found.get("written", [])
 
     def _record(self) -> dict[str, Any]:
         """Returns the accuracies before and after, by the name of the evaluation."""

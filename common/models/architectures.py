@@ -16,7 +16,6 @@ from common.lazy import keras
 from common.models import activations, normalization, norms
 from common.names import lookup
 
-MEANS = ("dot_product", "gaussian")  # those of `denoising.MEANS`
 DEPTHS = {  # of a `ResNet`: the number of blocks in each stage
     18: (2, 2, 2, 2),
     34: (3, 4, 6, 3),
@@ -177,7 +176,7 @@ class ResNet(Architecture):
         activations.check(self.activation)
         lookup(normalization.INPUTS, self.normalization, "normalization")
         if self.denoise:
-            lookup(dict.fromkeys(MEANS), self.denoise, "denoise")
+            lookup({"gaussian": None}, self.denoise, "denoise")
         stddev = self.classifier_stddev
         self._check(("classifier_stddev", stddev >= 0, "at least 0"))
 

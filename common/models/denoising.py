@@ -2,20 +2,19 @@
 
 A `Denoise` block replaces nothing: it adds to its inputs a projection of *non-local
 means*, in which every position gets the mean of all positions, weighted by how similar
-their features are. The two kinds of `MEANS` differ in the weights.
+their features are.
 
 Source: Xie 2019, Sec. 4, and its code for what the text leaves open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from common.models import layers, norms, plain, residual
+from common.models import layers, norms, residual
 from common.models.layers import INFERENCE, Mode
 
 
@@ -43,46 +42,20 @@ class Gaussian(layers.Composite):
         return ops.reshape(means, (-1, *inputs.shape[1:]))
 
 
-class DotProduct(plain.Inner):
-    """Weights x_i . x_j / (H * W) of the features as they are, without an embedding."""
-
-    def __init__(self, channels: int, *, name: str) -> None:
-        """Declares the layer, which has no weights to learn."""
-        super().__init__(name=name)
-
-    def call(self, inputs: Any) -> Any:
-        """Returns the inputs' shape."""
-        features = _positions(inputs)
-        _, positions, channels = features.shape
-        transposed = ops.transpose(features, (0, 2, 1)) / positions
-        # The same product in the order of the smaller square in the middle.
-        if channels > positions:
-            means = ops.matmul(ops.matmul(features, transposed), features)
-        else:
-            means = ops.matmul(features, ops.matmul(transposed, features))
-        return ops.reshape(means, (-1, *inputs.shape[1:]))
-
-
-MEANS: dict[str, Callable[..., Any]] = {"dot_product": DotProduct, "gaussian": Gaussian}
-
-
 class Denoise(layers.Composite):
     """Adds a projection of the non-local means; at the start, nothing."""
 
-    def __init__(
-        self, means: str, channels: int, norm: norms.Norm, *, name: str
-    ) -> None:
+    def __init__(self, channels: int, norm: norms.Norm, *, name: str) -> None:
         """Declares the layers.
 
         Args:
-          means: a name in `MEANS`.
           channels: of the features.
           norm: the normaliser of the projection.
           name: name of the layer, unique in the network.
         """
         super().__init__(name=name)
         self.filters = channels
-        self.means = MEANS[means](channels, name="means")
+        self.means = Gaussian(channels, name="means")
         self.project = residual.ConvNorm(
             residual.Convolution(channels, 1),
             norm,

@@ -9,8 +9,6 @@ from keras import ops
 from common.models import ResNet, denoising, norms
 from common.models.layers import Mode
 
-KINDS = tuple(denoising.MEANS)
-
 
 def features(*shape):
     return np.random.default_rng(1).normal(size=shape).astype("float32")
@@ -26,11 +24,11 @@ def randomised(layer, shape):
     return layer
 
 
-def block(kind, shape):
-    return denoising.Denoise(kind, shape[-1], norms.DEFAULT, name="denoise"), shape
+def block(shape):
+    return denoising.Denoise(shape[-1], norms.DEFAULT, name="denoise"), shape
 
 
-def numpy_means(inputs, kind, weights):
+def numpy_means(inputs, weights):
     """Loops over images and pairs of positions."""
     outputs = np.zeros(inputs.shape)
     batch, height, width, channels = inputs.shape
@@ -41,31 +39,24 @@ def numpy_means(inputs, kind, weights):
             shares = []
             for there in places:
                 y = inputs[image][there].astype("float64")
-                if kind == "gaussian":
-                    x_in, y_in = x @ weights["theta"], y @ weights["phi"]
-                    shares.append(np.exp(x_in @ y_in / np.sqrt(channels // 2)))
-                else:
-                    shares.append(x @ y)
-            if kind == "gaussian":
-                shares = np.array(shares) / np.sum(shares)
-            else:
-                shares = np.array(shares) / len(places)
+                x_in, y_in = x @ weights["theta"], y @ weights["phi"]
+                shares.append(np.exp(x_in @ y_in / np.sqrt(channels // 2)))
+            shares = np.array(shares) / np.sum(shares)
             for share, there in zip(shares, places, strict=True):
                 outputs[image][here] += share * inputs[image][there]
     return outputs
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (2, 2, 2, 6)])  # either order
-def test_a_block_agrees_with_loops_over_positions(kind, shape):
-    layer = randomised(*block(kind, shape))
+def test_a_block_agrees_with_loops_over_positions():
+    shape = (2, 3, 4, 6)
+    layer = randomised(*block(shape))
     weights = {
         v.path.removeprefix("denoise/").removesuffix("/kernel"): np.squeeze(v)
         for v in layer.weights
     }
     inner = {name: weights.get(f"means/{name}") for name in ("theta", "phi")}
     inputs = features(*shape)
-    projected = numpy_means(inputs, kind, inner) @ weights["project/conv"]
+    projected = numpy_means(inputs, inner) @ weights["project/conv"]
     mean, variance, gamma, beta = (
         weights[f"project/norm/{part}"]
         for part in ("moving_mean", "moving_variance", "gamma", "beta")
@@ -82,9 +73,8 @@ def test_embeddings_start_small():
         assert np.std(embedding.kernel) == pytest.approx(0.01, rel=0.02)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_block_starts_as_the_identity_and_learns_at_once(kind):
-    layer, shape = block(kind, (2, 3, 3, 8))
+def test_a_block_starts_as_the_identity_and_learns_at_once():
+    layer, shape = block((2, 3, 3, 8))
     inputs = tf.constant(features(*shape))
     for training in (False, True):
         np.testing.assert_array_equal(layer(inputs, mode=Mode(training)), inputs)
@@ -94,11 +84,10 @@ def test_a_block_starts_as_the_identity_and_learns_at_once(kind):
     assert np.all(tape.gradient(loss, gamma.value))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_mixed_precision_stays_near_float32(kind):
-    exact = randomised(*block(kind, (2, 4, 4, 8)))
+def test_mixed_precision_stays_near_float32():
+    exact = randomised(*block((2, 4, 4, 8)))
     keras.config.set_dtype_policy("mixed_bfloat16")
-    layer, shape = block(kind, (2, 4, 4, 8))
+    layer, shape = block((2, 4, 4, 8))
     inputs = features(*shape)
     layer(inputs)
     layer.set_weights(exact.get_weights())
@@ -110,9 +99,9 @@ def test_mixed_precision_stays_near_float32(kind):
 
 @pytest.fixture(scope="module")
 def networks():
-    """Small networks of either kind and of none, with equal weights otherwise."""
+    """Small networks with and without, with equal weights otherwise."""
     built = {}
-    for kind in ("", *KINDS):
+    for kind in ("", "gaussian"):
         keras.utils.set_random_seed(0)
         built[kind] = ResNet(depth=18, denoise=kind).build(10, 32)
     return built
@@ -127,16 +116,15 @@ def test_a_network_denoises_after_the_last_block_of_every_stage(networks):
     ]
 
 
-def test_kinds_start_as_the_plain_network_and_then_differ(networks):
+def test_it_starts_as_the_plain_network_and_then_differs(networks):
     images = 255 * np.random.default_rng(3).random((2, 32, 32, 3), "float32")
     plain = {v.path: v for v in networks[""].weights}
-    logits = {}
-    for kind in KINDS:
-        for variable in networks[kind].weights:
-            if variable.path in plain:
-                variable.assign(plain[variable.path])
-        np.testing.assert_array_equal(networks[kind](images), networks[""](images))
-        for layer in networks[kind].blocks[2::3]:
-            layer.project.norm.trainable_weights[0].assign(np.ones(layer.filters))
-        logits[kind] = networks[kind](images)
-    assert not np.allclose(logits["gaussian"], logits["dot_product"], rtol=1e-3)
+    denoised = networks["gaussian"]
+    for variable in denoised.weights:
+        if variable.path in plain:
+            variable.assign(plain[variable.path])
+    expected = networks[""](images)
+    np.testing.assert_array_equal(denoised(images), expected)
+    for layer in denoised.blocks[2::3]:
+        layer.project.norm.trainable_weights[0].assign(np.ones(layer.filters))
+    assert not np.allclose(denoised(images), expected, rtol=1e-3)

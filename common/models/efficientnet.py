@@ -96,9 +96,7 @@ class Network(keras.Model):
         self.pool = layers.mean_pool()
         # Kernels uniform within 1 / sqrt(num_classes), as in the authors' code.
         self.classifier = layers.classifier(
-            num_classes,
-            scale=width / num_classes / 3,
-            bias_initializer=keras.initializers.Zeros(),
+            num_classes, layers.uniform(width / num_classes / 3)
         )
 
     def call(

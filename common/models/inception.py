@@ -34,14 +34,12 @@ class Parts:
     """The layers of a network, each called with a `Mode`.
 
     Attributes:
-      name: of the network.
       trunk: from the scaled images to the middle grid's last block.
       top: from there to the last block.
       logits: on the pooled features of the last block.
       auxiliary: on the middle grid's last block.
     """
 
-    name: str
     trunk: list[Any]
     top: list[Any]
     logits: inception_cells.Chain
@@ -59,7 +57,7 @@ class Network(keras.Model):
     def __init__(self, config: Inception, parts: Parts) -> None:
         """Takes over the layers of a network."""
         # No autocast: pixels would lose their last bits before they are scaled.
-        super().__init__(name=parts.name, autocast=False)
+        super().__init__(name=config.module, autocast=False)
         self.branches = ("clean",)
         self.dropout = config.dropout
         self.draws = config.dropout > 0
@@ -139,12 +137,27 @@ class Network(keras.Model):
         return (self.logits(pooled), *outputs)
 
 
-def is_large(config: Inception, image_size: int) -> bool:
-    """Returns whether images get ImageNet's form of the network.
+def build(
+    parts: Callable[..., Parts],
+    config: Inception,
+    num_classes: int,
+    image_size: int,
+    channels: int,
+) -> keras.Model:
+    """Returns the network with its weights created; see `Architecture.build`.
+
+    Args:
+      parts: (config, num_classes, large) -> the layers of this version; `large` says
+        whether images get ImageNet's form of the network.
+      config: the settings of the network.
+      num_classes: number of logits.
+      image_size: height and width of the images.
+      channels: channels of the images.
 
     Raises:
       ValueError: a stride of the small form's stem for large images.
     """
+    layers.check_layout()
     large = image_size >= LARGE_IMAGE
     if large and config.stem_stride > 1:
         raise ValueError(
@@ -152,15 +165,7 @@ def is_large(config: Inception, image_size: int) -> bool:
             f"{LARGE_IMAGE} pixels or more, whose stem has strides of its own. "
             f"Received: stem_stride={config.stem_stride}"
         )
-    return large
-
-
-def built(
-    config: Inception, parts: Parts, image_size: int, channels: int
-) -> keras.Model:
-    """Returns the network that has these layers, with its weights created."""
-    layers.check_layout()
-    network = Network(config, parts)
+    network = Network(config, parts(config, num_classes, large=large))
     network.build((1, image_size, image_size, channels))
     return network
 

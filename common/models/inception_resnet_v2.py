@@ -11,10 +11,10 @@ Source: Szegedy 2016; the code of TF-Slim.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 from keras.initializers import GlorotUniform
 
 from common.models import activations, inception, inception_cells
@@ -31,19 +31,6 @@ class _Grid(NamedTuple):
     name: str
     branches: Callable[[Conv], Branches]
     scale: float
-
-
-def build(
-    config: InceptionResNetV2, num_classes: int, image_size: int, channels: int
-) -> keras.Model:
-    """Returns the network with its weights created; see `Architecture.build`.
-
-    Raises:
-      ValueError: as `inception.is_large`.
-    """
-    large = inception.is_large(config, image_size)
-    made = parts(config, num_classes, large=large)
-    return inception.built(config, made, image_size, channels)
 
 
 def parts(
@@ -63,7 +50,6 @@ def parts(
         for count, grid in zip(config.blocks, _GRIDS, strict=True)
     )
     return inception.Parts(
-        name="inception_resnet_v2",
         trunk=[
             *(inception.stem(new_conv) if large else inception.small_stem(config)),
             _mixed_5b(new_conv),
@@ -201,3 +187,6 @@ def _reduction_7(conv: Conv, padding: str) -> Mixed:
         ],
         [MaxPool(padding, name="MaxPool_1a_3x3")],
     )
+
+
+build = functools.partial(inception.build, parts)

@@ -14,25 +14,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import keras
 from keras.initializers import HeNormal, TruncatedNormal
 
 from common.models import inception, inception_cells
 from common.models.architectures import InceptionV3
 from common.models.inception_cells import AveragePool, Conv, MaxPool, Mixed
-
-
-def build(
-    config: InceptionV3, num_classes: int, image_size: int, channels: int
-) -> keras.Model:
-    """Returns the network with its weights created; see `Architecture.build`.
-
-    Raises:
-      ValueError: as `inception.is_large`.
-    """
-    large = inception.is_large(config, image_size)
-    made = parts(config, num_classes, large=large)
-    return inception.built(config, made, image_size, channels)
 
 
 def parts(config: InceptionV3, num_classes: int, *, large: bool) -> inception.Parts:
@@ -44,7 +30,6 @@ def parts(config: InceptionV3, num_classes: int, *, large: bool) -> inception.Pa
         inception_cells.Classifier, num_classes=num_classes, dense=False
     )
     return inception.Parts(
-        name="inception_v3",
         trunk=[
             *(inception.stem(new_conv) if large else inception.small_stem(config)),
             *grids[0],
@@ -159,3 +144,5 @@ _GRID_6 = tuple(
     functools.partial(_block_6, inner=filters) for filters in (128, 160, 160, 192)
 )
 _GRID_7 = (functools.partial(_block_7, upright="Conv2d_0b_3x1"), _block_7)
+
+build = functools.partial(inception.build, parts)

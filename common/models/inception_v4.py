@@ -10,27 +10,14 @@ Source: Szegedy 2016; the code of TF-Slim.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-import keras
 from keras.initializers import GlorotUniform
 
 from common.models import inception, inception_cells
 from common.models.architectures import InceptionV4
 from common.models.inception_cells import AveragePool, Conv, MaxPool, Mixed
-
-
-def build(
-    config: InceptionV4, num_classes: int, image_size: int, channels: int
-) -> keras.Model:
-    """Returns the network with its weights created; see `Architecture.build`.
-
-    Raises:
-      ValueError: as `inception.is_large`.
-    """
-    large = inception.is_large(config, image_size)
-    made = parts(config, num_classes, large=large)
-    return inception.built(config, made, image_size, channels)
 
 
 def parts(config: InceptionV4, num_classes: int, *, large: bool) -> inception.Parts:
@@ -46,7 +33,6 @@ def parts(config: InceptionV4, num_classes: int, *, large: bool) -> inception.Pa
         )
 
     return inception.Parts(
-        name="inception_v4",
         trunk=[
             *(_stem(new_conv) if large else inception.small_stem(config)),
             *grids[0],
@@ -176,3 +162,6 @@ def _block_c(conv: Conv, name: str) -> Mixed:
         ],
         [AveragePool(), conv("Conv2d_0b_1x1", 256)],
     )
+
+
+build = functools.partial(inception.build, parts)

@@ -142,25 +142,23 @@ def convolution(
 
 
 def classifier(
-    num_classes: int, *, scale: float, bias_initializer: keras.initializers.Initializer
+    num_classes: int, kernel_initializer: Any, bias_initializer: Any = "zeros"
 ) -> keras.layers.Dense:
-    """Returns the last layer: float32 logits whatever the policy of the others.
+    """Returns the last layer: float32 logits whatever the policy of the others."""
+    return keras.layers.Dense(
+        num_classes,
+        kernel_initializer=kernel_initializer,
+        bias_initializer=bias_initializer,
+        dtype="float32",
+        name="classifier",
+    )
 
-    Args:
-      num_classes: number of logits.
-      scale: kernels are uniform within sqrt(3 * scale / inputs).
-      bias_initializer: initial biases.
-    """
-    kernel_initializer = keras.initializers.VarianceScaling(
+
+def uniform(scale: float) -> keras.initializers.Initializer:
+    """Returns what makes kernels uniform within sqrt(3 * scale / inputs)."""
+    return keras.initializers.VarianceScaling(
         scale, mode="fan_in", distribution="uniform"
     )
-    return _classifier(num_classes, kernel_initializer, bias_initializer)
-
-
-def normal_classifier(num_classes: int, *, stddev: float) -> keras.layers.Dense:
-    """Returns a `classifier` with kernels normal around 0, and biases of 0."""
-    kernel_initializer = keras.initializers.RandomNormal(stddev=stddev)
-    return _classifier(num_classes, kernel_initializer, keras.initializers.Zeros())
 
 
 def mean_pool() -> keras.layers.GlobalAveragePooling2D:
@@ -206,15 +204,3 @@ def dropped_out(features: Any, rate: float, seed: Any, keys: Any) -> Any:
     """
     kept = backend.uniform(features.shape, seed, keys=keys) >= rate
     return ops.where(kept, features / (1.0 - rate), 0.0)
-
-
-def _classifier(
-    num_classes: int, kernel_initializer: Any, bias_initializer: Any
-) -> keras.layers.Dense:
-    return keras.layers.Dense(
-        num_classes,
-        kernel_initializer=kernel_initializer,
-        bias_initializer=bias_initializer,
-        dtype="float32",
-        name="classifier",
-    )

@@ -19,32 +19,18 @@ def test_convolutions_start_normal_with_the_stated_variance_and_no_bias():
 
 
 def test_the_classifier_starts_uniform_within_its_bound():
-    layer = layers.classifier(
-        100, scale=1.0, bias_initializer=keras.initializers.Zeros()
-    )
+    layer = layers.classifier(100, layers.uniform(1.0))
     layer.build((None, 640))
     bound = np.sqrt(3 / 640)
     assert 0.98 * bound < np.abs(layer.kernel).max() <= bound
     assert not np.any(layer.bias)
 
 
-def test_the_normal_classifier_has_the_stated_deviation_and_no_bias():
-    layer = layers.normal_classifier(1000, stddev=0.01)
-    layer.build((None, 640))
-    np.testing.assert_allclose(np.std(layer.kernel), 0.01, rtol=0.01)
-    assert abs(np.mean(layer.kernel)) < 1e-4
-    assert np.abs(layer.kernel).max() > 0.03  # not truncated
-    assert not np.any(layer.bias)
-
-
-def test_classifiers_are_float32_whatever_the_policy():
+def test_the_classifier_is_float32_whatever_the_policy():
     keras.config.set_dtype_policy("mixed_bfloat16")
-    for layer in (
-        layers.classifier(2, scale=1.0, bias_initializer=keras.initializers.Zeros()),
-        layers.normal_classifier(2, stddev=0.01),
-    ):
-        assert layer(np.ones((1, 3), "float32")).dtype == "float32"
-        assert layer.name == "classifier"
+    layer = layers.classifier(2, layers.uniform(1.0))
+    assert layer(np.ones((1, 3), "float32")).dtype == "float32"
+    assert layer.name == "classifier"
 
 
 class Twice(layers.Composite):

@@ -99,9 +99,9 @@ class Gate(layers.Composite):
           name: name of the layer, unique in its parent.
         """
         super().__init__(name=name)
-        self.reduce = _pointwise(squeezed, name="reduce")
+        self.reduce = layers.convolution(squeezed, 1, use_bias=True, name="reduce")
         self.activation = activations.layer(activation, name="activation")
-        self.expand = _pointwise(channels, name="expand")
+        self.expand = layers.convolution(channels, 1, use_bias=True, name="expand")
 
     def call(self, inputs: Any, mode: Mode = INFERENCE) -> Any:
         """Returns the inputs' shape."""
@@ -165,17 +165,8 @@ def _depthwise(form: Form) -> keras.layers.DepthwiseConv2D:
         strides=form.strides,
         padding="same",
         use_bias=False,
-        depthwise_initializer=_normal(),
+        depthwise_initializer=keras.initializers.VarianceScaling(
+            2.0, mode="fan_out", distribution="untruncated_normal"
+        ),
         name="conv",
-    )
-
-
-def _pointwise(filters: int, *, name: str) -> keras.layers.Conv2D:
-    """Returns a 1x1 convolution with biases, which start at 0."""
-    return keras.layers.Conv2D(filters, 1, kernel_initializer=_normal(), name=name)
-
-
-def _normal() -> keras.initializers.Initializer:
-    return keras.initializers.VarianceScaling(
-        2.0, mode="fan_out", distribution="untruncated_normal"
     )

@@ -15,7 +15,7 @@ NETWORKS = {
     **contract_test.NETWORKS,
     "wide": (models.WideResNet(depth=8, width=1, activation="smooth_relu"), 3),
     "resnet, dot product": (
-        contract_test.Shallow(depth=18, denoise="dot_product"),
+        contract_test.Shallow(depth=18, denoise="gaussian"),
         3,
     ),
 }

@@ -129,18 +129,15 @@ def _blocks(config: ResNet) -> list[Any]:
             filters = block.filters
         if config.denoise:
             name = f"stage{stage}_denoise"
-            denoise = denoising.Denoise(config.denoise, filters, config.norm, name=name)
-            blocks.append(denoise)
+            blocks.append(denoising.Denoise(filters, config.norm, name=name))
     return blocks
 
 
 def _classifier(config: ResNet, num_classes: int, inputs: int) -> keras.layers.Dense:
     if config.classifier_stddev:
-        return layers.normal_classifier(num_classes, stddev=config.classifier_stddev)
+        normal = keras.initializers.RandomNormal(stddev=config.classifier_stddev)
+        return layers.classifier(num_classes, normal)
     # Kernel and bias uniform within 1 / sqrt(inputs), as PyTorch's linear layer.
     bound = inputs**-0.5
-    return layers.classifier(
-        num_classes,
-        scale=1 / 3,
-        bias_initializer=keras.initializers.RandomUniform(-bound, bound),
-    )
+    biases = keras.initializers.RandomUniform(-bound, bound)
+    return layers.classifier(num_classes, layers.uniform(1 / 3), biases)

@@ -52,9 +52,7 @@ class Network(keras.Model):
         self.units = _units(config)
         self.head = NormAct(config, name="head")
         self.pool = layers.mean_pool()
-        self.classifier = layers.classifier(
-            num_classes, scale=1.0, bias_initializer=keras.initializers.Zeros()
-        )
+        self.classifier = layers.classifier(num_classes, layers.uniform(1.0))
 
     def call(
         self,

@@ -33,7 +33,6 @@ from common.results import (
 )
 from common.results.answers import Results
 
-JAX = "jax"  # folder of that engine's records, beside those of the papers
 _MARKER = re.compile(r"<!-- generated: (.*?) -->")
 _STUDIED = {"errors": "errors.md", "transfers": "transfers.md"}  # kind -> template
 _MADE = ("recipe.json", "metrics.jsonl")
@@ -128,15 +127,11 @@ def replaced(old: str, name: str, block: str, path: pathlib.Path) -> str:
 def keep(results: Results, records: pathlib.Path) -> None:
     """Copies the records of trained recipes, without weights, to `records`.
 
-    Those of JAX go into a folder of their own there if TensorFlow's are kept. What is
-    there of another training of a recipe is removed.
+    What is there of another training of a recipe is removed.
     """
-    kept = Results(results.at, records).runs
     for name, run in results.distinct.items():
-        source, before = run.path, kept.get(name, run)
-        beside = _engine(run) == JAX and _engine(before) != JAX
-        home = records / JAX if beside else records
-        folder = home / results.at.name / results.at.scale / name
+        source = run.path
+        folder = records / results.at.name / results.at.scale / name
         if folder == source:
             continue
         if folder.exists() and not _is_of_one_network(run, folder):
@@ -215,10 +210,6 @@ def _autoattack(results: Results, *names: str) -> str:
         at=results.at,
         evaluation=results.at.evaluations[overstated.AUTOATTACK],
     )
-
-
-def _engine(run: measured.Run) -> str:
-    return str(run.manifest.get("backend", ""))
 
 
 def _minutes(run: measured.Run) -> str:

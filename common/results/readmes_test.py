@@ -220,21 +220,6 @@ def test_records_of_recipes_are_kept_once_and_without_weights(
     assert kept == {f"fake/paper/free_4/{name}" for name in expected}
 
 
-def test_records_of_jax_do_not_replace_those_of_tensorflow(
-    tmp_path, results, write_run
-):
-    records = tmp_path / "records"
-
-    def keep(engine):
-        write_run("free_4", {}, backend=engine)
-        readmes.keep(results(), records)
-        return sorted(path.name for path in records.iterdir())
-
-    assert keep("jax") == keep("jax") == ["fake"]
-    assert keep("tensorflow") == ["fake"]
-    assert keep("jax") == ["fake", "jax"]
-
-
 def test_what_is_kept_of_an_earlier_training_goes(
     tmp_path, results, write_run, outcomes
 ):

@@ -145,7 +145,7 @@ def write(
     out_dir: pathlib.Path,
     drawn: Mapping[str, Figures] | None = None,
 ) -> pathlib.Path:
-    """Writes `index.html`, `report.md` and the PNG files that are not drawn yet.
+    """Writes `index.html` and the PNG files that are not drawn yet.
 
     Args:
       papers: of each paper its results, all at the same scale.
@@ -178,8 +178,7 @@ def write(
         "SHOWN_IMAGES": SHOWN_IMAGES,
     }
     index = out_dir / "index.html"
-    for name, path in (("report.html", index), ("report.md", out_dir / "report.md")):
-        files.write_text(path, pages.render(name, **values) + "\n")
+    files.write_text(index, pages.render("report.html", **values) + "\n")
     return index
 
 

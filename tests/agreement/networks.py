@@ -30,7 +30,7 @@ NETWORKS = {
     "resnext": models.ResNet(
         groups=32, group_width=4, denoise="gaussian", norm=norms.Group(8), **SMOOTH
     ),
-    "denoise": models.ResNet(depth=18, denoise="dot_product", **SMOOTH),
+    "denoise": models.ResNet(depth=18, denoise="gaussian", **SMOOTH),
     "efficientnet": models.EfficientNet(width=0.25, depth=0.3),
     "inception_resnet_v2": models.InceptionResNetV2(
         width=0.25, blocks=(1, 1, 1), **SMOOTH
