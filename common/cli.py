@@ -75,6 +75,7 @@ _BRANCH = (
     "the branch of batch norm that fit and export write; for evaluate, the branch that "
     "replaces that of each evaluation, with records in a folder of their own"
 )
+_CHECKPOINTS = "updates between two checkpoints; default: as the recipe says"
 _ATTACK = (
     "of a study, the name of an evaluation; may come several times. Default: those of "
     "the paper that run on every recipe, without AutoAttack"
@@ -96,6 +97,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
         *(flags.DEFINE_integer, "eval_batch_size", None),
         *("images evaluated at a time; default 250, in a study 50", 1),
     ),
+    (flags.DEFINE_integer, "checkpoint_every", 0, _CHECKPOINTS, 0),
     (flags.DEFINE_multi_string, "attack", [], _ATTACK),
     (flags.DEFINE_string, "to", "", "of fit and export: the file or folder to write"),
     (flags.DEFINE_float, "epochs", None, _EPOCHS),
@@ -172,8 +174,7 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
         target_weights=target_weights,
         branch=values.branch,
         eval_batch_size=values.eval_batch_size or BATCH_SIZE,
-        seed=values.seed or 0,
-        attacks=tuple(values.attack),
+        checkpoint_every=values.checkpoint_every,
     )
 
 
@@ -271,8 +272,8 @@ def _claims(session: runs.Session, *, json: str | None = None) -> int:
     return claims.exit_status(results.claims)
 
 
-def _study(session: runs.Session, images: str, *specs: str) -> int:
-    return _foreign().study(session, images, *specs)
+def _study(session: runs.Session, images: str, *specs: str, **own: Any) -> int:
+    return _foreign().study(session, images, *specs, **own)
 
 
 def _fit(session: runs.Session, model: str, data: str, **options: Any) -> int:
@@ -353,18 +354,23 @@ _FIT = ("to", "epochs", "steps", "batch_size", "rate", "epsilon", "crop", "flip"
 COMMANDS = {
     "list": Command(_list, ("scale",)),
     "cost": Command(_cost, (*_RECIPE, "deterministic")),
-    "train": Command(_train, (*_RUN, "set", "seed")),
+    "train": Command(_train, (*_RUN, "set", "seed", "checkpoint_every")),
     "evaluate": Command(
         _evaluate, (*_RUN, "set", "seed", "weights", "branch", "eval_batch_size")
     ),
-    "table": Command(_table, (*_RUN, "eval_batch_size"), own=("json",)),
+    "table": Command(
+        _table, (*_RUN, "eval_batch_size", "checkpoint_every"), own=("json",)
+    ),
     "claims": Command(_claims, ("scale",), own=("json",)),
     "study": Command(
-        _study, ("seed", "eval_batch_size", "attack", *_PLACE), batch_size=50
+        _study, ("eval_batch_size", *_PLACE), own=("seed", "attack"), batch_size=50
     ),
     "fit": Command(
         _fit,
-        ("data_dir", "set", "seed", "branch", "eval_batch_size", *_PLACE),
+        (
+            *("data_dir", "set", "seed", "branch", "eval_batch_size"),
+            *("checkpoint_every", *_PLACE),
+        ),
         own=_FIT,
     ),
     "export": Command(

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from common import cli
 from common import recipe as recipes
+from common.engine import strategy
 from common.foreign import study
 
 TINY = ("--set=num_steps=3", "--strategy=one_device")
@@ -80,7 +81,7 @@ def test_help_shows_commands_and_flags(run):
     for flag in ("scale", "workdir", "data_dir", "strategy", "precision", "seed"):
         assert f"--{flag}:" in out
     assert "--set:" in out
-    assert all(name in out for name in cli.engine.STRATEGIES)
+    assert all(name in out for name in strategy.NAMES)
     assert "--branch: the branch of batch norm" in out
     assert "--[no]deterministic:" in out
 

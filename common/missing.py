@@ -89,6 +89,7 @@ def evaluate(
             )
         print(f"{key} is left out, since {target} is not trained", flush=True)
     if not session.is_chief:
+        print(f"Worker 0 evaluates {run.name}, and this one does nothing.", flush=True)
         return
     for value in missing.values():
         judges(run.name, value.branch)  # refuses a branch before any work

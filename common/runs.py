@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from common import engine, manifest, missing, networks, overrides
+from common import engine, errors, manifest, missing, networks, overrides
 from common import recipe as recipes
 from common.lazy import keras
 from common.training import checkpoint, imported, learner, loop
@@ -39,8 +39,8 @@ class Session:
       target_weights: the same of single recipes by name, such as targets of transfers.
       branch: of batch norm, for every evaluation; "" for the one that it says.
       eval_batch_size: images evaluated at a time, on which no outcome depends.
-      seed: of the attacks of a study; recipes have theirs, which overrides change.
-      attacks: names of the evaluations of a study; the usual ones if empty.
+      checkpoint_every: updates between two checkpoints, on which none depends either; 0
+        for as many as the recipe says.
     """
 
     at: recipes.PaperAtScale
@@ -53,8 +53,7 @@ class Session:
     target_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
     branch: str = ""
     eval_batch_size: int = 250
-    seed: int = 0
-    attacks: tuple[str, ...] = ()
+    checkpoint_every: int = 0
 
     @functools.cached_property
     def distribution(self) -> Any:
@@ -212,6 +211,13 @@ class Run:
         into = None if number is None else shared(recipe, precision, number)
         return learner.load(recipe, self.checkpoints, place, precision, into=into)
 
+    def check(self) -> None:
+        """Refuses what cannot be trained here, sources included, with a ValueError."""
+        for source in self.sources:
+            source.check()
+        if not self.is_trained:
+            loop.check(self.recipe, self.session.distribution)
+
     def train(self) -> None:
         """Trains the recipe; goes on where it stopped, and does nothing when done.
 
@@ -227,6 +233,7 @@ class Run:
                     f"--{flag} says what to evaluate; train without it. "
                     f"Received: --{flag}={value}"
                 )
+        self.check()
         for source in self.sources:
             if not source.is_trained:
                 print(f"[source] {session.at.name} {source.name}", flush=True)
@@ -244,6 +251,7 @@ class Run:
                 "name": self.name,
                 "overrides": list(session.overrides),
             },
+            checkpoint_every=session.checkpoint_every,
         )
 
     def evaluate(
@@ -284,14 +292,17 @@ class Run:
 def run_all(session: Session, wanted: Mapping[str, Iterable[str]]) -> None:
     """Trains recipes, then evaluates them; what is done is kept.
 
-    Transfer evaluations ask for a second network: that is trained as well.
+    Transfer evaluations ask for a second network: that is trained as well. A recipe
+    that cannot be trained here, or whose loss is not finite, is left out.
 
     Args:
       session: where and how.
       wanted: of each recipe the evaluations.
 
     Raises:
-      ValueError: there are overrides; such runs are compared with nothing.
+      ValueError: there are overrides; such runs are compared with nothing. Or no recipe
+        can be trained here.
+      RunError: some recipe was left out; all others are done.
     """
     if session.overrides:
         raise ValueError(
@@ -305,10 +316,40 @@ def run_all(session: Session, wanted: Mapping[str, Iterable[str]]) -> None:
     known = paper.evaluations
     targets = [known[k].target for keys in asked.values() for k in keys]
     trained = dict.fromkeys([*asked, *(session.run(t).name for t in targets if t)])
+    left_out = _refused(session, trained)
     for number, name in enumerate(trained, start=1):
         print(f"[train {number}/{len(trained)}] {paper.name} {name}", flush=True)
-        session.run(name).train()
+        if name not in left_out:
+            try:
+                session.run(name).train()
+            except errors.NotFiniteError as error:
+                left_out[name] = error
+        if name in left_out:
+            print(f"{name} is left out: {left_out[name]}", flush=True)
     for number, (name, keys) in enumerate(asked.items(), start=1):
         print(f"[evaluate {number}/{len(asked)}] {paper.name} {name}", flush=True)
-        if keys:
+        if keys and name not in left_out:
             session.run(name).evaluate(keys, named=False)
+    if left_out:
+        name, reason = next(iter(left_out.items()))
+        raise errors.RunError(
+            f"{len(left_out)} of {len(trained)} networks were left out; the others are "
+            f"trained and evaluated. Received: {name}: {reason}"
+        )
+
+
+def _refused(session: Session, names: Iterable[str]) -> dict[str, Exception]:
+    """Returns the recipes that cannot be trained here, and why.
+
+    Raises:
+      ValueError: that is all of them.
+    """
+    found: dict[str, Exception] = {}
+    for name in (names := list(names)):
+        try:
+            session.run(name).check()
+        except ValueError as error:
+            found[name] = error
+            if len(found) == len(names):
+                raise
+    return found

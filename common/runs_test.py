@@ -8,7 +8,7 @@ import pytest
 
 from common import errors, manifest, runs
 from common.results import measured
-from common.training import checkpoint
+from common.training import checkpoint, loop
 from tests import small_paper
 
 
@@ -210,3 +210,42 @@ def test_a_source_that_is_another_recipe_s_or_none_of_the_scale_is_refused(ensem
     )
     with pytest.raises(ValueError, match="A source must be a recipe of small_paper"):
         unknown.train()
+
+
+def test_what_cannot_be_trained_here_is_refused_before_its_sources_are(ensemble):
+    run, source = ensemble
+    odd = dataclasses.replace(run.session, overrides=("batch_size=3",)).run("ensemble")
+    with pytest.raises(ValueError, match=r"whole number.*Received: 3 images"):
+        odd.train()
+    assert not source.folder.exists()
+
+
+@pytest.mark.parametrize("failure", ["refused", "not finite"])
+def test_a_recipe_that_fails_does_not_stop_the_others(
+    open_run, monkeypatch, capsys, failure
+):
+    session = dataclasses.replace(open_run().session, overrides=())
+    check, train = loop.check, loop.train
+
+    def checked(recipe, distribution):
+        if failure == "refused" and recipe.method.num_replays == 1:
+            raise ValueError("batch_size must divide")
+        check(recipe, distribution)
+
+    def trained(recipe, run_dir, **settings):
+        if failure == "not finite" and recipe.method.num_replays == 1:
+            raise errors.NotFiniteError("The loss is not finite", 3)
+        train(recipe, run_dir, **settings)
+
+    monkeypatch.setattr(loop, "check", checked)
+    monkeypatch.setattr(loop, "train", trained)
+    wanted = {"plain": ["clean"], "replayed": ["clean"]}
+    message = "1 of 2 networks were left out.*Received: plain: (batch|The loss)"
+    with pytest.raises(errors.RunError, match=message):
+        runs.run_all(session, wanted)
+    assert "plain is left out: " in capsys.readouterr().out
+    assert set(records(session.run("replayed"))) == {"clean"}
+    assert not session.run("plain").records.exists()
+    if failure == "refused":
+        with pytest.raises(ValueError, match="batch_size must divide"):
+            runs.run_all(session, {"plain": ["clean"]})

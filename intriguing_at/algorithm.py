@@ -87,14 +87,18 @@ class AdversarialTraining(Method):
         """Steps of the attack."""
         return self.attack.num_steps
 
-    def initial_state(self, batch_shape: tuple[int, ...]) -> Any:
-        """Returns no state; refuses a batch of whose clean images nothing is left.
+    def check_share(self, num_images: int) -> None:
+        """Refuses images of a replica of whose clean ones nothing is left.
 
         Raises:
-          ValueError: the share of a replica's images rounds to none.
+          ValueError: the share of them rounds to none.
         """
-        self._num_clean(batch_shape[0])
-        return ()
+        if self.clean_share and not self._num_clean(num_images):
+            raise ValueError(
+                f"A clean_share of {self.clean_share:g} is no image of a replica; "
+                f"change --strategy or batch_size. Received: {num_images} images a "
+                "replica"
+            )
 
     def train_step(self, batch: Any, state: Any, seed: Any) -> tuple[Any, Any]:
         """One update, on adversarial images and a share of the clean ones.
@@ -137,14 +141,7 @@ class AdversarialTraining(Method):
 
     def _num_clean(self, num_images: int) -> int:
         """Returns how many of a replica's images are trained on in clean form."""
-        number = round(self.clean_share * num_images)
-        if self.clean_share and not number:
-            raise ValueError(
-                f"A clean_share of {self.clean_share:g} is no image of a replica; "
-                f"change --strategy or batch_size. Received: {num_images} images a "
-                "replica"
-            )
-        return number
+        return round(self.clean_share * num_images)
 
     def _by_batch(self) -> Any:
         """Whether batch norm normalises by the batch, and not by moving statistics."""

@@ -42,8 +42,9 @@ _CENTRAL = {  # preprocessing: test crop without it
 class ImageNet(dataset.Dataset):
     """ImageNet, or any folder of photographs in the same layout.
 
-    The test set is the validation split. `data_dir` is the folder of TFDS, which is not
-    used with `folder`. `preprocessing` is one of five protocols (see
+    The test set is the validation split. `data_dir` is the folder of TFDS, or a folder
+    of all photographs in the layout of `folder`, with which it is not used.
+    `preprocessing` is one of five protocols (see
     `common.data.crops` and `common.data.tensorpack_crops`):
 
     `torchvision`. Training: a random crop of 8% to 100% of the area and aspect 3/4 to
@@ -183,12 +184,19 @@ class ImageNet(dataset.Dataset):
         if self.folder:
             part = "val" if split == "test" else split
             return photographs.folder(self._root, part, self.classes)
-        published = "validation" if split == "test" else split
-        found = photographs.records(tfds_files.folder(data_dir), published)
+        root = tfds_files.folder(data_dir)
+        prepared, train = (os.path.join(root, x) for x in ("imagenet2012", "train"))
+        found: photographs.Source
+        if os.path.isdir(train) and not os.path.isdir(prepared):
+            found = photographs.folder(root, "val" if split == "test" else split)
+        else:
+            published = "validation" if split == "test" else split
+            found = photographs.records(root, published)
         expected = self.num_train if split == "train" else self.num_test
         if found.count != expected:
             raise ValueError(
-                f"imagenet2012 has {expected} photographs in {split}. "
-                f"Received: {found.count} photographs; prepare it again in TFDS"
+                f"imagenet2012 has {expected} photographs in {split}. Received: "
+                f"{found.count} photographs; complete the folder, or prepare it again "
+                "in TFDS"
             )
         return found

@@ -135,11 +135,28 @@ def test_missing_records_say_where_and_what_to_do(tmp_path):
         data.ImageNet().test_batches(batch_size=2, data_dir=str(tmp_path))
 
 
+class Tiny(data.ImageNet):
+    num_train, num_test = 12, 9
+
+
+def test_data_dir_may_be_a_folder_of_the_photographs(folder):
+    """So that a recipe is the same wherever its photographs lie."""
+    found = Tiny(image_size=24, resize=32)
+    for kind in ("train", "test"):
+        ours, theirs = (
+            getattr(each, f"{kind}_batches")(batch_size=4, data_dir=str(folder), **said)
+            for said in ({"seed": 1} if kind == "train" else {},)
+            for each in (found, _dataset(folder))
+        )
+        for one, two in zip(ours.take(1), theirs.take(1), strict=True):
+            np.testing.assert_array_equal(one[0], two[0])
+            np.testing.assert_array_equal(one[1], two[1])
+    with pytest.raises(ValueError, match=r"Received: 12 .*complete the folder"):
+        data.ImageNet().train_batches(batch_size=2, seed=0, data_dir=str(folder))
+
+
 def test_records_give_the_same_crops_as_files(folder, write_tfds):
     import tensorflow_datasets as tfds
-
-    class TinyRecords(data.ImageNet):
-        num_train, num_test = 12, 9
 
     features = tfds.features.FeaturesDict(
         {
@@ -158,7 +175,7 @@ def test_records_give_the_same_crops_as_files(folder, write_tfds):
         ]
         splits[split] = [examples[:2], examples[2:5], examples[5:]]
     root = write_tfds("imagenet2012", features, splits)
-    records = TinyRecords(image_size=24, resize=32)
+    records = Tiny(image_size=24, resize=32)
     one = _collected(records.test_batches(batch_size=4, data_dir=root))
     two = _collected(_dataset(folder).test_batches(batch_size=4))
     np.testing.assert_array_equal(one[0], two[0])

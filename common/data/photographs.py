@@ -55,7 +55,7 @@ class Folder:
                 raise FileNotFoundError(
                     "Expected JPEG or PNG files in every class folder "
                     f"({_LAYOUT}). Received: folder={folder}, which has none. "
-                    "Set dataset.folder"
+                    "Complete the folder"
                 )
         self.count = sum(map(len, files))
         with tf.device("CPU:0"):
@@ -154,7 +154,7 @@ def folder(path: str, split: str, order: str = "") -> Folder:
     if unknown:
         raise ValueError(
             f"Expected the classes of train in {split}. Received: "
-            f"class={unknown[0]} in folder={part}. Remove it, or set dataset.folder"
+            f"class={unknown[0]} in folder={part}. Remove it"
         )
     return Folder(part, classes)
 
@@ -171,7 +171,7 @@ def class_names(path: str, order: str = "") -> tuple[str, ...]:
     if not names:
         raise FileNotFoundError(
             f"Expected an image folder with {_LAYOUT}. Received: folder={path}, "
-            "without class folders in train. Set dataset.folder"
+            "without class folders in train. Set --data_dir or dataset.folder"
         )
     return names
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from common import engine, runs
@@ -13,13 +14,22 @@ from common.foreign import tuning as tunings
 from common.names import lookup
 
 
-def study(session: runs.Session, images: str, *specs: str) -> int:
+def study(
+    session: runs.Session,
+    images: str,
+    *specs: str,
+    seed: int | None = None,
+    attack: Sequence[str] = (),
+) -> int:
     """Attacks classifiers by the paper's attacks on a folder of photographs.
 
     Args:
       session: of the command.
       images: the folder, see `folders`.
       *specs: the classifiers, see `classifiers`.
+      seed: of the attacks; 0 by default.
+      attack: names of evaluations; by default those of the paper that run on every
+        recipe, without AutoAttack.
 
     Returns:
       The exit status of success, 0.
@@ -39,9 +49,9 @@ def study(session: runs.Session, images: str, *specs: str) -> int:
         if e.attack and not (e.target or e.only or e.against)
     }
     usual = [name for name, attack in known.items() if len(attack.parts) == 1]
-    named = session.attacks or usual
+    named = attack or usual
     attacks = {name: lookup(known, name, "attack of a study") for name in named}
-    transfers = [name for name, attack in attacks.items() if attack in shown]
+    transfers = [name for name in attacks if attacks[name] in shown]
     distribution = engine.alone(session.distribution)
     with engine.explained_failures():
         with engine.scope(distribution):
@@ -55,10 +65,10 @@ def study(session: runs.Session, images: str, *specs: str) -> int:
                 split=options.get("split", ""),
                 classes=options.get("classes", ""),
             ),
-            {name: _on_main_head(attack) for name, attack in attacks.items()},
+            {name: _on_main_head(chosen) for name, chosen in attacks.items()},
             session.workdir / session.at.name / "study",
             transfers=transfers,
-            seed=session.seed,
+            seed=seed or 0,
             batch_size=session.eval_batch_size,
             distribution=distribution,
         )

@@ -77,6 +77,7 @@ def restore(
     *,
     variables: Iterable[Any],
     worker: tuple[int, int] = (0, 1),
+    has_state: bool = True,
 ) -> tuple[int, list[np.ndarray]]:
     """Restores the newest checkpoint that reads back; (0, []) if there is none.
 
@@ -85,7 +86,9 @@ def restore(
     Args:
       directory: as for `save`.
       variables: take the saved values.
-      worker: index and number of workers; as many as saved it.
+      worker: index and number of workers; as many as saved it, where they have states.
+      has_state: whether a replica has a state of its own. Without one, a checkpoint is
+        whole whoever wrote it.
 
     Returns:
       The step, and this worker's replica states.
@@ -99,11 +102,8 @@ def restore(
     found = steps(directory)
     for step in reversed(found):
         try:
-            _check_workers(directory, step, worker[1])
             arrays = _read(directory / f"{step:08d}.npz")
-            states = [
-                _read(directory / f"{step:08d}.state-{i}.npz") for i in range(worker[1])
-            ]
+            state = _state(directory, step, worker) if has_state else {}
         except _BROKEN as error:
             print(
                 f"Checkpoint {step} does not read back ({error}); taking the one "
@@ -112,11 +112,10 @@ def restore(
             )
             continue
         assign(variables, arrays)
-        state = states[worker[0]]
         return step, [state[str(i)] for i in range(len(state))]
     if found:
         written = max(len(_states(directory, step)) for step in found)
-        if 0 < written < worker[1]:
+        if has_state and 0 < written < worker[1]:
             raise errors.RunError(
                 f"The checkpoints in {directory} have states of {written} workers; "
                 f"restart with as many, and with all files. Received: {worker[1]}"
@@ -215,14 +214,23 @@ def assign(variables: Iterable[Any], arrays: dict[str, np.ndarray]) -> None:
         variable.assign(array)
 
 
-def _check_workers(directory: pathlib.Path, step: int, workers: int) -> None:
-    """Refuses states of more workers than there are, with a RunError."""
+def _state(
+    directory: pathlib.Path, step: int, worker: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Returns this worker's state, where those of all workers read back.
+
+    Raises:
+      RunError: there are states of more workers.
+    """
+    index, workers = worker
     written = len(_states(directory, step))
     if written > workers:
         raise errors.RunError(
             f"Checkpoint {step} was written by {written} workers. Received: "
             f"{workers} workers; restart with as many."
         )
+    paths = [directory / f"{step:08d}.state-{i}.npz" for i in range(workers)]
+    return [_read(path) for path in paths][index]
 
 
 def _drop_states(directory: pathlib.Path, step: int, workers: int) -> None:

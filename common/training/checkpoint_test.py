@@ -189,3 +189,15 @@ def test_another_number_of_workers_is_refused(tmp_path):
         checkpoint.restore(tmp_path, variables=variables())
     with pytest.raises(errors.RunError, match="states of 2 workers; restart with as"):
         checkpoint.restore(tmp_path, variables=variables(), worker=(0, 3))
+
+
+def test_without_states_any_number_of_workers_goes_on(tmp_path):
+    for worker in (1, 0):
+        save(tmp_path, 10, worker=(worker, 2))
+    for worker in ((0, 1), (2, 3)):
+        target = variables()
+        found = checkpoint.restore(
+            tmp_path, variables=target, worker=worker, has_state=False
+        )
+        assert found == (10, [])
+        assert_filled(target, 10)

@@ -74,7 +74,10 @@ class Learner:
         worker = engine.worker(self.distribution)
         replicas = engine.num_replicas(self.distribution) // worker[1]
         step, parts = checkpoint.restore(
-            directory, variables=self.variables, worker=worker
+            directory,
+            variables=self.variables,
+            worker=worker,
+            has_state=bool(keras.tree.flatten(self.state)),
         )
         if not engine.wait(self.distribution, step):
             raise errors.RunError(f"{APART} Received: step {step} of {directory}")

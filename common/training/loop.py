@@ -31,6 +31,7 @@ def train(
     data_dir: str | None = None,
     precision: str = "float32",
     notes: dict[str, Any] | None = None,
+    checkpoint_every: int = 0,
 ) -> None:
     """Trains a recipe, from its newest checkpoint if the folder has one.
 
@@ -42,6 +43,8 @@ def train(
       data_dir: of TFDS, or None for its default.
       precision: `float32` or `mixed_bfloat16`.
       notes: further entries of `recipe.json`, such as paper, scale and overrides.
+      checkpoint_every: updates between two checkpoints, on which no weight depends; 0
+        for as many as the recipe says.
 
     Raises:
       ValueError: a batch that does not divide, data that do not fit the recipe, or
@@ -58,7 +61,7 @@ def train(
         )
     check(recipe, distribution)
     lookup(dict.fromkeys(learners.PRECISIONS), precision, "--precision")
-    manifest.check_run(run_dir, {"recipe": recipe, "precision": precision})
+    manifest.check(run_dir, recipe=recipe, weights=None, precision=precision)
     worker, learner = engine.worker(distribution), None
     try:
         _check_alike(recipe, precision, distribution)
@@ -75,7 +78,12 @@ def train(
                 stack.enter_context(files.alone(run_dir))
             learner.restore(run_dir / "checkpoints")
             stack.enter_context(unreadable.named())
-            _Run(learner, recipe, run_dir, data_dir=data_dir, record=record).finish()
+            _Run(
+                *(learner, recipe, run_dir),
+                data_dir=data_dir,
+                record=record,
+                checkpoint_every=checkpoint_every,
+            ).finish()
         engine.wait(distribution)  # until the chief has saved it
     except engine.FAILURES as error:
         failed = f"{engine.NAME} failed"
@@ -86,8 +94,9 @@ def train(
         how = "goes on from the newest checkpoint" if saved else "begins anew"
         raise errors.RunError(
             f"{cause} after step {learner.step if learner else 0}; the same command"
-            f"{where} {how}. Where memory ran out, take a smaller --set batch_size=, "
-            "which begins a run of its own. "
+            f"{where} {how}. Where memory ran out, --precision=mixed_bfloat16 or more "
+            "devices may help; a smaller --set batch_size= is another recipe, with "
+            "a rate and a num_steps of its own. "
             f"Received: {type(error).__name__}: {engine.reason(error)}"
         ) from error
 
@@ -96,6 +105,8 @@ def check(recipe: recipes.Recipe, distribution: Any) -> None:
     """Refuses what cannot be trained there, before anything is made; a ValueError."""
     engine.check_dataset(recipe.dataset)
     engine.check_divides(recipe.batch_size, distribution)
+    replicas = engine.num_replicas(distribution)
+    recipe.method.check_share(recipe.batch_size // replicas)
 
 
 class _Run:
@@ -109,11 +120,13 @@ class _Run:
         *,
         data_dir: str | None,
         record: dict[str, Any],
+        checkpoint_every: int,
     ) -> None:
         self.learner, self.recipe, self.run_dir = learner, recipe, run_dir
         self.data_dir, self.record = data_dir, record
         self.saved = -1  # the step of the newest checkpoint that this call wrote
         self.is_chief = engine.worker(learner.distribution)[0] == 0
+        self.checkpoint_every = checkpoint_every or recipe.checkpoint_every
         self.meter = metrics.Meter(
             recipe.batch_size, rates=f"schedule.{recipe.schedule.rates}"
         )
@@ -166,15 +179,18 @@ class _Run:
         The data have been read by now, so a run without data leaves no record.
         """
         step, place = self.learner.step, _place(self.learner.distribution)
-        where = f"{engine.NAME} on {place['hardware']}"
-        print(f"{where}, {self.record['precision']}", flush=True)
+        said = f"{engine.NAME} on {place['hardware']}, {self.record['precision']}"
+        if (replicas := place["replicas"]) > 1:
+            share = self.recipe.batch_size // replicas
+            said += f", {replicas} replicas, each with batch norm over {share} images"
+        print(said, flush=True)
         manifest.check_or_write(self.run_dir, {**self.record, **place})
         manifest.note_continuation(self.run_dir, step, place)
 
     def _until_due(self) -> int:
         """Returns the number of updates after which something is due."""
         step, recipe = self.learner.step, self.recipe
-        every = [self.log_every, recipe.checkpoint_every]
+        every = [self.log_every, self.checkpoint_every]
         if self.prober:
             every.append(recipe.probe_every)
         due = [each - step % each for each in every]
@@ -182,7 +198,7 @@ class _Run:
 
     def _do_what_is_due(self) -> None:
         """Logs, probes and saves; a checkpoint follows a check of every loss."""
-        checkpoint_due = self._is_due(self.recipe.checkpoint_every)
+        checkpoint_due = self._is_due(self.checkpoint_every)
         if checkpoint_due or self.learner.step % self.log_every == 0:
             self._log_updates()
         if self.prober and self._is_due(self.recipe.probe_every):

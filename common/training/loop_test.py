@@ -229,3 +229,18 @@ def test_a_failure_of_tensorflow_is_one_line_with_the_step(bare, tmp_path, monke
 def test_a_bar_is_shown_while_it_trains(bare, tmp_path, capsys):
     train(bare, tmp_path)
     assert "8/8" in capsys.readouterr().out
+
+
+def test_checkpoints_may_be_saved_more_often_and_change_nothing(bare, tmp_path):
+    train(bare, tmp_path / "usual")
+    train(bare, tmp_path / "often", checkpoint_every=3)
+    usual, often = (tmp_path / name / "checkpoints" for name in ("usual", "often"))
+    assert checkpoint.steps(often) == [6, 8]
+    assert checkpoint.digest(usual, 8) == checkpoint.digest(often, 8)
+
+
+def test_replicas_say_over_how_many_images_they_normalise(
+    bare, tmp_path, two_replicas, capsys
+):
+    train(bare, tmp_path, distribution=two_replicas)
+    assert "2 replicas, each with batch norm over 16 images" in capsys.readouterr().out

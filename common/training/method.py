@@ -99,6 +99,13 @@ class Method:
         """Forward-and-backward passes of a batch per update that only craft images."""
         return 0
 
+    def check_share(self, num_images: int) -> None:
+        """Refuses a replica's number of images that the method cannot train on.
+
+        Raises:
+          ValueError: names it.
+        """
+
     def initial_state(self, batch_shape: tuple[int, ...]) -> Any:
         """Returns what the first `train_step` of a replica receives as its state.
 

@@ -98,19 +98,18 @@ class Mixed(Method):
         """J of an example, which is descended, and climbed by the attack."""
         return costs.TrainingCost(self.label_smoothing, self.auxiliary_weight)
 
-    def initial_state(self, batch_shape: tuple[int, ...]) -> Any:
-        """Returns no state; refuses a batch that cannot be mixed.
+    def check_share(self, num_images: int) -> None:
+        """Refuses images of a replica that cannot be mixed.
 
         Raises:
-          ValueError: k / m of a replica's images is not a whole number.
+          ValueError: k / m of them is not a whole number.
         """
-        if batch_shape[0] * self.num_adversarial % self.minibatch:
+        if num_images * self.num_adversarial % self.minibatch:
             raise ValueError(
                 f"A replica replaces {self.num_adversarial} of every {self.minibatch} "
                 "images, which must be a whole number; change --strategy or batch_size."
-                f" Received: {batch_shape[0]} images a replica"
+                f" Received: {num_images} images a replica"
             )
-        return ()
 
     def adversarial_first(self, images: Any, labels: Any) -> tuple[Any, Any, int]:
         """Returns the batch with the images to be replaced in front, and their number.
