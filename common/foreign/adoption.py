@@ -21,7 +21,7 @@ import numpy as np
 from keras import ops
 
 from common import backend
-from common.foreign import heads, loaded, saved, smoothing, specs, substitutes
+from common.foreign import heads, loaded, saved, smoothing, substitutes
 from common.models import activations, batch_norm, layers, norms
 
 _BATCH_NORM = keras.layers.BatchNormalization
@@ -38,6 +38,8 @@ def adopt(
     background: str = "",
 ) -> Network:
     """Returns a network of the suite with the layers and the weights of a model.
+
+    It is a copy: what the model learns afterwards, it does not know.
 
     Args:
       model: functional, sequential or code, built; or a string as in
@@ -62,13 +64,9 @@ def adopt(
         "output": output,
         "background": background,
     }
-    if isinstance(model, keras.Model):
-        with loaded.explained(f"adopt {model.name}"):
-            found = loaded.of_model(model, pixels, **options)
-            return network(found, activation=activation, norm=norm)
-    said = specs.parse(loaded.text(model, pixels, **options), loaded.OPTIONS)
-    with loaded.explained(f"adopt {model}"):
-        return network(loaded.load(said), activation=activation, norm=norm)
+    found, said = loaded.given(model, pixels, **options)
+    with loaded.explained(f"adopt {said.text if said else found.model.name}"):
+        return network(found, activation=activation, norm=norm)
 
 
 def network(
@@ -86,7 +84,8 @@ def network(
     answers = made(images, branch=norm.branches[0])
     if len(answers.shape) != 2 or answers.shape[1] < 2:
         raise ValueError(
-            f"expected logits [B, K] out, not {tuple(answers.shape)}, K at least 2"
+            f"expected logits [B, K] out, not {tuple(answers.shape)}, K at least 2, or "
+            "one sigmoid"
         )
     made.num_classes = answers.shape[1]
     if not activation:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from keras.src.saving.serialization_lib import SafeModeScope
 
 from common import backend
 from common.foreign import adopt
@@ -14,6 +15,10 @@ from common.models import activations, norms
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3)).astype(np.float32)
 UNIT = PIXELS / 255
+
+
+def dense(units):
+    return layers.Dense(units)
 
 
 def randomised(model):
@@ -252,6 +257,55 @@ def test_only_what_can_be_adopted_is():
     with pytest.raises(ValueError, match=message):
         adopt(plain, pixels="raw", branches=norms.MIXTURE)
     assert adopt(plain, pixels=lambda x: x / 9.0).branches == ("clean",)
+    with pytest.raises(
+        ValueError, match=r"keras.Model of Keras 3.*\.ndarray"
+    ) as caught:
+        adopt(PIXELS, pixels="raw")
+    assert "\n" not in str(caught.value)
+
+
+def test_one_sigmoid_answers_for_two_classes_and_goes_home_as_one():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Flatten(),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    network = adopt(model, pixels="unit")
+    first, second = np.asarray(ops.softmax(network(PIXELS))).T
+    np.testing.assert_allclose(second, model(UNIT)[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(first + second, 1, rtol=1e-5)
+    np.testing.assert_array_equal(network.plain()(UNIT), model(UNIT))
+    without = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), dense(1)])
+    with pytest.raises(ValueError, match="K at least 2, or one sigmoid"):
+        adopt(without, pixels="unit")
+
+
+def test_gray_images_have_no_channel_in_the_input_or_three():
+    model = keras.Sequential([keras.Input((8, 8)), layers.Flatten(), dense(5)])
+    gray = PIXELS[..., :1]
+    network = adopt(model, pixels="unit")
+    assert network.image_shape == (8, 8, 1)
+    np.testing.assert_allclose(network(gray), model(UNIT[..., 0]), atol=1e-5)
+    coloured = adopt(sequential(head=None), pixels="unit")
+    np.testing.assert_array_equal(coloured(gray), coloured(gray.repeat(3, axis=-1)))
+
+
+def test_a_model_with_a_lambda_is_copied_once_its_code_may_run():
+    model = sequential(layers.Lambda(lambda x: x / 2))
+    with pytest.raises(ValueError, match=r"call keras.config.enable_unsafe_deser"):
+        adopt(model, pixels="unit")
+    with SafeModeScope(False):  # as after that call, which nothing takes back
+        network = adopt(model, pixels="unit")
+    np.testing.assert_allclose(ops.softmax(network(PIXELS)), model(UNIT), atol=1e-5)
+
+
+def test_a_quantised_model_says_that_it_stays_so():
+    model = sequential(head=None)
+    model.quantize("int8")
+    (sentence,) = adopt(model, pixels="unit").lacks
+    assert "The model is quantised" in sentence and "int8_from_float32" in sentence
 
 
 def test_an_open_size_of_images_is_said_in_memory_as_for_a_file():

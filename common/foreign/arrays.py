@@ -18,8 +18,6 @@ from common.data.lazy import tf
 from common.foreign import albums, described, loaded, splits
 from common.names import lookup
 
-_NAMES = ("x_train", "y_train", "x_test", "y_test")  # in files, as Keras has them
-
 
 @dataclasses.dataclass(frozen=True)
 class Arrays(described.Described, memory.InMemory):
@@ -110,7 +108,7 @@ def from_file(file: pathlib.Path, image_shape: tuple[int, int, int]) -> Arrays:
     Raises:
       ValueError: the file is broken or lacks a name, and as `of_arrays`.
     """
-    found = files.load_arrays(file, *_NAMES[:2])
+    found = files.load_arrays(file, "x_train", "y_train")
     parts = {"train": (found["x_train"], found["y_train"])}
     if "x_test" in found:
         parts["test"] = (found["x_test"], files.named(found, "y_test", file))
@@ -183,7 +181,8 @@ def from_stream(stream: Any, what: str) -> memory.Arrays:
             f"is read into memory. Received: {what}, which fails: "
             f"{type(error).__name__}: {reason}"
         ) from error
-    if len(np.shape(labels[0])) > 0:
+    first = np.shape(labels[0])
+    if first and first[0] == len(images[0]):
         return np.concatenate(images), np.concatenate(labels)
     return np.stack(images), np.stack(labels)
 

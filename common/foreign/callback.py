@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
+from common import engine, errors, evaluation
 from common.attacks import checks
 from common.data import checks as data_checks
-from common.evaluation import accuracy, attackable
+from common.evaluation import accuracy
 from common.foreign import heads, loaded, saved, sources
 
 
@@ -18,9 +20,11 @@ class RobustAccuracy(keras.callbacks.Callback):
     """Adds `robust_accuracy` to the logs at the ends of epochs.
 
     It is the share of images that a model has right under an attack, in [0, 1] as the
-    accuracies of Keras are. Whatever makes the number doubtful is a warning. Where the
-    model has come to be one that cannot be attacked, such as one whose gradients are
-    all zero, it is NaN, with a warning. Callbacks that come later in the list see it:
+    accuracies of Keras are. `clean_accuracy` is that of the same images without the
+    attack: where it is lower than what Keras says of them, `pixels` is wrong. Whatever
+    makes the number doubtful is a warning. Where the model has come to be one that
+    cannot be attacked, such as one whose gradients are all zero, `robust_accuracy` is
+    NaN, with a warning. Callbacks that come later in the list see them:
     `EarlyStopping(monitor="robust_accuracy", mode="max")` is one.
     """
 
@@ -71,37 +75,59 @@ class RobustAccuracy(keras.callbacks.Callback):
 
         Raises:
           ValueError: what is said does not fit the model, its answers are no logits and
-            cannot be made ones, or a label is none of its classes.
+            cannot be made ones, a label is none of its classes, or the images are of
+            another size than its input.
         """
         with loaded.explained(f"attack {self.model.name}"):
-            is_open = isinstance(self.model, keras.Sequential) and not self.model.built
-            if is_open:  # without an Input TensorFlow would build it with its batch
-                self.model.build((None, *self.images.shape[1:]))
+            if not self.model.built:
+                self._build()
             self._found = loaded.of_model(self.model, self.pixels, **self._options)
             self._answers = heads.Answers(self._found.model, self._found.output)
-        logits = attackable.Questions(self._logits_fn).check(self.images)
+        size = self._found.input.size
+        if self.images.shape[1:3] != size:
+            raise ValueError(
+                "The images must have the size of the network's input: resize them. "
+                f"Received: images of {self.images.shape[1:3]} for an input of {size}"
+            )
+        self._judges = evaluation.Judges(self._logits_fn)
+        logits = self._judges.questions.check(self.images)
         data_checks.check_labels(self.labels, logits.shape[1])
 
+    def _build(self) -> None:
+        """Builds a model that would be built by the first batch."""
+        shape = self.images.shape[1:]
+        if isinstance(self.model, keras.Sequential):
+            self.model.build((None, *shape))  # TensorFlow would take the batch's size
+        else:
+            self.model(np.zeros((1, *shape), np.float32), training=False)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Adds the accuracy to the logs of every `every`-th epoch, and of the last."""
+        """Adds the accuracies to the logs of every `every`-th epoch, and of the last.
+
+        Only of the last one a clean accuracy near chance is a warning.
+        """
         is_last = epoch + 1 == self.params.get("epochs")
         if logs is None or ((epoch + 1) % self.every and not is_last):
             return
         self._renew()
+        clean = robust = float("nan")
+        try:
+            with engine.explained_failures("batch_size of RobustAccuracy"):
+                with warnings.catch_warnings():
+                    if not is_last:
+                        warnings.simplefilter("ignore")
+                    clean = self._accuracy(None)
+                robust = self._accuracy(self.attack)
+        except (ValueError, errors.RunError) as error:  # must not end the training
+            warnings.warn(f"No robust accuracy: {error}", stacklevel=2)
+        logs["clean_accuracy"], logs["robust_accuracy"] = clean, robust
+
+    def _accuracy(self, attack: Any) -> float:
         starts = range(0, len(self.labels), self.batch_size)
         cuts = [slice(start, start + self.batch_size) for start in starts]
-        try:
-            record = accuracy.evaluate(
-                self._logits_fn,
-                [(self.images[cut], self.labels[cut]) for cut in cuts],
-                self.attack,
-                seed=self.seed,
-            )
-        except ValueError as error:  # which must not end the training of Keras
-            warnings.warn(f"No robust accuracy: {error}", stacklevel=2)
-            logs["robust_accuracy"] = float("nan")
-        else:
-            logs["robust_accuracy"] = record.accuracy / 100
+        batches = [(self.images[cut], self.labels[cut]) for cut in cuts]
+        record = evaluation.evaluate(self._judges, batches, attack, seed=self.seed)
+        return record.accuracy / 100
 
     def _renew(self) -> None:
         """Gives what is a copy, of the model or of a layer, the weights of now."""

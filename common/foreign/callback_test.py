@@ -117,6 +117,45 @@ def test_a_model_that_is_built_by_its_first_batch_is_taken(few_digits):
     assert 0 <= history["robust_accuracy"][0] <= 1
 
 
+@keras.saving.register_keras_serializable()
+class Code(keras.Model):
+    """A network that is code, and is built by its first batch."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.flat, self.dense = keras.layers.Flatten(), keras.layers.Dense(10)
+
+    def call(self, images):
+        return self.dense(self.flat(images))
+
+
+def test_a_network_that_is_code_is_built_before_the_first_batch(few_digits):
+    images, labels = few_digits[0]
+    model = Code()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss)
+    callback = RobustAccuracy(ATTACK, few_digits[0], pixels="unit")
+    history = model.fit(images / 255, labels, verbose=0, callbacks=[callback]).history
+    assert 0 <= history["robust_accuracy"][0] <= history["clean_accuracy"][0]
+
+
+def test_wrong_pixels_show_in_the_clean_accuracy(digits_model, few_digits):
+    images, labels = few_digits[0]
+    digits_model.compile("adam", "sparse_categorical_crossentropy", metrics=["acc"])
+    right, wrong = (
+        RobustAccuracy(ATTACK, (images, shown), every=1, pixels="unit")
+        for shown in (labels, (labels + 1) % 10)
+    )
+    fit = {"x": images / 255, "y": labels, "verbose": 0, "epochs": 2}
+    found = digits_model.fit(**fit, callbacks=[right]).history
+    clean = np.mean(np.argmax(digits_model(images / 255), -1) == labels)
+    assert found["clean_accuracy"][-1] == pytest.approx(clean)
+    with pytest.warns(UserWarning, match="near chance") as told:
+        found = digits_model.fit(**fit, callbacks=[wrong]).history
+    assert len([w for w in told if "near chance" in str(w.message)]) == 1
+    assert found["clean_accuracy"][-1] < 0.2
+
+
 def test_what_cannot_be_attacked_is_refused_before_the_first_epoch(
     digits_model, few_digits
 ):
@@ -125,8 +164,9 @@ def test_what_cannot_be_attacked_is_refused_before_the_first_epoch(
     for settings, message in (
         ({"pixels": "units"}, "Cannot attack small: Say which pixels"),
         ({"pixels": "unit", "output": "size"}, "Cannot attack small: Unknown or amb"),
+        ({"data": (images[:, :6], labels), "pixels": "unit"}, r"resize .*\(6, 8\) for"),
     ):
-        callback = RobustAccuracy(ATTACK, few_digits[0], **settings)
+        callback = RobustAccuracy(ATTACK, **{"data": few_digits[0], **settings})
         with pytest.raises(ValueError, match=message):
             digits_model.fit(images / 255, labels, callbacks=[callback], verbose=0)
     callback = RobustAccuracy(ATTACK, (images, labels + 1), pixels="unit")

@@ -78,7 +78,8 @@ def classifier(spec: str) -> Classifier:
         answer = np.asarray(logits_fn(loaded.noise((4, *found.input.size, 3))))
         if answer.ndim != 2 or answer.shape[1] < 2:
             raise ValueError(
-                f"expected logits [B, K] out, not {answer.shape}, K at least 2"
+                f"expected logits [B, K] out, not {answer.shape}, K at least 2, or one "
+                "sigmoid"
             )
     size = max(found.input.size)
     return Classifier(name, logits_fn, size, answer.shape[1], record(said, found))

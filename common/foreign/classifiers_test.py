@@ -298,7 +298,7 @@ def several_inputs():
             r"C, H, W\] in, not",
         ),
         (lambda: keras.Sequential(images_in(shape=(8, 8, 4))), "3 channels or of 1 in"),
-        (lambda: keras.Sequential(images_in()[1:]), "saved before it was built"),
+        (lambda: keras.Sequential(images_in()[1:]), "it is not built: call it once"),
         (lambda: keras.Sequential(images_in(shape=(None, None, 3))), "say image_size="),
     ],
 )

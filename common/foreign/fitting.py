@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import math
 import pathlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -30,6 +31,7 @@ from common.foreign import (
     outcome,
     parts,
     plans,
+    saved,
     sources,
 )
 from common.foreign import tuning as tunings
@@ -54,6 +56,7 @@ def fit(
     branch: str = "",
     image_size: int | str | None = None,
     output: int | str | None = None,
+    background: str = "",
     to: str | pathlib.Path = "",
     workdir: str | pathlib.Path = "runs",
     strategy: str = "auto",
@@ -77,6 +80,7 @@ def fit(
       branch: that is evaluated, and goes into the robust model; the last by default.
       image_size: side in pixels or HEIGHTxWIDTH, where the model leaves it open.
       output: name or position of the output with the classes, of several.
+      background: `first` or `last`: that one is no class, and is dropped.
       to: a file `.keras` for the robust model; empty for none.
       workdir: folder of all runs.
       strategy: where it is computed: `auto`, `one_device`, or as of `--strategy`.
@@ -109,7 +113,7 @@ def fit(
         pathlib.Path(workdir).expanduser(),
         strategy,
     )
-    with _policy_kept():
+    with saved.settings_kept():
         return run(
             session,
             tunings.Tuning(method, attacks, activation, branches),
@@ -120,6 +124,7 @@ def fit(
             pixels=pixels,
             image_size=image_size,
             output=output,
+            background=background,
         )
 
 
@@ -145,7 +150,7 @@ def run(
       plan: how long and how fast.
       branch: of batch norm.
       to: a file `.keras`.
-      **said: of the model, as in `parts.part`: `pixels`, `image_size` and `output`.
+      **said: of the model, as in `parts.part`: `pixels`, `image_size` and the like.
     """
     model, data = given
     distribution = session.distribution  # before TensorFlow computes anything
@@ -186,19 +191,6 @@ def run(
             _lengthen(found, lambda p: _planned(session, tuning, p, given)[0], plan)
         _train(found, tuple(evaluations))
         return home.bring(last, warnings)
-
-
-@contextlib.contextmanager
-def _policy_kept() -> Iterator[None]:
-    """Gives Keras back its precision and layout, which the suite sets for itself."""
-    policy, floats = keras.config.dtype_policy(), keras.config.floatx()
-    layout = keras.config.image_data_format()
-    try:
-        yield
-    finally:
-        keras.config.set_image_data_format(layout)
-        keras.config.set_floatx(floats)
-        keras.config.set_dtype_policy(policy)
 
 
 def _planned(
@@ -329,6 +321,15 @@ def _check_network(network: adoption.Network, distribution: Any) -> None:
     """
     for sentence in network.lacks:
         print(sentence, flush=True)
+    layers = network._flatten_layers()
+    could = [v for layer in layers for v in layer._trainable_variables]
+    frozen, total = _count(v for v in could if not v.trainable), _count(could)
+    if frozen:
+        print(
+            f"{frozen:,} of {total:,} weights are frozen, and stay as they are. To "
+            "train them, too, set layer.trainable = True, and save the model again.",
+            flush=True,
+        )
     if not network.trainable_variables:
         raise ValueError(
             "All weights of the model are frozen: set layer.trainable = True where "
@@ -341,3 +342,8 @@ def _check_network(network: adoption.Network, distribution: Any) -> None:
             "This network trains on one device: use --strategy=one_device. "
             f"Received: replicas={replicas}"
         )
+
+
+def _count(variables: Iterable[Any]) -> int:
+    """Returns how many numbers variables hold."""
+    return sum(math.prod(variable.shape) for variable in variables)

@@ -286,6 +286,24 @@ def test_one_of_two_outputs_is_trained(digits_model, fitted, capsys):
     assert "outputs that the classes do not pass through" in capsys.readouterr().out
 
 
+def test_what_is_frozen_is_counted(digits_model, fitted, capsys):
+    first = digits_model.layers[0]
+    first.trainable = False
+    fitted(attacks={})
+    every = sum(np.size(w) for x in digits_model.layers for w in x._trainable_variables)
+    expected = f"{first.count_params()} of {every:,} weights are frozen"
+    assert expected in capsys.readouterr().out
+
+
+def test_a_background_class_of_a_model_in_memory_is_dropped(digits_model, few_digits):
+    images = keras.Input((8, 8, 1))
+    head = keras.layers.Dense(11, activation="softmax")
+    model = keras.Model(images, head(keras.layers.Flatten()(images)), name="eleven")
+    part = parts.part(model, pixels="unit", background="first")
+    assert part.network().num_classes == 10
+    assert part.spec == "eleven?pixels=unit&background=first"
+
+
 def test_the_precision_of_keras_is_afterwards_what_it_was(fitted, monkeypatch):
     monkeypatch.setattr(
         fitting, "run", lambda *_, **__: keras.config.set_floatx("float64")
@@ -304,7 +322,7 @@ def test_what_replicas_cannot_share_is_refused_before_anything_is_judged(
 ):
     monkeypatch.setattr(fitting, "_train", lambda *_: pytest.fail("judged"))
     monkeypatch.setattr(engine, "make", lambda _: two_replicas)
-    with pytest.raises(ValueError, match="must divide by the number of replicas"):
+    with pytest.raises(ValueError, match="must divide by the number of devices"):
         fitted(batch_size=9)
 
 

@@ -4,6 +4,9 @@ A softmax at the end is taken off. So is a sigmoid, which answers for each class
 itself; the order of the classes stays the same. "At the end" means that only layers
 follow that move or cast numbers and change none. A softmax elsewhere is part of the
 network, and stays. The loaded network is not changed: its layers may have other uses.
+
+A single sigmoid is the probability of class 1, of two classes: its logits become
+(0, z), whose softmax it is.
 """
 
 from __future__ import annotations
@@ -80,6 +83,8 @@ def logits(network: keras.Model, output: int | str | None) -> keras.Model:
     """
     tensor = network.outputs[_chosen(_names(network), output)]
     before = _before_softmax(tensor)
+    if before is not None and before.shape[1:] == (1,):
+        before = keras.ops.pad(before, ((0, 0), (1, 0)))
     return keras.Model(_inputs(network), tensor if before is None else before)
 
 
@@ -167,7 +172,10 @@ def _before_softmax(tensor: Any) -> Any:
 
 
 def _is_softmax(function: Any, shape: Sequence[int | None]) -> bool:
-    """Whether it is a softmax over all numbers of an example, or a sigmoid."""
+    """Whether it is a softmax over all numbers of an example, or a sigmoid.
+
+    Over a single number a softmax is 1 whatever the number, so that one is none.
+    """
     kind = type(function)
     name = kind.__name__ if kind.__module__.startswith(_KERAS) else ""
     if function in _SIGMOIDS or name == "Sigmoid":
@@ -179,7 +187,8 @@ def _is_softmax(function: Any, shape: Sequence[int | None]) -> bool:
         return False
     axes = {a % len(shape) for a in ([axis] if isinstance(axis, int) else axis)}
     others = [size for a, size in enumerate(shape) if a > 0 and a not in axes]
-    return 0 not in axes and all(size == 1 for size in others)
+    is_one = all(shape[a] == 1 for a in axes)
+    return 0 not in axes and not is_one and all(size == 1 for size in others)
 
 
 def _without_activation(layer: keras.layers.Layer) -> keras.layers.Layer:

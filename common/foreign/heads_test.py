@@ -69,6 +69,15 @@ def test_a_softmax_at_the_end_is_taken_off(last):
     np.testing.assert_array_equal(network(IMAGES), before)  # it is as it was loaded
 
 
+def test_a_single_sigmoid_is_the_probability_of_the_second_class():
+    network = model(sequential(dense("sigmoid", units=1)))
+    probability = np.asarray(network(IMAGES))
+    both = np.concatenate([1 - probability, probability], axis=1)
+    np.testing.assert_allclose(softmax(answer(network)), both, rtol=1e-4)
+    constant = model(dense("softmax", units=1))  # 1 whatever the image: no classifier
+    assert answer(constant).shape == (5, 1)
+
+
 def flat():
     return [layers.Flatten(), dense(), dense("softmax")]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
+import os
 import pathlib
 import warnings
 from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ class Input:
         return (*self.size, self.channels)
 
     def __call__(self, images: Any, preprocess: Callable[[Any], Any]) -> Any:
-        """Returns images of any size and three channels as the network takes them."""
+        """Returns images of any size, gray or not, as the network takes them."""
         images = ops.convert_to_tensor(images, "float32")
         if tuple(images.shape[1:3]) != self.size:
             # Without antialiasing, which XLA does not compile.
@@ -70,6 +71,8 @@ class Input:
         if self.channels == 1 and images.shape[-1] == 3:
             luma = ops.convert_to_tensor(LUMA, "float32")
             images = ops.sum(images * luma, axis=-1, keepdims=True)
+        elif self.channels == 3 and images.shape[-1] == 1:
+            images = ops.repeat(images, 3, axis=-1)
         images = preprocess(images)
         return ops.transpose(images, (0, 3, 1, 2)) if self.channels_first else images
 
@@ -98,6 +101,12 @@ class Loaded:
     def changes(self) -> tuple[str, ...]:
         """A sentence if it is not computed as it came."""
         came, is_computed = self.precision["file"], self.precision["evaluated"]
+        if "_from_" in is_computed:  # so Keras names the policies of quantised layers
+            return (
+                f"The model is quantised ({is_computed}) and stays so. Training does "
+                "not change its rounded weights, and attacks differentiate as if "
+                "nothing were rounded: attack the model that it was made from, too.",
+            )
         if came == is_computed:
             return ()
         sentence = f"The model came in {came}; it is computed in {is_computed}, and so "
@@ -133,6 +142,36 @@ def load(said: specs.Spec) -> Loaded:
     return found
 
 
+def given(
+    model: keras.Model | str | pathlib.Path,
+    pixels: str | Callable[[Any], Any],
+    **options: Any,
+) -> tuple[Loaded, specs.Spec | None]:
+    """Returns a model in memory or in a file, and for a file what its string says.
+
+    Args:
+      model: of Keras 3, built; or a string as in `common.foreign.classifiers`.
+      pixels: as for `of_model`.
+      **options: further ones of `of_model`.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it is neither, or what is said is unknown or does not fit it.
+    """
+    if isinstance(model, keras.Model):
+        with explained(f"adopt {model.name}"):
+            return of_model(model, pixels, **options), None
+    if not isinstance(model, str | os.PathLike):
+        raise ValueError(
+            "model is a keras.Model of Keras 3, or the path of a file. Other networks "
+            "are attacked as functions of images, see docs/library.md. "
+            f"Received: {type(model).__module__}.{type(model).__name__}"
+        )
+    said = specs.parse(text(os.fspath(model), pixels, **options), OPTIONS)
+    with explained(f"adopt {model}"):
+        return load(said), said
+
+
 def of_model(
     model: keras.Model,
     pixels: str | Callable[[Any], Any],
@@ -157,7 +196,8 @@ def of_model(
         raise ValueError(f"background is first or last, not {background}")
     if not (callable(pixels) or pixels in PIXELS):
         raise ValueError(
-            f"Say which pixels the model takes: pixels= one of {', '.join(PIXELS)}. "
+            f"Say which pixels the model takes: pixels= one of {', '.join(PIXELS)}, or "
+            "in Python a function of images in [0, 255]. "
             f"Received: pixels={pixels}"
         )
     preprocess = pixels if callable(pixels) else PIXELS[pixels]
@@ -260,11 +300,17 @@ def _saved(said: specs.Spec) -> tuple[keras.Model, str]:
 def _input(network: keras.Model, image_size: int | str | None) -> Input:
     """Returns the images that a network takes, as its file or the option says."""
     if not network.built:
-        raise ValueError("it was saved before it was built: call it once, and save it")
+        raise ValueError(
+            "it is not built: call it once on images, and if it is from a file, save "
+            "it again"
+        )
     shape = _input_shape(network)
+    if len(shape) == 3:
+        shape = (*shape, 1)  # gray images, of which Keras squeezes the channel away
     if len(shape) != 4:
         raise ValueError(
-            f"expected images [B, H, W, C] or [B, C, H, W] in, not {shape}"
+            f"expected images [B, H, W, C] or [B, C, H, W] in, not {shape}; put such "
+            "as keras.Input((28, 28, 1)) and a Flatten or Reshape before it"
         )
     if (shape[1] in (1, 3)) != (shape[3] in (1, 3)):
         channels_first = shape[1] in (1, 3)

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from common.foreign import adoption, classifiers, loaded, saved, specs
+from common.foreign import adoption, classifiers, loaded, saved
 from common.models import norms
 
 
@@ -73,34 +73,38 @@ def part(
     pixels: str | Callable[[Any], Any] = "",
     image_size: int | str | None = None,
     output: int | str | None = None,
+    background: str = "",
     **further: Any,
 ) -> Adopted:
     """Returns the part of a model, or of a string that names one.
 
     Args:
       model: as in `adoption.adopt`.
-      pixels: as in `adoption.adopt`, and so are the next two.
+      pixels: as in `adoption.adopt`, and so are the next three.
       image_size: where the model leaves it open.
       output: of the classes, of several.
+      background: the one that is no class.
       **further: `activation` and `norm` of the part.
 
     Raises:
       FileNotFoundError: there is no such file.
       ValueError: what is said is unknown or does not fit the model.
     """
-    options: dict[str, Any] = {"image_size": image_size, "output": output}
-    if isinstance(model, keras.Model):
-        with loaded.explained(f"adopt {model.name}"):
-            found = loaded.of_model(model, pixels, **options)
-            sha256 = _digest(model, found if callable(pixels) else None)
-        spec = loaded.text(model.name, loaded.name_of(pixels), **options)
-        return Adopted(model.name, spec, sha256, found=found, **further)
-    text = loaded.text(model, pixels, **options)
-    said = specs.parse(text, loaded.OPTIONS)
-    with loaded.explained(f"adopt {model}"):
-        found = loaded.load(said)
-    known = classifiers.record(said, found)
-    return Adopted(said.name, known["spec"], known["sha256"], found=found, **further)
+    options: dict[str, Any] = {
+        "image_size": image_size,
+        "output": output,
+        "background": background,
+    }
+    found, said = loaded.given(model, pixels, **options)
+    if said:
+        known = classifiers.record(said, found)
+        name, spec, sha256 = said.name, known["spec"], known["sha256"]
+    else:
+        in_memory: Any = model
+        name = in_memory.name
+        spec = loaded.text(name, loaded.name_of(pixels), **options)
+        sha256 = _digest(in_memory, found if callable(pixels) else None)
+    return Adopted(name, spec, sha256, found=found, **further)
 
 
 def _digest(model: keras.Model, mapped: loaded.Loaded | None) -> str:

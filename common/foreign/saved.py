@@ -23,11 +23,25 @@ import numpy as np
 from keras.src.backend.common import global_state  # has no public name
 
 FLOAT32 = "float32"
+_WEIGHTS_ALONE = "The file holds weights alone; say NETWORK:FILE"
 _OTHER_FLOATS = re.compile(r"(mixed_)?(float16|bfloat16|float64)")
 _MISSING = re.compile(
     r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([^']+)'"
     r"|'([\w.]+>\w+)'"
 )
+
+
+@contextlib.contextmanager
+def settings_kept() -> Iterator[None]:
+    """Gives Keras back its precision and layout, which are changed inside."""
+    policy, floats = keras.config.dtype_policy(), keras.config.floatx()
+    layout = keras.config.image_data_format()
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(layout)
+        keras.config.set_floatx(floats)
+        keras.config.set_dtype_policy(policy)
 
 
 @contextlib.contextmanager
@@ -37,18 +51,15 @@ def defaults() -> Iterator[None]:
     Where a file or a function leaves layout or precision open, it means these. Seeds
     that Keras draws inside, from Python's `random`, do not move the user's own numbers.
     """
-    kept = keras.config.floatx(), keras.config.dtype_policy()
-    layout, state = keras.config.image_data_format(), random.getstate()
-    keras.config.set_floatx(FLOAT32)
-    keras.config.set_dtype_policy(FLOAT32)
-    keras.config.set_image_data_format("channels_last")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(kept[0])
-        keras.config.set_dtype_policy(kept[1])
-        keras.config.set_image_data_format(layout)
-        random.setstate(state)
+    state = random.getstate()
+    with settings_kept():
+        keras.config.set_floatx(FLOAT32)
+        keras.config.set_dtype_policy(FLOAT32)
+        keras.config.set_image_data_format("channels_last")
+        try:
+            yield
+        finally:
+            random.setstate(state)
 
 
 def check_intact(file: pathlib.Path) -> None:
@@ -73,7 +84,7 @@ def load(file: pathlib.Path) -> keras.Model:
       ValueError: the file is of weights alone, or has no model that can be loaded.
     """
     if file.name.endswith(".weights.h5"):
-        raise ValueError("The file holds weights alone; say NETWORK:FILE")
+        raise ValueError(_WEIGHTS_ALONE)
     return keras.saving.load_model(file, compile=False)
 
 
@@ -82,14 +93,18 @@ def reason(error: Exception) -> str:
     text = str(error).strip()
     if "lambda" in text and "deserializ" in text:
         return (
-            "it has a Lambda layer, and the Python code in a file is not run: save it "
-            "again with a layer of keras.layers or keras.ops in its place"
+            "it has a Lambda layer, whose Python code is not run: put a layer of "
+            "keras.layers or keras.ops in its place. Or, in Python, call "
+            "keras.config.enable_unsafe_deserialization() and hand over the model"
         )
+    if "No model config found" in text:
+        return _WEIGHTS_ALONE
     if found := _MISSING.search(text):
         name = next(filter(None, found.groups()))
         return (
             f"it needs {name}, which Keras does not have: save it again with layers of "
-            "keras.layers, or import what registers it before the file is loaded"
+            "keras.layers; or, in Python, import what registers it and hand over the "
+            "model"
         )
     return textwrap.shorten(text, 300, placeholder=" ...") or type(error).__name__
 

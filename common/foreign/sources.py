@@ -128,8 +128,9 @@ def _parts(data: Any) -> dict[str, Any]:
 def _check(found: Dataset, image_shape: tuple[int, int, int], num_classes: int) -> None:
     if found.num_classes != num_classes:
         raise ValueError(
-            "The network's classes must be those of the data: give it a last layer of "
-            "as many, or drop a background class with ?background=first. Received: "
+            "The network's classes must be those of the data: bring images of the "
+            "missing ones, give the network a last layer of as many, or drop a "
+            "background class with background=first. Received: "
             f"{num_classes} classes of the network and {found.num_classes} of "
             f"{found.name}"
         )

@@ -24,6 +24,7 @@ def test_every_kind_of_data_is_taken(tmp_path):
         "path": tmp_path / "mine.npz",
         "arrays": (IMAGES, LABELS),
         "stream": STREAM.batch(7),
+        "column": tf.data.Dataset.from_tensor_slices((IMAGES, LABELS[:, None])),
         "pairs": ((IMAGES, LABELS), (IMAGES[:5], LABELS[:5])),
         "streams": (STREAM, STREAM.take(5)),
     }

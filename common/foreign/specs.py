@@ -152,8 +152,8 @@ def _existing(file: pathlib.Path) -> pathlib.Path:
         )
     if not file.is_file():
         raise ValueError(
-            "Expected a file, .keras or .h5; a SavedModel and other folders are not "
-            f"read. Received: {file}"
+            "Expected a file, .keras or .h5. The function of a SavedModel can be "
+            f"attacked in Python, see docs/library.md. Received: {file}"
         )
     return file
 

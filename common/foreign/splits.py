@@ -53,7 +53,8 @@ def check_labels(
         )
     if present[0] < 0 or (present[0] > 0 and not classes):
         raise ValueError(
-            "Labels count the classes from 0: subtract the first from all. "
+            "Labels count the classes from 0. Subtract the first from all, or bring "
+            "images of the classes that are missing. "
             f"Received: labels from {present[0]} to {present[-1]}"
         )
     count = len(classes) or present[-1] + 1

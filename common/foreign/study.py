@@ -130,8 +130,9 @@ def _check_classes(found: classifiers.Classifier, images: folders.Photographs) -
     received = f"{found.name} with {found.num_classes} classes"
     if images.num_classes not in (None, found.num_classes):
         raise ValueError(
-            "Class folders are numbered, so they must be the network's classes; "
-            "?background=first drops a background class. "
+            "Class folders are numbered, so they must be the network's classes. A text "
+            "file ?classes=FILE may name classes without a folder; ?background=first "
+            "drops a background class. "
             f"Received: {images.num_classes} folders, {received}"
         )
     wrong = images.labels[images.labels >= found.num_classes]
