@@ -267,3 +267,9 @@ def test_differences_stay_within_what_is_possible():
     assert intervals.paired_difference(*sides[1]).low == -100
     assert intervals.difference_of_differences(*sides).high == 200
     assert intervals.difference_of_differences(*reversed(sides)).low == -200
+
+
+def test_the_interval_of_a_ratio_does_not_reach_below_zero():
+    counted, among = np.zeros(20, bool), np.ones(20, bool)
+    found = intervals.ratio(intervals.Ratio(counted, among))
+    assert found.value == found.low == 0 < found.high

@@ -1,8 +1,11 @@
 """The command that rebuilds the tables: what it prints, and its exit status."""
 
+import json
 import re
+import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 import reproduce
@@ -82,3 +85,18 @@ def test_make_free_gives_each_command_the_flags_that_it_takes():
     for line in (train, evaluate):
         assert "--data_dir=images --workdir=elsewhere" in line
     assert "--workdir=elsewhere" in compared and "--data_dir" not in compared
+
+
+def test_a_number_that_moved_is_told_by_the_exit_status(run, tmp_path):
+    name = "free_at/digits/cifar10_natural"
+    before = shutil.copytree(reproduce.RECORDS / name, tmp_path / "before" / name)
+    record, outcomes = (before / f"evaluations/clean.{end}" for end in ("json", "npz"))
+    arrays = dict(np.load(outcomes))
+    arrays["survived"] = ~arrays["survived"]
+    np.savez(outcomes, **arrays)
+    content = json.loads(record.read_text())
+    content["correct"] = int(arrays["survived"].sum())
+    record.write_text(json.dumps(content))
+    words = ("free_at", "--scale=digits", f"--baseline={tmp_path / 'before'}")
+    status, out = run(*words)
+    assert status == cli.OUTSIDE and "above" in out

@@ -97,8 +97,9 @@ def compare(at: recipe.PaperAtScale, runs: Runs) -> Tables:
 def regress(at: recipe.PaperAtScale, runs: Runs, earlier: Runs) -> Tables:
     """Returns every table that the scale has, compared with an earlier run.
 
-    On the same images McNemar's test (mid-p below 0.05) decides, and for ratios and
-    different numbers of images the interval of the difference.
+    On the same images McNemar's test (mid-p below 0.05) decides about shares of all of
+    them. The interval of the difference decides about rates, ratios and means on the
+    same images, and about shares and rates on others. All else is shown only.
     """
     return {
         table.name: [_regressed(at, cell, runs, earlier) for cell in at.cells(table)]
@@ -251,9 +252,10 @@ def _regressed(
         verdict, evidence = _changed(
             metric.images(new, cell), metric.images(old, cell), metric.unit, paired
         )
-    attacks = (record.attack if record else None for record in records)
-    attack = at.evaluations[cell.evaluation].attack
-    note = note or _difference("attacks", *attacks, here=attack)
+    for key in ("attack", "against"):
+        attacks = (record.record.get(key) if record else None for record in records)
+        asked = getattr(at.evaluations[cell.evaluation], key)
+        note = note or _difference("attacks", *attacks, here=asked)
     evidence = "; ".join(part for part in (evidence, note) if part)
     return Compared(cell, before, after, verdict, evidence)
 

@@ -292,3 +292,72 @@ def test_a_cell_is_the_largest_of_its_candidates_and_needs_all(
     assert found.measured.number == 75.0
     assert found.verdict == "not reported"
     assert (found.cell.recipe, found.cell.evaluation) == ("free_4", "pgd_20")
+
+
+def test_other_drawn_images_of_the_same_number_are_not_paired(
+    tmp_path, paper, write_run, outcomes
+):
+    for workdir, right, seed in (("runs", 600, 0), ("old", 500, 1)):
+        record = {"survived": outcomes(right), "num_images": 1000, "seed": seed}
+        record["cosine"] = np.linspace(0, 1, 1000) + seed
+        write_run("natural", {"pgd_20": record}, workdir=workdir)
+    found = regress_one(tmp_path, paper, "accuracy")
+    assert found.verdict == "above"
+    assert found.evidence.startswith("+10.00 points [")
+    assert regress_one(tmp_path, paper, "cosine").verdict == "shown only"
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "verdict"), [(10, 2, "above"), (8, 3, "within")]
+)
+def test_mcnemar_decides_at_five_percent(
+    tmp_path, paper, write_run, outcomes, gained, lost, verdict
+):
+    new = outcomes(500)
+    new[:lost], new[500 : 500 + gained] = False, True  # mid-p of 0.02 and 0.15
+    write_run("natural", {"clean": new})
+    write_run("natural", {"clean": outcomes(500)}, workdir="old")
+    assert regressed(tmp_path, paper)[1].verdict == verdict
+
+
+def test_a_transfer_rate_changes_in_points(tmp_path, paper, write_run, outcomes):
+    for workdir, right in (("runs", 300), ("old", 400)):
+        record = {"survived": outcomes(right), "fooled": outcomes(600)}
+        write_run("natural", {"pgd_20": record}, workdir=workdir)
+    evidence = regress_one(tmp_path, paper, "transfer").evidence
+    assert evidence.startswith("+16.67 points [")
+
+
+def test_means_that_chance_moves_are_within(tmp_path, paper, write_run, outcomes):
+    generator = np.random.default_rng(0)
+    values, noise = generator.random(1000), generator.normal(size=1000)
+    for workdir, moved in (("runs", 0.0), ("old", noise - noise.mean() + 1e-3)):
+        record = {"survived": outcomes(300), "cosine": values + moved}
+        write_run("natural", {"pgd_20": record}, workdir=workdir)
+    assert regress_one(tmp_path, paper, "cosine").verdict == "within"
+
+
+def test_the_largest_of_some_is_shown_beside_that_of_before(
+    tmp_path, paper, write_run, outcomes
+):
+    for workdir in ("runs", "old"):
+        write_run("natural", {"pgd_20": outcomes(400)}, workdir=workdir)
+        write_run("free_4", {"pgd_20": outcomes(250)}, workdir=workdir)
+    found = regress_one(tmp_path, paper, "error", among=(("free_4", "pgd_20"),))
+    assert (found.verdict, found.measured.number) == ("shown only", 75.0)
+    assert found.cell.recipe == "free_4"
+
+
+@pytest.mark.parametrize("key", ["attack", "against"])
+def test_another_attack_is_noted(tmp_path, paper, write_run, outcomes, key):
+    asked = recipe.Evaluation(paper.evaluations["paper"]["pgd_20"].attack)
+    asked = dataclasses.replace(asked, against=asked.attack)
+    known = {**paper.evaluations["paper"], "pgd_20": asked}
+    changed = dataclasses.replace(paper, evaluations={"paper": known})
+    here = recipe.to_dict(asked.attack)
+    for workdir, epsilon in (("runs", 4.0), ("old", 3.0)):
+        record = {"survived": outcomes(500), "against": here}
+        record[key] = {**here, "epsilon": epsilon}
+        write_run("natural", {"pgd_20": record}, workdir=workdir)
+    evidence = regress_one(tmp_path, changed, "accuracy").evidence
+    assert evidence.endswith("; attacks differ: epsilon: 3.0 != 4.0")

@@ -236,9 +236,11 @@ def _changed(
         yield "record", f"trained as the recipe was before: {found}"
     for record in run.records:
         here = evaluations.get(record.name)
-        attack = getattr(here, "attack", None)
-        if found := _difference_of(record.record, attack, key="attack"):
-            yield "record", f"{record.name} is of the attack as it was before: {found}"
+        for key in ("attack", "against"):
+            asked = getattr(here, key, None)
+            if found := _difference_of(record.record, asked, key=key):
+                words = f"{record.name} is of the attack as it was before: {found}"
+                yield "record", words
         if here is not None:
             pairs = [(f, record.record.get(f), getattr(here, f)) for f in _IDENTITY]
             for field, then, now in pairs:

@@ -332,3 +332,53 @@ def test_what_does_not_see_the_label_leaks_none(diagnose, paper, write_run, outc
     above = {"survived": outcomes(560), "attack": attack}
     write_run("free_4", {"clean": outcomes(500), "step_ll": above})
     assert diagnose(of=tested) == []
+
+
+@pytest.mark.parametrize(
+    ("white", "maker", "kinds"),
+    [
+        ({}, {}, ["masking"]),
+        ({}, {"overrides": ["seed=1"]}, []),  # a network that nobody compares
+        ({"branch": "adversarial"}, {}, []),  # which transfers do not ask
+    ],
+)
+def test_transfers_are_held_against_the_same_network_alone(
+    diagnose, write_run, outcomes, white, maker, kinds
+):
+    transfer = {"survived": outcomes(250), "target": "natural"}
+    write_run("natural", {"pgd_20": {"survived": outcomes(310), **white}})
+    write_run("free_4", {"pgd_20_to_natural": transfer}, **maker)
+    assert [kind for kind, _ in diagnose() if kind != "record"] == kinds
+
+
+def test_a_transfer_may_name_its_target_by_another_name(
+    diagnose, alias, write_run, outcomes
+):
+    transfer = {"survived": outcomes(250), "target": "m_4"}  # free_4, that is
+    write_run("free_4", {"pgd_20": outcomes(310)})
+    write_run("natural", {"pgd_20_to_m_4": transfer})
+    assert [kind for kind, _ in diagnose(of=alias)] == ["masking"]
+
+
+@pytest.mark.parametrize("field", ["branch", "target"])
+def test_a_record_of_another_branch_or_target_is_named(
+    diagnose, write_run, outcomes, field
+):
+    write_run("free_4", {"pgd_20": {"survived": outcomes(500), field: "natural"}})
+    words = f"pgd_20 was made with another {field}: natural != "
+    assert [message for _, message in diagnose()] == [words]
+
+
+def test_a_record_against_another_attack_is_named(diagnose, paper, write_run, outcomes):
+    many = paper.evaluations["paper"]["pgd_100"].attack
+    asked = Evaluation(attacks.FGSM(4.0), against=many)
+    tested = dataclasses.replace(paper, evaluations={"paper": {"masking": asked}})
+    fewer = recipe.to_dict(dataclasses.replace(many, num_steps=50))
+    record = {"survived": outcomes(500), "against": fewer}
+    record["attack"] = recipe.to_dict(asked.attack)
+    write_run("free_4", {"masking": record})
+    ((kind, message),) = diagnose(of=tested)
+    assert (kind, message) == (
+        "record",
+        "masking is of the attack as it was before: num_steps: 50 != 100",
+    )

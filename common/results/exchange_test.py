@@ -196,3 +196,22 @@ def test_the_schema_knows_every_verdict_and_confidence():
     assert set(defined["claim"]["properties"]["verdict"]["enum"]) == answered
     confidences = defined["reported"]["properties"]["confidence"]["enum"]
     assert set(confidences) == set(CONFIDENCES)
+
+
+def test_the_file_has_every_number_of_a_claim_and_the_warnings(
+    results, write_run, outcomes
+):
+    write_run("natural", {"pgd_20": outcomes(300)}, minutes=2.0)
+    write_run("free_4", {"pgd_20": outcomes(500), "pgd_100": outcomes(700)})
+    found = results()
+    said = exchange.paper(found, claims=found.claims)
+    (warning,) = said["warnings"]
+    assert (warning["recipe"], warning["kind"]) == ("free_4", "masking")
+    robust, times = said["claims"][0]["comparisons"]
+    comparison, timed = found.claims[0].claim.comparisons
+    assert (robust["number"], robust["at_least"], robust["at_most"]) == (20, 10, None)
+    low, high = robust["interval"]
+    assert 10 < low < 20 < high < 30
+    assert (robust["title"], robust["seeds"]) == (comparison.title, [0])
+    assert (times["number"], times["at_least"], times["at_most"]) == (50, None, 1.5)
+    assert times["title"] == timed.title

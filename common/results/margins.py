@@ -132,7 +132,7 @@ def difference(
       left: as the side of `level`.
       right: the same, on the same images.
       metric: a key of `metrics.METRICS`.
-      **bound: `at_least` or `at_most`, and `seeds`.
+      **bound: `at_least`, `at_most` or both, and `seeds`.
     """
     return Comparison((Term(1, metric, *left), Term(-1, metric, *right)), **bound)
 
@@ -151,7 +151,7 @@ def difference_of_differences(
     Args:
       left: two pairs: the accuracy of the first minus that of the second.
       right: the same, on the same images.
-      **bound: `at_least` or `at_most`, and `seeds`.
+      **bound: `at_least`, `at_most` or both, and `seeds`.
     """
     pairs = zip((1, -1, -1, 1), (*left, *right), strict=True)
     return Comparison(

@@ -142,3 +142,13 @@ def test_a_ratio_of_other_images_is_refused(tmp_path, write_run, outcomes):
     run = measured.find(tmp_path / "runs", "fake", "paper")["free_4"]
     with pytest.raises(ValueError, match=r"free_4: .* same images.*pgd_20 and clean"):
         measure(run, "ratio", other="clean")
+
+
+def test_a_ratio_of_other_drawn_images_is_refused(tmp_path, write_run, outcomes):
+    drawn = [
+        {"survived": outcomes(5, 10), "num_images": 10, "seed": seed} for seed in (0, 1)
+    ]
+    write_run("free_4", dict(zip(("pgd_20", "clean"), drawn, strict=True)))
+    run = measured.find(tmp_path / "runs", "fake", "paper")["free_4"]
+    with pytest.raises(ValueError, match="same images"):
+        measure(run, "ratio", other="clean")

@@ -152,3 +152,9 @@ def test_attacks_have_to_be_known(drawing, results):
     found = results("small", of=drawing)
     with pytest.raises(ValueError, match="Nearest: pgd_20"):
         overstated.lines(found, ("pgd_2",))
+
+
+def test_attacks_have_to_be_of_the_radius_of_autoattack(drawing, results):
+    found = results("small", of=drawing)
+    with pytest.raises(ValueError, match=r"of AutoAttack, 4. Received: pgd_20_eps2"):
+        overstated.lines(found, ("pgd_20_eps2",))

@@ -191,3 +191,59 @@ def test_the_attack_is_the_last_one_with_two_points():
     figure = plots.against_clean([*cells, *stronger], "digits")
     assert figure.axes[0].get_ylabel() == "accuracy under PGD-100, %"
     assert plots.against_clean(network("plain", 90.0, 10.0), "paper") is None
+
+
+class Trained:
+    """A run with two lines of training and of its probe."""
+
+    def lines(self, kind):
+        names = {"train": ("loss", "accuracy")}
+        names["probe"] = tuple(f"{name}_accuracy" for name in ("clean", "fgsm", "pgd"))
+        return [
+            {"step": step, **{n: 10 * i + step for i, n in enumerate(names[kind])}}
+            for step in (1, 2)
+        ]
+
+
+def test_curves_are_of_the_numbers_of_the_log():
+    losses, accuracies = plots.training_curves({"free_4": Trained()}).axes
+    assert points(losses) == [[[1, 1], [2, 2]]]
+    assert points(accuracies) == [[[1, 11], [2, 12]]]
+    (panel,) = plots.probe_curves({"free_4": Trained()}).axes
+    names = [line.get_label() for line in panel.lines]
+    assert names == ["clean", "FGSM", "PGD"]
+    assert points(panel) == [[[1, n + 1], [2, n + 2]] for n in (0, 10, 20)]
+
+
+def test_a_cell_has_its_number_its_interval_and_the_reported_one_in_its_row():
+    cells = [
+        cell(None, number, paper=paper, row=row, column="clean")
+        for row, number, paper in (("plain", 50.0, 60.0), ("hard", 70.0, 80.0))
+    ]
+    (panel,) = plots.reported_and_measured(cells, "paper").axes
+    assert [t.get_text() for t in panel.get_yticklabels()] == ["plain", "hard"]
+    assert points(panel) == [
+        *([[60, -0.16]], [[48, 0.16], [54, 0.16]], [[50, 0.16]]),
+        *([[80, 0.84]], [[68, 1.16], [74, 1.16]], [[70, 1.16]]),
+    ]
+
+
+def test_a_line_has_its_intervals_and_the_reported_numbers():
+    cells = [cell(x, 50.0 + x, paper=60.0 + x) for x in (2, 4)]
+    figure = plots.against_number(cells, "paper", PLOT)
+    (container,) = figure.axes[0].containers
+    (bar,) = container.lines[2]
+    ends = [segment.tolist() for segment in bar.get_segments()]
+    assert ends == [[[x, 48 + x], [x, 54 + x]] for x in (2, 4)]
+    (dashed,) = [x for x in figure.axes[0].lines if x.get_linestyle() == "--"]
+    assert dashed.get_xydata().tolist() == [[2, 62], [4, 64]]
+
+
+def test_an_image_says_what_the_network_sees_in_it_attacked():
+    images = np.full((2, 4, 4, 3), 100.0)
+    found = {"clean": images, "adversarial": images + 1, "labels": np.array([0, 1])}
+    found |= {"predictions_clean": np.array([0, 1])}
+    found |= {"predictions_adversarial": np.array([2, 1])}
+    figure = plots.examples(found)
+    captions = [panel.get_xlabel() for panel in figure.axes]
+    assert captions == ["0", "1", "", "", "2, not 0", "1"]

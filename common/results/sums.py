@@ -161,13 +161,12 @@ class Sum:
     def title(self) -> str:
         """What is compared, in names of recipes and evaluations."""
         term = self.terms[0]
+        words = f"{_PREFIXES.get(term.metric, '')}{self.written(self.terms)}"
         if len(self.terms) == 1 and term.metric == "leaked":
-            return f"{term.recipe} right under {term.evaluation}, not {term.other}"
-        several = f", mean of seeds {', '.join(map(str, self.seeds))}"
-        return (
-            f"{_PREFIXES.get(term.metric, '')}{self.written(self.terms)}"
-            f"{several if len(self.seeds) > 1 else ''}"
-        )
+            words = f"{term.recipe} right under {term.evaluation}, not {term.other}"
+        if len(self.seeds) > 1:
+            words += f", mean of seeds {', '.join(map(str, self.seeds))}"
+        return words
 
     def written(self, parts: Iterable[object]) -> str:
         """Returns the sum in words or numbers, one for each term."""
