@@ -75,6 +75,10 @@ _BRANCH = (
     "the branch of batch norm that fit and export write; for evaluate, the branch that "
     "replaces that of each evaluation, with records in a folder of their own"
 )
+_REPLICAS = (
+    "replicas that a device is in training, one after the other, where its part of a "
+    "minibatch does not fit into memory; of TensorFlow"
+)
 _CHECKPOINTS = "updates between two checkpoints; default: as the recipe says"
 _ATTACK = (
     "of a study, the name of an evaluation; may come several times. Default: those of "
@@ -97,6 +101,7 @@ _FLAGS: tuple[tuple[Any, ...], ...] = (  # how each is defined: name, default, h
         *(flags.DEFINE_integer, "eval_batch_size", None),
         *("images evaluated at a time; default 250, in a study 50", 1),
     ),
+    (flags.DEFINE_integer, "replicas_per_device", 1, _REPLICAS, 1),
     (flags.DEFINE_integer, "checkpoint_every", 0, _CHECKPOINTS, 0),
     (flags.DEFINE_multi_string, "attack", [], _ATTACK),
     (flags.DEFINE_string, "to", "", "of fit and export: the file or folder to write"),
@@ -174,6 +179,7 @@ def open_session(paper: recipes.Paper, values: flags.FlagValues) -> runs.Session
         target_weights=target_weights,
         branch=values.branch,
         eval_batch_size=values.eval_batch_size or BATCH_SIZE,
+        replicas_per_device=values.replicas_per_device,
         checkpoint_every=values.checkpoint_every,
     )
 
@@ -350,17 +356,16 @@ OF_ALL = ("workdir", "verbosity")
 _PLACE = ("strategy", "deterministic")
 _RECIPE = ("scale", "set", "seed")
 _RUN = ("scale", "data_dir", "precision", *_PLACE)
+_TRAINING = ("replicas_per_device", "checkpoint_every")
 _FIT = ("to", "epochs", "steps", "batch_size", "rate", "epsilon", "crop", "flip")
 COMMANDS = {
     "list": Command(_list, ("scale",)),
     "cost": Command(_cost, (*_RECIPE, "deterministic")),
-    "train": Command(_train, (*_RUN, "set", "seed", "checkpoint_every")),
+    "train": Command(_train, (*_RUN, "set", "seed", *_TRAINING)),
     "evaluate": Command(
         _evaluate, (*_RUN, "set", "seed", "weights", "branch", "eval_batch_size")
     ),
-    "table": Command(
-        _table, (*_RUN, "eval_batch_size", "checkpoint_every"), own=("json",)
-    ),
+    "table": Command(_table, (*_RUN, "eval_batch_size", *_TRAINING), own=("json",)),
     "claims": Command(_claims, ("scale",), own=("json",)),
     "study": Command(
         _study, ("eval_batch_size", *_PLACE), own=("seed", "attack"), batch_size=50
@@ -369,7 +374,7 @@ COMMANDS = {
         _fit,
         (
             *("data_dir", "set", "seed", "branch", "eval_batch_size"),
-            *("checkpoint_every", *_PLACE),
+            *(*_TRAINING, *_PLACE),
         ),
         own=_FIT,
     ),

@@ -39,6 +39,8 @@ class Session:
       target_weights: the same of single recipes by name, such as targets of transfers.
       branch: of batch norm, for every evaluation; "" for the one that it says.
       eval_batch_size: images evaluated at a time, on which no outcome depends.
+      replicas_per_device: that each device is in training, one after the other, so that
+        less of a minibatch is in memory; of TensorFlow.
       checkpoint_every: updates between two checkpoints, on which none depends either; 0
         for as many as the recipe says.
     """
@@ -53,13 +55,14 @@ class Session:
     target_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
     branch: str = ""
     eval_batch_size: int = 250
+    replicas_per_device: int = 1
     checkpoint_every: int = 0
 
     @functools.cached_property
     def distribution(self) -> Any:
         """The devices; the engine is loaded, and a cluster joined, when it is asked."""
         engine.prepare()
-        return engine.make(self.strategy)
+        return engine.make(self.strategy, self.replicas_per_device)
 
     @functools.cached_property
     def networks(self) -> networks.Networks:

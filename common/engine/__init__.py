@@ -61,14 +61,15 @@ def prepare() -> None:
 
 
 def check_divides(batch_size: int, distribution: Any) -> None:
-    """Refuses a minibatch that the devices cannot share equally, with a ValueError."""
-    devices = _engine().num_devices(distribution)
-    if batch_size % devices:
-        raise ValueError(
-            "batch_size must divide by the number of devices; use --set batch_size= or "
-            "--strategy=one_device. "
-            f"Received: batch_size={batch_size}, devices={devices}"
-        )
+    """Refuses a minibatch that cannot be shared equally, with a ValueError."""
+    for kind in ("devices", "replicas"):
+        count = getattr(_engine(), f"num_{kind}")(distribution)
+        if batch_size % count:
+            raise ValueError(
+                f"batch_size must divide by the number of {kind}; use --set "
+                "batch_size= or --strategy=one_device. "
+                f"Received: batch_size={batch_size}, {kind}={count}"
+            )
 
 
 @contextlib.contextmanager

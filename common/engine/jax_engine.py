@@ -38,14 +38,16 @@ class OneDevice:
     """The first device that JAX finds."""
 
 
-def make(name: str = "auto") -> Any:
+def make(name: str = "auto", replicas_per_device: int | None = None) -> Any:
     """Returns where to compute: one device, or a `DataParallel` over all of them.
 
     Args:
       name: `one_device`, or `auto`, which takes all devices of this machine.
+      replicas_per_device: 1 or None; several in turn are of TensorFlow.
 
     Raises:
-      ValueError: an unknown name, or a strategy or a cluster of TensorFlow.
+      ValueError: an unknown name, or a strategy, replicas in turn or a cluster of
+        TensorFlow.
       RunError: JAX finds no device that it can use.
     """
     lookup(dict.fromkeys(_STRATEGIES + _TENSORFLOW), name, "--strategy")
@@ -53,6 +55,11 @@ def make(name: str = "auto") -> Any:
         raise ValueError(
             "TF_CONFIG names a cluster of tf.distribute: set KERAS_BACKEND=tensorflow, "
             "or unset it. Received: KERAS_BACKEND=jax"
+        )
+    if (replicas_per_device or 1) > 1:
+        raise ValueError(
+            "--replicas_per_device is of TensorFlow: set KERAS_BACKEND=tensorflow. "
+            f"Received: --replicas_per_device={replicas_per_device}"
         )
     if name in _TENSORFLOW:
         raise ValueError(

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import tree
 
 from common import backend, errors
-from common.engine import cluster, strategy
+from common.engine import cluster, in_turn, strategy
 
 NAME = "TensorFlow"
 VERSIONS = {"tensorflow": tf.__version__}
@@ -20,14 +20,21 @@ FAILURES = (tf.errors.OpError,)
 make_deterministic, worker = strategy.make_deterministic, strategy.worker
 
 
-def make(name: str = "auto") -> tf.distribute.Strategy:
+def make(
+    name: str = "auto", replicas_per_device: int | None = None
+) -> tf.distribute.Strategy:
     """Returns the strategy, as `strategy.make`.
+
+    Args:
+      name: of the strategy.
+      replicas_per_device: that each device is from now on, one after the other; as
+        before if None, at first one.
 
     Raises:
       RunError: what it is made of did not come up, such as a cluster.
     """
     try:
-        return strategy.make(name)
+        made = strategy.make(name)
     except FAILURES as error:
         cause = "another process may hold the memory of a device"
         if cluster.described():
@@ -39,6 +46,9 @@ def make(name: str = "auto") -> tf.distribute.Strategy:
             f"--strategy={name} did not come up: {cause}. "
             f"Received: {type(error).__name__}: {reason(error)}"
         ) from error
+    if replicas_per_device:
+        made.replicas_per_device = replicas_per_device
+    return made
 
 
 def reason(error: Any) -> str:
@@ -80,11 +90,17 @@ def wait(distribution: tf.distribute.Strategy, number: int = 0) -> bool:
 
 
 def num_devices(distribution: tf.distribute.Strategy | None) -> int:
-    """Returns the number of replicas; None stands for one device."""
+    """Returns the number of devices; None stands for one."""
     return distribution.num_replicas_in_sync if distribution else 1
 
 
-num_replicas = num_devices
+def num_replicas(distribution: tf.distribute.Strategy) -> int:
+    """Returns the number of replicas, of which a device may be several in turn."""
+    return num_devices(distribution) * _replicas_per_device(distribution)
+
+
+def _replicas_per_device(distribution: tf.distribute.Strategy) -> int:
+    return getattr(distribution, "replicas_per_device", 1)
 
 
 def scope(distribution: tf.distribute.Strategy) -> Any:
@@ -104,7 +120,12 @@ def first_state(
 
     Compiled, since a TPU runs nothing else.
     """
-    return tf.function(lambda: distribution.run(initial), autograph=False)()
+    count = _replicas_per_device(distribution)
+
+    def of_device() -> Any:
+        return tuple(initial() for _ in range(count)) if count > 1 else initial()
+
+    return tf.function(lambda: distribution.run(of_device), autograph=False)()
 
 
 def parts(distribution: tf.distribute.Strategy | None, value: Any) -> tuple[Any, ...]:
@@ -185,9 +206,13 @@ def compile_update(
 
     `step` is the number of updates done before this one.
     """
+    in_turns = _replicas_per_device(distribution) > 1
 
     def train_step(batch: Any, state: Any, step: Any, step_seed: Any) -> Any:
-        result = method.train_step(batch, state, step_seed)
+        if in_turns:
+            result = in_turn.train_step(method, batch, state, step_seed)
+        else:
+            result = method.train_step(batch, state, step_seed)
         if average:
             average.update(step + 1)
         return result

@@ -72,23 +72,24 @@ class Learner:
           RunError: none reads back, or it is of another number of replicas.
         """
         worker = engine.worker(self.distribution)
-        replicas = engine.num_replicas(self.distribution) // worker[1]
+        leaves = keras.tree.flatten(self.state)
         step, parts = checkpoint.restore(
             directory,
             variables=self.variables,
             worker=worker,
-            has_state=bool(keras.tree.flatten(self.state)),
+            has_state=bool(leaves),
         )
         if not engine.wait(self.distribution, step):
             raise errors.RunError(f"{APART} Received: step {step} of {directory}")
-        for part in parts:
-            if part.shape[0] != replicas:
-                raise errors.RunError(
-                    f"The checkpoint holds the state of {part.shape[0]} replicas a "
-                    f"worker; restart with as many. Received: replicas={replicas}"
-                )
         if step == 0:
             return
+        here = [(len(self.local(leaf)), *self.local(leaf)[0].shape) for leaf in leaves]
+        if [part.shape for part in parts] != here:
+            replicas = engine.num_replicas(self.distribution)
+            raise errors.RunError(
+                "The checkpoint holds the states of another number of replicas; "
+                f"restart with as many as before. Received: replicas={replicas}"
+            )
         restored = engine.joined(self.distribution, parts)
         self.state = keras.tree.pack_sequence_as(self.state, restored)
         self.step = step

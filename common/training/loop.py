@@ -94,9 +94,9 @@ def train(
         how = "goes on from the newest checkpoint" if saved else "begins anew"
         raise errors.RunError(
             f"{cause} after step {learner.step if learner else 0}; the same command"
-            f"{where} {how}. Where memory ran out, --precision=mixed_bfloat16 or more "
-            "devices may help; a smaller --set batch_size= is another recipe, with "
-            "a rate and a num_steps of its own. "
+            f"{where} {how}. Where memory ran out, take more --replicas_per_device or "
+            "--precision=mixed_bfloat16; a smaller --set batch_size= is another "
+            "recipe, with a rate and a num_steps of its own. "
             f"Received: {type(error).__name__}: {engine.reason(error)}"
         ) from error
 
