@@ -73,19 +73,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             for folder in (workdir, RECORDS)
         )
         _check_places(values, papers)
-        closing, drawn = [], None
+        closing, left_out, drawn = [], [], None
         if values.run:
             _check_jobs(values.jobs)
             run, plan = functools.partial(_run, argv=words), progress.plan(found, kept)
             order = progress.ending_first(names, plan, values.jobs)
             plan.sort(key=lambda piece: order.index(piece.paper))
             with progress.Line(plan, values.jobs) as line:
-                figures = processes.each(run, order, values.jobs)
-            if not all(figures):
+                pieces = processes.each(run, order, values.jobs)
+            made = dict(zip(order, pieces, strict=True))
+            if not all(figures for figures, _ in made.values()):
                 return cli.GOOD  # the chief compares and reports
-            drawn = dict(zip(order, figures, strict=True))
+            drawn = {name: figures for name, (figures, _) in made.items()}
+            left_out += [f"{n} {x}" for n, (_, names) in made.items() for x in names]
             closing.append(f"This run took {line.minutes:.1f} minutes.")
         status = max(_compare(results, values) for results in found)
+        if left_out:
+            status = cli.FAILED
+            closing.append(f"Left out, as log.txt says: {', '.join(left_out)}.")
         closing.append(f"Report: {_report(found, drawn, values)}")
         print(summary.screen(found, *closing))
         return status
@@ -145,7 +150,11 @@ def _check_jobs(jobs: int) -> None:
 
 
 def _run(name: str, argv: Sequence[str]) -> Any:
-    """Trains and evaluates what is missing of a paper; its chief draws the figures."""
+    """Trains and evaluates what is missing of a paper; its chief draws the figures.
+
+    Returns:
+      The figures, or None, and the names of the recipes that were left out.
+    """
     values = cli.define_flags()
     _define_flags(values)
     values(list(argv))
@@ -159,12 +168,13 @@ def _run(name: str, argv: Sequence[str]) -> Any:
         contextlib.redirect_stderr(log),
     ):
         names = session.at.run_names
-        runs.run_all(session, {n: session.at.needed_evaluations(n) for n in names})
+        wanted = {n: session.at.needed_evaluations(n) for n in names}
+        left_out = runs.run_all(session, wanted)
     if not session.is_chief:
-        return None
+        return None, left_out
     with files.room(_place(values.report)):
         results = Results(session.at, session.workdir)
-        return report.draw(results, _place(values.report))
+        return report.draw(results, _place(values.report)), left_out
 
 
 def _compare(results: Results, values: flags.FlagValues) -> int:

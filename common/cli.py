@@ -258,7 +258,7 @@ def _table(session: runs.Session, name: str, *, json: str | None = None) -> int:
     for cell in (candidate for each in shown for candidate in each.candidates):
         names = [key for key in cell.evaluations if key != recipes.TRAINING_TIME]
         wanted.setdefault(cell.recipe, []).extend(names)
-    runs.run_all(session, wanted)
+    left_out = runs.run_all(session, wanted)
     if not session.is_chief:
         return GOOD
     results = Results(session.at, session.workdir)
@@ -266,7 +266,7 @@ def _table(session: runs.Session, name: str, *, json: str | None = None) -> int:
     print(text.comparison(compared))
     if place:
         exchange.write(place, [exchange.paper(results, tables=compared)])
-    return cells.exit_status(compared)
+    return FAILED if left_out else cells.exit_status(compared)
 
 
 def _claims(session: runs.Session, *, json: str | None = None) -> int:

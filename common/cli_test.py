@@ -127,6 +127,8 @@ VALUES = {
     "weights": "raw",
     "branch": "clean",
     "eval_batch_size": "9",
+    "replicas_per_device": "2",
+    "checkpoint_every": "9",
     "strategy": "one_device",
     "deterministic": "True",
     "json": "answers.json",

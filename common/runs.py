@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import pathlib
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -292,7 +293,7 @@ class Run:
             missing.evaluate(self, wanted, named=named)
 
 
-def run_all(session: Session, wanted: Mapping[str, Iterable[str]]) -> None:
+def run_all(session: Session, wanted: Mapping[str, Iterable[str]]) -> list[str]:
     """Trains recipes, then evaluates them; what is done is kept.
 
     Transfer evaluations ask for a second network: that is trained as well. A recipe
@@ -302,10 +303,12 @@ def run_all(session: Session, wanted: Mapping[str, Iterable[str]]) -> None:
       session: where and how.
       wanted: of each recipe the evaluations.
 
+    Returns:
+      The names of the recipes that were left out; a line on stderr names them, too.
+
     Raises:
       ValueError: there are overrides; such runs are compared with nothing. Or no recipe
-        can be trained here.
-      RunError: some recipe was left out; all others are done.
+        is trained or can be trained here.
     """
     if session.overrides:
         raise ValueError(
@@ -322,37 +325,41 @@ def run_all(session: Session, wanted: Mapping[str, Iterable[str]]) -> None:
     left_out = _refused(session, trained)
     for number, name in enumerate(trained, start=1):
         print(f"[train {number}/{len(trained)}] {paper.name} {name}", flush=True)
-        if name not in left_out:
-            try:
-                session.run(name).train()
-            except errors.NotFiniteError as error:
-                left_out[name] = error
-        if name in left_out:
-            print(f"{name} is left out: {left_out[name]}", flush=True)
+        if reason := left_out.get(name) or _failure(session.run(name), left_out):
+            left_out[name] = reason
+            print(f"{name} is left out: {reason}", flush=True)
     for number, (name, keys) in enumerate(asked.items(), start=1):
         print(f"[evaluate {number}/{len(asked)}] {paper.name} {name}", flush=True)
         if keys and name not in left_out:
             session.run(name).evaluate(keys, named=False)
-    if left_out:
-        name, reason = next(iter(left_out.items()))
-        raise errors.RunError(
-            f"{len(left_out)} of {len(trained)} networks were left out; the others are "
-            f"trained and evaluated. Received: {name}: {reason}"
-        )
+    for name, reason in left_out.items():
+        print(f"error: {paper.name} {name} is left out: {reason}", file=sys.stderr)
+    return list(left_out)
 
 
-def _refused(session: Session, names: Iterable[str]) -> dict[str, Exception]:
+def _failure(run: Run, left_out: Mapping[str, str]) -> str:
+    """Trains a run; returns why it is to be left out, or nothing."""
+    if lost := [source.name for source in run.sources if source.name in left_out]:
+        return f"it asks {lost[0]}, which is left out"
+    try:
+        run.train()
+    except errors.NotFiniteError as error:
+        return str(error)
+    return ""
+
+
+def _refused(session: Session, names: Iterable[str]) -> dict[str, str]:
     """Returns the recipes that cannot be trained here, and why.
 
     Raises:
       ValueError: that is all of them.
     """
-    found: dict[str, Exception] = {}
+    found: dict[str, str] = {}
     for name in (names := list(names)):
         try:
             session.run(name).check()
         except ValueError as error:
-            found[name] = error
+            found[name] = str(error)
             if len(found) == len(names):
                 raise
     return found

@@ -96,8 +96,8 @@ class AdversarialTraining(Method):
         if self.clean_share and not self._num_clean(num_images):
             raise ValueError(
                 f"A clean_share of {self.clean_share:g} is no image of a replica; "
-                f"change --strategy or batch_size. Received: {num_images} images a "
-                "replica"
+                "change --strategy, --replicas_per_device or batch_size. Received: "
+                f"{num_images} images a replica"
             )
 
     def train_step(self, batch: Any, state: Any, seed: Any) -> tuple[Any, Any]:

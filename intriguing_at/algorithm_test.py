@@ -147,7 +147,7 @@ def test_impossible_settings_are_refused_in_one_line(changes, message):
 )
 def test_a_replica_keeps_the_nearest_whole_number_of_clean_images(share, images, kept):
     method = AdversarialTraining(oracle.PGD, share)
-    assert method.initial_state((images, *textbook.IMAGE)) == ()
+    method.check_share(images)
     trained = oracle.bound(method)
     training.step(trained, training.minibatch(count=images))
     assert len(trained.network.calls[-1][0]) == images + kept
@@ -158,7 +158,7 @@ def test_a_share_of_which_nothing_is_left_is_refused(share, images):
     method = AdversarialTraining(oracle.PGD, share)
     message = rf"clean_share of {share} is no image.* Received: {images} images a"
     with pytest.raises(ValueError, match=message):
-        method.initial_state((images, *textbook.IMAGE))
+        method.check_share(images)
 
 
 def test_the_loop_is_told_of_the_steps_of_the_attack():

@@ -198,13 +198,13 @@ def test_dropout_gets_a_seed_that_changes_with_the_update():
 
 @pytest.mark.parametrize(("images", "replicas"), [(32, 1), (16, 2), (96, 3), (2, 16)])
 def test_a_replica_may_hold_any_even_share(images, replicas):
-    assert oracle.STEP_LL.initial_state((images, 8, 8, 1)) == ()
+    oracle.STEP_LL.check_share(images)
 
 
 @pytest.mark.parametrize("images", [1, 3, 33])
 def test_a_replica_that_cannot_replace_its_share_is_refused(images):
     with pytest.raises(ValueError, match=f"16 of every 32 .*{images} images a replica"):
-        oracle.STEP_LL.initial_state((images, 8, 8, 1))
+        oracle.STEP_LL.check_share(images)
 
 
 @pytest.mark.parametrize(

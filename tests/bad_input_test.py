@@ -153,7 +153,7 @@ REFUSALS = [  # promise, what is done in an empty folder, value, what to change
     (
         BATCH,
         lambda d: train(d, batch_size=33, replicas=2),
-        "batch_size=33, replicas=2",
+        "batch_size=33, devices=2",
         "--set batch_size=",
     ),
     (OTHER, another_recipe, "recipe.method.epsilon: 40.0 != 30.0", "--workdir"),

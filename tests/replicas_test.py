@@ -149,7 +149,7 @@ def test_two_devices_may_be_four_replicas_and_go_on_as_such(
         short = dataclasses.replace(recipe, num_steps=4)
         small_paper.trained(short, tmp_path / "cut", two_replicas)
         manifest.lengthen(tmp_path / "cut", short, recipe, 4)
-        with pytest.raises(errors.RunError, match="another number of replicas"):
+        with pytest.raises(errors.RunError, match="states of other replicas"):
             small_paper.trained(recipe, tmp_path / "cut", in_turn)
         cut, _ = small_paper.trained(recipe, tmp_path / "cut", two_replicas)
     finally:
@@ -161,3 +161,8 @@ def test_two_devices_may_be_four_replicas_and_go_on_as_such(
 def test_replicas_in_turn_share_a_minibatch_equally(in_turn):
     with pytest.raises(ValueError, match=r"number of replicas.*batch_size=9, rep"):
         engine.check_divides(9, in_turn)
+
+
+def test_synchronized_batch_norm_needs_all_replicas_at_once(tmp_path, in_turn):
+    with pytest.raises(ValueError, match=r"leave out synchronized.*_per_device=2"):
+        small_paper.trained(of_all_replicas(small_paper.FREE), tmp_path, in_turn)

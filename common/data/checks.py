@@ -156,6 +156,7 @@ def check_labels(labels: np.ndarray, num_classes: int) -> None:
     wrong = labels[(labels < 0) | (labels >= num_classes)]
     if wrong.size:
         raise ValueError(
-            f"Labels must be in [0, {num_classes}): they count the classes of the "
-            f"network from 0. Received: label={wrong[0]}, num_classes={num_classes}"
+            f"Labels must be in [0, {num_classes}): they count the classes from 0; set "
+            "the dataset that the network is for. "
+            f"Received: label={wrong[0]}, num_classes={num_classes}"
         )

@@ -188,7 +188,9 @@ class ImageNet(dataset.Dataset):
         prepared, train = (os.path.join(root, x) for x in ("imagenet2012", "train"))
         found: photographs.Source
         if os.path.isdir(train) and not os.path.isdir(prepared):
-            found = photographs.folder(root, "val" if split == "test" else split)
+            # Without photographs for the test it fails before the training.
+            tested = photographs.folder(root, "val")
+            found = tested if split == "test" else photographs.folder(root, split)
         else:
             published = "validation" if split == "test" else split
             found = photographs.records(root, published)

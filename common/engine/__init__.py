@@ -67,7 +67,7 @@ def check_divides(batch_size: int, distribution: Any) -> None:
         if batch_size % count:
             raise ValueError(
                 f"batch_size must divide by the number of {kind}; use --set "
-                "batch_size= or --strategy=one_device. "
+                "batch_size=, --strategy=one_device or fewer --replicas_per_device. "
                 f"Received: batch_size={batch_size}, {kind}={count}"
             )
 

@@ -47,7 +47,17 @@ def train_step(method: Any, batch: Any, states: Any, seed: Any) -> tuple[Any, An
       batch: images and labels of the device.
       states: one for each of its replicas.
       seed: of the update.
+
+    Raises:
+      ValueError: batch norm that is synchronized over the replicas.
     """
+    layers = method.network._flatten_layers()
+    if any(getattr(layer, "synchronized", False) for layer in layers):
+        raise ValueError(
+            "Replicas in turn cannot share the statistics of batch norm: leave out "
+            "synchronized=True, or --replicas_per_device. "
+            f"Received: --replicas_per_device={len(states)}"
+        )
     gathered, alone = Gathered(method.optimizer), copy.copy(method)
     alone.__dict__["optimizer"] = gathered
     moving = [v for v in method.network.non_trainable_variables if _is_float(v)]
@@ -61,11 +71,11 @@ def train_step(method: Any, batch: Any, states: Any, seed: Any) -> tuple[Any, An
         values, state = alone.train_step(part, state, seed)
         found.append(values)
         after.append(state)
-        for index, variable in enumerate(moving):
-            moved[index] += ops.convert_to_tensor(variable)
-            variable.assign(before[index])
-    for variable, total in zip(moving, moved, strict=True):
-        variable.assign(total / len(states))
+        for index, (variable, value) in enumerate(zip(moving, before, strict=True)):
+            moved[index] += ops.convert_to_tensor(variable) - value
+            variable.assign(value)
+    for variable, value, total in zip(moving, before, moved, strict=True):
+        variable.assign(value + total / len(states))  # what nobody moved stays
     method.optimizer.apply(gathered.sums, method.theta)
     totals = {name: sum(values[name] for values in found) for name in found[0]}
     return totals, tuple(after)

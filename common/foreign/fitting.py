@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-import math
 import pathlib
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -163,7 +162,7 @@ def run(
     with loaded.explained(f"train {network.name}"):
         first = network.network()
         first.plain()  # as it is to go home: better refused now than after training
-    _check_network(first, distribution)
+    _check_network(first, distribution, network.found.frozen)
     dataset = sources.dataset(
         data,
         first.image_shape,
@@ -313,7 +312,9 @@ def _evaluations(
     }
 
 
-def _check_network(network: adoption.Network, distribution: Any) -> None:
+def _check_network(
+    network: adoption.Network, distribution: Any, frozen_of: tuple[int, int]
+) -> None:
     """Says what a network lacks; refuses one that cannot be trained, or on replicas.
 
     Raises:
@@ -321,9 +322,7 @@ def _check_network(network: adoption.Network, distribution: Any) -> None:
     """
     for sentence in network.lacks:
         print(sentence, flush=True)
-    layers = network._flatten_layers()
-    could = [v for layer in layers for v in layer._trainable_variables]
-    frozen, total = _count(v for v in could if not v.trainable), _count(could)
+    frozen, total = frozen_of
     if frozen:
         print(
             f"{frozen:,} of {total:,} weights are frozen, and stay as they are. To "
@@ -339,11 +338,7 @@ def _check_network(network: adoption.Network, distribution: Any) -> None:
     replicas = engine.num_replicas(distribution)
     if network.on_one_device and replicas > 1:
         raise ValueError(
-            "This network trains on one device: use --strategy=one_device. "
+            "This network trains on one device: use --strategy=one_device, and no "
+            "--replicas_per_device. "
             f"Received: replicas={replicas}"
         )
-
-
-def _count(variables: Iterable[Any]) -> int:
-    """Returns how many numbers variables hold."""
-    return sum(math.prod(variable.shape) for variable in variables)

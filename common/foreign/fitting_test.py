@@ -321,7 +321,7 @@ def test_what_replicas_cannot_share_is_refused_before_anything_is_judged(
     fitted, two_replicas, monkeypatch
 ):
     monkeypatch.setattr(fitting, "_train", lambda *_: pytest.fail("judged"))
-    monkeypatch.setattr(engine, "make", lambda _: two_replicas)
+    monkeypatch.setattr(engine, "make", lambda *_: two_replicas)
     with pytest.raises(ValueError, match="must divide by the number of devices"):
         fitted(batch_size=9)
 
@@ -349,7 +349,7 @@ def test_what_does_not_fit_is_refused_in_one_line(fitted, tmp_path, settings, me
 def test_a_cluster_is_joined_before_the_model_computes(fitted, monkeypatch):
     asked = []
 
-    def make(name):
+    def make(name, _):
         asked.append(name)
         raise KeyboardInterrupt
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
+import math
 import os
 import pathlib
 import warnings
@@ -111,6 +112,15 @@ class Loaded:
             return ()
         sentence = f"The model came in {came}; it is computed in {is_computed}, and so "
         return (f"{sentence}is the model that it becomes.",)
+
+    @property
+    def frozen(self) -> tuple[int, int]:
+        """How many of the numbers that its layers can train are frozen, and all."""
+        layers = self.model._flatten_layers()
+        could = [v for layer in layers for v in layer._trainable_variables]
+        frozen = [v for v in could if not v.trainable]
+        counts = (sum(math.prod(v.shape) for v in each) for each in (frozen, could))
+        return next(counts), next(counts)
 
     def images(self, images: Any) -> Any:
         """Returns images [B, H, W, C] in [0, 255] as the model takes them."""

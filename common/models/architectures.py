@@ -149,7 +149,7 @@ class ResNet(Architecture):
         identities.
       classifier_stddev: standard deviation of the classifier's initial weights, which
         are normal around biases of 0; at 0, all are uniform as in PyTorch.
-      denoise: a name in `MEANS` puts a block of feature denoising after the last block
+      denoise: `gaussian` puts a block of feature denoising after the last block
         of every stage.
       norm: its normaliser, a part of `common.models.norms`.
     """

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from common import models
-from common.models import architectures, denoising
+from common.models import architectures
 
 
 @pytest.mark.parametrize("depth", architectures.DEPTHS)
@@ -13,10 +13,6 @@ def test_the_blocks_of_a_resnet_have_as_many_layers_as_its_depth_says(depth):
     network = models.ResNet(depth)
     convolutions = 3 if network.has_bottlenecks else 2
     assert sum(network.blocks) * convolutions + 2 == depth  # stem and classifier
-
-
-def test_every_kind_of_denoising_has_its_layer():
-    assert set(architectures.MEANS) == set(denoising.MEANS)
 
 
 @pytest.mark.parametrize("kind", models.MODELS)

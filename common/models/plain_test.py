@@ -14,7 +14,7 @@ SIZE = contract_test.SIZE
 NETWORKS = {
     **contract_test.NETWORKS,
     "wide": (models.WideResNet(depth=8, width=1, activation="smooth_relu"), 3),
-    "resnet, dot product": (
+    "resnet, denoising": (
         contract_test.Shallow(depth=18, denoise="gaussian"),
         3,
     ),

@@ -85,10 +85,12 @@ class Learner:
             return
         here = [(len(self.local(leaf)), *self.local(leaf)[0].shape) for leaf in leaves]
         if [part.shape for part in parts] != here:
-            replicas = engine.num_replicas(self.distribution)
+            count = engine.num_replicas(self.distribution)
             raise errors.RunError(
-                "The checkpoint holds the states of another number of replicas; "
-                f"restart with as many as before. Received: replicas={replicas}"
+                "The checkpoint holds the states of other replicas: restart with as "
+                "many devices, and as many --replicas_per_device. "
+                f"Received: {engine.num_devices(self.distribution)} devices, {count} "
+                "replicas"
             )
         restored = engine.joined(self.distribution, parts)
         self.state = keras.tree.pack_sequence_as(self.state, restored)

@@ -94,7 +94,7 @@ def test_another_number_of_replicas_is_refused(build, two_replicas, tmp_path):
     source = build(two_replicas)
     source.step = 5
     source.save(tmp_path)
-    with pytest.raises(errors.RunError, match=r"2 replicas a worker.*replicas=1"):
+    with pytest.raises(errors.RunError, match=r"other replicas.*1 devices, 1 replicas"):
         build().restore(tmp_path)
 
 

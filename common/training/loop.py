@@ -59,7 +59,6 @@ def train(
             "Training asks other networks, which must be trained before: "
             f"{len(recipe.method.sources)} of them. Received: {len(sources)} folders"
         )
-    check(recipe, distribution)
     lookup(dict.fromkeys(learners.PRECISIONS), precision, "--precision")
     manifest.check(run_dir, recipe=recipe, weights=None, precision=precision)
     worker, learner = engine.worker(distribution), None
@@ -70,6 +69,7 @@ def train(
             raise errors.RunError(f"{learners.APART} Received: {run_dir}")
         if is_finished:
             return
+        check(recipe, distribution)
         learner = learners.build(recipe, distribution, precision, sources)
         asked = _digests(recipe, run_dir, sources)
         record = {**(notes or {}), **_manifest(recipe, learner, precision), **asked}
@@ -94,9 +94,9 @@ def train(
         how = "goes on from the newest checkpoint" if saved else "begins anew"
         raise errors.RunError(
             f"{cause} after step {learner.step if learner else 0}; the same command"
-            f"{where} {how}. Where memory ran out, take more --replicas_per_device or "
-            "--precision=mixed_bfloat16; a smaller --set batch_size= is another "
-            "recipe, with a rate and a num_steps of its own. "
+            f"{where} {how}. Where memory ran out, take --precision=mixed_bfloat16 or, "
+            "on TensorFlow, more --replicas_per_device; a smaller --set batch_size= is "
+            "another recipe, with a rate and a num_steps of its own. "
             f"Received: {type(error).__name__}: {engine.reason(error)}"
         ) from error
 
@@ -182,7 +182,7 @@ class _Run:
         said = f"{engine.NAME} on {place['hardware']}, {self.record['precision']}"
         if (replicas := place["replicas"]) > 1:
             share = self.recipe.batch_size // replicas
-            said += f", {replicas} replicas, each with batch norm over {share} images"
+            said += f", {replicas} replicas of {share} images"
         print(said, flush=True)
         manifest.check_or_write(self.run_dir, {**self.record, **place})
         manifest.note_continuation(self.run_dir, step, place)
@@ -265,13 +265,15 @@ def _check_alike(recipe: recipes.Recipe, precision: str, distribution: Any) -> N
     Raises:
       RunError: as this worker sees it; the others raise it, too.
     """
-    commit = manifest.commit()
-    said = json.dumps([recipes.to_dict(recipe), precision, commit], sort_keys=True)
+    commit, replicas = manifest.commit(), engine.num_replicas(distribution)
+    known = [recipes.to_dict(recipe), precision, commit, replicas]
+    said = json.dumps(known, sort_keys=True)
     number = int(hashlib.sha256(said.encode()).hexdigest()[:10], 16)
     if not engine.wait(distribution, number):
         raise errors.RunError(
             "Workers must have the same code and get the same command. Received by one "
-            f"of them: precision={precision}, commit={commit}, recipe={recipe}"
+            f"of them: precision={precision}, commit={commit}, replicas={replicas}, "
+            f"recipe={recipe}"
         )
 
 

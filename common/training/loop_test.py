@@ -239,8 +239,6 @@ def test_checkpoints_may_be_saved_more_often_and_change_nothing(bare, tmp_path):
     assert checkpoint.digest(usual, 8) == checkpoint.digest(often, 8)
 
 
-def test_replicas_say_over_how_many_images_they_normalise(
-    bare, tmp_path, two_replicas, capsys
-):
+def test_replicas_say_how_many_images_each_has(bare, tmp_path, two_replicas, capsys):
     train(bare, tmp_path, distribution=two_replicas)
-    assert "2 replicas, each with batch norm over 16 images" in capsys.readouterr().out
+    assert "2 replicas of 16 images" in capsys.readouterr().out

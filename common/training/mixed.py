@@ -107,7 +107,8 @@ class Mixed(Method):
         if num_images * self.num_adversarial % self.minibatch:
             raise ValueError(
                 f"A replica replaces {self.num_adversarial} of every {self.minibatch} "
-                "images, which must be a whole number; change --strategy or batch_size."
+                "images, which must be a whole number; change --strategy, "
+                "--replicas_per_device or batch_size."
                 f" Received: {num_images} images a replica"
             )
 
