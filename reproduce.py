@@ -73,20 +73,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             for folder in (workdir, RECORDS)
         )
         _check_places(values, papers)
-        closing, left_out, drawn = [], [], None
+        closing: list[str] = []
+        left_out: list[str] = []
+        drawn = None
         if values.run:
-            _check_jobs(values.jobs)
-            run, plan = functools.partial(_run, argv=words), progress.plan(found, kept)
-            order = progress.ending_first(names, plan, values.jobs)
-            plan.sort(key=lambda piece: order.index(piece.paper))
-            with progress.Line(plan, values.jobs) as line:
-                pieces = processes.each(run, order, values.jobs)
-            made = dict(zip(order, pieces, strict=True))
-            if not all(figures for figures, _ in made.values()):
+            drawn, left_out, minutes = _make(
+                names, progress.plan(found, kept), words, values.jobs
+            )
+            if not all(drawn.values()):
                 return cli.GOOD  # the chief compares and reports
-            drawn = {name: figures for name, (figures, _) in made.items()}
-            left_out += [f"{n} {x}" for n, (_, names) in made.items() for x in names]
-            closing.append(f"This run took {line.minutes:.1f} minutes.")
+            closing.append(f"This run took {minutes:.1f} minutes.")
         status = max(_compare(results, values) for results in found)
         if left_out:
             status = cli.FAILED
@@ -96,6 +92,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except Exception as error:
         return cli.fail(error)
+
+
+def _make(
+    names: Sequence[str], plan: list[Any], words: Sequence[str], jobs: int
+) -> tuple[dict[str, Any], list[str], float]:
+    """Trains and evaluates what is missing.
+
+    Returns:
+      Of each paper its figures, or None; the recipes that were left out; the minutes.
+    """
+    _check_jobs(jobs)
+    order = progress.ending_first(names, plan, jobs)
+    plan.sort(key=lambda piece: order.index(piece.paper))
+    with progress.Line(plan, jobs) as line:
+        pieces = processes.each(functools.partial(_run, argv=words), order, jobs)
+    drawn = dict(zip(order, (figures for figures, _ in pieces), strict=True))
+    left_out = [
+        f"{paper} {name}"
+        for paper, (_, missing) in zip(order, pieces, strict=True)
+        for name in missing
+    ]
+    return drawn, left_out, line.minutes
 
 
 def _known(name: str) -> str:

@@ -37,6 +37,8 @@ from common.lazy import is_symbolic, keras
 
 __all__ = ["CAUSES", "GradientError", "custom_gradient", "engine_name"]
 _BACKENDS = ("tensorflow", "jax")
+# Of a number that is folded into a seed: Knuth's, of the generator MMIX.
+MULTIPLIER, INCREMENT = 6364136223846793005, 1442695040888963407
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from common.backend.folding import INCREMENT, MULTIPLIER
+from common.backend import INCREMENT, MULTIPLIER
 
 _PHILOX = ((0xD2511F53, 0x9E3779B9), (0xCD9E8D57, 0xBB67AE85))  # factors, key steps
 _SCRAMBLE = (0x3EC8F720, 0x02461E29)  # TensorFlow's key, with which seeds are mixed

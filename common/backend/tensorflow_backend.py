@@ -9,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from common.backend import (
+    INCREMENT,
+    MULTIPLIER,
     gradient_error,
     tensorflow_fused,
     tensorflow_gradients,
 )
-from common.backend.folding import INCREMENT, MULTIPLIER
 
 moments, normalized = tensorflow_fused.moments, tensorflow_fused.normalized
 batch_normalized = tensorflow_fused.batch_normalized

@@ -13,7 +13,7 @@ import functools
 
 import numpy as np
 
-from common.backend.folding import INCREMENT, MULTIPLIER
+from common.backend import INCREMENT, MULTIPLIER
 
 # Folded into the seed, so that order and augmentation are independent streams.
 ORDER, AUGMENTATION = 1, 2

@@ -85,8 +85,7 @@ def evaluate(
     chance = adapted.adapted(attack).allows_chance
     examples = stream.Examples(dataset, judges.questions, by_chance=chance)
     size = stream.divisible(batch_size or examples.first_size, judges.num_devices)
-    of_device = size // judges.num_devices
-    watch = attackable.Watch(judges.questions, attack, seed=seed, at_once=of_device)
+    watch = attackable.Watch(judges, attack, seed=seed, size=size)
     found = tally.Tally(attack, examples.num_classes, keep=keep_images)
     watch.check_first(*examples.first)
     key = [recipes.to_dict(attack), seed, keep_images, _hashes(examples), progress_key]

@@ -166,23 +166,23 @@ class Watch:
 
     def __init__(
         self,
-        questions: Questions,
+        judges: Any,
         attack: Any,
         *,
         seed: int = 0,
-        at_once: int = ASKED,
+        size: int = ASKED,
     ) -> None:
         """Asks nothing yet.
 
         Args:
-          questions: to the network.
+          judges: of the network.
           attack: from `common.attacks`, any callable, or None.
           seed: of the attack.
-          at_once: images that a device attacks at a time, so that they fit into its
-            memory; of more than `ASKED` no gradients are asked together.
+          size: images that the devices attack at a time, together. So many of one
+            device fit into its memory, and of no more gradients are asked at a time.
         """
-        self._questions, self._seed = questions, seed
-        self._at_once = max(1, min(ASKED, at_once))
+        self._questions, self._seed = judges.questions, seed
+        self._at_once = max(1, min(ASKED, size // judges.num_devices))
         self._parts = adapted.adapted(attack).parts
         self._asks: dict[attacks.Attack, Callable[..., Any]] = {}  # compiled once
 

@@ -345,7 +345,7 @@ def test_each_image_of_a_batch_is_asked_with_its_own_loss():
         batch = stream.batch(parts, slots, 2)
         judges = evaluation.Judges(logits_fn)
         verdict = judges(parts[first], batch, 0)
-        watch = attackable.Watch(judges.questions, attacks.Worst(parts))
+        watch = attackable.Watch(judges, attacks.Worst(parts))
         assert watch.stuck(parts[first], batch, verdict, 2) == [1 - first]
 
 
@@ -363,7 +363,7 @@ def test_a_targeted_image_is_asked_with_the_target_of_its_restart():
     batch = stream.batch((part,), slots, 2)
     judges = evaluation.Judges(logits_fn)
     verdict = judges(part, batch, 0)
-    watch = attackable.Watch(judges.questions, part)
+    watch = attackable.Watch(judges, part)
     assert watch.stuck(part, batch, verdict, 2) == [1]
 
 

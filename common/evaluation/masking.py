@@ -108,8 +108,8 @@ def gradient_masking(
         seed = accuracy.check_settings(attack, seed, None)
     judges = judging.of_network(logits_fn)
     examples = stream.Examples(dataset, judges.questions)
-    at_once = examples.first_size
-    watch = attackable.Watch(judges.questions, one_step, seed=seed, at_once=at_once)
+    size = examples.first_size
+    watch = attackable.Watch(judges, one_step, seed=seed, size=size)
     watch.check_first(*examples.first)
     ask = backend.compiled(_question(judges, one_step, many_steps, seed))
     found: list[np.ndarray] = []

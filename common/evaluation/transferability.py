@@ -166,8 +166,7 @@ def transfer(
     examples = stream.Examples(dataset, source.questions, target.questions)
     replicas = math.lcm(source.num_devices, target.num_devices)
     size = stream.divisible(batch_size or examples.first_size, replicas)
-    of_device = size // source.num_devices
-    watch = attackable.Watch(source.questions, attack, seed=seed, at_once=of_device)
+    watch = attackable.Watch(source, attack, seed=seed, size=size)
     watch.check_first(*examples.first)
     show = accuracy.progress_bar() if progress else lambda *_: None
     found: list[np.ndarray] = []

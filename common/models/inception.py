@@ -138,21 +138,22 @@ class Network(keras.Model):
 
 
 def build(
-    parts: Callable[..., Parts],
     config: Inception,
     num_classes: int,
     image_size: int,
     channels: int,
+    *,
+    parts: Callable[..., Parts],
 ) -> keras.Model:
     """Returns the network with its weights created; see `Architecture.build`.
 
     Args:
-      parts: (config, num_classes, large) -> the layers of this version; `large` says
-        whether images get ImageNet's form of the network.
       config: the settings of the network.
       num_classes: number of logits.
       image_size: height and width of the images.
       channels: channels of the images.
+      parts: (config, num_classes, large) -> the layers of this version; `large` says
+        whether images get ImageNet's form of the network.
 
     Raises:
       ValueError: a stride of the small form's stem for large images.

@@ -189,4 +189,4 @@ def _reduction_7(conv: Conv, padding: str) -> Mixed:
     )
 
 
-build = functools.partial(inception.build, parts)
+build = functools.partial(inception.build, parts=parts)

@@ -145,4 +145,4 @@ _GRID_6 = tuple(
 )
 _GRID_7 = (functools.partial(_block_7, upright="Conv2d_0b_3x1"), _block_7)
 
-build = functools.partial(inception.build, parts)
+build = functools.partial(inception.build, parts=parts)

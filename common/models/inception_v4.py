@@ -164,4 +164,4 @@ def _block_c(conv: Conv, name: str) -> Mixed:
     )
 
 
-build = functools.partial(inception.build, parts)
+build = functools.partial(inception.build, parts=parts)

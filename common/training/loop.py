@@ -86,19 +86,8 @@ def train(
             ).finish()
         engine.wait(distribution)  # until the chief has saved it
     except engine.FAILURES as error:
-        failed = f"{engine.NAME} failed"
-        several = worker[1] > 1
-        cause = "A worker failed or was lost" if several else failed
-        where = ", on every worker," if several else ""
-        saved = bool(checkpoint.steps(run_dir / "checkpoints"))
-        how = "goes on from the newest checkpoint" if saved else "begins anew"
-        raise errors.RunError(
-            f"{cause} after step {learner.step if learner else 0}; the same command"
-            f"{where} {how}. Where memory ran out, take --precision=mixed_bfloat16 or, "
-            "on TensorFlow, more --replicas_per_device; a smaller --set batch_size= is "
-            "another recipe, with a rate and a num_steps of its own. "
-            f"Received: {type(error).__name__}: {engine.reason(error)}"
-        ) from error
+        step = learner.step if learner else 0
+        raise _explained(error, run_dir, step, several=worker[1] > 1) from error
 
 
 def check(recipe: recipes.Recipe, distribution: Any) -> None:
@@ -107,6 +96,23 @@ def check(recipe: recipes.Recipe, distribution: Any) -> None:
     engine.check_divides(recipe.batch_size, distribution)
     replicas = engine.num_replicas(distribution)
     recipe.method.check_share(recipe.batch_size // replicas)
+
+
+def _explained(
+    error: Any, run_dir: pathlib.Path, step: int, *, several: bool
+) -> errors.RunError:
+    """Returns what a failure of the engine means for the run, in one line."""
+    cause = "A worker failed or was lost" if several else f"{engine.NAME} failed"
+    where = ", on every worker," if several else ""
+    saved = bool(checkpoint.steps(run_dir / "checkpoints"))
+    how = "goes on from the newest checkpoint" if saved else "begins anew"
+    return errors.RunError(
+        f"{cause} after step {step}; the same command{where} {how}. Where memory ran "
+        "out, take --precision=mixed_bfloat16 or, on TensorFlow, more "
+        "--replicas_per_device; a smaller --set batch_size= is another recipe, with a "
+        "rate and a num_steps of its own. "
+        f"Received: {type(error).__name__}: {engine.reason(error)}"
+    )
 
 
 class _Run:
