@@ -113,7 +113,7 @@ def test_in_low_precision_attacks_are_judged_in_float32(open_run, monkeypatch):
     run, seen = open_run(), []
     run.train()
 
-    def spy(logits_fn, dataset, attack, *, judges, **_):
+    def spy(judges, dataset, attack, **_):
         seen.append(judges)
         raise errors.RunError("seen enough")
 
