@@ -63,11 +63,12 @@ def train_step(method: Any, batch: Any, states: Any, seed: Any) -> tuple[Any, An
     moving = [v for v in method.network.non_trainable_variables if _is_float(v)]
     before = [tf.identity(ops.convert_to_tensor(v)) for v in moving]
     moved = [tf.zeros_like(value) for value in before]
+    parts = zip(*(tf.split(whole, len(states)) for whole in batch), strict=True)
     found, after = [], []
-    for place, state in enumerate(states):
+    for part, state in zip(parts, states, strict=True):
         # Only when the one before is done: two would need the memory of two.
         with tf.control_dependencies(gathered.sums):
-            part = tuple(tf.split(whole, len(states))[place] for whole in batch)
+            part = tuple(map(tf.identity, part))
         values, state = alone.train_step(part, state, seed)
         found.append(values)
         after.append(state)

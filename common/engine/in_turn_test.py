@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from common import engine, errors, manifest, models
+from common.engine import in_turn as in_turn_of
 from common.engine import tensorflow_engine
 from tests import small_paper
 
@@ -62,3 +65,35 @@ def test_synchronized_batch_norm_needs_all_replicas_at_once(tmp_path, in_turn):
     recipe = dataclasses.replace(small_paper.FREE, network=small_paper.Network(norm))
     with pytest.raises(ValueError, match=r"leave out synchronized.*_per_device=2"):
         small_paper.trained(recipe, tmp_path, in_turn)
+
+
+class Summing:
+    """A method whose gradient is the sum of its images; it notes what it is given."""
+
+    def __init__(self):
+        self.network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        self.optimizer, self.theta, self.seen = self, [], []
+        self.applied = None
+
+    def apply(self, gradients, theta):
+        (self.applied,) = gradients
+
+    def train_step(self, batch, state, seed):
+        self.seen.append(batch[0].op)
+        self.optimizer.apply([tf.reduce_sum(batch[0])], self.theta)
+        return {"loss": tf.reduce_sum(batch[1])}, state
+
+
+def test_a_part_waits_for_the_gradients_of_the_one_before():
+    """Or else the features of all parts would be in memory together."""
+    method = Summing()
+
+    @tf.function(autograph=False)
+    def update(images, labels):
+        values, _ = in_turn_of.train_step(method, (images, labels), ((), ()), 0)
+        return values["loss"], method.applied
+
+    images = tf.reshape(tf.range(4.0), (4, 1))
+    assert [float(x) for x in update(images, tf.range(4.0) + 1)] == [10, 6]
+    first, second = method.seen
+    assert not first.control_inputs and second.control_inputs
